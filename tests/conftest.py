@@ -1,0 +1,17 @@
+"""Fixtures that every package's tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real inspection photographs, beside the checkout or at $BLEMISH_DATA; skips where it is absent."""
+    folder = Path(os.environ.get("BLEMISH_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "manifest.csv").is_file():
+        pytest.skip(f"no real photographs at {folder}; set BLEMISH_DATA to their folder")
+    return folder
