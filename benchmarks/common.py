@@ -1,0 +1,43 @@
+"""One way for every benchmark to measure, to print its table and to write the same figures as JSON."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+Figure = str | float | int | None
+
+
+def seconds(work: Callable[[], object], repeats: int = 3) -> float:
+    """Median wall time of `work` in seconds over `repeats` calls, after one call that is not counted."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def report(rows: Sequence[Mapping[str, Figure]], json_path: Path | None = None, title: str | None = None) -> None:
+    """Print rows as one table, columns in the order they first appear; write them unrounded to `json_path` if given."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(title=title)
+    for name in columns:
+        is_text = any(isinstance(row.get(name), str) for row in rows)
+        table.add_column(name, justify="left" if is_text else "right")
+    for row in rows:
+        table.add_row(*(_shown(row.get(name)) for name in columns))
+    Console().print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps(list(rows), indent=2) + "\n", encoding="utf-8")
+
+
+def _shown(figure: Figure) -> str:
+    if figure is None:
+        return ""
+    return f"{figure:.3g}" if isinstance(figure, float) else str(figure)

@@ -1,0 +1,8 @@
+"""The one error that a user can cause."""
+
+
+class BlemishError(Exception):
+    """Something the user gave cannot be used; the message says what was found, where, and what to do instead.
+
+    The command prints it as a single line and exits with status 2. Mistakes of the programmer stay ordinary exceptions.
+    """

@@ -1,0 +1,256 @@
+"""Points of a surface, the layers that lie on it, and how they stack into maps.
+
+A layer is a pure function of surface points: what it says about a point never depends on which other points are asked
+for. Its mask and its appearance come from the same evaluation, so that picture and annotation cannot disagree.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from procgen.errors import BlemishError
+
+Family = Literal["defect", "impurity"]
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+HIGHEST_CLASS_BIT = 15  # class masks are 16-bit pictures on disk
+MOST_INSTANCES = 65535  # and so are instance maps, where 0 is the background
+
+
+@dataclass(frozen=True)
+class SurfacePoints:
+    """Places on a surface, each with its local frame.
+
+    positions: (N, 3) metres in the frame of the part. normals: (N, 3) unit, outward. tangents: (N, 3) unit, the
+    direction of growing u. shape: (rows, columns) where the points are the texel centres of a grid, row-major, row 0 at
+    v = 0. spacing: metres between the rows (along the bitangent) and the columns (along the tangent) of that grid.
+    Raises BlemishError where the arrays disagree or hold values that are not finite.
+    """
+
+    positions: Floats
+    normals: Floats
+    tangents: Floats
+    shape: tuple[int, int] | None = None
+    spacing: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.positions)
+        for name in ("positions", "normals", "tangents"):
+            array = getattr(self, name)
+            if array.shape != (count, 3):
+                raise BlemishError(f"surface points: {name} has shape {array.shape}; expected ({count}, 3)")
+            if not np.isfinite(array).all():
+                raise BlemishError(f"surface points: {name} holds NaN or infinite values; expected finite numbers")
+        if (self.shape is None) != (self.spacing is None):
+            raise BlemishError("surface points: a grid needs both its shape and its spacing; found only one of them")
+        if self.shape is not None and self.shape[0] * self.shape[1] != count:
+            raise BlemishError(f"surface points: found {count} points for a grid of {self.shape}; expected its product")
+
+    @classmethod
+    def of(cls, points: "SurfacePoints | ArrayLike") -> "SurfacePoints":
+        """Take surface points as they are; read an (N, 3) array as points of a flat surface facing +z with u along +x.
+
+        Raises BlemishError for any other shape and for values that are not finite numbers.
+        """
+        if isinstance(points, SurfacePoints):
+            return points
+        try:
+            positions = np.asarray(points, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise BlemishError(f"surface points: expected an (N, 3) array of numbers in metres ({error})") from None
+        if positions.ndim != 2 or positions.shape[1] != 3:
+            raise BlemishError(f"surface points: found an array of shape {positions.shape}; expected (N, 3), in metres")
+        return cls(
+            positions=positions,
+            normals=np.broadcast_to(np.array([0.0, 0.0, 1.0]), positions.shape),
+            tangents=np.broadcast_to(np.array([1.0, 0.0, 0.0]), positions.shape),
+        )
+
+    @property
+    def bitangents(self) -> Floats:
+        """(N, 3) unit vectors normal × tangent: the direction of growing v."""
+        return np.cross(self.normals, self.tangents)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+@dataclass(frozen=True)
+class LayerSample:
+    """What one layer does at N points; every quantity but the mask is added to what lies below.
+
+    inside: (N,) bool, the mask. instance: (N,) int64, 0 outside, else a positive id that belongs to the layer alone.
+    height: (N,) metres. reflectance: (N,) change of every channel of the base colour. roughness, metallic: (N,).
+    """
+
+    inside: NDArray[np.bool_]
+    instance: NDArray[np.int64]
+    height: Singles
+    reflectance: Singles
+    roughness: Singles
+    metallic: Singles
+
+    @classmethod
+    def blank(cls, count: int) -> Self:
+        """A sample of `count` points that the layer does not touch, for the layer to fill in."""
+        height, reflectance, roughness, metallic = np.zeros((4, count), dtype=np.float32)
+        inside, instance = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
+        return cls(inside, instance, height, reflectance, roughness, metallic)
+
+
+class Layer(Protocol):
+    """A defect or an impurity as a field over the surface."""
+
+    @property
+    def family(self) -> Family: ...
+
+    @property
+    def class_name(self) -> str: ...
+
+    def evaluate(self, points: SurfacePoints | ArrayLike) -> LayerSample: ...
+
+
+@dataclass(frozen=True)
+class FinishSample:
+    """The bare surface at N points: height (N,) m, base_colour (N, 3) linear, roughness (N,), metallic (N,)."""
+
+    height: Singles
+    base_colour: Singles
+    roughness: Singles
+    metallic: Singles
+
+
+class Finish(Protocol):
+    """The surface as manufactured, before anything happened to it.
+
+    anisotropy: 0 to 1, as Blender's Principled shader has it. lay_direction: vector along the machining marks.
+    """
+
+    @property
+    def anisotropy(self) -> float: ...
+
+    @property
+    def lay_direction(self) -> tuple[float, float, float]: ...
+
+    def evaluate(self, points: SurfacePoints | ArrayLike) -> FinishSample: ...
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One connected thing in an instance map: its id there, its family and its class."""
+
+    id: int
+    family: Family
+    class_name: str
+
+
+@dataclass(frozen=True)
+class SurfaceMaps:
+    """A finished surface. Arrays are (rows, columns[, 3]) where the points were a grid, otherwise (N[, 3]).
+
+    height: m. base_colour: linear, 0 to 1. roughness, metallic: 0 to 1. normal: unit, frame of the part.
+    classes: uint16, bit k set where class k is. defects, impurities: uint16 instance ids from 1, 0 where there is none.
+    """
+
+    height: Singles
+    base_colour: Singles
+    roughness: Singles
+    metallic: Singles
+    normal: Singles
+    classes: NDArray[np.uint16]
+    defects: NDArray[np.uint16]
+    impurities: NDArray[np.uint16]
+    instances: tuple[Instance, ...]
+
+
+def compose(
+    points: SurfacePoints | ArrayLike, finish: Finish, layers: Iterable[Layer], class_bits: Mapping[str, int]
+) -> SurfaceMaps:
+    """Stack layers in order on a finish.
+
+    Class bits of overlapping layers are kept both; in the instance map of a family the later layer wins. Instances that
+    can still be seen there are numbered from 1 in the order of (layer, its own id). `class_bits`: class name -> bit.
+    Raises BlemishError for a class without a bit, a bit beyond 15, or more than 65,535 instances of a family.
+    """
+    points = SurfacePoints.of(points)
+    bare = finish.evaluate(points)
+    height = bare.height.astype(np.float64)
+    base_colour, roughness, metallic = bare.base_colour.copy(), bare.roughness.copy(), bare.metallic.copy()
+    classes = np.zeros(len(points), dtype=np.uint16)
+    families: dict[Family, _InstanceMap] = {"defect": _InstanceMap(len(points)), "impurity": _InstanceMap(len(points))}
+
+    for layer in layers:
+        sample = layer.evaluate(points)
+        height += sample.height
+        base_colour += sample.reflectance[:, np.newaxis]
+        roughness += sample.roughness
+        metallic += sample.metallic
+        classes[sample.inside] |= np.uint16(1 << _bit(layer.class_name, class_bits))
+        families[layer.family].cover(sample, layer.class_name)
+
+    defects, defect_instances = families["defect"].numbered("defect")
+    impurities, impurity_instances = families["impurity"].numbered("impurity")
+    grid = points.shape if points.shape is not None else (len(points),)
+    return SurfaceMaps(
+        height=height.astype(np.float32).reshape(grid),
+        base_colour=np.clip(base_colour, 0.0, 1.0).reshape(*grid, 3),
+        roughness=np.clip(roughness, 0.0, 1.0).reshape(grid),
+        metallic=np.clip(metallic, 0.0, 1.0).reshape(grid),
+        normal=_normals(points, height).astype(np.float32).reshape(*grid, 3),
+        classes=classes.reshape(grid),
+        defects=defects.reshape(grid),
+        impurities=impurities.reshape(grid),
+        instances=defect_instances + impurity_instances,
+    )
+
+
+class _InstanceMap:
+    """The instances of one family while layers are still being laid over each other."""
+
+    def __init__(self, count: int) -> None:
+        self.layer = np.full(count, -1, dtype=np.int32)  # which layer is on top, -1 for none
+        self.raw = np.zeros(count, dtype=np.int64)  # and which of its own instances
+        self.class_names: list[str] = []
+
+    def cover(self, sample: LayerSample, class_name: str) -> None:
+        self.layer[sample.inside] = len(self.class_names)
+        self.raw[sample.inside] = sample.instance[sample.inside]
+        self.class_names.append(class_name)
+
+    def numbered(self, family: Family) -> tuple[NDArray[np.uint16], tuple[Instance, ...]]:
+        numbers = np.zeros(len(self.raw), dtype=np.uint16)
+        instances: list[Instance] = []
+        for layer, class_name in enumerate(self.class_names):
+            on_top = np.flatnonzero(self.layer == layer)
+            raw_ids, rank = np.unique(self.raw[on_top], return_inverse=True)
+            if len(instances) + len(raw_ids) > MOST_INSTANCES:
+                raise BlemishError(
+                    f"the surface carries more than {MOST_INSTANCES} instances of the {family} family, the most that a "
+                    f"16-bit map can number; class {class_name!r} is the one too many: lower its density"
+                )
+            numbers[on_top] = len(instances) + 1 + rank
+            instances += [Instance(len(instances) + 1 + i, family, class_name) for i in range(len(raw_ids))]
+        return numbers, tuple(instances)
+
+
+def _bit(class_name: str, class_bits: Mapping[str, int]) -> int:
+    if class_name not in class_bits:
+        known = ", ".join(sorted(class_bits)) or "none"
+        raise BlemishError(f"class {class_name!r} has no bit in the class mask; classes with a bit: {known}")
+    bit = class_bits[class_name]
+    if not 0 <= bit <= HIGHEST_CLASS_BIT:
+        raise BlemishError(f"class {class_name!r} has bit {bit}; a class mask holds bits 0 to {HIGHEST_CLASS_BIT}")
+    return bit
+
+
+def _normals(points: SurfacePoints, height: Floats) -> Floats:
+    """Tilt the normals of a grid by the slope of its height; the normals themselves where there is no grid."""
+    if points.shape is None or points.spacing is None or min(points.shape) < 2:
+        return points.normals
+    slope_v, slope_u = (slope.reshape(-1, 1) for slope in np.gradient(height.reshape(points.shape), *points.spacing))
+    tilted = points.normals - slope_u * points.tangents - slope_v * points.bitangents
+    return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
