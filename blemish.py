@@ -1,0 +1,106 @@
+"""The command `blemish`: mounts one small command-line module per package, imported only when its command runs."""
+
+import importlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from procgen.errors import BlemishError
+
+# Where each command is defined. `blemish --help` reads these lines and imports none of the modules.
+COMMANDS = {
+    "demo": ("blemish", "Render, train, evaluate and report, end to end, on one small example."),
+    "render": ("blender_addon.cli", "Render a recipe into a dataset of pictures with exact masks."),
+    "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
+    "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
+    "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
+    "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
+    "check": ("scenes.cli", "Check a recipe without rendering it."),
+    "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
+}
+SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
+USER_ERROR = 2  # exit code of every error that the user can mend
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the datasets, the inspector and the report.")] = Path("out/demo"),
+    recipe: Annotated[str, typer.Option(help="A shipped recipe's name or a YAML file.")] = "plate",
+    frames: Annotated[int, typer.Option(min=8, help="Frames to train on, and again as many to judge.")] = 40,
+    samples: Annotated[int, typer.Option(min=1, help="Cycles samples a pixel.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 7,
+    real: Annotated[
+        Path | None, typer.Option(help="Real photographs to judge the inspector on as well (any format of `evaluate`).")
+    ] = None,
+) -> None:
+    """Render good parts and flawed ones, train on the good, judge on the flawed, and write the report.
+
+    Each step is an ordinary blemish command and is printed before it runs. Stopped in the middle, the same command
+    goes on where it was.
+    """
+    train_set, test_set, bank = out / "train", out / "test", out / "inspector"
+    rendering = ["--frames", str(frames), "--samples", str(samples)]
+    steps = [
+        ["render", recipe, "--out", str(train_set), "--seed", str(seed), "--without", "defects", *rendering],
+        ["render", recipe, "--out", str(test_set), "--seed", str(seed + 1), *rendering],
+        ["train", str(train_set), "--out", str(bank)],
+        ["evaluate", str(bank), str(test_set), "--out", str(out / "report")],
+    ]
+    if real is not None:
+        steps.append(["evaluate", str(bank), str(real), "--out", str(out / "report-real")])
+    begin = time.monotonic()
+    for step in steps:
+        typer.secho("\n$ blemish " + " ".join(step), bold=True)
+        finished = subprocess.run([sys.executable, "-m", "blemish", *step], check=False)
+        if finished.returncode:
+            raise typer.Exit(finished.returncode)
+    typer.secho(f"\nDone in {(time.monotonic() - begin) / 60:.1f} minutes. The report:", bold=True)
+    for step in steps:
+        if step[0] == "evaluate":
+            typer.echo(f"  {Path(step[step.index('--out') + 1]) / 'report.html'}")
+
+
+def register(app: typer.Typer) -> None:
+    """Mount this module's own command."""
+    app.command()(demo)
+
+
+def overview() -> typer.Typer:
+    """The program without its commands' modules: names and help lines only."""
+    app = typer.Typer(help=SUMMARY, no_args_is_help=True, add_completion=False)
+    for name, (_, line) in COMMANDS.items():
+        app.command(name, help=line)(lambda: None)
+    return app
+
+
+def program(command: str) -> typer.Typer:
+    """The program with the commands of the one module that defines `command`."""
+    app = typer.Typer(help=SUMMARY, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)  # keeps `blemish COMMAND` spelt so, even for a module of one command
+    importlib.import_module(COMMANDS[command][0]).register(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one line on standard error and exit code 2."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    app = program(command) if command in COMMANDS else overview()
+    try:
+        app(prog_name="blemish")
+    except BlemishError as error:
+        sys.exit(refuse(str(error)))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.exit(refuse(f"{place}{error.strerror or error}"))
+
+
+def refuse(message: str) -> int:
+    print(f"blemish: {message}", file=sys.stderr)
+    return USER_ERROR
+
+
+if __name__ == "__main__":
+    main()
