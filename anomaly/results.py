@@ -38,7 +38,7 @@ class ResultsError(BlemishError):
 class ClassRecall:
     """Recall over one class: pixels, instances, and instances by the share of their pixels that must be predicted.
 
-    `detected[k]` counts the instances with at least one predicted pixel and at least `coverages[k]` per cent of their pixels.
+    `detected[k]` counts the instances of which at least one pixel and at least `coverages[k]` per cent are predicted.
     """
 
     family: str
@@ -72,7 +72,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Every figure of one evaluation; all shares lie in 0..1, None where the figure is not defined (say, no defects)."""
+    """Every figure of one evaluation; shares lie in 0..1, None where a figure is not defined (say, no defects)."""
 
     images: int
     good_images: int
@@ -101,7 +101,8 @@ class Metrics:
         for name in ("coverages", "mean_defect_wise_curve"):
             values[name] = None if values[name] is None else tuple(values[name])
         values["classes"] = {
-            name: ClassRecall(**{**recall, "detected": tuple(recall["detected"])}) for name, recall in values["classes"].items()
+            name: ClassRecall(**{**recall, "detected": tuple(recall["detected"])})
+            for name, recall in values["classes"].items()
         }
         for name in ("image_roc", "pixel_precision_recall"):
             curve = values[name]
@@ -120,7 +121,7 @@ class InspectorRecord:
     feature_size: int
     trained_on: tuple[str, ...]
     seed: int
-    details: Mapping[str, str] = field(default_factory=dict)  # whatever else is worth a line: epochs, layers, input size
+    details: Mapping[str, str] = field(default_factory=dict)  # epochs, layers, input size, …
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,7 @@ class ResultsWriter:
         truth: "Truth",
         image: NDArray[np.uint8] | None = None,
     ) -> SpecimenRecord:
-        """Store one judged specimen: anomaly_map (H, W) at image size; image (H, W, 3) is read again when not handed in."""
+        """Store one judged specimen: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""
         number = f"{len(self._records):06d}"
         low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
         if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(score)):
@@ -248,7 +249,7 @@ class ResultsWriter:
 
 
 def read_results(folder: Path | str) -> EvaluationRecord:
-    """The evaluation that a `ResultsWriter` finished in `folder`; raises ResultsError naming the file when there is none."""
+    """The evaluation that a `ResultsWriter` finished in `folder`; raises ResultsError naming what is missing."""
     path = Path(folder) / "results.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
