@@ -40,7 +40,8 @@ class DefectInstance:
 class InstanceMaps(Sequence[DefectInstance]):
     """Instances kept as one integer map per family; a mask exists only while somebody looks at it.
 
-    maps: (H, W) non-negative integers by family, 0 where there is none; entries: (family, number in that map, class name).
+    maps: (H, W) non-negative integers by family, 0 where there is none; entries: (family, number in that
+    map, class name).
     """
 
     def __init__(self, maps: Mapping[Family, NDArray[np.integer]], entries: Sequence[tuple[Family, int, str]]) -> None:
@@ -75,7 +76,7 @@ class InstanceMaps(Sequence[DefectInstance]):
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What is known of one picture: defect (H, W) bool, the union of the defect family; its instances of both families."""
+    """What is known of one picture: defect (H, W) bool, the union of the defect family; instances of both families."""
 
     defect: NDArray[np.bool_]
     instances: Sequence[DefectInstance] = ()
@@ -173,8 +174,8 @@ class FrameOfDataset:
 class Specimen:
     """One picture of one inspected surface.
 
-    name: unique within its source; group: the physical surface, which a split must not part; label: "good", "unlabelled",
-    or the classes of its defects joined by "+"; split: what the source itself calls it ("train", "test") or "".
+    name: unique within its source; group: the physical surface, which a split must not part; label: "good",
+    "unlabelled", or the classes of its defects joined by "+"; split: the source's own word ("train", "test") or "".
     """
 
     name: str
@@ -198,9 +199,9 @@ class Specimen:
 def read_specimens(path: Path | str, format: Format = "auto", *, unlabelled: bool = False) -> list[Specimen]:
     """Every specimen of a folder, in a fixed order, without decoding a picture.
 
-    `auto` tells the formats apart by the files that lie there. Pictures that their source leaves unlabelled (the earlier
-    views `no_pit` of ballscrew_pitting, on which pits may already be) are left out unless `unlabelled`; then their label
-    is "unlabelled", so that they never count as good, and their truth raises.
+    `auto` tells the formats apart by the files that lie there. Pictures that their source leaves unlabelled (the
+    earlier views `no_pit` of ballscrew_pitting, on which pits may already be) are left out unless `unlabelled`; then
+    their label is "unlabelled", so that they never count as good, and their truth raises.
 
     Raises SpecimenError: nothing of any format found, empty folder, manifest, picture or mask missing.
     """
@@ -226,9 +227,9 @@ def read_specimens(path: Path | str, format: Format = "auto", *, unlabelled: boo
 def split_by_group(specimens: Sequence[Specimen], fractions: Sequence[float], seed: int) -> list[list[Specimen]]:
     """Disjoint lists of about the given shares, whose groups are never parted; the same seed gives the same lists.
 
-    fractions: non-negative, summing to at most 1; what they leave over goes nowhere. Every group goes where specimens of
-    its kind (good, defective) are most wanting, largest groups first, in an order that the seed decides among equals;
-    so each list gets its share of good and of defective specimens as well as the groups allow.
+    fractions: non-negative, summing to at most 1; what they leave over goes nowhere. Every group goes where specimens
+    of its kind (good, defective) are most wanting, largest groups first, in an order that the seed decides among
+    equals; so each list gets its share of good and of defective specimens as well as the groups allow.
     """
     shares = np.asarray([*fractions, max(0.0, 1 - sum(fractions))])
     if not len(fractions) or (shares < 0).any() or sum(fractions) > 1 + 1e-9:
@@ -320,7 +321,7 @@ class RealSet:
     label: Callable[[str], str] = str
 
 
-_NEU = {1: "inclusion", 2: "patch", 3: "scratch"}
+_NEU: dict[int | None, str] = {1: "inclusion", 2: "patch", 3: "scratch"}
 _PCB = {"1": "open", "2": "short", "3": "mousebite", "4": "spur", "5": "spurious_copper", "6": "pin_hole"}
 
 
@@ -336,7 +337,7 @@ REAL_SETS: dict[str, RealSet] = {
     "magnetic_tile": RealSet(lambda label: {None: label}, lambda label: GOOD if label == "Free" else label),
     "crackforest": RealSet(lambda label: {None: label}),
     "ballscrew_pitting": RealSet(lambda label: {None: label}, lambda label: UNLABELLED if label == "no_pit" else label),
-    "neu_seg_dedup": RealSet(lambda label: dict(_NEU), _neu_label),
+    "neu_seg_dedup": RealSet(lambda label: _NEU, _neu_label),
     # The masks of DeepPCB are binary and an image mixes types, so that no instance's own type is known.
     "deeppcb": RealSet(lambda label: {None: "pcb_defect"}, _pcb_label),
 }
@@ -363,6 +364,10 @@ def _read_real_set(folder: Path, name: str) -> list[Specimen]:
     real_set = REAL_SETS[name]
     specimens = []
     for row in rows:
+        if any(row[column] is None for column in MANIFEST_COLUMNS):
+            raise SpecimenError(
+                f"{manifest}: a line of {name} has fewer than {len(MANIFEST_COLUMNS)} columns; restore it"
+            )
         try:
             label = real_set.label(row["label"])
         except (KeyError, ValueError):
