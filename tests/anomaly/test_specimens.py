@@ -1,0 +1,318 @@
+"""Reading specimens from every kind of folder, and splitting them without parting a surface."""
+
+import csv
+import pickle
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+
+from anomaly.specimens import (
+    DefectInstance,
+    InstanceMaps,
+    Specimen,
+    SpecimenError,
+    Truth,
+    read_specimens,
+    split_by_group,
+)
+
+EIGHT = np.ones((3, 3))
+
+
+def save(path, array, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+def grey(value=90, shape=(12, 16)):
+    return np.full(shape, value, np.uint8)
+
+
+@pytest.fixture
+def mvtec(tmp_path):
+    """Two good training pictures, a good and a scratched test picture whose mask has two blobs, one diagonal."""
+    for name in ("000", "001"):
+        save(tmp_path / f"train/good/{name}.png", grey())
+    save(tmp_path / "test/good/000.png", grey())
+    save(tmp_path / "test/scratch/000.png", grey(120))
+    mask = np.zeros((12, 16), np.uint8)
+    mask[1, 1] = mask[2, 2] = mask[3, 3] = 255
+    mask[8:10, 5:9] = 255
+    save(tmp_path / "ground_truth/scratch/000_mask.png", mask)
+    return tmp_path
+
+
+def real_set(root, name, rows):
+    """A real set's folder with its manifest beside it; rows of (group, label, image array, mask array or None)."""
+    with (root / "manifest.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["set", "group", "label", "image", "mask"])
+        writer.writerow(["another", "g", "l", "missing.jpg", ""])
+        for number, (group, label, image, mask) in enumerate(rows):
+            save(root / name / f"{group}__{number}.png", image)
+            if mask is not None:
+                save(root / name / f"{group}__{number}_mask.png", mask)
+            writer.writerow(
+                [name, group, label, f"{group}__{number}.png", "" if mask is None else f"{group}__{number}_mask.png"]
+            )
+    return root / name
+
+
+def test_mvtec_folders_give_labels_splits_and_8_connected_instances(mvtec):
+    specimens = read_specimens(mvtec)
+    assert [(s.name, s.label, s.split) for s in specimens] == [
+        ("train/good/000", "good", "train"),
+        ("train/good/001", "good", "train"),
+        ("test/good/000", "good", "test"),
+        ("test/scratch/000", "scratch", "test"),
+    ]
+    truth = specimens[-1].truth()
+    assert truth.defect.sum() == 11
+    assert sorted(int(i.mask.sum()) for i in truth.instances) == [3, 8]
+    assert {(i.family, i.class_name) for i in truth.instances} == {("defect", "scratch")}
+    assert not specimens[0].truth().defect.any()
+    assert specimens[0].truth().defect.shape == (12, 16)
+
+
+def test_specimens_are_told_apart_by_what_lies_in_the_folder(tmp_path, mvtec):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    with pytest.raises(SpecimenError, match="is empty"):
+        read_specimens(other)
+    (other / "notes.txt").write_text("hello")
+    with pytest.raises(SpecimenError, match=r"looked for dataset\.json.*train/ or test/.*magnetic_tile"):
+        read_specimens(other)
+    with pytest.raises(SpecimenError, match="is no folder"):
+        read_specimens(other / "absent")
+    with pytest.raises(SpecimenError, match="no dataset format"):
+        read_specimens(mvtec, "coco")
+
+
+def test_neu_mask_values_are_classes(tmp_path):
+    mask = np.zeros((12, 16), np.uint8)
+    mask[0:2, 0:2], mask[2:4, 2:4], mask[6:8, 6:9] = 1, 2, 2
+    folder = real_set(tmp_path, "neu_seg_dedup", [("n1", "1+2", grey(), mask)])
+    (specimen,) = read_specimens(folder)
+    assert specimen.label == "inclusion+patch"
+    found = sorted((i.class_name, int(i.mask.sum())) for i in specimen.truth().instances)
+    # Touching corners of another class do not join.
+    assert found == [("inclusion", 4), ("patch", 4), ("patch", 6)]
+    mask[11, 11] = 7
+    save(specimen.annotation.path, mask)
+    with pytest.raises(SpecimenError, match=r"_mask\.png: holds the value 7; expected 0 and 1, 2, 3"):
+        specimen.truth()
+
+
+def test_unlabelled_views_never_count_as_good(tmp_path):
+    folder = real_set(
+        tmp_path, "ballscrew_pitting", [("p1", "no_pit", grey(), None), ("p1", "pit", grey(), grey(255).astype(bool))]
+    )
+    assert [s.label for s in read_specimens(folder)] == ["pit"]
+    earlier = read_specimens(folder, unlabelled=True)[0]
+    assert earlier.label == "unlabelled"
+    assert earlier.image().shape == (12, 16, 3)
+    with pytest.raises(SpecimenError, match="is unlabelled"):
+        earlier.truth()
+
+
+def test_templates_of_deeppcb_are_good_and_types_name_the_label(tmp_path):
+    folder = real_set(
+        tmp_path,
+        "deeppcb",
+        [("b1", "template", grey(), None), ("b1", "1+3", grey(), grey(255) > 0), ("b2", "6", grey(), grey(255) > 0)],
+    )
+    assert [s.label for s in read_specimens(folder)] == ["good", "open+mousebite", "pin_hole"]
+    assert {s.group for s in read_specimens(folder)} == {"deeppcb/b1", "deeppcb/b2"}
+
+
+@pytest.mark.parametrize(
+    ("array", "mode", "expected"),
+    [
+        (np.array([[0, 65535, 32896]], np.uint16), None, [0, 255, 128]),
+        (np.array([[0, 65535, 257]], np.int32), None, [0, 255, 1]),
+        (np.array([[0, 255, 7]], np.uint8), None, [0, 255, 7]),
+        (np.array([[False, True, True]]), None, [0, 255, 255]),
+        (np.array([[0, 255, 7]], np.uint8), "LA", [0, 255, 7]),
+        (np.array([[0, 255, 7]], np.uint8), "RGBA", [0, 255, 7]),
+        (np.array([[0, 255, 7]], np.uint8), "P", [0, 255, 7]),
+    ],
+)
+def test_pictures_of_any_mode_become_8_bit_rgb(tmp_path, array, mode, expected):
+    image = Image.fromarray(array)
+    path = tmp_path / ("a.tif" if array.dtype == np.int32 else "a.png")
+    (image.convert(mode) if mode else image).save(path)
+    read = Specimen("a", "a", "good", path).image()
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, np.repeat(np.uint8(expected)[None, :, None], 3, axis=2))
+
+
+def test_picture_beyond_16_bits_is_refused(tmp_path):
+    save(tmp_path / "a.tif", np.array([[0.0, 1.5]], np.float32))
+    with pytest.raises(SpecimenError, match=r"a\.tif: holds values beyond 16 bits"):
+        Specimen("a", "a", "good", tmp_path / "a.tif").image()
+
+
+def test_damaged_pictures_and_masks_are_named(mvtec):
+    scratched = read_specimens(mvtec)[-1]
+    rng = np.random.default_rng(0)
+    save(scratched.image_path, rng.integers(0, 255, (64, 64, 3), np.uint8))
+    with pytest.raises(SpecimenError, match=r"000_mask\.png: is 16 × 12 pixels but its image 000\.png is 64 × 64"):
+        scratched.truth()
+    content = scratched.image_path.read_bytes()
+    scratched.image_path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(SpecimenError, match=r"scratch/000\.png: is truncated or damaged"):
+        scratched.image()
+    scratched.image_path.write_text("no picture")
+    with pytest.raises(SpecimenError, match=r"000\.png: is no picture"):
+        scratched.image()
+    scratched.image_path.unlink()
+    with pytest.raises(SpecimenError, match=r"000\.png: is missing"):
+        scratched.truth()
+
+
+def test_every_message_about_bad_input_is_one_line(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"garbage" * 9)
+    with pytest.raises(SpecimenError) as caught:
+        Specimen("a", "a", "good", tmp_path / "a.png").image()
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_masks_manifests_and_columns_are_named(mvtec, tmp_path):
+    (mvtec / "ground_truth/scratch/000_mask.png").unlink()
+    with pytest.raises(SpecimenError, match=r"scratch/000_mask\.png: the mask of test/scratch/000\.png is missing"):
+        read_specimens(mvtec)
+    sets = tmp_path / "sets"
+    (sets / "crackforest").mkdir(parents=True)
+    (sets / "crackforest" / "a.png").write_text("")
+    with pytest.raises(SpecimenError, match=r"manifest\.csv: is missing"):
+        read_specimens(sets / "crackforest")
+    (sets / "manifest.csv").write_text("set,group,label\ncrackforest,1,crack\n")
+    with pytest.raises(SpecimenError, match="lacks the columns image, mask"):
+        read_specimens(sets / "crackforest")
+    (sets / "manifest.csv").write_text("set,group,label,image,mask\ncrackforest,1,crack\n")
+    with pytest.raises(SpecimenError, match="fewer than 5 columns"):
+        read_specimens(sets / "crackforest")
+    (sets / "manifest.csv").write_text("set,group,label,image,mask\ncrackforest,1,crack,b.png,\n")
+    with pytest.raises(SpecimenError, match=r"b\.png is labelled crack but has no mask"):
+        read_specimens(sets / "crackforest")
+
+
+def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path):
+    folder = real_set(tmp_path, "crackforest", [("c", "crack", grey(), grey(255) > 0)])
+    manifest = tmp_path / "manifest.csv"
+    save(tmp_path / "secret.png", grey())
+    manifest.write_text(manifest.read_text().replace("c__0.png", "../secret.png"))
+    with pytest.raises(SpecimenError, match="not a plain file name"):
+        read_specimens(folder)
+
+
+def test_specimens_travel_to_loader_processes(mvtec):
+    scratched = pickle.loads(pickle.dumps(read_specimens(mvtec)[-1]))
+    assert scratched.truth().defect.sum() == 11
+
+
+def test_areas_of_instance_maps_equal_those_of_their_masks():
+    rng = np.random.default_rng(1)
+    defects, impurities = rng.integers(0, 4, (9, 11)), rng.integers(0, 3, (9, 11)).astype(np.uint16)
+    entries = [("defect", 3, "crack"), ("impurity", 1, "stain"), ("defect", 1, "pit")]
+    maps = InstanceMaps({"defect": defects, "impurity": impurities}, entries)
+    within = rng.random((9, 11)) > 0.5
+    lazy, plain = Truth(defects > 0, maps), Truth(defects > 0, tuple(maps))
+    assert lazy.kinds() == plain.kinds() == [("defect", "crack"), ("impurity", "stain"), ("defect", "pit")]
+    np.testing.assert_array_equal(lazy.areas(), plain.areas())
+    np.testing.assert_array_equal(lazy.areas(within), plain.areas(within))
+    np.testing.assert_array_equal(lazy.areas(within), [((defects == 3) & within).sum(), *plain.areas(within)[1:]])
+    assert isinstance(maps[0], DefectInstance)
+    assert len(maps[1:]) == 2
+
+
+def made_up(counts, rng):
+    """Specimens of groups with the given (good, defective) counts, shuffled."""
+    specimens = [
+        Specimen(f"{g}-{kind}-{k}", f"group{g}", kind, None)
+        for g, pair in enumerate(counts)
+        for kind, n in zip(("good", "crack"), pair, strict=True)
+        for k in range(n)
+    ]
+    return [specimens[i] for i in rng.permutation(len(specimens))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_splits_never_part_a_group_and_keep_the_share_of_defects(seed):
+    rng = np.random.default_rng(seed)
+    specimens = made_up(rng.integers(0, 6, (80, 2)), rng)
+    parts = split_by_group(specimens, (0.6, 0.2, 0.2), seed)
+    groups = [{s.group for s in part} for part in parts]
+    assert not groups[0] & groups[1]
+    assert not groups[0] & groups[2]
+    assert not groups[1] & groups[2]
+    assert sorted(s.name for part in parts for s in part) == sorted(s.name for s in specimens)
+    for part, share in zip(parts, (0.6, 0.2, 0.2), strict=True):
+        for kind in ("good", "crack"):
+            total = sum(s.label == kind for s in specimens)
+            assert sum(s.label == kind for s in part) == pytest.approx(share * total, abs=4)
+
+
+def test_splits_depend_on_the_seed_and_on_nothing_else():
+    rng = np.random.default_rng(0)
+    specimens = made_up([(2, 1)] * 30, rng)
+    once, again = split_by_group(specimens, (0.5, 0.5), 3), split_by_group(specimens, (0.5, 0.5), 3)
+    assert once == again
+    shuffled = split_by_group(specimens[::-1], (0.5, 0.5), 3)
+    assert {s.group for s in shuffled[0]} == {s.group for s in once[0]}
+    assert {s.group for s in split_by_group(specimens, (0.5, 0.5), 4)[0]} != {s.group for s in once[0]}
+
+
+def test_fractions_below_one_leave_specimens_over_and_bad_ones_are_refused():
+    specimens = made_up([(1, 0)] * 20, np.random.default_rng(0))
+    (part,) = split_by_group(specimens, (0.25,), 0)
+    assert len(part) == 5
+    assert split_by_group([], (0.5, 0.5), 0) == [[], []]
+    for fractions in ((), (-0.1, 0.5), (0.7, 0.7)):
+        with pytest.raises(SpecimenError, match="fractions"):
+            split_by_group(specimens, fractions, 0)
+    assert not split_by_group(specimens, (1.0, 0.0), 0)[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "groups", "good"),
+    [
+        ("magnetic_tile", 420, 133, 192),
+        ("crackforest", 68, 68, 0),
+        ("ballscrew_pitting", 220, None, 0),
+        ("neu_seg_dedup", 659, 659, 0),
+        ("deeppcb", 400, 6, 200),
+    ],
+)
+def test_real_sets_have_the_specimens_of_their_manifest(real_data, name, count, groups, good):
+    specimens = read_specimens(real_data / name)
+    assert len(specimens) == len({s.name for s in specimens}) == count
+    assert sum(s.label == "good" for s in specimens) == good
+    if groups:
+        assert len({s.group for s in specimens}) == groups
+    sample = next(s for s in specimens if s.label != "good")
+    truth = sample.truth()
+    assert truth.defect.shape == sample.image().shape[:2]
+    values = np.array(Image.open(sample.annotation.path)).astype(int)
+    expected = sum(ndimage.label(values == v, EIGHT)[1] for v in np.unique(values) if v)
+    assert len(truth.instances) == expected > 0
+    assert truth.areas().sum() == truth.defect.sum() == (values > 0).sum()
+
+
+def test_real_tiles_are_split_by_tile(real_data):
+    parts = split_by_group(read_specimens(real_data / "magnetic_tile"), (0.5, 0.2, 0.3), 0)
+    tiles = [Counter(s.group for s in part) for part in parts]
+    assert not tiles[0].keys() & tiles[1].keys()
+    assert not tiles[0].keys() & tiles[2].keys()
+    assert [sum(s.label == "good" for s in part) for part in parts] == pytest.approx([96, 38.4, 57.6], abs=3)
+
+
+def test_a_set_of_another_folder_name_is_read_when_its_format_is_given(tmp_path):
+    folder = real_set(tmp_path, "crackforest", [("c", "crack", grey(), grey(255) > 0)])
+    shutil.move(folder, tmp_path / "asphalt")
+    assert len(read_specimens(tmp_path / "asphalt", "crackforest")) == 1
