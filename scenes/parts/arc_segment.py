@@ -1,0 +1,59 @@
+"""A segment of a tube wall, such as the ferrite magnet of a motor; its convex side is inspected."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from scenes.atlas import Chart, Floats, Part, extruded
+
+SAGITTA_LIMIT = 1e-7  # m; how far the facets of the mesh may lie beneath the true cylinder
+
+
+@dataclass(frozen=True)
+class CylinderChart(Chart):
+    """The convex side of a cylinder of `radius` about the axis x = 0, z = -radius; metres.
+
+    u is the arc length around the axis, growing with x, 0 at the left border; v runs along +y. The apex lies at z = 0.
+    """
+
+    radius: float
+    arc_length: float
+    length: float
+
+    @property
+    def size(self) -> tuple[float, float]:
+        return self.arc_length, self.length
+
+    def _angles(self, uv: Floats) -> Floats:
+        return (uv[:, 0] - self.arc_length / 2) / self.radius
+
+    def embed(self, uv: Floats) -> Floats:
+        angle = self._angles(uv)
+        return np.column_stack(
+            [self.radius * np.sin(angle), uv[:, 1] - self.length / 2, self.radius * (np.cos(angle) - 1)]
+        )
+
+    def normals(self, uv: Floats) -> Floats:
+        angle = self._angles(uv)
+        return np.column_stack([np.sin(angle), np.zeros(len(uv)), np.cos(angle)])
+
+    def tangents(self, uv: Floats) -> Floats:
+        angle = self._angles(uv)
+        return np.column_stack([np.cos(angle), np.zeros(len(uv)), -np.sin(angle)])
+
+
+def arc_segment(radius: float, width: float, length: float, thickness: float) -> Part:
+    """A tube wall segment whose convex side is a CylinderChart.
+
+    radius: of the convex side. width: chord between the two long edges. length: along the axis. All in metres.
+    Raises ValueError unless width < 2 radius and thickness < radius.
+    """
+    if not (0 < width < 2 * radius and 0 < thickness < radius):
+        raise ValueError(f"no arc segment has radius {radius}, width {width} and thickness {thickness} (metres)")
+    half_angle = math.asin(width / (2 * radius))
+    steps = math.ceil(half_angle / math.acos(1 - SAGITTA_LIMIT / radius))
+    angle = np.linspace(-half_angle, half_angle, steps + 1)
+    outline = np.column_stack([np.sin(angle), np.cos(angle)])
+    profile = np.stack([outline * radius, outline * (radius - thickness)]) - [0, radius]
+    return Part(extruded(profile, length), CylinderChart(radius, 2 * half_angle * radius, length))

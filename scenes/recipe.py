@@ -1,0 +1,443 @@
+"""Recipes: what a dataset shows, in the units of a drawing, every random quantity written as a distribution."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from procgen.errors import BlemishError
+from procgen.layer import Family
+from scenes.atlas import TEXTURE_SIDE_LIMIT
+from scenes.distribution import Constant, Distribution, Within, shown
+
+PRESETS = Path(__file__).parent / "presets"
+RECIPE_BYTES_LIMIT = 1 << 20
+TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
+PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
+
+Families = Literal["defects", "impurities"]
+
+Fraction = Annotated[Distribution, Within(0, 1)]
+Signed = Annotated[Distribution, Within(-1, 1)]
+Ratio = Annotated[Distribution, Within(0, 10)]
+Degrees = Annotated[Distribution, Within(-360, 360)]
+Extent = Annotated[Distribution, Within(0.1, 2000)]  # mm, of parts and lights
+Offset = Annotated[Distribution, Within(-1000, 1000)]  # mm
+Fine = Annotated[Distribution, Within(0.001, 1000)]  # mm, of structures on a surface
+Microns = Annotated[Distribution, Within(0, 10_000)]
+Count = Annotated[Distribution, Within(0, 1000, whole=True)]
+Pixels = Annotated[int, Field(strict=True, ge=16, le=PIXEL_SIDE_LIMIT)]
+
+
+def _custom(found: str) -> PydanticCustomError:
+    """An error of several fields together, to be raised in a model validator."""
+    return PydanticCustomError("fields_together", "{found}", {"found": found})
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PlateRecipe(Section):
+    kind: Literal["plate"]
+    width_mm: Extent
+    height_mm: Extent
+    thickness_mm: Extent
+
+    @property
+    def longest_mm(self) -> float:
+        return max(self.width_mm.high, self.height_mm.high)
+
+
+class ArcSegmentRecipe(Section):
+    kind: Literal["arc_segment"]
+    radius_mm: Extent
+    width_mm: Extent
+    length_mm: Extent
+    thickness_mm: Extent
+
+    @property
+    def longest_mm(self) -> float:
+        return max(self.width_mm.high * math.pi / 2, self.length_mm.high)
+
+    @model_validator(mode="after")
+    def _closes(self) -> Self:
+        if self.width_mm.high >= 2 * self.radius_mm.low:
+            raise _custom(
+                f"found width_mm up to {self.width_mm.high:g} on a radius_mm from {self.radius_mm.low:g}; "
+                "expected a chord shorter than twice the radius"
+            )
+        if self.thickness_mm.high >= self.radius_mm.low:
+            raise _custom(
+                f"found thickness_mm up to {self.thickness_mm.high:g} on a radius_mm from {self.radius_mm.low:g}; "
+                "expected a wall thinner than the radius"
+            )
+        return self
+
+
+class GroundFinishRecipe(Section):
+    """See `procgen.finish.GroundFinish`."""
+
+    kind: Literal["ground"]
+    lay_degrees: Degrees
+    correlation_along_mm: Fine
+    correlation_across_mm: Fine
+    height_rms_um: Microns
+    base_colour: tuple[Fraction, Fraction, Fraction]
+    brightness: Annotated[Distribution, Within(0, 4)] = Constant(1.0)
+    roughness: Fraction
+    roughness_streaks: Fraction = Constant(0.0)
+    streaks: Ratio = Constant(0.0)
+    grooves: Ratio = Constant(0.0)
+    groove_depth_um: Microns = Constant(0.0)
+    mottle: Ratio = Constant(0.0)
+    mottle_size_mm: Fine = Constant(10.0)
+    pit_density_per_cm2: Annotated[Distribution, Within(0, 10_000)] = Constant(0.0)
+    pit_radius_um: Annotated[Distribution, Within(1, 10_000)] = Constant(100.0)
+    pit_depth_um: Microns = Constant(0.0)
+    pit_darkening: Fraction = Constant(0.6)
+    metallic: Fraction = Constant(1.0)
+    anisotropy: Fraction = Constant(0.0)
+
+
+class CrackRecipe(Section):
+    """See `procgen.cracks`; the cracks of a frame are drawn one by one."""
+
+    class_name: ClassVar[str] = "crack"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["crack"]
+    count: Count
+    origin: Literal["anywhere", "edge"] = "anywhere"
+    length_mm: Fine
+    angle_degrees: Degrees
+    width_um: Microns
+    width_variation: Fraction
+    depth_um: Microns
+    toughness_spread: Annotated[Distribution, Within(0, 3)]
+    correlation_mm: Fine
+    reflectance_change: Signed
+
+
+class WaterStainsRecipe(Section):
+    """See `procgen.stains.WaterStains`; one population per frame, present with `probability`."""
+
+    class_name: ClassVar[str] = "water_stain"
+    family: ClassVar[Family] = "impurity"
+    kind: Literal["water_stains"]
+    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
+    cell_size_mm: Fine
+    radius_mm: Fine
+    frequency_per_mm: Annotated[Distribution, Within(1e-4, 100)]
+    amplitude_mm: Annotated[Distribution, Within(0, 1000)]
+    gamma: Annotated[Distribution, Within(0.01, 100)]
+    alpha: Signed
+    occupancy: Fraction = Constant(1.0)
+    heterogeneity: Fraction = Constant(0.0)
+    roughness_change: Signed = Constant(0.0)
+
+    @model_validator(mode="after")
+    def _one_ring(self) -> Self:
+        reach, cell = self.radius_mm.high + self.amplitude_mm.high, self.cell_size_mm.low
+        if reach >= cell:
+            raise _custom(
+                f"found radius_mm + amplitude_mm up to {reach:g} with a cell_size_mm from {cell:g}; expected their "
+                "sum below the cell size, or stains would be cut off: use larger cells or smaller stains"
+            )
+        return self
+
+
+class RingLightRecipe(Section):
+    """See `scenes.imaging.ring_light`."""
+
+    kind: Literal["ring"]
+    sides: Annotated[int, Field(strict=True, ge=1, le=64)]
+    diameter_mm: Annotated[Distribution, Within(0, 5000)]
+    height_mm: Annotated[Distribution, Within(0.1, 5000)]
+    panel_width_mm: Extent
+    panel_length_mm: Extent | None = None
+    tilt_degrees: Annotated[Distribution, Within(-90, 90)] = Constant(0.0)
+    power_w: Annotated[Distribution, Within(0, 10_000)]
+    imbalance: Fraction = Constant(0.0)
+    rotation_degrees: Degrees = Constant(0.0)
+    scale: Annotated[Distribution, Within(0.01, 100)] = Constant(1.0)
+    ambient_w_per_m2_sr: Annotated[Distribution, Within(0, 10_000)] = Constant(0.0)
+
+    @model_validator(mode="after")
+    def _closes(self) -> Self:
+        if self.panel_length_mm is None and (self.sides < 3 or self.diameter_mm.low <= 0):
+            raise _custom(
+                f"found sides {self.sides} and diameter_mm from {self.diameter_mm.low:g} without panel_length_mm; "
+                "expected panel_length_mm, which only a closed ring (3 sides or more, diameter above 0) can do without"
+            )
+        return self
+
+
+class CameraRecipe(Section):
+    """See `scenes.imaging.camera_above`."""
+
+    resolution: tuple[Pixels, Pixels]
+    focal_length_mm: Annotated[Distribution, Within(0.1, 1000)]
+    sensor_width_mm: Annotated[float, Field(strict=True, gt=0.01, le=1000)]
+    margin: Annotated[Distribution, Within(-0.49, 4)] = Constant(0.0)
+    working_distance_mm: Annotated[Distribution, Within(1, 100_000)] | None = None
+    offset_x_mm: Offset = Constant(0.0)
+    offset_y_mm: Offset = Constant(0.0)
+    roll_degrees: Degrees = Constant(0.0)
+    f_number: Annotated[Distribution, Within(0.5, 1000)] | None = None
+
+
+class SensorRecipe(Section):
+    """See `scenes.sensor.develop`."""
+
+    exposure: Annotated[Distribution, Within(1e-6, 1e6)]
+    vignetting: Annotated[Distribution, Within(0, 0.99)] = Constant(0.0)
+    blur_px: Annotated[Distribution, Within(0, 50)] = Constant(0.0)
+    full_well_electrons: Annotated[float, Field(strict=True, ge=1, le=1e9)] | None = None
+    read_noise_electrons: Annotated[Distribution, Within(0, 1e6)] = Constant(0.0)
+    transfer: Literal["linear", "srgb"] = "srgb"
+    bits: Literal[8, 16] = 8
+    monochrome: StrictBool = False
+
+    @model_validator(mode="after")
+    def _electrons_need_a_well(self) -> Self:
+        if self.full_well_electrons is None and self.read_noise_electrons.high > 0:
+            raise _custom(
+                "found read_noise_electrons without full_well_electrons; expected both, or neither for a sensor "
+                "without noise"
+            )
+        return self
+
+
+PartRecipe = Annotated[PlateRecipe | ArcSegmentRecipe, Field(discriminator="kind")]
+DefectRecipe = CrackRecipe
+ImpurityRecipe = WaterStainsRecipe
+
+
+class Recipe(Section):
+    """Everything that a dataset's frames have in common, and how they differ.
+
+    texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
+    switched_off: families of layers that are described but left out; see `without`.
+    """
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    part: PartRecipe
+    finish: GroundFinishRecipe
+    defects: tuple[DefectRecipe, ...] = ()
+    impurities: tuple[ImpurityRecipe, ...] = ()
+    light: RingLightRecipe
+    camera: CameraRecipe
+    sensor: SensorRecipe
+    texel_um: Annotated[float, Field(strict=True, ge=0.01, le=1e5)] | None = None
+    switched_off: tuple[Families, ...] = ()
+
+    @model_validator(mode="after")
+    def _maps_fit(self) -> Self:
+        if self.texel_um is not None:
+            needed = math.ceil(self.part.longest_mm * 1e3 / self.texel_um)
+            if needed > TEXTURE_SIDE_LIMIT:
+                finest = math.ceil(self.part.longest_mm * 1e3 / TEXTURE_SIDE_LIMIT)
+                raise _custom(
+                    f"found texel_um {self.texel_um:g}, which needs up to {needed} texels on a side of the part; "
+                    f"expected at most {TEXTURE_SIDE_LIMIT} (texel_um {finest} or more), or no texel_um"
+                )
+        return self
+
+    def without(self, *families: str) -> Recipe:
+        """The twin of this recipe: every frame the same, bit for bit, but for the layers of these families.
+
+        families: "defects", "impurities". Raises RecipeError for any other.
+        """
+        unknown = sorted(set(families) - set(get_args(Families)))
+        if unknown:
+            raise RecipeError(self.name, [f"no family {shown(name)}; families: defects, impurities" for name in unknown])
+        return self.model_copy(update={"switched_off": tuple(sorted({*self.switched_off, *families}))})
+
+    @property
+    def class_families(self) -> dict[str, Family]:
+        """Class name -> family of every class that the recipe describes; the order gives the classes' bits."""
+        layers = (*self.defects, *self.impurities)
+        return {layer.class_name: layer.family for layer in layers}
+
+    @property
+    def class_bits(self) -> dict[str, int]:
+        """Class name -> bit in the class mask; the same for a recipe and its twins."""
+        return {name: bit for bit, name in enumerate(self.class_families)}
+
+
+class RecipeError(BlemishError):
+    """A recipe that cannot be used; the message has one line per problem, also in `problems`."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with Blemish."""
+    return tuple(sorted(path.stem for path in PRESETS.glob("*.yaml")))
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """The file behind a shipped recipe's name or a path. Raises RecipeError where there is none."""
+    text = str(name_or_path)
+    if text in shipped_recipes():
+        return PRESETS / f"{text}.yaml"
+    path = Path(name_or_path)
+    if path.is_dir():
+        raise RecipeError(text, ["found a folder; expected a YAML file or the name of a shipped recipe"])
+    if not path.exists():
+        near = difflib.get_close_matches(text, shipped_recipes(), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise RecipeError(text, [f"no such file and no such recipe{hint} (shipped: {', '.join(shipped_recipes())})"])
+    return path
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a shipped recipe by name, or a YAML file. Raises RecipeError with one line per problem."""
+    path = recipe_path(name_or_path)
+    source = str(name_or_path)
+    try:
+        if path.stat().st_size > RECIPE_BYTES_LIMIT:
+            raise RecipeError(source, [f"found {path.stat().st_size} bytes; expected a recipe of at most 1 MiB"])
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RecipeError(source, ["found bytes that are not UTF-8 text; expected a YAML file"]) from None
+    except OSError as error:
+        raise RecipeError(source, [f"cannot be read ({error.strerror}); check that it is a file you may read"]) from None
+    return recipe_from(_yaml(text, source), source)
+
+
+def recipe_from(written: object, source: str) -> Recipe:
+    """The recipe that a mapping describes, as YAML or JSON give it. Raises RecipeError naming `source`."""
+    if written is None:
+        raise RecipeError(source, ["found nothing in the file; expected the fields of a recipe (see `blemish recipe plate`)"])
+    if not isinstance(written, dict):
+        raise RecipeError(source, [f"found {shown(written)}; expected a mapping of fields (see `blemish recipe plate`)"])
+    try:
+        return Recipe.model_validate(written)
+    except ValidationError as error:
+        raise RecipeError(source, list(_problems(error, written))) from None
+    except RecursionError:
+        raise RecipeError(source, ["found fields nested without end; expected a recipe's few levels"]) from None
+
+
+def _yaml(text: str, source: str) -> object:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Safe YAML that refuses a key written twice and reads 5e-3 as a number, as YAML 1.2 and people do."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in seen:
+                        raise yaml.constructor.ConstructorError(
+                            None, None, f"found the field {key.value!r} a second time", key.start_mark
+                        )
+                    seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
+    try:
+        return cast(object, yaml.load(text, Loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise RecipeError(source, [f"{where}not valid YAML: {error.problem or error.context}"]) from None
+    except yaml.YAMLError as error:
+        raise RecipeError(source, [f"not valid YAML: {' '.join(str(error).split())}"]) from None
+    except (ValueError, TypeError) as error:  # such as the date 2024-99-99
+        raise RecipeError(source, [f"not valid YAML: {error}"]) from None
+    except RecursionError:
+        raise RecipeError(source, ["found brackets nested too deeply; expected a recipe's few levels"]) from None
+
+
+_EXPONENT = re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d+)[eE][-+]?\d+$")
+
+
+def _problems(error: ValidationError, written: dict[Any, Any]) -> Iterator[str]:
+    for details in error.errors():
+        path, section = _locate(details["loc"], written)
+        yield f"{path}: {_said(details, section)}" if path else _said(details, section)
+
+
+def _locate(location: tuple[int | str, ...], written: object) -> tuple[str, object]:
+    """The path of a field as its author wrote it, and the section that holds it.
+
+    Pydantic's location also names the kind that it chose among several; that is no key of what was written.
+    """
+    names: list[str] = []
+    section: object = written
+    here: object = written
+    for step, name in enumerate(location):
+        last = step == len(location) - 1
+        if isinstance(here, dict) and (name in here or last):
+            section, here = here, here.get(name)
+        elif isinstance(here, list | tuple) and isinstance(name, int):
+            section, here = here, here[name] if name < len(here) else None
+        else:
+            continue
+        names.append(str(name))
+    return ".".join(names), section
+
+
+def _said(details: ErrorDetails, section: object) -> str:
+    """What is wrong with one field, as "found X; expected Y"."""
+    found = shown(details["input"])
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "missing":
+            return "missing; expected this field to be given"
+        case "extra_forbidden":
+            allowed = _allowed_fields(section)
+            near = difflib.get_close_matches(str(details["loc"][-1]), allowed, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            return f"unknown field{hint} (allowed: {', '.join(allowed)})"
+        case "union_tag_not_found":
+            return f"found no kind; expected one of {', '.join(_kinds(Recipe.model_fields[str(details['loc'][0])].annotation))}"
+        case "union_tag_invalid":
+            return f"found kind: {context['tag']}; expected {context['expected_tags'].replace(chr(39), '')}"
+        case "literal_error":
+            return f"found {found}; expected {context['expected'].replace(chr(39), '')}"
+        case "value_error":
+            return str(context["error"])
+        case "fields_together":
+            return details["msg"]
+        case "model_type" | "model_attributes_type":
+            return f"found {found}; expected a mapping of fields"
+        case "tuple_type":
+            return f"found {found}; expected a list"
+        case "less_than_equal":
+            return f"found {found}; expected at most {context['le']}"
+        case "greater_than_equal":
+            return f"found {found}; expected at least {context['ge']}"
+        case "string_pattern_mismatch":
+            return f"found {found}; expected up to 64 letters, digits, - and _, beginning with a letter or digit"
+        case _:
+            return f"found {found}; expected {details['msg'].removeprefix('Input should be ')}"
+
+
+def _kinds(annotation: object) -> list[str]:
+    """The kinds of section that a field's type allows."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return list(get_args(annotation.model_fields["kind"].annotation))
+    return [kind for argument in get_args(annotation) for kind in _kinds(argument)]
+
+
+def _allowed_fields(section: object) -> tuple[str, ...]:
+    """Names of the fields that a section may have; of the section that it resembles most where it names no kind."""
+    written = section if isinstance(section, dict) else {}
+    models = Section.__subclasses__()
+    of_kind = [model for model in models if "kind" in model.model_fields and written.get("kind") in _kinds(model)]
+    likeliest = max(of_kind or models, key=lambda model: len(written.keys() & model.model_fields.keys()))
+    return tuple(likeliest.model_fields)
