@@ -1,0 +1,76 @@
+"""The command `blemish render`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+def register(app: typer.Typer) -> None:
+    """Mount this module's commands."""
+    app.command()(render)
+
+
+def render(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name (see `blemish recipes`) or a YAML file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the dataset. A stopped run in it is taken up again.")],
+    frames: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many frames the dataset shall have.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
+    samples: Annotated[int, typer.Option(min=1, max=65536, help="Cycles samples a pixel.")] = 32,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Blender processes, sharing this machine's cores.")] = 1,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave a family off (defects or impurities); all else stays the same to the bit."),
+    ] = None,
+) -> None:
+    """Render a recipe into a dataset of pictures with exact masks.
+
+    Clean and stained twins, to train on (no defects) and to judge by:
+
+        blemish render plate --frames 80 --seed 1 --without defects --without impurities --out data/clean
+
+        blemish render plate --frames 80 --seed 1 --without defects --out data/stained
+
+    Ctrl-C at any moment leaves whole frames; the same command goes on from there.
+    """
+    from blender_addon.render import render_dataset
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    try:
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("rendering", total=None, rate="")
+
+            def begin(missing: int) -> None:
+                progress.update(task, total=frames, completed=frames - missing)
+
+            def advance(index: int) -> None:
+                progress.advance(task)
+                speed = progress.tasks[task].finished_speed or progress.tasks[task].speed
+                progress.update(task, rate=f"{1 / speed:.1f} s a frame" if speed else "")
+
+            dataset = render_dataset(
+                recipe,
+                out,
+                frames,
+                seed,
+                samples=samples,
+                workers=workers,
+                without=without or (),
+                on_begin=begin,
+                on_frame=advance,
+            )
+    except KeyboardInterrupt:
+        console.print("Stopped. Every finished frame is kept; run the same command again to go on.")
+        raise typer.Exit(130) from None
+    typer.echo(f"{len(dataset)} frames in {out}")

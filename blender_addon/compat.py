@@ -1,0 +1,28 @@
+"""What differs between Blender's versions, here and nowhere else."""
+
+import _cycles
+import bpy
+
+
+def name_aov_output(node: bpy.types.ShaderNodeOutputAOV, name: str) -> None:
+    """Say which pass an AOV output node writes to (`name` until 4.1, `aov_name` since)."""
+    if hasattr(node, "aov_name"):
+        node.aov_name = name
+    else:
+        node.name = name
+
+
+def write_float_exr(settings: bpy.types.ImageFormatSettings, *, layers: bool) -> None:
+    """Save renders as 32-bit OpenEXR, all passes or the combined one; the media type (5.0 on) comes before the format."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE" if layers else "IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER" if layers else "OPEN_EXR"
+    settings.color_mode, settings.color_depth = "RGB", "32"
+    settings.exr_codec = "NONE"  # read back at once and deleted
+    if hasattr(settings, "use_exr_interleave"):
+        settings.use_exr_interleave = True  # one part, as before 5.0
+
+
+def can_denoise() -> bool:
+    """Whether this build carries Open Image Denoise (Debian's 3.4 does not)."""
+    return bool(getattr(_cycles, "with_openimagedenoise", False))

@@ -1,0 +1,56 @@
+"""The loop inside a Blender process: draw a scene, put it on the stage, render its passes, write the frame.
+
+Started by `blender_addon.render`, which sends one job as a line of JSON on standard input and keeps that open.
+"""
+
+import os
+import sys
+import threading
+
+from blender_addon.job import ERROR_MARK, FRAME_MARK, Job
+from blender_addon.passes import render_labels, render_picture
+from blender_addon.stage import Stage, build_stage
+from procgen.errors import BlemishError
+from scenes import DatasetWriter, Recipe, Scene, build_part, develop, draw, surface_maps
+
+
+def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
+    """Render one drawn scene on the stage and write it as a frame of the dataset."""
+    part, maps = build_part(scene.part), surface_maps(scene)
+    stage.show(scene, part, maps)
+    image = develop(render_picture(stage), scene.sensor)
+    labels = render_labels(stage)
+    writer.write(scene.index, image, labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
+
+
+def run(job: Job) -> None:
+    """Render every frame of the job, telling of each on standard output."""
+    recipe = Recipe.model_validate_json(job.recipe)
+    writer = DatasetWriter(job.out, recipe, job.seed, job.frames, samples=job.samples)
+    stage = build_stage(job.samples, job.threads)
+    for index in job.indices:
+        render_frame(stage, draw(recipe, job.seed, index), writer)
+        print(f"\n{FRAME_MARK}{index}", flush=True)
+
+
+def end_with_parent() -> None:
+    """Leave as soon as standard input closes, which it does when the process that holds it dies."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> int:
+    job = Job.from_json(sys.stdin.readline())
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    try:
+        run(job)
+    except BlemishError as error:
+        print(f"\n{ERROR_MARK}{error}", flush=True)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # Blender's own tear-down takes a second and can crash on some drivers; every frame is on disk

@@ -1,0 +1,49 @@
+"""Rendering a stage's passes and reading them back as arrays."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import bpy
+import numpy as np
+import OpenEXR
+from numpy.typing import NDArray
+
+from blender_addon.material import LABELS
+from blender_addon.stage import Stage
+from procgen.errors import BlemishError
+
+
+def render_picture(stage: Stage) -> NDArray[np.float32]:
+    """Render the picture: (H, W, 3) linear scene radiance, row 0 at the top."""
+    return render(stage.picture)["RGB"]
+
+
+def render_labels(stage: Stage) -> NDArray[np.uint16]:
+    """Render the exact pass: (H, W, 3) class bits, defect ids and impurity ids at pixel centres, row 0 at the top.
+
+    Raises BlemishError where the pass holds anything but whole numbers from 0 to 65535, which no working pass does.
+    """
+    values = next(array for name, array in render(stage.exact).items() if LABELS in name)
+    labels = values.astype(np.uint16)
+    if not np.array_equal(labels, values):
+        raise BlemishError("the label pass holds values that are not 16-bit whole numbers; Blender's filter blurred it")
+    return labels
+
+
+def render(scene: bpy.types.Scene) -> dict[str, NDArray[np.float32]]:
+    """Render one Blender scene through a temporary OpenEXR file; gives each pass as (H, W, 3) by its name there."""
+    with TemporaryDirectory(prefix="blemish-") as folder:
+        scene.render.filepath = str(Path(folder) / "pass.exr")
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+        return read_exr(Path(folder) / "pass.exr")
+
+
+def read_exr(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read the three-channel passes of an OpenEXR file, single-part or multi-part, by name."""
+    with OpenEXR.File(str(path)) as file:
+        return {
+            name: np.array(channel.pixels[..., :3], dtype=np.float32)
+            for part in file.parts
+            for name, channel in part.channels.items()
+            if channel.pixels.ndim == 3
+        }
