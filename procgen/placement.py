@@ -27,9 +27,9 @@ def has_centre(cells: ArrayLike, seed: int, occupancy: float) -> NDArray[np.bool
 def nearest_centre(
     points: Floats, cell_size: float, seed: int, occupancy: float = 1.0, reach: float | None = None
 ) -> tuple[Floats, Indices]:
-    """Distance (N,) in metres from (N, 3) points to the nearest centre within `reach`, and the id (N,) > 0 of its cell.
+    """Distance (N,) in metres from (N, 3) points to the nearest centre within `reach`, and the id (N,) of its cell.
 
-    Where no centre is that near, the distance is infinite and the id 0. `reach` is the cell size unless given: up to it,
+    Where no centre is that near, the distance is infinite and the id 0. `reach` is the cell size unless given: so far,
     the nearest centre is sure to lie in the one ring of cells around a point.
     Raises BlemishError for a larger reach, and for points more than MOST_CELLS cells from the origin.
     """

@@ -1,0 +1,142 @@
+"""Ground and brushed surfaces: what machining left behind before anything else happened."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from procgen.checks import require
+from procgen.errors import BlemishError
+from procgen.layer import FinishSample, SurfacePoints
+from procgen.noise import fractal
+from procgen.placement import nearest_centre
+
+Floats = NDArray[np.float64]
+
+MARK_OCTAVES = 3
+# The lag, in cells of the coarsest octave, at which a sum of so many octaves has decorrelated to 1/e (measured).
+CORRELATION = {1: 0.52, 2: 0.46, 3: 0.46}
+GROOVE_WIDTH, GROOVE_LENGTH = 0.8, 12.0  # of the sparse grooves, over the correlation lengths of the marks
+GROOVE_ONSET = 1.5  # standard deviations of their noise at which grooves begin: about 7 % of the surface
+GROOVE_CLUSTERING = 0.3  # how far bright clouds lower that onset, in standard deviations
+CLOUD_OCTAVES = 2
+CLOUD_LENGTH = 2.5  # clouds are drawn out along the lay, too
+
+# Noise vanishes on its lattice. Turned by these angles (rad), no plane of the lattice lies in the surface or across the
+# lay, where all marks would fade out together.
+LATTICE_TURNS = (0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True)
+class GroundFinish:
+    """A finish with a lay, as a solid texture: a function of the position alone, so that curved parts show no seam.
+
+    lay_direction: (3,), along the marks, any length. correlation_along, correlation_across: m, the lags at which
+    marks decorrelate to 1/e.
+    height_rms: m, of the marks. base_colour: (3,) linear, its median. roughness, metallic, anisotropy: 0 to 1.
+    Variations of the logarithm of the base colour, as standard deviations: streaks from mark to mark, grain from grain
+    to grain of grain_size (m), mottle over soft clouds of mottle_size (m); grooves: how much brighter, in units of that
+    logarithm, the sparse long grooves are, groove_depth (m) deep. roughness_streaks: standard deviation of roughness.
+    pit_density: 1/m², of fine pits with pit_radius and pit_depth (m) that take the share pit_darkening of the colour.
+    Raises BlemishError for values out of range.
+    """
+
+    lay_direction: tuple[float, float, float]
+    correlation_along: float
+    correlation_across: float
+    height_rms: float
+    base_colour: tuple[float, float, float]
+    roughness: float
+    metallic: float = 1.0
+    anisotropy: float = 0.0
+    streaks: float = 0.0
+    grooves: float = 0.0
+    groove_depth: float = 0.0
+    grain: float = 0.0
+    grain_size: float = 1e-4
+    mottle: float = 0.0
+    mottle_size: float = 1e-2
+    roughness_streaks: float = 0.0
+    pit_density: float = 0.0
+    pit_radius: float = 1e-4
+    pit_depth: float = 0.0
+    pit_darkening: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive = ("correlation_along", "correlation_across", "grain_size", "mottle_size", "pit_radius")
+        shares = ("roughness", "metallic", "anisotropy", "pit_darkening")
+        free = ("height_rms", "streaks", "grooves", "groove_depth", "grain", "mottle", "roughness_streaks")
+        require(
+            "ground finish",
+            **{name: (getattr(self, name), "positive") for name in positive},
+            **{name: (getattr(self, name), "0 to 1") for name in shares},
+            **{name: (getattr(self, name), "not negative") for name in (*free, "pit_density", "pit_depth", "seed")},
+            **{f"base_colour[{i}]": (value, "0 to 1") for i, value in enumerate(self.base_colour)},
+            **{f"lay_direction[{i}]": (value, "finite") for i, value in enumerate(self.lay_direction)},
+        )
+        if not any(self.lay_direction):
+            raise BlemishError("ground finish: found a lay_direction of length 0; expected a direction")
+        if self.pit_density > 0.0 and self.pit_radius > self._pit_cell:
+            raise BlemishError(
+                f"ground finish: found {self.pit_density:g} pits per m² of radius {self.pit_radius:g} m; "
+                f"expected at most {2.0 / self.pit_radius**2:g} per m², or they would merge"
+            )
+
+    def evaluate(self, points: SurfacePoints | ArrayLike) -> FinishSample:
+        """Height, colour and roughness of the bare surface at N points."""
+        positions = SurfacePoints.of(points).positions
+        marks = self._noise(positions, self.correlation_along, self.correlation_across, MARK_OCTAVES, stream=0)
+        tone = self.streaks * marks
+        height = self.height_rms * marks
+        clouds = np.zeros(len(positions))
+        if self.mottle > 0.0:
+            clouds = self._noise(positions, CLOUD_LENGTH * self.mottle_size, self.mottle_size, CLOUD_OCTAVES, stream=1)
+            tone += self.mottle * clouds
+        if self.grain > 0.0:
+            tone += self.grain * self._noise(positions, self.grain_size, self.grain_size, 1, stream=2)
+        if self.grooves > 0.0 or self.groove_depth > 0.0:
+            length, width = GROOVE_LENGTH * self.correlation_along, GROOVE_WIDTH * self.correlation_across
+            noise = self._noise(positions, length, width, 1, stream=3)
+            groove = np.maximum(noise - GROOVE_ONSET + GROOVE_CLUSTERING * clouds, 0.0)
+            tone += self.grooves * groove
+            height -= self.groove_depth * groove
+        brightness = np.exp(tone)
+        if self.pit_density > 0.0:
+            distance, _ = nearest_centre(positions, self._pit_cell, self._seed(4), reach=self.pit_radius)
+            pit = np.maximum(1.0 - (distance / self.pit_radius) ** 2, 0.0)  # a paraboloid, 1 at the bottom
+            height -= self.pit_depth * pit
+            brightness *= 1.0 - self.pit_darkening * np.sqrt(pit)
+        return FinishSample(
+            height=height.astype(np.float32),
+            base_colour=np.clip(brightness[:, np.newaxis] * np.array(self.base_colour), 0.0, 1.0).astype(np.float32),
+            roughness=np.clip(self.roughness + self.roughness_streaks * marks, 0.0, 1.0).astype(np.float32),
+            metallic=np.full(len(positions), self.metallic, dtype=np.float32),
+        )
+
+    @property
+    def _pit_cell(self) -> float:
+        """Cells of this size hold pit_density spheres of pit_radius per area of any plane cut through them."""
+        return float((2.0 * self.pit_radius / self.pit_density) ** (1.0 / 3.0))
+
+    def _seed(self, stream: int) -> int:
+        return 16 * self.seed + 4 * stream + 1  # octaves take the seeds that follow
+
+    def _noise(self, positions: Floats, along: float, across: float, octaves: int, stream: int) -> Floats:
+        """Noise of unit variance with correlation lengths `along` and `across` the lay, in metres."""
+        lay = np.array(self.lay_direction) / np.linalg.norm(self.lay_direction)
+        stretch = np.eye(3) / across + (1.0 / along - 1.0 / across) * np.outer(lay, lay)
+        return fractal(positions @ (CORRELATION[octaves] * _TURN @ stretch).T, octaves, self._seed(stream))
+
+
+def _turn() -> Floats:
+    turn = np.eye(3)
+    for axis, angle in enumerate(LATTICE_TURNS):
+        i, j = (axis + 1) % 3, (axis + 2) % 3
+        about = np.eye(3)
+        about[[i, i, j, j], [i, j, i, j]] = np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)
+        turn = turn @ about
+    return turn
+
+
+_TURN = _turn()
