@@ -42,7 +42,7 @@ class Chart(ABC):
 
     @abstractmethod
     def embed(self, uv: Floats) -> Floats:
-        """(N, 2) metres on the chart to (N, 3) metres in the frame of the part. Points beyond the border continue it."""
+        """(N, 2) metres on the chart to (N, 3) metres in the frame of the part; defined beyond the border, too."""
 
     @abstractmethod
     def normals(self, uv: Floats) -> Floats:
@@ -62,8 +62,8 @@ class Chart(ABC):
         columns, rows = (max(2, round(extent / texel_size)) for extent in (width, height))
         if max(columns, rows) > TEXTURE_SIDE_LIMIT:
             raise ValueError(
-                f"texels of {texel_size * 1e6:g} um on a surface of {width * 1e3:g} x {height * 1e3:g} mm need a texture "
-                f"of {columns} x {rows}; at most {TEXTURE_SIDE_LIMIT} a side are allowed"
+                f"texels of {texel_size * 1e6:g} um on {width * 1e3:g} x {height * 1e3:g} mm need a texture of "
+                f"{columns} x {rows}; at most {TEXTURE_SIDE_LIMIT} a side are allowed"
             )
         u = (np.arange(columns) + 0.5) * (width / columns)
         v = (np.arange(rows) + 0.5) * (height / rows)

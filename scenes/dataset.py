@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ from scenes.distribution import shown
 from scenes.recipe import Recipe, recipe_from
 from scenes.scene import Scene
 
-SCHEMA = 1
+SCHEMA: Final = 1
 HEADER, ANNOTATIONS, SCENES = "dataset.json", "annotations.json", "scenes"
 PICTURES = ("images", "classes", "defects", "impurities")
 FAMILY_FOLDERS: dict[Family, str] = {"defect": "defects", "impurity": "impurities"}
@@ -106,14 +106,14 @@ class DatasetWriter:
                 self._resume(header)
             elif any(not _TEMPORARY.fullmatch(entry.name) for entry in self.path.iterdir()):
                 raise DatasetError(
-                    f"{self.path}: found other files and no {HEADER}; expected a new or empty folder, or a dataset to resume"
+                    f"{self.path}: found other files and no {HEADER}; expected a new or empty folder, or a dataset"
                 )
             else:
                 self._write(HEADER, _json(header.model_dump(mode="json", by_alias=True)))
             for name in (*PICTURES, SCENES):
                 folder = self.path / name
                 if folder.is_symlink():
-                    raise DatasetError(f"{folder}: found a link; expected a folder of the dataset's own: remove the link")
+                    raise DatasetError(f"{folder}: found a link; expected a folder of the dataset's own")
                 folder.mkdir(exist_ok=True)
                 _remove_leftovers(folder)
 
@@ -264,6 +264,8 @@ class Frame:
             return _FrameRecord.model_validate(_read_json(path))
         except ValidationError as error:
             raise DatasetError(f"{path}: {_first(error)}; {self._mend}") from None
+        except BlemishError as error:  # numbers that a layer refuses
+            raise DatasetError(f"{path}: {error}; {self._mend}") from None
 
     def _path(self, folder: str) -> Path:
         path = self.folder / folder / f"{self.index:06d}.{'json' if folder == SCENES else 'png'}"
@@ -286,12 +288,12 @@ class Frame:
         mask = self._read(folder)
         path = self._path(folder)
         if mask.dtype != np.uint16 or mask.ndim != 2:
-            raise DatasetError(f"{path}: found {mask.dtype}, {mask.ndim} axes; expected a grey PNG of 16 bits; {self._mend}")
+            raise DatasetError(f"{path}: found {mask.dtype} of shape {mask.shape}; expected 16-bit grey; {self._mend}")
         expected = self._image_size()
         if mask.shape != expected:
             raise DatasetError(
-                f"{path}: found {mask.shape[1]} x {mask.shape[0]} pixels; expected {expected[1]} x {expected[0]}, the size "
-                f"of its image; {self._mend}"
+                f"{path}: found {mask.shape[1]} x {mask.shape[0]} pixels; expected {expected[1]} x {expected[0]}, "
+                f"the size of its image; {self._mend}"
             )
         return mask.astype(np.uint16, copy=False)
 
@@ -316,7 +318,8 @@ class Dataset:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_dir():
-            raise DatasetError(f"{path}: found {'a file' if self.path.exists() else 'nothing'}; expected a dataset's folder")
+            found = "a file" if self.path.exists() else "nothing"
+            raise DatasetError(f"{path}: found {found}; expected the folder of a dataset")
         self.header = read_header(self.path)
         self.indices = _committed(self.path, self.header.frames)
         if not self.indices:
@@ -381,12 +384,12 @@ def read_header(folder: Path) -> Header:
     schema = written.get("schema") if isinstance(written, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
         raise DatasetError(
-            f"{path}: written by a newer Blemish (schema {schema}; this one reads up to {SCHEMA}); update Blemish to read it"
+            f"{path}: written by a newer Blemish (schema {schema}; this one reads up to {SCHEMA}); update Blemish"
         )
     try:
         return Header.model_validate(written)
     except ValidationError as error:
-        raise DatasetError(f"{path}: {_first(error)}; expected the header of a dataset, unchanged since written") from None
+        raise DatasetError(f"{path}: {_first(error)}; expected the file as Blemish wrote it") from None
 
 
 def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
@@ -430,9 +433,11 @@ def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
 def _committed(folder: Path, frames: int) -> tuple[int, ...]:
     """Numbers, below `frames`, of the frames whose scene file is there."""
     scenes = folder / SCENES
-    names = [match[1] for name in (os.listdir(scenes) if scenes.is_dir() else ()) if (match := _SCENE_FILE.fullmatch(name))]
-    indices = sorted(int(name) for name in names if name == f"{int(name):06d}")
-    return tuple(index for index in indices if index < frames)
+    if not scenes.is_dir():
+        return ()
+    matches = filter(None, map(_SCENE_FILE.fullmatch, os.listdir(scenes)))
+    indices = (int(match[1]) for match in matches if match[1] == f"{int(match[1]):06d}")
+    return tuple(sorted(index for index in indices if index < frames))
 
 
 def _remove_leftovers(folder: Path, even_of_the_living: bool = False) -> None:
@@ -461,7 +466,7 @@ def _read_json(path: Path) -> object:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        raise DatasetError(f"{path}: truncated or damaged, no whole JSON; restore it or write the dataset anew") from None
+        raise DatasetError(f"{path}: truncated or damaged, not JSON; restore it or write the dataset anew") from None
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -491,8 +496,8 @@ def _version() -> str:
 
 
 _ERRNO_ADVICE = {
-    errno.ENOSPC: "the disk is full; free some space and run the same command again, the frames written so far are kept",
-    errno.EDQUOT: "your disk quota is used up; free some space and run the same command again, the frames so far are kept",
+    errno.ENOSPC: "the disk is full; free some space and run the same command again, whole frames are kept",
+    errno.EDQUOT: "your disk quota is used up; free some space and run the same command again, whole frames are kept",
     errno.EACCES: "not allowed to write here; choose a folder that you may write to",
     errno.EPERM: "not allowed to write here; choose a folder that you may write to",
     errno.EROFS: "this file system can only be read; choose a folder that you may write to",

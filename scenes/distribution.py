@@ -96,8 +96,7 @@ class _Interval(Distribution):
     def __post_init__(self) -> None:
         if self.start > self.stop:
             raise ValueError(
-                f"found {{{self.key}: [{self.start:g}, {self.stop:g}]}}, which runs downwards; "
-                f"expected {{{self.key}: [{self.stop:g}, {self.start:g}]}}"
+                f"found {self}, which runs downwards; expected {{{self.key}: [{self.stop:g}, {self.start:g}]}}"
             )
 
     @property
@@ -131,7 +130,7 @@ class LogUniform(_Interval):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.start <= 0:
-            raise ValueError(f"found {{log_uniform: [{self.start:g}, {self.stop:g}]}}; expected both ends above 0")
+            raise ValueError(f"found {self}; expected both ends above 0")
 
     def sample(self, rng: np.random.Generator) -> float:
         drawn = math.exp(rng.uniform(math.log(self.start), math.log(self.stop)))
@@ -146,11 +145,10 @@ class Normal(Distribution):
 
     def __post_init__(self) -> None:
         if self.deviation < 0:
-            raise ValueError(f"found {{normal: [{self.mean:g}, {self.deviation:g}]}}; expected a deviation of 0 or more")
+            raise ValueError(f"found {self}; expected a deviation of 0 or more")
         if self.clip is not None and self.clip[0] > self.clip[1]:
             raise ValueError(
-                f"found clip: [{self.clip[0]:g}, {self.clip[1]:g}], which runs downwards; "
-                f"expected clip: [{self.clip[1]:g}, {self.clip[0]:g}]"
+                f"found {self}, whose clip runs downwards; expected clip: [{self.clip[1]:g}, {self.clip[0]:g}]"
             )
 
     @property
@@ -175,7 +173,7 @@ class Choice(Distribution):
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.values) <= CHOICE_LIMIT:
-            raise ValueError(f"found {{choice: ...}} of {len(self.values)} values; expected 1 to {CHOICE_LIMIT}")
+            raise ValueError(f"found a choice of {len(self.values)} values; expected 1 to {CHOICE_LIMIT}")
 
     @property
     def low(self) -> float:
@@ -198,7 +196,7 @@ class Poisson(Distribution):
 
     def __post_init__(self) -> None:
         if not 0 <= self.rate <= POISSON_RATE_LIMIT:
-            raise ValueError(f"found {{poisson: {self.rate:g}}}; expected a rate from 0 to {POISSON_RATE_LIMIT:g}")
+            raise ValueError(f"found {self}; expected a rate from 0 to {POISSON_RATE_LIMIT:g}")
 
     @property
     def low(self) -> float:
@@ -269,7 +267,7 @@ def parse(written: object) -> Distribution:
 
 @dataclass(frozen=True)
 class Within:
-    """Metadata of a pydantic field: everything that the distribution can return lies in [low, high], in whole numbers if so."""
+    """Metadata of a pydantic field: all that its distribution can return lies in [low, high]; `whole` numbers only."""
 
     low: float
     high: float

@@ -4,6 +4,7 @@ import math
 
 from scenes.scene import AreaPanel, Camera
 
+
 def ring_light(
     *,
     diameter: float,
@@ -16,12 +17,12 @@ def ring_light(
     powers: tuple[float, ...],
     centre: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[AreaPanel, ...]:
-    """One panel for each of `powers`, evenly on a circle about the vertical through `centre`, the first at azimuth `rotation` from +x.
+    """One panel for each of `powers`, evenly on a circle about the vertical through `centre`.
 
     diameter: of the circle through the panels' centres. height: above z = 0. panel_length: of a panel along the circle;
     panel_width: across it. All in metres, angles in radians. tilt: by how much the panels turn from shining straight
-    down towards the axis. scale: enlarges circle and panels, not the height; the radiance stays, so each of `powers`
-    (watts) grows with the area of its panel.
+    down towards the axis. rotation: azimuth of the first panel, from +x. scale: enlarges circle and panels, not the
+    height; the radiance stays, so each of `powers` (watts) grows with the area of its panel.
     """
     panels = []
     for side, power in enumerate(powers):

@@ -28,7 +28,8 @@ def encode(image: Image) -> bytes:
     if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise ValueError(f"found {image.dtype} of shape {image.shape}; expected uint8 or uint16, (H, W) or (H, W, 3)")
     height, width = image.shape[:2]
-    rows = np.ascontiguousarray(image.astype(image.dtype.newbyteorder(">"), copy=False)).view(np.uint8).reshape(height, -1)
+    big_endian = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder(">"))
+    rows = big_endian.view(np.uint8).reshape(height, -1)
     filtered = np.empty((height, rows.shape[1] + 1), dtype=np.uint8)
     filtered[:, 0] = UP
     filtered[0, 1:] = rows[0]

@@ -179,6 +179,9 @@ class RingLightRecipe(Section):
         return self
 
 
+PartRecipe = Annotated[PlateRecipe | ArcSegmentRecipe, Field(discriminator="kind")]
+
+
 class CameraRecipe(Section):
     """See `scenes.imaging.camera_above`."""
 
@@ -191,6 +194,14 @@ class CameraRecipe(Section):
     offset_y_mm: Offset = Constant(0.0)
     roll_degrees: Degrees = Constant(0.0)
     f_number: Annotated[Distribution, Within(0.5, 1000)] | None = None
+
+    def finest_pixel_mm(self, part: PartRecipe) -> float:
+        """The least that a pixel may cover of the part's uppermost plane."""
+        if self.working_distance_mm is None:
+            field_mm = part.width_mm.low * (1 + 2 * self.margin.low)
+        else:
+            field_mm = self.working_distance_mm.low * self.sensor_width_mm / self.focal_length_mm.high
+        return field_mm / self.resolution[0]
 
 
 class SensorRecipe(Section):
@@ -215,7 +226,6 @@ class SensorRecipe(Section):
         return self
 
 
-PartRecipe = Annotated[PlateRecipe | ArcSegmentRecipe, Field(discriminator="kind")]
 DefectRecipe = CrackRecipe
 ImpurityRecipe = WaterStainsRecipe
 
@@ -240,14 +250,16 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:
-        if self.texel_um is not None:
-            needed = math.ceil(self.part.longest_mm * 1e3 / self.texel_um)
-            if needed > TEXTURE_SIDE_LIMIT:
-                finest = math.ceil(self.part.longest_mm * 1e3 / TEXTURE_SIDE_LIMIT)
-                raise _custom(
-                    f"found texel_um {self.texel_um:g}, which needs up to {needed} texels on a side of the part; "
-                    f"expected at most {TEXTURE_SIDE_LIMIT} (texel_um {finest} or more), or no texel_um"
-                )
+        from_camera_mm = self.camera.finest_pixel_mm(self.part) / TEXELS_PER_PIXEL
+        finest_mm = from_camera_mm if self.texel_um is None else self.texel_um / 1e3
+        needed = self.part.longest_mm / finest_mm
+        if needed > TEXTURE_SIDE_LIMIT:
+            cause = "camera: found a view so near" if self.texel_um is None else f"texel_um: found {self.texel_um:g}, so fine"
+            coarsest = math.ceil(self.part.longest_mm * 1e3 / TEXTURE_SIDE_LIMIT)
+            raise _custom(
+                f"{cause} that the part may need {needed:.0f} texels on a side; expected at most {TEXTURE_SIDE_LIMIT}, as "
+                f"with texel_um: {coarsest}"
+            )
         return self
 
     def without(self, *families: str) -> Recipe:
@@ -257,13 +269,13 @@ class Recipe(Section):
         """
         unknown = sorted(set(families) - set(get_args(Families)))
         if unknown:
-            raise RecipeError(self.name, [f"no family {shown(name)}; families: defects, impurities" for name in unknown])
+            raise RecipeError(self.name, [f"no family {shown(name)}; expected defects, impurities" for name in unknown])
         return self.model_copy(update={"switched_off": tuple(sorted({*self.switched_off, *families}))})
 
     @property
     def class_families(self) -> dict[str, Family]:
         """Class name -> family of every class that the recipe describes; the order gives the classes' bits."""
-        layers = (*self.defects, *self.impurities)
+        layers: tuple[DefectRecipe | ImpurityRecipe, ...] = (*self.defects, *self.impurities)
         return {layer.class_name: layer.family for layer in layers}
 
     @property
@@ -312,16 +324,16 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     except UnicodeDecodeError:
         raise RecipeError(source, ["found bytes that are not UTF-8 text; expected a YAML file"]) from None
     except OSError as error:
-        raise RecipeError(source, [f"cannot be read ({error.strerror}); check that it is a file you may read"]) from None
+        raise RecipeError(source, [f"cannot be read ({error.strerror}); expected a file you may read"]) from None
     return recipe_from(_yaml(text, source), source)
 
 
 def recipe_from(written: object, source: str) -> Recipe:
     """The recipe that a mapping describes, as YAML or JSON give it. Raises RecipeError naming `source`."""
     if written is None:
-        raise RecipeError(source, ["found nothing in the file; expected the fields of a recipe (see `blemish recipe plate`)"])
+        raise RecipeError(source, ["found an empty file; expected the fields of a recipe (see `blemish recipe plate`)"])
     if not isinstance(written, dict):
-        raise RecipeError(source, [f"found {shown(written)}; expected a mapping of fields (see `blemish recipe plate`)"])
+        raise RecipeError(source, [f"found {shown(written)}; expected fields as in `blemish recipe plate`"])
     try:
         return Recipe.model_validate(written)
     except ValidationError as error:
@@ -404,7 +416,8 @@ def _said(details: ErrorDetails, section: object) -> str:
             hint = f"; did you mean {near[0]}?" if near else ""
             return f"unknown field{hint} (allowed: {', '.join(allowed)})"
         case "union_tag_not_found":
-            return f"found no kind; expected one of {', '.join(_kinds(Recipe.model_fields[str(details['loc'][0])].annotation))}"
+            field = Recipe.model_fields[str(details["loc"][0])]
+            return f"found no kind; expected kind: one of {', '.join(_kinds(field.annotation))}"
         case "union_tag_invalid":
             return f"found kind: {context['tag']}; expected {context['expected_tags'].replace(chr(39), '')}"
         case "literal_error":

@@ -26,18 +26,17 @@ def develop(linear: Singles, sensor: Sensor) -> NDArray[np.uint8] | NDArray[np.u
         raise ValueError("found NaN or infinite radiance; expected finite numbers")
     light = linear @ LUMINANCE[:, None] if sensor.monochrome else linear
     exposed = np.float32(sensor.exposure) * light
-    shaded = exposed * relative_illumination(exposed.shape[:2], sensor.vignetting)[..., None]
+    shaded = exposed * relative_illumination(linear.shape[0], linear.shape[1], sensor.vignetting)[..., None]
     noisy = with_noise(blurred(shaded, sensor.blur), sensor)
     stored = quantised(transferred(np.clip(noisy, 0, 1), sensor.transfer), sensor.bits)
     return stored[..., 0] if sensor.monochrome else stored
 
 
-def relative_illumination(shape: tuple[int, int], vignetting: float) -> Singles:
+def relative_illumination(height: int, width: int, vignetting: float) -> Singles:
     """(H, W) share of the light that reaches each pixel: 1 at the centre, 1 - vignetting in the corners.
 
     cos⁴ of the field angle, the natural vignetting of a lens, its angle scaled to give that loss.
     """
-    height, width = shape
     x = (np.arange(width) - (width - 1) / 2)[None, :]
     y = (np.arange(height) - (height - 1) / 2)[:, None]
     corner = max((width - 1) ** 2 / 4 + (height - 1) ** 2 / 4, 1.0)

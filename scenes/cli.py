@@ -1,0 +1,67 @@
+"""The commands that need no Blender: listing, printing, checking and previewing recipes."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name or a YAML file.")]
+
+
+def recipes() -> None:
+    """List the recipes that come with Blemish."""
+    from scenes.recipe import load_recipe, shipped_recipes
+
+    for name in shipped_recipes():
+        recipe = load_recipe(name)
+        width, height = recipe.camera.resolution
+        typer.echo(f"{name:16} {recipe.part.kind}, {width} x {height} px, {', '.join(recipe.class_families)}")
+
+
+def recipe(recipe: RecipeArgument) -> None:
+    """Print a recipe with its explanations, to copy and change."""
+    from scenes.recipe import recipe_path
+
+    typer.echo(recipe_path(recipe).read_text(encoding="utf-8"), nl=False)
+
+
+def check(recipe: RecipeArgument) -> None:
+    """Check a recipe and draw one frame from it."""
+    from scenes.drawing import draw
+    from scenes.recipe import load_recipe
+
+    checked = load_recipe(recipe)
+    scene = draw(checked, seed=0, index=0)
+    width, height = checked.camera.resolution
+    families = ", ".join(f"{name} ({family})" for name, family in checked.class_families.items()) or "none"
+    typer.echo(
+        f"{recipe}: good. Part: {scene.part.kind}; picture: {width} x {height} px from {scene.camera.position[2]:.3f} m; "
+        f"texels: {scene.texel_size * 1e6:.0f} um; classes: {families}"
+    )
+
+
+def preview(
+    recipe: RecipeArgument,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("preview.png"),
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    index: Annotated[int, typer.Option(min=0, help="Frame number.")] = 0,
+) -> None:
+    """Draw the unrolled surface, beside it with its defects in red and its impurities in blue, without Blender."""
+    from scenes.dataset import write_atomically
+    from scenes.drawing import draw
+    from scenes.maps import preview_picture, surface_maps
+    from scenes.png import encode
+    from scenes.recipe import load_recipe
+
+    maps = surface_maps(draw(load_recipe(recipe), seed, index))
+    write_atomically(out, encode(preview_picture(maps)))
+    counts = Counter(instance.class_name for instance in maps.instances)
+    content = ", ".join(f"{count} x {name}" for name, count in sorted(counts.items())) or "nothing on the surface"
+    typer.echo(f"{out}: {content}")
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the commands of this module."""
+    for command in (recipes, recipe, check, preview):
+        app.command()(command)
