@@ -35,9 +35,10 @@ def check(recipe: RecipeArgument) -> None:
     scene = draw(checked, seed=0, index=0)
     width, height = checked.camera.resolution
     families = ", ".join(f"{name} ({family})" for name, family in checked.class_families.items()) or "none"
+    distance, texel = scene.camera.focus_distance, scene.texel_size
     typer.echo(
-        f"{recipe}: good. Part: {scene.part.kind}; picture: {width} x {height} px from {scene.camera.position[2]:.3f} m; "
-        f"texels: {scene.texel_size * 1e6:.0f} um; classes: {families}"
+        f"{recipe}: good; part: {scene.part.kind}; picture: {width} x {height} px from {distance * 1e3:.0f} mm; "
+        f"texels: {texel * 1e6:.0f} um; classes: {families}"
     )
 
 

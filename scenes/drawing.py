@@ -13,6 +13,7 @@ from zlib import crc32
 
 import numpy as np
 
+from procgen.cracks import CrackParameters
 from procgen.finish import GroundFinish
 from procgen.stains import WaterStains
 from scenes.atlas import Chart
@@ -23,6 +24,7 @@ from scenes.recipe import (
     TEXELS_PER_PIXEL,
     ArcSegmentRecipe,
     CameraRecipe,
+    CrackRecipe,
     GroundFinishRecipe,
     PartRecipe,
     PlateRecipe,
@@ -34,6 +36,7 @@ from scenes.recipe import (
 from scenes.scene import (
     ArcSegment,
     Camera,
+    CrackLayer,
     Light,
     Plate,
     Scene,
@@ -46,6 +49,10 @@ from scenes.scene import (
 MM = 1e-3
 UM = 1e-6
 CM2 = 1e-4
+
+STEPS_PER_CORRELATION = 2  # of the grid on which a crack finds its way
+MOST_STEPS = 400  # of that grid from end to end; a tenth of a second
+TIP_TAPER = 0.15  # share of a crack's length over which it closes towards a tip inside the part
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,9 @@ def _part(recipe: PartRecipe, lot: Lot) -> Shape:
 def _layers(recipe: Recipe, surface: Chart, lot: Lot) -> tuple[SceneLayer, ...]:
     """Defects first: they are in the surface, and impurities lie on it."""
     layers: list[SceneLayer] = []
+    if "defects" not in recipe.switched_off:
+        for position, defect in enumerate(recipe.defects):
+            layers += _cracks(defect, surface, lot.at("defects").at(position))
     if "impurities" not in recipe.switched_off:
         for position, impurity in enumerate(recipe.impurities):
             layers += _water_stains(impurity, lot.at("impurities").at(position))
@@ -145,6 +155,8 @@ def _ground_finish(recipe: GroundFinishRecipe, lot: Lot) -> GroundFinish:
         lay_direction=(math.cos(lay), math.sin(lay), 0.0),
         correlation_along=MM * lot.draw("correlation_along_mm", recipe.correlation_along_mm),
         correlation_across=MM * lot.draw("correlation_across_mm", recipe.correlation_across_mm),
+        grain=lot.draw("grain", recipe.grain),
+        grain_size=MM * lot.draw("grain_size_mm", recipe.grain_size_mm),
         height_rms=UM * lot.draw("height_rms_um", recipe.height_rms_um),
         base_colour=(red, green, blue),
         roughness=lot.draw("roughness", recipe.roughness),
@@ -162,6 +174,61 @@ def _ground_finish(recipe: GroundFinishRecipe, lot: Lot) -> GroundFinish:
         pit_darkening=lot.draw("pit_darkening", recipe.pit_darkening),
         seed=lot.layer_seed(),
     )
+
+
+def _cracks(recipe: CrackRecipe, surface: Chart, lot: Lot) -> list[SceneLayer]:
+    return [_crack(recipe, surface, lot.at(number)) for number in range(lot.whole("count", recipe.count))]
+
+
+def _crack(recipe: CrackRecipe, surface: Chart, lot: Lot) -> CrackLayer:
+    length = MM * lot.draw("length_mm", recipe.length_mm)
+    turn = math.radians(lot.draw("angle_degrees", recipe.angle_degrees))
+    if recipe.origin == "anywhere":
+        (u, v), heading = _place_within(surface, lot), turn
+        start = (u - length / 2 * math.cos(heading), v - length / 2 * math.sin(heading))
+    else:
+        start, inward = _place_on_border(surface, lot, ends_only=recipe.origin == "ends")
+        heading = inward + turn
+    correlation = MM * lot.draw("toughness_correlation_mm", recipe.toughness_correlation_mm)
+    return CrackLayer(
+        parameters=CrackParameters(
+            width=UM * lot.draw("width_um", recipe.width_um),
+            depth=UM * lot.draw("depth_um", recipe.depth_um),
+            toughness_sigma=lot.draw("toughness_sigma", recipe.toughness_sigma),
+            toughness_correlation=correlation,
+            grid_spacing=max(correlation / STEPS_PER_CORRELATION, length / MOST_STEPS),
+            width_variation=lot.draw("width_variation", recipe.width_variation),
+            width_correlation=MM * lot.draw("width_correlation_mm", recipe.width_correlation_mm),
+            start_taper=TIP_TAPER if recipe.origin == "anywhere" else 0.0,
+            end_taper=TIP_TAPER,
+        ),
+        reflectance_change=lot.draw("reflectance_change", recipe.reflectance_change),
+        roughness_change=lot.draw("roughness_change", recipe.roughness_change),
+        start=start,
+        end=(start[0] + length * math.cos(heading), start[1] + length * math.sin(heading)),
+        seed=lot.layer_seed(),
+    )
+
+
+def _place_within(surface: Chart, lot: Lot) -> tuple[float, float]:
+    """A point of the chart, uniform over its area."""
+    return surface.size[0] * lot.chance("place.u"), surface.size[1] * lot.chance("place.v")
+
+
+def _place_on_border(surface: Chart, lot: Lot, *, ends_only: bool) -> tuple[tuple[float, float], float]:
+    """A point of the border, uniform over its length, and the direction (radians) from there into the chart.
+
+    ends_only: of its lower and upper border.
+    """
+    width, height = surface.size
+    along = lot.chance("place") * (2 * width if ends_only else 2 * (width + height))
+    if along < width:
+        return (along, 0.0), math.pi / 2
+    if along < 2 * width:
+        return (along - width, height), -math.pi / 2
+    if along < 2 * width + height:
+        return (0.0, along - 2 * width), 0.0
+    return (width, along - 2 * width - height), math.pi
 
 
 def _water_stains(recipe: WaterStainsRecipe, lot: Lot) -> list[SceneLayer]:

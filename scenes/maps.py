@@ -5,10 +5,11 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from procgen.cracks import Crack, simulate_minimum_energy_path
 from procgen.layer import Layer, SurfaceMaps, compose
 from scenes.atlas import Chart
 from scenes.parts import build_part
-from scenes.scene import Scene, SceneLayer, WaterStainLayer
+from scenes.scene import CrackLayer, Scene, SceneLayer, WaterStainLayer
 from scenes.sensor import quantised, transferred
 
 DEFECT_TINT = np.array([1.0, 0.15, 0.1], dtype=np.float32)
@@ -25,6 +26,10 @@ def surface_maps(scene: Scene) -> SurfaceMaps:
 def simulated(layer: SceneLayer, surface: Chart) -> Layer:
     """The field over the surface that a drawn layer grows into."""
     match layer:
+        case CrackLayer():
+            rng = np.random.default_rng(layer.seed)
+            path = simulate_minimum_energy_path(layer.parameters, layer.start, layer.end, rng)
+            return Crack(path.embedded(surface.embed), layer.reflectance_change, layer.roughness_change)
         case WaterStainLayer():
             return layer.stains
         case _:

@@ -21,6 +21,7 @@ PRESETS = Path(__file__).parent / "presets"
 RECIPE_BYTES_LIMIT = 1 << 20
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
+PITS_PER_SQUARE_RADIUS = 2.0  # more cannot lie apart on the jittered grid that places them; see GroundFinish
 
 Families = Literal["defects", "impurities"]
 
@@ -95,6 +96,8 @@ class GroundFinishRecipe(Section):
     roughness: Fraction
     roughness_streaks: Fraction = Constant(0.0)
     streaks: Ratio = Constant(0.0)
+    grain: Ratio = Constant(0.0)
+    grain_size_mm: Fine = Constant(0.1)
     grooves: Ratio = Constant(0.0)
     groove_depth_um: Microns = Constant(0.0)
     mottle: Ratio = Constant(0.0)
@@ -106,6 +109,16 @@ class GroundFinishRecipe(Section):
     metallic: Fraction = Constant(1.0)
     anisotropy: Fraction = Constant(0.0)
 
+    @model_validator(mode="after")
+    def _pits_apart(self) -> Self:
+        per_square_mm, radius_mm = self.pit_density_per_cm2.high / 100, self.pit_radius_um.high / 1000
+        if per_square_mm * radius_mm**2 >= PITS_PER_SQUARE_RADIUS:
+            raise _custom(
+                f"found pit_density_per_cm2 up to {per_square_mm * 100:g} of pit_radius_um up to {radius_mm * 1000:g}; "
+                f"expected fewer than {100 * PITS_PER_SQUARE_RADIUS / radius_mm**2:.0f}, or they merge"
+            )
+        return self
+
 
 class CrackRecipe(Section):
     """See `procgen.cracks`; the cracks of a frame are drawn one by one."""
@@ -114,15 +127,17 @@ class CrackRecipe(Section):
     family: ClassVar[Family] = "defect"
     kind: Literal["crack"]
     count: Count
-    origin: Literal["anywhere", "edge"] = "anywhere"
+    origin: Literal["anywhere", "edge", "ends"] = "anywhere"
     length_mm: Fine
     angle_degrees: Degrees
-    width_um: Microns
-    width_variation: Fraction
-    depth_um: Microns
-    toughness_spread: Annotated[Distribution, Within(0, 3)]
-    correlation_mm: Fine
+    width_um: Annotated[Distribution, Within(1, 10_000)]
+    width_variation: Annotated[Distribution, Within(0, 2)] = Constant(0.45)
+    width_correlation_mm: Fine = Constant(1.0)
+    depth_um: Annotated[Distribution, Within(1, 10_000)]
+    toughness_sigma: Annotated[Distribution, Within(0, 3)] = Constant(0.6)
+    toughness_correlation_mm: Fine = Constant(0.4)
     reflectance_change: Signed
+    roughness_change: Signed = Constant(0.3)
 
 
 class WaterStainsRecipe(Section):
@@ -254,11 +269,12 @@ class Recipe(Section):
         finest_mm = from_camera_mm if self.texel_um is None else self.texel_um / 1e3
         needed = self.part.longest_mm / finest_mm
         if needed > TEXTURE_SIDE_LIMIT:
-            cause = "camera: found a view so near" if self.texel_um is None else f"texel_um: found {self.texel_um:g}, so fine"
+            given = self.texel_um is not None
+            cause = f"texel_um: found {self.texel_um:g}, so fine" if given else "camera: found a view so near"
             coarsest = math.ceil(self.part.longest_mm * 1e3 / TEXTURE_SIDE_LIMIT)
             raise _custom(
-                f"{cause} that the part may need {needed:.0f} texels on a side; expected at most {TEXTURE_SIDE_LIMIT}, as "
-                f"with texel_um: {coarsest}"
+                f"{cause} that the part may need {needed:.0f} texels on a side; expected at most {TEXTURE_SIDE_LIMIT}, "
+                f"as with texel_um: {coarsest}"
             )
         return self
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from procgen.cracks import CrackParameters
 from procgen.finish import GroundFinish
 from procgen.stains import WaterStains
 
@@ -35,6 +36,18 @@ class ArcSegment(Concrete):
     width: Positive
     length: Positive
     thickness: Positive
+
+
+class CrackLayer(Concrete):
+    """One crack, to be grown from `start` to `end`, metres on the chart of the inspected surface."""
+
+    kind: Literal["crack"] = "crack"
+    parameters: CrackParameters
+    reflectance_change: float
+    roughness_change: float
+    start: tuple[float, float]
+    end: tuple[float, float]
+    seed: int
 
 
 class WaterStainLayer(Concrete):
@@ -106,7 +119,7 @@ class Sensor(Concrete):
 
 
 Shape = Annotated[Plate | ArcSegment, Field(discriminator="kind")]
-SceneLayer = WaterStainLayer
+SceneLayer = Annotated[CrackLayer | WaterStainLayer, Field(discriminator="kind")]
 
 
 class Scene(Concrete):
