@@ -82,7 +82,6 @@ def build_stage(samples: int, threads: int = 0) -> Stage:
         picture.world.use_nodes = True
     for scene in (picture, exact):
         scene.render.engine = "CYCLES"
-        scene.render.use_persistent_data = True
         scene.render.threads_mode = "FIXED" if threads else "AUTO"
         if threads:
             scene.render.threads = threads
