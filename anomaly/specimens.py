@@ -160,12 +160,12 @@ class FrameOfDataset:
     index: int
 
     def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
-        from scenes.dataset import Dataset
+        from scenes.dataset import Frame
 
-        frame = Dataset(self.dataset)[self.index]
+        frame = Frame(self.dataset, self.index)
         maps: dict[Family, NDArray[np.integer]] = {"defect": frame.defects, "impurity": frame.impurities}
         entries: list[tuple[Family, int, str]] = [(i.family, i.id, i.class_name) for i in frame.instances]
-        # An instance wholly covered by a later one has no pixel left: nothing that could be found or missed.
+        # An instance out of sight, or wholly covered by a later one, is nothing that could be found or missed.
         seen = InstanceMaps(maps, entries).areas() > 0
         return Truth(maps["defect"] > 0, InstanceMaps(maps, [e for e, kept in zip(entries, seen, strict=True) if kept]))
 
@@ -273,20 +273,17 @@ def _read_blemish(folder: Path) -> list[Specimen]:
     from scenes.dataset import Dataset
 
     dataset = Dataset(folder)
+    # Frames of twin datasets (same recipe, seed and number) show the same surface: one group.
+    surfaces = f"{dataset.header.recipe.get('name')}/{dataset.seed}"
     specimens = []
-    for position, frame in enumerate(dataset):
-        classes = sorted({i.class_name for i in frame.instances if i.family == "defect"})
-        # Frames of twin datasets (same recipe, seed and index) show the same surface: one group.
-        group = f"{dataset.recipe_name}/{dataset.seed}/{frame.index:06d}"
-        specimens.append(
-            Specimen(
-                name=f"{frame.index:06d}",
-                group=group,
-                label="+".join(classes) or GOOD,
-                image_path=frame.image_path,
-                annotation=FrameOfDataset(folder, position),
-            )
-        )
+    for frame in dataset:
+        defects = {i.id: i.class_name for i in frame.instances if i.family == "defect"}
+        # Only what the camera sees makes a frame defective, so the mask decides; without defects it is not decoded.
+        visible = {defects[number] for number in np.unique(frame.defects).tolist() if number} if defects else set()
+        number = f"{frame.index:06d}"
+        annotation = FrameOfDataset(folder, frame.index)
+        label = "+".join(sorted(visible)) or GOOD
+        specimens.append(Specimen(number, f"{surfaces}/{number}", label, frame.image_path, annotation))
     return specimens
 
 

@@ -1,0 +1,84 @@
+"""Pictures of a report as data URIs: thumbnails, class overlays, truth outlines, heat maps."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Size = tuple[int, int]  # width, height in pixels
+
+# Samples of matplotlib's "inferno", equally spaced: brightness grows along it, so that it also reads in grey.
+HEAT = np.array(
+    [
+        [0, 0, 4],
+        [31, 12, 72],
+        [85, 15, 109],
+        [136, 34, 106],
+        [186, 54, 85],
+        [227, 89, 51],
+        [249, 140, 10],
+        [249, 201, 50],
+        [252, 255, 164],
+    ]
+)
+TRUTH_OUTLINE = (0, 255, 220)
+PREDICTED_OUTLINE = (255, 255, 255)
+FILL_OPACITY, EDGE_OPACITY = 110, 255
+
+
+def fitted(width: int, height: int, longest: int) -> Size:
+    """The size scaled down so that no side is longer than `longest`."""
+    scale = min(1.0, longest / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def shrunk(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """(H, W, 3) scaled to `size`."""
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+
+
+def shrunk_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
+    """(H, W) scaled to `size`; a pixel is set when any of what it shows is, so that a hairline crack stays visible."""
+    return np.asarray(Image.fromarray(mask.astype(np.float32)).resize(size, Image.Resampling.BOX)) > 0
+
+
+def jpeg(image: NDArray[np.uint8], quality: int = 82) -> str:
+    """(H, W, 3) as a data URI."""
+    return _uri(Image.fromarray(image), "jpeg", quality=quality, optimize=True)
+
+
+def overlay(mask: NDArray[np.bool_], colour: str) -> str:
+    """A transparent PNG of mask (H, W): its inside tinted, its border in full colour (#rrggbb)."""
+    picture = Image.fromarray(mask.astype(np.uint8) + border(mask))
+    rgb = list(bytes.fromhex(colour.removeprefix("#")))
+    picture.putpalette([0, 0, 0] + 2 * rgb)
+    return _uri(picture, "png", transparency=bytes([0, FILL_OPACITY, EDGE_OPACITY]), optimize=True)
+
+
+def outlined(image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """image (H, W, 3) with a line around mask (H, W), just outside it."""
+    result = image.copy()
+    result[border(~mask)] = colour
+    return result
+
+
+def heat(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.uint8]:
+    """(H, W, 3) colours of (H, W) values, black at `low` and below, pale yellow at `high` and above."""
+    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1) * (len(HEAT) - 1)
+    channels = [np.interp(share, np.arange(len(HEAT)), HEAT[:, k]) for k in range(3)]
+    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels of mask (H, W) that have one of their four neighbours outside it; the picture's rim is no outside."""
+    padded = np.pad(mask, 1, mode="edge")
+    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask & ~inner
+
+
+def _uri(picture: Image.Image, format: str, **options: object) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, format, **options)
+    return f"data:image/{format};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
