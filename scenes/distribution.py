@@ -56,8 +56,7 @@ class Distribution(ABC):
         written = self.written()
         if not isinstance(written, dict):
             return f"{written:g}"
-        numbers = {key: entry if isinstance(entry, list) else [entry] for key, entry in written.items()}
-        return "{" + ", ".join(f"{key}: [{', '.join(f'{n:g}' for n in list_)}]" for key, list_ in numbers.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_brief(entry)}" for key, entry in written.items()) + "}"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -212,6 +211,10 @@ class Poisson(Distribution):
 
     def written(self) -> dict[str, float]:
         return {"poisson": self.rate}
+
+
+def _brief(entry: float | list[float]) -> str:
+    return f"[{', '.join(f'{number:g}' for number in entry)}]" if isinstance(entry, list) else f"{entry:g}"
 
 
 def _number(value: object, where: str) -> float:
