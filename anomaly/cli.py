@@ -1,0 +1,227 @@
+"""The commands `blemish train` and `blemish evaluate`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from anomaly.results import Metrics
+    from anomaly.specimens import Specimen
+
+INTERRUPTED = 130
+
+
+class Format(str, Enum):
+    """Kinds of dataset that `anomaly.specimens` reads."""
+
+    auto = "auto"
+    blemish = "blemish"
+    mvtec = "mvtec"
+    magnetic_tile = "magnetic_tile"
+    crackforest = "crackforest"
+    ballscrew_pitting = "ballscrew_pitting"
+    neu_seg_dedup = "neu_seg_dedup"
+    deeppcb = "deeppcb"
+
+
+Datasets = Annotated[list[Path], typer.Argument(help="Folders of pictures, all of one --format.", show_default=False)]
+FormatOption = Annotated[Format, typer.Option(help="How the folders are laid out; auto looks for itself.")]
+ValidationOption = Annotated[
+    Path | None, typer.Option(help="A dataset with known defects; its best pixel F1 sets the threshold.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount this module's commands."""
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def train(
+    datasets: Datasets,
+    out: Annotated[Path, typer.Option(help="Folder for the inspector. A stopped training in it is taken up again.")],
+    format: FormatOption = Format.auto,
+    size: Annotated[int, typer.Option(min=2, help="Patch features that the bank holds.")] = 2048,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures; fewer when one changes nothing.")] = 5,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            help="Pixels to which the longest side of the largest picture is scaled, all others by the same factor. "
+            "By default larger ones are reduced to 640.",
+        ),
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="A timm model with stages of strides 8 and 16.")] = (
+        "mobilenetv3_large_100"
+    ),
+    pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
+        False
+    ),
+    weights: Annotated[Path | None, typer.Option(help="The backbone's weights, a safetensors file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides the pictures' order, and untrained weights.")] = 0,
+    share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the surfaces to train on; `evaluate` judges on the others.")
+    ] = 1.0,
+    validation: ValidationOption = None,
+) -> None:
+    """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
+
+    On rendered plates without defects:
+
+        blemish train out/train --out out/inspector
+
+    On half of the surfaces of a set of photographs, the rest being kept to judge by:
+
+        blemish train photos/magnetic_tile --share 0.5 --out out/tiles
+
+    Without --pretrained or --weights the backbone is untrained: that works offline, at the cost of accuracy.
+    Ctrl-C leaves every finished epoch; the same command goes on from there.
+    """
+    from anomaly.specimens import split_by_group
+    from anomaly.train import train_inspector, training_part
+
+    specimens = _read(datasets, format)
+    if share < 1:
+        specimens = split_by_group(specimens, (share,), seed)[0]
+    good = training_part(specimens)
+    typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
+    with _progress() as progress:
+        inspector = train_inspector(
+            good,
+            out,
+            size=size,
+            backbone=backbone,
+            epochs=epochs,
+            image_size=image_size,
+            seed=seed,
+            pretrained=pretrained,
+            weights=weights,
+            trained_on=[str(dataset) for dataset in datasets],
+            validation=_read([validation], Format.auto) if validation else (),
+            progress=progress,
+        )
+    training = inspector.training
+    typer.echo(f"backbone  {training.backbone}: {training.weights}")
+    typer.echo(f"bank      {len(inspector.model.memory_bank)} of {training.size} rows")
+    typer.echo(f"accepted  {', '.join(map(str, training.accepted))} patches in {len(training.accepted)} epochs")
+    if training.threshold is not None:
+        typer.echo(f"threshold {training.threshold:.4g}: {training.threshold_origin}")
+    typer.echo(f"{out} is trained; judge it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
+
+
+def evaluate(
+    bank: Annotated[Path, typer.Argument(help="Folder of an inspector that `blemish train` made.", show_default=False)],
+    datasets: Datasets,
+    out: Annotated[Path, typer.Option(help="Folder for the figures, heat maps and the report.")],
+    format: FormatOption = Format.auto,
+    validation: ValidationOption = None,
+    validation_share: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=0.99, help="Where no threshold is given: share of the surfaces to find it on, not judged."
+        ),
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
+) -> None:
+    """Judge an inspector on pictures with known defects: every figure, heat maps and a report.
+
+    The threshold comes from a fifth of the dataset's surfaces, which are then not judged:
+
+        blemish evaluate out/inspector out/test --out out/report
+
+    On real photographs, with the threshold from the rendered ones:
+
+        blemish evaluate out/tiles photos/magnetic_tile --validation out/test --out out/real
+
+    Surfaces that the inspector was trained on are left out.
+    """
+    from anomaly.evaluate import evaluate_inspector, unseen
+    from anomaly.inspector import Inspector
+    from anomaly.report import write_report
+
+    specimens = _read(datasets, format)
+    inspector = Inspector.load(bank)
+    left_out = len(specimens) - len(unseen(specimens, inspector))
+    if left_out:
+        typer.echo(f"{left_out} of {len(specimens)} pictures left out: training saw their surfaces")
+    command = shlex.join(["blemish", *sys.argv[1:]])
+    with _progress() as progress:
+        record = evaluate_inspector(
+            inspector,
+            specimens,
+            _read([validation], Format.auto) if validation else None,
+            out,
+            share=validation_share,
+            seed=seed,
+            judged_on=[str(dataset) for dataset in datasets],
+            command=command,
+            progress=progress,
+        )
+    typer.echo(f"backbone   {record.inspector.backbone}: {record.inspector.weights}")
+    typer.echo(f"threshold  {record.metrics.threshold:.4g}: {record.threshold_origin}")
+    for line in _figures(record.metrics):
+        typer.echo(line)
+    report = write_report(out / "report.html", datasets=datasets, evaluation=record, command=command)
+    typer.echo(f"report     {report}")
+
+
+def _read(datasets: list[Path], format: Format) -> list[Specimen]:
+    from anomaly.specimens import read_specimens
+
+    return [specimen for dataset in datasets for specimen in read_specimens(dataset, format.value)]
+
+
+def _figures(metrics: Metrics) -> Iterator[str]:
+    yield f"judged     {metrics.images} pictures, {metrics.good_images} good"
+    for name in (
+        "image_auroc", "pixel_auroc", "aupro", "pixel_precision", "pixel_recall", "pixel_f1", "best_pixel_f1",
+        "mean_defect_wise_recall",
+    ):  # fmt: skip
+        value = getattr(metrics, name)
+        yield f"  {name.replace('_', ' '):24} {'not defined here' if value is None else f'{value:.3f}'}"
+    for name, recall in metrics.classes.items():
+        yield (
+            f"  {name:24} {recall.pixel_recall:.3f} of pixels, "
+            f"{recall.detected[0]} of {recall.instances} found ({recall.family})"
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on standard error, with rate and time left; an interruption ends the command in one line."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    tasks: dict[str, Any] = {}
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as bars:
+
+            def report(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total, rate="")
+                bars.update(tasks[what], completed=done)
+                task = bars.tasks[bars.task_ids.index(tasks[what])]
+                speed = task.finished_speed or task.speed
+                bars.update(tasks[what], rate=f"{speed:.1f} pictures/s" if speed else "")
+
+            yield report
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
+        raise typer.Exit(INTERRUPTED) from None
