@@ -127,7 +127,7 @@ class Crack:
     def __post_init__(self) -> None:
         if self.graph.vertices.shape[1:] != (3,):
             raise BlemishError(
-                f"crack: found vertices of shape {self.graph.vertices.shape}; expected (V, 3): embed the graph in a part"
+                f"crack: found vertices of shape {self.graph.vertices.shape}; expected (V, 3): embed it in a part"
             )
         require(
             "crack",

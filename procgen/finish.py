@@ -126,7 +126,9 @@ class GroundFinish:
         """Noise of unit variance with correlation lengths `along` and `across` the lay, in metres."""
         lay = np.array(self.lay_direction) / np.linalg.norm(self.lay_direction)
         stretch = np.eye(3) / across + (1.0 / along - 1.0 / across) * np.outer(lay, lay)
-        return fractal(positions @ (CORRELATION[octaves] * _TURN @ stretch).T, octaves, self._seed(stream))
+        lattice = CORRELATION[octaves] * _TURN @ stretch
+        # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
+        return fractal(np.einsum("nk,jk->nj", positions, lattice), octaves, self._seed(stream))
 
 
 def _turn() -> Floats:

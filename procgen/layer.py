@@ -43,7 +43,9 @@ class SurfacePoints:
             array = getattr(self, name)
             if array.shape != (count, 3):
                 raise BlemishError(f"surface points: {name} has shape {array.shape}; expected ({count}, 3)")
-            if not np.isfinite(array.sum()):  # a sum keeps every NaN and infinity, and makes no array
+            with np.errstate(invalid="ignore"):
+                total = array.sum()  # no NaN and no infinity gets lost in a sum, and it makes no array
+            if not np.isfinite(total):
                 raise BlemishError(f"surface points: {name} holds NaN or infinite values; expected finite numbers")
         if (self.shape is None) != (self.spacing is None):
             raise BlemishError("surface points: a grid needs both its shape and its spacing; found only one of them")
@@ -253,4 +255,5 @@ def _normals(points: SurfacePoints, height: Floats) -> Floats:
         return points.normals
     slope_v, slope_u = (slope.reshape(-1, 1) for slope in np.gradient(height.reshape(points.shape), *points.spacing))
     tilted = points.normals - slope_u * points.tangents - slope_v * points.bitangents
-    return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
+    tilted /= np.sqrt(1.0 + slope_u**2 + slope_v**2)  # its length, because the frame is orthonormal
+    return tilted

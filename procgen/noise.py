@@ -27,6 +27,8 @@ BACKEND = "numpy" if os.environ.get("BLEMISH_NO_NUMBA") or not importlib.util.fi
 
 TILE = 8192  # points that NumPy takes at once, so that their temporaries stay in the second-level cache
 
+OFFSETS = 1  # the stream of random numbers, of a seed, that shifts octaves against each other
+
 # Ken Perlin, "Improving Noise", 2002.
 REFERENCE_PERMUTATION = np.frombuffer(
     bytes.fromhex(
@@ -76,10 +78,12 @@ def fractal(points: ArrayLike, octaves: int, seed: int = 0, gain: float = 0.5, l
     Every octave has its own permutation and offset, so that their zeros on the lattice do not coincide.
     """
     points = np.asarray(points, dtype=np.float64)
-    offsets = np.random.default_rng([seed, 0x0C7A]).uniform(0.0, 256.0, (octaves, 3))
+    offsets = np.random.default_rng([seed, OFFSETS]).uniform(0.0, 256.0, (octaves, 3))
     total = np.zeros(len(points))
-    for octave, offset in enumerate(offsets):
-        total += gain**octave * perlin(points * lacunarity**octave + offset, seed + octave)
+    for start in range(0, len(points), TILE):
+        tile = slice(start, start + TILE)
+        for octave, offset in enumerate(offsets):
+            total[tile] += gain**octave * perlin(points[tile] * lacunarity**octave + offset, seed + octave)
     return total / (PERLIN_RMS * np.sqrt(np.sum(gain ** (2.0 * np.arange(octaves)))))
 
 
