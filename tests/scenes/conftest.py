@@ -20,12 +20,12 @@ def changed(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
 
 @pytest.fixture
 def small_plate() -> Recipe:
-    """The plate with a stain in every cell and three cracks, at 64 x 48 pixels."""
+    """The plate crowded with wide cracks and stains, at 64 x 48 pixels."""
     return changed(
         load_recipe("plate"),
         camera={"resolution": [64, 48]},
-        defects={"count": 3, "width_um": 2000},
-        impurities={"probability": 1, "occupancy": 1},
+        defects={"count": 6, "width_um": 2000, "origin": "anywhere"},
+        impurities={"probability": 1, "occupancy": 1, "cell_size_mm": 12, "radius_mm": 8, "amplitude_mm": 2},
     )
 
 

@@ -1,0 +1,58 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from scenes import Recipe, RecipeError
+from scenes.cli import register
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    register(app)
+    return app
+
+
+def test_recipes_are_listed_and_printed(app: typer.Typer) -> None:
+    listed = CliRunner().invoke(app, ["recipes"])
+    assert "plate " in listed.output
+    assert "magnetic_tile " in listed.output
+    printed = CliRunner().invoke(app, ["recipe", "plate"])
+    assert yaml.safe_load(printed.output)["name"] == "plate"
+    assert "#" in printed.output
+
+
+def test_check_tells_what_is_wrong(app: typer.Typer, tmp_path: Path) -> None:
+    assert "plate: good; part: plate" in CliRunner().invoke(app, ["check", "plate"]).output
+    (tmp_path / "mine.yaml").write_text("name: mine")
+    refused = CliRunner().invoke(app, ["check", str(tmp_path / "mine.yaml")])
+    assert isinstance(refused.exception, RecipeError)
+
+
+def test_preview_is_a_picture_of_both_views(app: typer.Typer, tmp_path: Path, small_plate: Recipe) -> None:
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(small_plate.model_dump(mode="json")))
+    out = tmp_path / "preview.png"
+    told = CliRunner().invoke(app, ["preview", str(tmp_path / "mine.yaml"), "--out", str(out)])
+    assert "x crack" in told.output
+    with Image.open(out) as picture:
+        bare, tinted = np.split(np.asarray(picture), 2, axis=1)
+    assert bare.shape[1] > bare.shape[0]
+    assert (bare != tinted).any()
+
+
+def test_importing_scenes_is_quick_and_loads_nothing_heavy() -> None:
+    """In a process of its own: half a second is the house's limit, a busy machine is forgiven."""
+    code = (
+        "import time, sys; begin = time.process_time(); import scenes; from scenes import Dataset, draw, load_recipe\n"
+        "assert time.process_time() - begin < 1.0, time.process_time() - begin\n"
+        "heavy = {'skimage', 'scipy', 'pycocotools', 'PIL', 'torch', 'bpy', 'numba'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
