@@ -72,7 +72,7 @@ def score_chart(
     counts = [np.histogram(scores, edges)[0] for _, scores, _ in groups]
     top = _nice_top(max(int(c.max()) for c in counts))
     x, y = _scale(low, high, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
-    ticks = [(value, f"{value:.3g}") for value in np.linspace(low, high, 5)]
+    ticks = [(value, f"{value:.4g}") for value in _round_ticks(low, high)]
     parts = _axes(x, y, ticks, [(v, f"{v:g}") for v in _count_ticks(top)], "score of the specimen", "specimens")
     for (name, _, colour), heights in zip(groups, counts, strict=True):
         parts.append(
@@ -169,6 +169,13 @@ def _nice_top(highest: int) -> int:
     """The smallest of 1, 2, 4, 5, 8, 10, 20, … that is not below `highest`."""
     power = 10 ** max(floor(log10(max(highest, 1))), 0)
     return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= highest)
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Three to eight multiples of 1, 2 or 5 times a power of ten between the two bounds."""
+    power = 10.0 ** floor(log10((high - low) / 3))
+    step = next(s * power for s in (5, 2, 1) if (high - low) / (s * power) >= 3)
+    return [round(k * step, 12 - floor(log10(step))) for k in range(ceil(low / step), floor(high / step) + 1)]
 
 
 def _count_ticks(top: int) -> list[float]:

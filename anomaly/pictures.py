@@ -25,7 +25,7 @@ HEAT = np.array(
 )
 TRUTH_OUTLINE = (0, 255, 220)
 PREDICTED_OUTLINE = (255, 255, 255)
-FILL_OPACITY, EDGE_OPACITY = 110, 255
+FILL_OPACITY, EDGE_OPACITY = 70, 255
 
 
 def fitted(width: int, height: int, longest: int) -> Size:
@@ -46,21 +46,22 @@ def shrunk_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
 
 def jpeg(image: NDArray[np.uint8], quality: int = 82) -> str:
     """(H, W, 3) as a data URI."""
-    return _uri(Image.fromarray(image), "jpeg", quality=quality, optimize=True)
+    return _uri(Image.fromarray(image), "jpeg", quality=quality, optimize=True, subsampling=0)
 
 
 def overlay(mask: NDArray[np.bool_], colour: str) -> str:
-    """A transparent PNG of mask (H, W): its inside tinted, its border in full colour (#rrggbb)."""
-    picture = Image.fromarray(mask.astype(np.uint8) + border(mask))
+    """A transparent PNG of mask (H, W): its inside tinted, a line around it in full colour (#rrggbb)."""
+    picture = Image.fromarray(np.where(border(~mask), np.uint8(2), mask.astype(np.uint8)))
     rgb = list(bytes.fromhex(colour.removeprefix("#")))
     picture.putpalette([0, 0, 0] + 2 * rgb)
     return _uri(picture, "png", transparency=bytes([0, FILL_OPACITY, EDGE_OPACITY]), optimize=True)
 
 
 def outlined(image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """image (H, W, 3) with a line around mask (H, W), just outside it."""
+    """image (H, W, 3) with a line two pixels wide around mask (H, W), just outside it."""
     result = image.copy()
-    result[border(~mask)] = colour
+    nearest = border(~mask)
+    result[nearest | border(~(mask | nearest))] = colour
     return result
 
 

@@ -24,7 +24,7 @@ from procgen.errors import BlemishError
 
 FRAMES_SHOWN = 24  # per dataset
 CASES_SHOWN = 4  # per list of heat maps
-FRAME_LENGTH, CASE_LENGTH = 480, 400  # pixels, longest side
+FRAME_LENGTH, CASE_LENGTH = 560, 480  # pixels, longest side
 HEAT_CEILING = 95  # percentile over the specimens' highest values: a few hot pictures must not leave the rest black
 
 # Okabe and Ito's colours, which the colour-blind tell apart, then some of Tol's; defects warm, impurities cool.
@@ -300,7 +300,7 @@ def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
         for key, part in value.items():
             yield from _numbers(part, f"{name}.{key}")
     elif isinstance(value, list):
-        axes: Sequence[Any] = "xyz" if len(value) <= 3 else range(len(value))
+        axes = "rgb" if name.endswith("colour") else "xyz"
         for axis, part in zip(axes, value, strict=False):
             yield from _numbers(part, f"{name}.{axis}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -318,7 +318,14 @@ def _dataset_context(summary: DatasetSummary, styles: Mapping[str, ClassStyle]) 
         (frame, [(name, pictures.overlay(mask, styles[name].colour)) for name, mask in frame.masks.items()])
         for frame in summary.shown
     ]
-    return {"summary": summary, "classes": list(zip(summary.classes, charts, strict=True)), "frames": frames}
+    # One shape for all tiles of the grid: the usual one, in which the others are fitted.
+    aspect = float(np.median([frame.size[0] / frame.size[1] for frame in summary.shown]))
+    return {
+        "summary": summary,
+        "classes": list(zip(summary.classes, charts, strict=True)),
+        "frames": frames,
+        "aspect": f"{min(max(aspect, 0.75), 2.0):.4f}",
+    }
 
 
 def _evaluation_context(record: EvaluationRecord, styles: Mapping[str, ClassStyle]) -> dict[str, Any]:
@@ -329,12 +336,15 @@ def _evaluation_context(record: EvaluationRecord, styles: Mapping[str, ClassStyl
         "metrics": metrics,
         "figures": [(name, heading, line, getattr(metrics, name)) for name, heading, line in EXPLAINED],
         "recall_chart": _recall_chart(metrics, styles),
+        "mean_is_shown": mean_is_shown(metrics),
         "score_chart": _score_chart(record),
         "roc_chart": _curve_chart(metrics, "image_roc"),
         "precision_recall_chart": _curve_chart(metrics, "pixel_precision_recall"),
         "good_colour": GOOD_COLOUR,
         "bad_colour": BAD_COLOUR,
         "heat_range": _heat_range(record),
+        "truth_colour": "rgb({} {} {})".format(*pictures.TRUTH_OUTLINE),
+        "predicted_colour": "rgb({} {} {})".format(*pictures.PREDICTED_OUTLINE),
         "heat_stops": [f"rgb({r} {g} {b})" for r, g, b in pictures.HEAT.tolist()],
         "cases": [
             ("Clearest", "Defective specimens whose defect stands out most from the rest of its own heat map.", best),
@@ -356,7 +366,7 @@ def _recall_chart(metrics: Metrics, styles: Mapping[str, ClassStyle]) -> Markup 
         Line(name, places, recall.curve, styles[name].colour, styles[name].dashes)
         for name, recall in metrics.classes.items()
     ]
-    if metrics.mean_defect_wise_curve:
+    if mean_is_shown(metrics) and metrics.mean_defect_wise_curve:
         lines.append(Line("mean over defect classes", places, metrics.mean_defect_wise_curve, "currentColor", "", 3.0))
     return line_chart(
         "Defect-wise recall over required coverage",
@@ -366,6 +376,11 @@ def _recall_chart(metrics: Metrics, styles: Mapping[str, ClassStyle]) -> Markup 
         x_ticks=[(float(k), f"{coverage:g}") for k, coverage in enumerate(metrics.coverages)],
         markers=True,
     )
+
+
+def mean_is_shown(metrics: Metrics) -> bool:
+    """Whether a mean over defect classes says more than the one class there is."""
+    return sum(recall.family == "defect" for recall in metrics.classes.values()) > 1
 
 
 def _score_chart(record: EvaluationRecord) -> Markup:
