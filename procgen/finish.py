@@ -120,7 +120,7 @@ class GroundFinish:
         return float((2.0 * self.pit_radius / self.pit_density) ** (1.0 / 3.0))
 
     def _seed(self, stream: int) -> int:
-        return 16 * self.seed + 4 * stream + 1  # octaves take the seeds that follow
+        return 32 * self.seed + 4 * stream + 1  # its octaves take the seeds that follow
 
     def _noise(self, positions: Floats, along: float, across: float, octaves: int, stream: int) -> Floats:
         """Noise of unit variance with correlation lengths `along` and `across` the lay, in metres."""

@@ -8,7 +8,7 @@ same bits, so that an installed compiler changes how long a dataset takes and no
 import importlib.util
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,7 +87,7 @@ def fractal(points: ArrayLike, octaves: int, seed: int = 0, gain: float = 0.5, l
     return total / (PERLIN_RMS * np.sqrt(np.sum(gain ** (2.0 * np.arange(octaves)))))
 
 
-@cache
+@lru_cache(maxsize=64)  # every frame of a dataset brings new seeds
 def _tables(seed: int) -> tuple[Hashes, Floats]:
     """The permutation, repeated so that a hash plus an index needs no wrapping, and the (3, 513) gradients there."""
     shuffle = np.arange(256) if seed == 0 else np.random.default_rng(seed).permutation(256)
@@ -103,25 +103,28 @@ def _perlin_tile(points: Floats, permutation: Hashes, gradients: Floats, values:
     offset -= floor
     i, j, k = floor.astype(np.intp) & 255
     u, v, w = offset * offset * offset * (offset * (offset * 6.0 - 15.0) + 10.0)
-    near, far = offset, offset - 1.0
+    x, y, z = zip(offset, offset - 1.0, strict=True)
 
-    def corner(cell: Hashes, x: Floats, y: Floats, z: Floats) -> Floats:
-        dot = gradients[0].take(cell, mode="clip")  # nothing to clip, but it spares a check of every index
-        dot *= x
-        for gradient, component in ((gradients[1], y), (gradients[2], z)):
-            part = gradient.take(cell, mode="clip")
+    # Slices of the tables stand for steps to the far corners; clipping, never needed, spares a check of every index.
+    rows = [permutation[a:].take(i, mode="clip") + j for a in (0, 1)]
+    cells = [[permutation[b:].take(row, mode="clip") + k for b in (0, 1)] for row in rows]
+
+    def corner(a: int, b: int, c: int) -> Floats:
+        dot = gradients[0, c:].take(cells[a][b], mode="clip")
+        dot *= x[a]
+        for gradient, component in ((gradients[1, c:], y[b]), (gradients[2, c:], z[c])):
+            part = gradient.take(cells[a][b], mode="clip")
             part *= component
             dot += part
         return dot
 
-    def face(b: int, c: int) -> Floats:
-        y, z = (near, far)[b][1], (near, far)[c][2]
-        start, end = (permutation.take(row + b, mode="clip") + (k + c) for row in rows)
-        return _interpolated(corner(start, near[0], y, z), corner(end, far[0], y, z), u)
+    def edge(b: int, c: int) -> Floats:
+        return _interpolated(corner(0, b, c), corner(1, b, c), u)
 
-    rows = permutation.take(i, mode="clip") + j, permutation.take(i + 1, mode="clip") + j
-    bottom, top = (_interpolated(face(0, c), face(1, c), v) for c in (0, 1))
-    values[:] = _interpolated(bottom, top, w)
+    def face(c: int) -> Floats:
+        return _interpolated(edge(0, c), edge(1, c), v)
+
+    values[:] = _interpolated(face(0), face(1), w)
 
 
 def _interpolated(start: Floats, end: Floats, weight: Floats) -> Floats:
