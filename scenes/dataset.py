@@ -193,27 +193,30 @@ class DatasetWriter:
                 self._write(ANNOTATIONS, coco_annotations(Dataset(self.path)))
 
     def _write(self, name: str, content: bytes | Iterable[bytes]) -> None:
-        with _explained(self.path / name):
-            write_atomically(self.path / name, content)
+        write_atomically(self.path / name, content)
 
 
 def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
-    """Make a file appear under its name complete and on the disk, or not at all; chunks are written as they come."""
+    """Make a file appear under its name complete and on the disk, or not at all; chunks are written as they come.
+
+    Raises DatasetError where the disk does not take it.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            for chunk in [content] if isinstance(content, bytes) else content:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)  # the new name is on the disk only when its folder is
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with _explained(path):
+        try:
+            with temporary.open("wb") as file:
+                for chunk in [content] if isinstance(content, bytes) else content:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)  # the new name is on the disk only when its folder is
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 @dataclass(frozen=True)
@@ -501,6 +504,7 @@ _ERRNO_ADVICE = {
     errno.EACCES: "not allowed to write here; choose a folder that you may write to",
     errno.EPERM: "not allowed to write here; choose a folder that you may write to",
     errno.EROFS: "this file system can only be read; choose a folder that you may write to",
+    errno.ENOENT: "the folder it belongs in does not exist; make that first",
     errno.ENOTDIR: "part of this path is a file; choose another folder",
 }
 

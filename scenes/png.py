@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB = 0, 2  # PNG specification, 11.2.2
-UP = 2  # filter type: each byte less the one above it
-COMPRESSION = 6
+SUB = 1  # filter type: each byte less the one of the pixel to its left
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -29,13 +28,15 @@ def encode(image: Image) -> bytes:
         raise ValueError(f"found {image.dtype} of shape {image.shape}; expected uint8 or uint16, (H, W) or (H, W, 3)")
     height, width = image.shape[:2]
     big_endian = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder(">"))
-    rows = big_endian.view(np.uint8).reshape(height, -1)
-    filtered = np.empty((height, rows.shape[1] + 1), dtype=np.uint8)
-    filtered[:, 0] = UP
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    pixels = big_endian.view(np.uint8).reshape(height, width, -1)
+    filtered = np.empty((height, 1 + pixels[0].size), dtype=np.uint8)
+    filtered[:, 0] = SUB
+    filtered[:, 1:] = np.diff(pixels, axis=1, prepend=np.uint8(0)).reshape(height, -1)
     header = struct.pack(">2I5B", width, height, 8 * image.itemsize, RGB if image.ndim == 3 else GREY, 0, 0, 0)
-    body = zlib.compress(filtered.tobytes(), COMPRESSION)
+    # Run lengths and Huffman codes alone: sensor noise repeats nothing that a search could find. On a frame this is ten
+    # times as fast as level 6 and a tenth smaller; masks are long runs anyway.
+    packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
+    body = packer.compress(filtered.tobytes()) + packer.flush()
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 
 
@@ -71,7 +72,7 @@ def read(path: Path) -> Image:
     try:
         with pillow.open(BytesIO(data), formats=["PNG"]) as picture:
             mode = picture.mode
-            pixels = np.asarray(picture)
+            pixels = np.array(picture)  # a copy that may be written to, which torch asks for
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
         raise PngError(f"is truncated or damaged ({error})") from None
     except pillow.DecompressionBombError as error:
@@ -103,7 +104,7 @@ def _decode_deep_colour(data: bytes) -> NDArray[np.uint16]:
     if len(raw) != expected:
         raise PngError(f"is truncated or damaged (holds {len(raw)} bytes of pixels, not {expected})")
     filtered = np.frombuffer(raw, dtype=np.uint8).reshape(height, -1)
-    if (filtered[:, 0] != UP).any():
+    if (filtered[:, 0] != SUB).any():
         raise PngError("is a 16-bit colour PNG of another program; expected one that Blemish wrote, or 8 bits")
-    rows = np.cumsum(filtered[:, 1:], axis=0, dtype=np.uint8)
-    return rows.reshape(height, width, 6).view(">u2").astype(np.uint16)
+    pixels = np.cumsum(filtered[:, 1:].reshape(height, width, 6), axis=1, dtype=np.uint8)
+    return pixels.view(">u2").astype(np.uint16)

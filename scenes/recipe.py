@@ -47,6 +47,8 @@ class Section(BaseModel):
 
 
 class PlateRecipe(Section):
+    """See `scenes.parts.plate`."""
+
     kind: Literal["plate"]
     width_mm: Extent
     height_mm: Extent
@@ -58,6 +60,8 @@ class PlateRecipe(Section):
 
 
 class ArcSegmentRecipe(Section):
+    """See `scenes.parts.arc_segment`."""
+
     kind: Literal["arc_segment"]
     radius_mm: Extent
     width_mm: Extent

@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from scenes import Recipe, RecipeError
+from scenes import DatasetError, Recipe, RecipeError
 from scenes.cli import register
 
 
@@ -45,6 +45,13 @@ def test_preview_is_a_picture_of_both_views(app: typer.Typer, tmp_path: Path, sm
         bare, tinted = np.split(np.asarray(picture), 2, axis=1)
     assert bare.shape[1] > bare.shape[0]
     assert (bare != tinted).any()
+
+
+def test_preview_into_a_missing_folder_names_the_file(app: typer.Typer, tmp_path: Path) -> None:
+    out = tmp_path / "absent" / "preview.png"
+    refused = CliRunner().invoke(app, ["preview", "magnetic_tile", "--out", str(out)])
+    assert isinstance(refused.exception, DatasetError)
+    assert str(refused.exception) == f"{out}: the folder it belongs in does not exist; make that first"
 
 
 def test_importing_scenes_is_quick_and_loads_nothing_heavy() -> None:

@@ -1,7 +1,10 @@
+import json
 import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from procgen.layer import SurfaceMaps
 from scenes import Recipe, Scene, draw, load_recipe, surface_maps
@@ -19,13 +22,15 @@ def test_same_arguments_give_the_same_bytes(name: str) -> None:
 
 
 @SHIPPED
-def test_scenes_survive_json_exactly(name: str) -> None:
-    for index in range(5):
-        scene = draw(load_recipe(name), 11, index)
-        text = scene.model_dump_json()
-        back = Scene.model_validate_json(text)
-        assert back == scene
-        assert back.model_dump_json() == text
+@given(st.integers(0, 2**63), st.integers(0, 10**9))
+@settings(max_examples=20, deadline=None)
+def test_scenes_survive_json_exactly(name: str, seed: int, index: int) -> None:
+    scene = draw(load_recipe(name), seed, index)
+    text = scene.model_dump_json()
+    back = Scene.model_validate_json(text)
+    assert back == scene
+    assert back.model_dump_json() == text
+    assert Scene.model_validate(json.loads(json.dumps(scene.model_dump(mode="json")))) == scene
 
 
 @SHIPPED
