@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from anomaly import pictures
 from anomaly.charts import Line, area_chart, line_chart, score_chart, spark_histogram
 from anomaly.results import EvaluationRecord, Metrics, SpecimenRecord, read_results
-from anomaly.specimens import GOOD, Specimen, Truth, read_specimens
+from anomaly.specimens import GOOD, Format, Specimen, Truth, read_specimens
 from procgen.errors import BlemishError
 
 FRAMES_SHOWN = 24  # per dataset
@@ -137,20 +137,21 @@ def write_report(
     path: Path | str,
     *,
     datasets: Sequence[Path | str] = (),
+    format: Format = "auto",
     evaluation: EvaluationRecord | Path | str | None = None,
     command: str,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report as one HTML file and return its path.
 
-    datasets: folders of any format that `read_specimens` knows, read once with one picture in memory at a time;
+    datasets: folders, read as `read_specimens` reads `format`, once and with one picture in memory at a time;
     evaluation: a record, or the folder of one; command: what to type to get all of it again; versions: of what made the
     datasets, where no evaluation names them. Raises ReportError when the file cannot be written, and what the readers
     raise.
     """
     if isinstance(evaluation, str | Path):
         evaluation = read_results(evaluation)
-    summaries = [summarise(Path(folder)) for folder in datasets]
+    summaries = [summarise(Path(folder), format) for folder in datasets]
     styles = class_styles(
         [(c.family, c.name) for summary in summaries for c in summary.classes]
         + ([(c.family, name) for name, c in evaluation.metrics.classes.items()] if evaluation else [])
@@ -198,9 +199,9 @@ def class_styles(classes: Iterable[tuple[str, str]]) -> dict[str, ClassStyle]:
     return styles
 
 
-def summarise(folder: Path) -> DatasetSummary:
+def summarise(folder: Path, format: Format = "auto") -> DatasetSummary:
     """Counts, sizes and thumbnails of a dataset, reading each specimen once."""
-    specimens = read_specimens(folder)
+    specimens = read_specimens(folder, format)
     chosen = {s.name for s in varied(specimens, FRAMES_SHOWN)}
     classes: dict[tuple[str, str], ClassSummary] = {}
     shown = []

@@ -297,7 +297,8 @@ def _read_mvtec(folder: Path) -> list[Specimen]:
                 if not good:
                     annotation = MaskFile(_mvtec_mask(folder, picture), {None: class_folder.name})
                 name = picture.relative_to(folder).with_suffix("").as_posix()
-                specimens.append(Specimen(name, name, class_folder.name, picture, annotation, split))
+                group = f"{folder.resolve().name}/{name}"  # the format names no surfaces: every picture is one
+                specimens.append(Specimen(name, group, class_folder.name, picture, annotation, split))
     return specimens
 
 

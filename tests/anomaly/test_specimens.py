@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
+import scenes
 from anomaly.specimens import (
     DefectInstance,
     InstanceMaps,
@@ -19,6 +20,9 @@ from anomaly.specimens import (
     read_specimens,
     split_by_group,
 )
+from procgen.errors import BlemishError
+from procgen.layer import Instance
+from scenes.dataset import DatasetWriter
 
 EIGHT = np.ones((3, 3))
 
@@ -91,6 +95,44 @@ def test_specimens_are_told_apart_by_what_lies_in_the_folder(tmp_path, mvtec):
         read_specimens(other / "absent")
     with pytest.raises(SpecimenError, match="no dataset format"):
         read_specimens(mvtec, "coco")
+
+
+def blemish_dataset(folder, recipe, crack):
+    """Three frames: nothing; a crack of four pixels under a stain, if `crack`; a crack that the camera does not see."""
+    writer = DatasetWriter(folder, recipe, 5, 3)
+    for index in range(3):
+        defects, impurities = np.zeros((48, 64), np.uint16), np.zeros((48, 64), np.uint16)
+        instances = [Instance(9, "defect", "crack")] if index == 2 else []
+        if index == 1:
+            impurities[5:20, 5:20] = 3
+            instances.append(Instance(3, "impurity", "water_stain"))
+            if crack:
+                defects[10, 10:14] = 2
+                instances.append(Instance(2, "defect", "crack"))
+        classes = (defects > 0) + 2 * (impurities > 0)
+        scene = scenes.draw(recipe, 5, index)
+        image = np.full((48, 64, 3), 99, np.uint8)
+        writer.write(index, image, classes.astype(np.uint16), defects, impurities, scene, instances)
+    writer.finish()
+    return folder
+
+
+def test_frames_of_blemish_are_labelled_by_what_the_camera_sees(tmp_path):
+    recipe = scenes.load_recipe("plate")
+    recipe = recipe.model_copy(update={"camera": recipe.camera.model_copy(update={"resolution": (64, 48)})})
+    specimens = read_specimens(blemish_dataset(tmp_path / "a", recipe, crack=True))
+    assert [s.label for s in specimens] == ["good", "crack", "good"]
+    truth = specimens[1].truth()
+    assert truth.kinds() == [("impurity", "water_stain"), ("defect", "crack")]
+    assert truth.areas().tolist() == [225, 4]  # the stain keeps the pixels that it shares with the crack
+    assert truth.defect.sum() == 4
+    assert not specimens[2].truth().kinds()
+    twins = read_specimens(blemish_dataset(tmp_path / "b", recipe, crack=False))
+    assert [s.label for s in twins] == ["good"] * 3
+    assert [s.group for s in twins] == [s.group for s in specimens]
+    (tmp_path / "a/defects/000001.png").write_bytes(b"")
+    with pytest.raises(BlemishError, match=r"defects/000001\.png"):
+        specimens[1].truth()
 
 
 def test_neu_mask_values_are_classes(tmp_path):
