@@ -8,6 +8,7 @@ import itertools
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def scalar_stains(points: Floats) -> Floats:
     return change
 
 
-def once(work, points: Floats) -> tuple[float, Floats]:
+def once(work: Callable[[Floats], Floats], points: Floats) -> tuple[float, Floats]:
     start = time.perf_counter()
     values = work(points)
     return time.perf_counter() - start, values
