@@ -20,9 +20,7 @@ def rays(scene: Scene) -> tuple[Floats, Floats]:
     y = (camera.height / 2 - rows) * pixel_pitch
     forward, up = np.array(camera.forward), np.array(camera.up)
     right = np.cross(forward, up)
-    directions = (
-        x[None, :, None] * right + y[:, None, None] * up + camera.focal_length * forward[None, None, :]
-    )
+    directions = x[None, :, None] * right + y[:, None, None] * up + camera.focal_length * forward[None, None, :]
     return np.array(camera.position), directions
 
 
@@ -59,8 +57,8 @@ def look_up(values: NDArray[np.uint16], rows: Floats, columns: Floats) -> NDArra
     return found
 
 
-def near_border(values: NDArray[np.uint16], rows: Floats, columns: Floats) -> NDArray[np.bool_]:
-    """Where a step of half a texel in any direction finds another value."""
+def near_border(values: NDArray[np.uint16], rows: Floats, columns: Floats, reach: float) -> NDArray[np.bool_]:
+    """Where a step of `reach` texels in any direction finds another value."""
     here = look_up(values, rows, columns)
-    steps = [(i, j) for i in (-0.5, 0, 0.5) for j in (-0.5, 0, 0.5)]
+    steps = [(i, j) for i in (-reach, 0, reach) for j in (-reach, 0, reach)]
     return np.any([look_up(values, rows + i, columns + j) != here for i, j in steps], axis=0)

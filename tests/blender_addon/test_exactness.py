@@ -12,19 +12,27 @@ from scenes import Dataset, Recipe, surface_maps
 pytestmark = pytest.mark.render
 Render = Callable[[Recipe, int], Dataset]
 FRAMES = 5
+LABELS = ("classes", "defects", "impurities")
+ROUNDING = 1e-4  # texels
+HALF_A_TEXEL = 0.5
 
 
 def test_masks_equal_ray_cast_on_plate(rendered: Render) -> None:
-    overlapping = 0
+    """Cycles computes in float32, which here is 5e-5 texels: 5 nm of the plate. No pixel farther from a border differs."""
+    overlapping = pixels = by_rounding = 0
     for frame in rendered(crowded("plate"), FRAMES):
         maps = surface_maps(frame.scene)
         rows, columns = texels_on_plate(frame.scene, maps.classes.shape)
-        for name in ("classes", "defects", "impurities"):
-            differing = np.count_nonzero(getattr(frame, name) != look_up(getattr(maps, name), rows, columns))
-            assert differing == 0, f"{name} of frame {frame.index}"
+        for name in LABELS:
+            values = getattr(maps, name)
+            differing = getattr(frame, name) != look_up(values, rows, columns)
+            assert not (differing & ~near_border(values, rows, columns, ROUNDING)).any(), f"{name} of {frame.index}"
+            by_rounding += np.count_nonzero(differing)
+            pixels += differing.size
         assert frame.defects.any()
         assert frame.impurities.any()
         overlapping += np.count_nonzero((frame.defects > 0) & (frame.impurities > 0))
+    assert by_rounding <= 2e-6 * pixels
     assert overlapping > 100  # a crack under a stain keeps both
 
 
@@ -32,10 +40,10 @@ def test_masks_equal_ray_cast_on_arc_segment_away_from_texel_borders(rendered: R
     for frame in rendered(crowded("magnetic_tile"), FRAMES):
         maps = surface_maps(frame.scene)
         rows, columns = texels_on_arc_segment(frame.scene, maps.classes.shape)
-        for name in ("classes", "defects", "impurities"):
+        for name in LABELS:
             values = getattr(maps, name)
             differing = getattr(frame, name) != look_up(values, rows, columns)
-            assert not (differing & ~near_border(values, rows, columns)).any(), f"{name} of frame {frame.index}"
+            assert not (differing & ~near_border(values, rows, columns, HALF_A_TEXEL)).any(), f"{name} of {frame.index}"
         assert frame.defects.any()
 
 
@@ -53,5 +61,5 @@ def test_depth_of_field_leaves_masks_alone(rendered: Render) -> None:
     blurred = changed(sharp, camera={"f_number": 1.4})
     for one, other in zip(rendered(sharp, FRAMES), rendered(blurred, 2), strict=False):
         assert other.scene.camera.aperture_radius > 0
-        for name in ("classes", "defects", "impurities"):
+        for name in LABELS:
             assert np.array_equal(getattr(one, name), getattr(other, name))

@@ -39,7 +39,15 @@ def test_killed_run_resumes_to_the_same_bytes_with_other_workers(tmp_path: Path)
     (tmp_path / "recipe.yaml").write_text(recipe.model_dump_json())
     render_dataset(recipe, tmp_path / "undisturbed", FRAMES, seed=3, samples=4, workers=2)
 
-    command = [sys.executable, "-m", "blemish", "render", str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "killed")]
+    command = [
+        sys.executable,
+        "-m",
+        "blemish",
+        "render",
+        str(tmp_path / "recipe.yaml"),
+        "--out",
+        str(tmp_path / "killed"),
+    ]
     command += ["--frames", str(FRAMES), "--seed", "3", "--samples", "4"]
     kill_in_the_middle(command, tmp_path / "killed")
     assert len(list((tmp_path / "killed").glob("scenes/*.json"))) < FRAMES
@@ -48,7 +56,9 @@ def test_killed_run_resumes_to_the_same_bytes_with_other_workers(tmp_path: Path)
 
 
 def test_twin_without_impurities_differs_only_where_they_were(tmp_path: Path) -> None:
-    recipe = changed(small(crowded("plate")), sensor={"full_well_electrons": None, "read_noise_electrons": 0, "blur_px": 0})
+    recipe = changed(
+        small(crowded("plate")), sensor={"full_well_electrons": None, "read_noise_electrons": 0, "blur_px": 0}
+    )
     stained = render_dataset(recipe, tmp_path / "stained", 2, seed=1, samples=4)
     clean = render_dataset(recipe, tmp_path / "clean", 2, seed=1, samples=4, without=["impurities"])
     for one, other in zip(stained, clean, strict=True):
