@@ -24,7 +24,7 @@ UNDERFLOW = 2.0**-100  # of products and conversions, per dimension, in units wh
 
 
 class SequentialCoreset:
-    """Fill to `size`; then a patch farther from the bank than its closest pair is apart replaces the lower one of the pair.
+    """Fills to `size`; then a patch farther from the bank than its closest pair is apart replaces the pair's lower row.
 
     The comparison is strict; of several closest pairs the first in row-major order counts. Memory is O(size): each row
     keeps the squared distance to its nearest neighbour and that neighbour's index instead of a distance matrix.
@@ -59,24 +59,9 @@ class SequentialCoreset:
             ValueError: not (N, D), another D or dtype than the bank, or NaN or infinity among the features.
         """
         rows = self._checked(features)
-        filled = min(self.size - self.count, len(rows))
-        if filled:
-            self._rows[self.count : self.count + filled] = rows[:filled]
-            self.count += filled
-            if self._is_full:
-                self._measure_all()
-        accepted, start, block = filled, filled, LARGEST_BLOCK // 2
-        if start < len(rows):
-            self._place_screen()
-        while start < len(rows):
-            stop = start + block
-            entered = self._offer(rows[start:stop])
-            accepted, start = accepted + entered, stop
-            if entered > CROWDED:
-                block = max(block // 2, SMALLEST_BLOCK)
-            elif entered < QUIET:
-                block = min(block * 2, LARGEST_BLOCK)
-        return accepted
+        # Squares may overflow to infinity: such distances are compared as they are, and the screen rules nothing out.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._update(rows)
 
     def meld(self, other: SequentialCoreset) -> int:
         """Offer another coreset's rows in their order (seed 003, coreset melding); return how many entered."""
@@ -133,6 +118,26 @@ class SequentialCoreset:
         self._device = features.device
         return rows
 
+    def _update(self, rows: NDArray[Any]) -> int:
+        filled = min(self.size - self.count, len(rows))
+        if filled:
+            self._rows[self.count : self.count + filled] = rows[:filled]
+            self.count += filled
+            if self._is_full:
+                self._measure_all()
+        accepted, start, block = filled, filled, LARGEST_BLOCK // 2
+        if start < len(rows):
+            self._place_screen()
+        while start < len(rows):
+            stop = start + block
+            entered = self._offer(rows[start:stop])
+            accepted, start = accepted + entered, stop
+            if entered > CROWDED:
+                block = max(block // 2, SMALLEST_BLOCK)
+            elif entered < QUIET:
+                block = min(block * 2, LARGEST_BLOCK)
+        return accepted
+
     def _measure_all(self) -> None:
         """Find every row's nearest neighbour."""
         self._nearest = np.full(self.size, np.inf)
@@ -160,20 +165,18 @@ class SequentialCoreset:
     def _place_screen(self) -> None:
         """Centre the bank and scale it by a power of two to a radius near 1, in float32, where products lose least."""
         wide = self._rows.astype(np.float64)
-        with np.errstate(over="ignore"):
-            self._centre = wide.mean(axis=0)
-            if not np.isfinite(self._centre).all():
-                self._centre = np.zeros_like(self._centre)
-            radius = float(np.abs(wide - self._centre).max()) * float(np.sqrt(wide.shape[1]))
+        self._centre = wide.mean(axis=0)
+        if not np.isfinite(self._centre).all():
+            self._centre = np.zeros_like(self._centre)
+        radius = float(np.abs(wide - self._centre).max()) * float(np.sqrt(wide.shape[1]))
         self._scale = float(2.0 ** -np.clip(np.ceil(np.log2(radius)), -1000, 1000)) if 0 < radius < np.inf else 1.0
         self._screen, self._norms = self._to_screen(self._rows)
         self._halves = (self._norms**2 / 2).astype(np.float32)
         self._radius = float(self._norms.max())
 
     def _to_screen(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            centred = ((rows.astype(np.float64) - self._centre) * self._scale).astype(np.float32)
-            return centred, np.sqrt((centred.astype(np.float64) ** 2).sum(axis=1))
+        centred = ((rows.astype(np.float64) - self._centre) * self._scale).astype(np.float32)
+        return centred, np.sqrt((centred.astype(np.float64) ** 2).sum(axis=1))
 
     def _slack(self, norm: Any, radius: float) -> Any:
         """How far twice a screen value plus the squared norm may be from the squared distance in screen units.
@@ -201,11 +204,10 @@ class SequentialCoreset:
         return float(squares[best]), int(candidates[best])
 
     def _squares(self, vector: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        with np.errstate(over="ignore"):
-            difference = self._rows[rows].astype(np.float64)
-            difference -= vector
-            difference *= difference
-            return np.add.accumulate(difference, axis=1)[:, -1]
+        difference = self._rows[rows].astype(np.float64)
+        difference -= vector
+        difference *= difference
+        return np.add.accumulate(difference, axis=1)[:, -1]
 
     def _offer(self, rows: NDArray[Any]) -> int:
         """Offer a block of patches to the full bank, one after the other."""
@@ -215,9 +217,8 @@ class SequentialCoreset:
         slacks = self._slack(norms, max(self._radius, float(norms.max())))
         products, lowest, nearest_row = self._products(screen_rows)
         unit = self._scale**2
-        with np.errstate(over="ignore", invalid="ignore"):
-            squared_norms = norms**2
-            highest = 2 * lowest + squared_norms + slacks  # no patch is farther from the bank than this
+        squared_norms = norms**2
+        highest = 2 * lowest + squared_norms + slacks  # no patch is farther from the bank than this
         suspects = ~(highest <= self._nearest[self._closest] * unit)
         replaced = np.empty(len(rows), np.int64)
         accepted = 0
@@ -265,12 +266,11 @@ class SequentialCoreset:
         self._rows[row] = vector
         self._screen[row] = screen
         self._norms[row] = norm
-        with np.errstate(over="ignore"):
-            self._halves[row] = norm**2 / 2
+        self._halves[row] = norm**2 / 2
         self._radius = max(self._radius, norm)
 
     def _tie(self, row: int, vector: NDArray[Any], square: float, neighbour: int, within: NDArray[np.int64]) -> None:
-        """Bring the nearest neighbours up to date after `vector` replaced `row`; `within`: rows it may be nearest to."""
+        """Bring the neighbours up to date after `vector` replaced `row`; `within`: the rows it may be nearest to."""
         self._bound_only |= self._neighbour == row
         squares = self._squares(vector, within)
         closer = squares <= self._nearest[within]

@@ -52,7 +52,7 @@ class FeatureExtractor(nn.Module):
         self.pretrained = pretrained or weights is not None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = _network(backbone, self.strides, pretrained)
+            self.network: Any = _network(backbone, self.strides, pretrained)
         if weights is not None:
             _load_strictly(self.network, backbone, Path(weights))
             self.weights = f"local weights from {Path(weights).name}"
@@ -84,7 +84,7 @@ class FeatureExtractor(nn.Module):
 
 def normalised(image: NDArray[np.uint8], scale: float = 1.0) -> Tensor:
     """(1, 3, h, w) float32, ImageNet-normalised, of an RGB image (H, W, 3) scaled by `scale` with antialiasing."""
-    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
+    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
     if scale != 1:
         size = [max(1, round(side * scale)) for side in image.shape[:2]]
         tensor = functional.interpolate(tensor, size, mode="bilinear", antialias=True, align_corners=False)
@@ -97,13 +97,14 @@ def patches(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> nn.Module:
+def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
     if not timm.is_model(backbone.split(".")[0]):
         near = ", ".join(timm.list_models(f"*{backbone[:8]}*")[:5])
         hint = f"names near it: {near}" if near else "timm.list_models() names them all"
         raise BackboneError(f"{backbone} is no timm model; {hint}")
     try:
-        reductions = timm.create_model(backbone, features_only=True, pretrained=False).feature_info.reduction()
+        with torch.device("meta"):
+            reductions = timm.create_model(backbone, features_only=True, pretrained=False).feature_info.reduction()
     except (RuntimeError, AttributeError, ValueError) as error:
         raise BackboneError(f"{backbone} gives no feature maps ({error}); choose a convolutional timm model") from error
     missing = [stride for stride in strides if stride not in reductions]
