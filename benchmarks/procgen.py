@@ -130,7 +130,7 @@ def main() -> None:
             row |= {f"{backend} s": taken, f"{backend} ratio": None if scalar is None else scalar / taken}
         rows.append(row)
     noise.BACKEND = available
-    report(rows, options.json, title="procgen: a scalar loop over the package noise, NumPy, numba; one thread")
+    report(rows, options.json, title="procgen: a scalar loop over the package noise, NumPy, numba")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ def name_aov_output(node: bpy.types.ShaderNodeOutputAOV, name: str) -> None:
 
 
 def write_float_exr(settings: bpy.types.ImageFormatSettings, *, layers: bool) -> None:
-    """Save renders as 32-bit OpenEXR, all passes or the combined one; the media type (5.0 on) comes before the format."""
-    if hasattr(settings, "media_type"):
+    """Save renders as 32-bit OpenEXR, all passes or the combined one."""
+    if hasattr(settings, "media_type"):  # 5.0 on, and it decides which formats there are
         settings.media_type = "MULTI_LAYER_IMAGE" if layers else "IMAGE"
     settings.file_format = "OPEN_EXR_MULTILAYER" if layers else "OPEN_EXR"
     settings.color_mode, settings.color_depth = "RGB", "32"

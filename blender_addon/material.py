@@ -34,7 +34,7 @@ class SurfaceMaterial:
         upload(self.labels, np.dstack([maps.classes, maps.defects, maps.impurities, np.ones_like(maps.classes)]))
 
     def brush(self, anisotropy: float, lay_along_v: float) -> None:
-        """Stretch highlights across the lay; `lay_along_v` is the cosine between the lay and the direction of growing v.
+        """Stretch highlights across the lay; `lay_along_v` is the cosine between lay and direction of growing v.
 
         Principled is roughest along its tangent, here the direction of growing u, so a lay along v needs no turning.
         """

@@ -67,7 +67,7 @@ class BlenderProcess:
     job: Job
 
     def __post_init__(self) -> None:
-        self.errors = TemporaryFile(mode="w+", errors="replace")
+        self.errors = TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 - closed by `stop`
         self.process = subprocess.Popen(
             [sys.executable, "-m", "blender_addon.headless"],
             stdin=subprocess.PIPE,  # held open: the process ends when this one does

@@ -12,7 +12,7 @@ from procgen.layer import SurfaceMaps
 from scenes.atlas import Part
 from scenes.scene import AreaPanel, Camera, Scene
 
-# One sample at the pixel centre: at Blender's default filter width 1.5, 6 of 307,200 label pixels came from a neighbour.
+# One sample at the pixel centre: at the default width of 1.5, 6 of 307,200 label pixels came from a neighbour.
 EXACT_FILTER_WIDTH = 0.01
 CLIPPING_RANGE = (1e-3, 100.0)  # metres
 

@@ -8,6 +8,7 @@ same bits, so that an installed compiler changes how long a dataset takes and no
 import importlib.util
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 
 import numpy as np
@@ -62,12 +63,8 @@ def perlin(points: ArrayLike, seed: int = 0) -> Floats:
         raise BlemishError(f"Perlin noise: found points of shape {points.shape}; expected (N, 3)")
     permutation, gradients = _tables(seed)
     values = np.empty(len(points))
-    compiled = _compiled() if BACKEND == "numba" else None
-    if compiled is not None:
-        compiled(points, permutation, gradients, values)
-        return values
-    for start in range(0, len(points), TILE):
-        _perlin_tile(points[start : start + TILE], permutation, gradients, values[start : start + TILE])
+    fill = (_compiled() if BACKEND == "numba" else None) or _perlin_tile
+    _over_tiles(len(points), lambda tile: fill(points[tile], permutation, gradients, values[tile]))
     return values
 
 
@@ -80,11 +77,25 @@ def fractal(points: ArrayLike, octaves: int, seed: int = 0, gain: float = 0.5, l
     points = np.asarray(points, dtype=np.float64)
     offsets = np.random.default_rng([seed, OFFSETS]).uniform(0.0, 256.0, (octaves, 3))
     total = np.zeros(len(points))
-    for start in range(0, len(points), TILE):
-        tile = slice(start, start + TILE)
+
+    def sum_octaves(tile: slice) -> None:
         for octave, offset in enumerate(offsets):
             total[tile] += gain**octave * perlin(points[tile] * lacunarity**octave + offset, seed + octave)
+
+    _over_tiles(len(points), sum_octaves)
     return total / (PERLIN_RMS * np.sqrt(np.sum(gain ** (2.0 * np.arange(octaves)))))
+
+
+def _over_tiles(count: int, work: Callable[[slice], None]) -> None:
+    """Do `work` on slices that cover `count` points, a thread a core: NumPy and numba let go of the lock."""
+    tiles = [slice(start, start + TILE) for start in range(0, count, TILE)]
+    if len(tiles) <= 1:
+        for tile in tiles:
+            work(tile)
+        return
+    with ThreadPoolExecutor(min(len(tiles), os.cpu_count() or 1)) as threads:
+        for _ in threads.map(work, tiles):
+            pass
 
 
 @lru_cache(maxsize=64)  # every frame of a dataset brings new seeds

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests.blender_addon.ray_cast import look_up, near_border, texels_on_arc_segment, texels_on_plate
-from tests.blender_addon.recipes import changed, crowded
 
 from scenes import Dataset, Recipe, surface_maps
+from tests.blender_addon.ray_cast import look_up, near_border, texels_on_arc_segment, texels_on_plate
+from tests.blender_addon.recipes import changed, crowded
 
 pytestmark = pytest.mark.render
 Render = Callable[[Recipe, int], Dataset]
@@ -18,7 +18,7 @@ HALF_A_TEXEL = 0.5
 
 
 def test_masks_equal_ray_cast_on_plate(rendered: Render) -> None:
-    """Cycles computes in float32, which here is 5e-5 texels: 5 nm of the plate. No pixel farther from a border differs."""
+    """Cycles computes in float32, here 5e-5 texels or 5 nm: no pixel farther from a border differs."""
     overlapping = pixels = by_rounding = 0
     for frame in rendered(crowded("plate"), FRAMES):
         maps = surface_maps(frame.scene)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.blender_addon.recipes import changed, crowded, small
 
 from blender_addon import render_dataset
 from scenes import DatasetError, load_recipe
+from tests.blender_addon.recipes import changed, crowded, small
 
 pytestmark = pytest.mark.render
 FRAMES = 4
