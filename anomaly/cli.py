@@ -37,6 +37,9 @@ FormatOption = Annotated[Format, typer.Option(help="How the folders are laid out
 ValidationOption = Annotated[
     Path | None, typer.Option(help="A dataset with known defects; its best pixel F1 sets the threshold.")
 ]
+ThreadsOption = Annotated[
+    int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -71,6 +74,7 @@ def train(
         float, typer.Option(min=0, max=1, help="Share of the surfaces to train on; `evaluate` judges on the others.")
     ] = 1.0,
     validation: ValidationOption = None,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
 
@@ -83,11 +87,12 @@ def train(
         blemish train photos/magnetic_tile --share 0.5 --out out/tiles
 
     Without --pretrained or --weights the backbone is untrained: that works offline, at the cost of accuracy.
-    Ctrl-C leaves every finished epoch; the same command goes on from there.
+    Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
     from anomaly.specimens import split_by_group
     from anomaly.train import train_inspector, training_part
 
+    _use(threads)
     specimens = _read(datasets, format)
     if share < 1:
         specimens = split_by_group(specimens, (share,), seed)[0]
@@ -130,6 +135,7 @@ def evaluate(
         ),
     ] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Judge an inspector on pictures with known defects: every figure, heat maps and a report.
 
@@ -147,6 +153,7 @@ def evaluate(
     from anomaly.inspector import Inspector
     from anomaly.report import write_report
 
+    _use(threads)
     specimens = _read(datasets, format)
     inspector = Inspector.load(bank)
     left_out = len(specimens) - len(unseen(specimens, inspector))
@@ -173,6 +180,12 @@ def evaluate(
     typer.echo(f"report     {report}")
 
 
+def _use(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
 def _read(datasets: list[Path], format: Format) -> list[Specimen]:
     from anomaly.specimens import read_specimens
 
@@ -196,9 +209,16 @@ def _figures(metrics: Metrics) -> Iterator[str]:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on standard error, with rate and time left; an interruption ends the command in one line."""
+    """A progress bar on standard error, with rate and time left; interrupted, the command ends in one line."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("[bold]{task.description}"),

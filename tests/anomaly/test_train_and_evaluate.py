@@ -175,7 +175,7 @@ def test_threshold_of_the_bank_is_kept_unless_validation_is_given(folder, traine
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "holds no bank.safetensors"), (b"", "no bank that can be read"), (b"\x08" + b"\0" * 40, "no bank that can")],
+    [(None, "holds no bank.safetensors"), (b"", "no bank that can be read"), (b"\x08" + b"\0" * 40, "no bank that")],
 )
 def test_banks_that_cannot_be_read_are_refused(tmp_path, content, message):
     if content is not None:
