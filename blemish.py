@@ -24,10 +24,17 @@ COMMANDS = {
 }
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
+# The extra of this distribution that brings a package which the base installation lacks.
+EXTRAS = {
+    **dict.fromkeys(("bpy", "OpenEXR"), "render"),
+    **dict.fromkeys(("anomalib", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
+}
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the datasets, the inspector and the report.")] = Path("out/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the datasets, the inspector and the report.")] = Path(
+        "out/demo"
+    ),
     recipe: Annotated[str, typer.Option(help="A shipped recipe's name or a YAML file.")] = "plate",
     frames: Annotated[int, typer.Option(min=8, help="Frames to train on, and again as many to judge.")] = 40,
     samples: Annotated[int, typer.Option(min=1, help="Cycles samples a pixel.")] = 16,
@@ -87,18 +94,46 @@ def program(command: str) -> typer.Typer:
 def main() -> None:
     """Run the command line; an error that the user can mend is one line on standard error and exit code 2."""
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    app = program(command) if command in COMMANDS else overview()
     try:
-        app(prog_name="blemish")
+        app = program(command) if command in COMMANDS else overview()
+        code = app(prog_name="blemish", standalone_mode=False)  # else typer frames its errors in several lines
     except BlemishError as error:
-        sys.exit(refuse(str(error)))
+        code = refuse(str(error))
+    except typer.TyperException as error:
+        code = refuse(wrong_usage(command, error))
+    except ModuleNotFoundError as error:
+        code = refuse(missing_extra(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        sys.exit(refuse(f"{place}{error.strerror or error}"))
+        code = refuse(f"{place}{error.strerror or error}")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def wrong_usage(command: str, error: typer.TyperException) -> str:
+    """The line for an option or argument that typer refuses, or the whole help where nothing was asked for."""
+    message = error.format_message()
+    if not command:
+        return message
+    from pydantic import ValidationError
+
+    known = f"blemish {command}" if command in COMMANDS else "blemish"
+    refused = error.__cause__  # by the type of an option, which does not say what it was given
+    found = f", found {refused.errors()[0]['input']}" if isinstance(refused, ValidationError) else ""
+    return f"{message.rstrip('.')}{found}; `{known} --help` tells what is allowed"
+
+
+def missing_extra(error: ModuleNotFoundError) -> str:
+    """The line for a library that comes with an extra; any other missing module is a mistake of ours and raised."""
+    library = (error.name or "").partition(".")[0]
+    if library not in EXTRAS:
+        raise error
+    return f"{library} is not installed; this command needs: pip install 'blemish[{EXTRAS[library]}]'"
 
 
 def refuse(message: str) -> int:
-    print(f"blemish: {message}", file=sys.stderr)
+    """Print an error, one line a problem."""
+    for line in message.splitlines():
+        print(f"blemish: {line}", file=sys.stderr)
     return USER_ERROR
 
 

@@ -220,6 +220,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn,
     )
 
+    console = Console(stderr=True)
     columns = (
         TextColumn("[bold]{task.description}"),
         BarColumn(),
@@ -231,7 +232,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     )
     tasks: dict[str, Any] = {}
     try:
-        with Progress(*columns, console=Console(stderr=True)) as bars:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
 
             def report(what: str, done: int, total: int) -> None:
                 if what not in tasks:

@@ -48,11 +48,11 @@ def render(
         TimeRemainingColumn(elapsed_when_finished=False),
     )
     try:
-        with Progress(*columns, console=console) as progress:
-            task = progress.add_task("rendering", total=None, rate="")
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            task = progress.add_task("rendering", total=None, rate="", visible=False)
 
             def begin(missing: int) -> None:
-                progress.update(task, total=frames, completed=frames - missing)
+                progress.update(task, total=frames, completed=frames - missing, visible=True)
 
             def advance(index: int) -> None:
                 progress.advance(task)
