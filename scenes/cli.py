@@ -21,9 +21,9 @@ def recipes() -> None:
 
 def recipe(recipe: RecipeArgument) -> None:
     """Print a recipe with its explanations, to copy and change."""
-    from scenes.recipe import recipe_path
+    from scenes.recipe import recipe_text
 
-    typer.echo(recipe_path(recipe).read_text(encoding="utf-8"), nl=False)
+    typer.echo(recipe_text(recipe), nl=False)
 
 
 def check(recipe: RecipeArgument) -> None:

@@ -333,19 +333,25 @@ def recipe_path(name_or_path: str | Path) -> Path:
     return path
 
 
-def load_recipe(name_or_path: str | Path) -> Recipe:
-    """Read a shipped recipe by name, or a YAML file. Raises RecipeError with one line per problem."""
-    path = recipe_path(name_or_path)
+def recipe_text(name_or_path: str | Path) -> str:
+    """What a recipe's file holds. Raises RecipeError where it is no text of a recipe's size."""
     source = str(name_or_path)
     try:
-        if path.stat().st_size > RECIPE_BYTES_LIMIT:
-            raise RecipeError(source, [f"found {path.stat().st_size} bytes; expected a recipe of at most 1 MiB"])
-        text = path.read_text(encoding="utf-8")
+        with recipe_path(name_or_path).open("rb") as file:
+            content = file.read(RECIPE_BYTES_LIMIT + 1)  # of a device or a pipe, which tell no size, no more either
+        if len(content) > RECIPE_BYTES_LIMIT:
+            raise RecipeError(source, ["found more than that; expected a recipe of at most 1 MiB"])
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         raise RecipeError(source, ["found bytes that are not UTF-8 text; expected a YAML file"]) from None
     except OSError as error:
         raise RecipeError(source, [f"cannot be read ({error.strerror}); expected a file you may read"]) from None
-    return recipe_from(_yaml(text, source), source)
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a shipped recipe by name, or a YAML file. Raises RecipeError with one line per problem."""
+    source = str(name_or_path)
+    return recipe_from(_yaml(recipe_text(name_or_path), source), source)
 
 
 def recipe_from(written: object, source: str) -> Recipe:
