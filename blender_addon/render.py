@@ -4,10 +4,13 @@ Blender keeps one scene a process, talks on standard output and can die of a dri
 caller, never inside.
 """
 
+import importlib.util
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
@@ -49,6 +52,9 @@ def render_dataset(
         recipe = recipe.without(family)
     if workers < 1:
         raise RenderError(f"found {workers} workers; expected 1 or more")
+    for library in ("bpy", "OpenEXR"):  # which the Blender processes import; none can tell of it as plainly
+        if importlib.util.find_spec(library) is None:
+            raise RenderError(f"{library} is not installed; rendering needs: pip install 'blemish[render]'")
     writer = DatasetWriter(out, recipe, seed, frames, samples=samples)
     missing = writer.missing()
     on_begin(len(missing))
@@ -81,8 +87,9 @@ class BlenderProcess:
         """Hand over the job, report frames as they come; raises RenderError where the process fails."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(self.job.to_json() + "\n")
-        self.process.stdin.flush()
+        with suppress(BrokenPipeError):  # it died at once; its exit code and last words tell more
+            self.process.stdin.write(self.job.to_json() + "\n")
+            self.process.stdin.flush()
         message = ""
         for line in self.process.stdout:
             if line.startswith(FRAME_MARK):
@@ -95,9 +102,13 @@ class BlenderProcess:
     def _last_words(self) -> str:
         self.errors.seek(0)
         tail = " | ".join(line.strip() for line in self.errors.readlines()[-STDERR_LINES_SHOWN:] if line.strip())
-        killed = self.process.returncode < 0
-        cause = f"killed by signal {-self.process.returncode} (out of memory?)" if killed else "stopped"
-        return f"Blender was {cause}; run the same command again to go on from the last whole frame. It said: {tail}"
+        code = self.process.returncode
+        cause, fewer = (f"killed by signal {-code}" if code < 0 else f"stopped with exit code {code}"), ""
+        if code == -signal.SIGKILL:
+            cause += ", as the system does when memory runs out"
+            fewer = ", with fewer --workers if this happens again"
+        said = f" It said: {tail}" if tail else ""
+        return f"Blender was {cause}; run the same command again to go on from the last whole frame{fewer}.{said}"
 
     def stop(self) -> None:
         """End the process at once; the frame it was at is not written."""
