@@ -61,21 +61,22 @@ def evaluate_inspector(
         threshold, origin = best_threshold(inspector, validation, progress)
     assert threshold is not None
     judged = [s for s in judged if s.split != "validation"] or judged
-    evaluator, writer = Evaluator(threshold), ResultsWriter(out)
-    for done, specimen in enumerate(judged, 1):
-        image, truth = specimen.image(), specimen.truth()
-        anomaly_map, score = inspector.judge(image)
-        evaluator.update(anomaly_map, truth, specimen.label, score)
-        writer.add(specimen, score, anomaly_map, truth, image)
-        progress("judging", done, len(judged))
-    return writer.finish(
-        evaluator.compute(),
-        inspector_record(inspector),
-        command=command,
-        judged_on=tuple(judged_on),
-        threshold_origin=origin,
-        versions={"blemish": blemish_version(), **{name: version(name) for name in ("torch", "timm", "numpy")}},
-    )
+    evaluator = Evaluator(threshold)
+    with ResultsWriter(out) as writer:
+        for done, specimen in enumerate(judged, 1):
+            image, truth = specimen.image(), specimen.truth()
+            anomaly_map, score = inspector.judge(image)
+            evaluator.update(anomaly_map, truth, specimen.label, score)
+            writer.add(specimen, score, anomaly_map, truth, image)
+            progress("judging", done, len(judged))
+        return writer.finish(
+            evaluator.compute(),
+            inspector_record(inspector),
+            command=command,
+            judged_on=tuple(judged_on),
+            threshold_origin=origin,
+            versions={"blemish": blemish_version(), **{name: version(name) for name in ("torch", "timm", "numpy")}},
+        )
 
 
 def unseen(specimens: Sequence[Specimen], inspector: Inspector) -> list[Specimen]:

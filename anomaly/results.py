@@ -12,10 +12,12 @@ rebuilt anywhere.
 
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from anomaly.specimens import Specimen, Truth
 
 SCHEMA = 1
+PICTURE_FOLDERS = ("images", "maps", "truths")
+UNFINISHED = ".unfinished"
 THUMBNAIL = 1024  # longest side in pixels of the stored picture
 
 
@@ -177,20 +181,47 @@ class EvaluationRecord:
 
 
 class ResultsWriter:
-    """Writes an evaluation specimen by specimen, so that one map is in memory at a time; `results.json` comes last.
+    """Writes an evaluation specimen by specimen, so that one map is in memory at a time.
 
-    Raises ResultsError when the folder cannot be written.
+    Everything is gathered in a folder of its own and moved into place by `finish`: until then an earlier evaluation
+    stays whole, and an exception that leaves the writer's `with` block leaves nothing behind.
+
+    Raises ResultsError when the folder cannot be written, or holds anything but an earlier evaluation.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        self._unfinished = self.folder / UNFINISHED
+        self._made = not self.folder.exists()
         self._records: list[SpecimenRecord] = []
+        with self._explained():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            others = any(entry.name != UNFINISHED for entry in self.folder.iterdir())
+            if others and not (self.folder / "results.json").is_file():
+                raise ResultsError(
+                    f"{self.folder}: found other files and no results.json; expected a new or empty folder, or that of "
+                    "an earlier evaluation; choose another --out"
+                )
+            shutil.rmtree(self._unfinished, ignore_errors=True)
+            for name in PICTURE_FOLDERS:
+                (self._unfinished / name).mkdir(parents=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+        if self._made:
+            with suppress(OSError):  # not empty: finished
+                self.folder.rmdir()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            for name in ("images", "maps", "truths"):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
-            (self.folder / "results.json").unlink(missing_ok=True)
+            yield
         except OSError as error:
-            raise ResultsError(f"{self.folder}: cannot be written ({error.strerror}); choose another --out") from error
+            reason = error.strerror or error
+            raise ResultsError(f"{self.folder}: cannot be written ({reason}); choose another --out") from error
 
     def add(
         self,
@@ -212,12 +243,10 @@ class ResultsWriter:
             specimen.name, specimen.group, specimen.label, float(score),
             f"images/{number}.jpg", f"maps/{number}.png", f"truths/{number}.png", low, high,
         )  # fmt: skip
-        try:
-            picture.save(self.folder / record.image, quality=90)
-            Image.fromarray(np.rint(levels).astype(np.uint16)).save(self.folder / record.map, compress_level=1)
-            Image.fromarray(np.asarray(truth.defect, bool)).save(self.folder / record.truth)
-        except OSError as error:
-            raise ResultsError(f"{self.folder}: cannot be written ({error.strerror or error})") from error
+        with self._explained():
+            picture.save(self._unfinished / record.image, quality=90)
+            Image.fromarray(np.rint(levels).astype(np.uint16)).save(self._unfinished / record.map, compress_level=1)
+            Image.fromarray(np.asarray(truth.defect, bool)).save(self._unfinished / record.truth)
         self._records.append(record)
         return record
 
@@ -231,20 +260,23 @@ class ResultsWriter:
         threshold_origin: str,
         versions: Mapping[str, str],
     ) -> EvaluationRecord:
-        """Write `results.json` whole or not at all."""
+        """Move everything into place, in the stead of an earlier evaluation; `results.json` comes last."""
         record = EvaluationRecord(
             self.folder, command, inspector, judged_on, threshold_origin, dict(versions), metrics, tuple(self._records)
         )
         data = {"schema": SCHEMA, **{k: v for k, v in asdict(record).items() if k != "folder"}}
-        path, temporary = self.folder / "results.json", self.folder / "results.json.part"
-        try:
+        temporary = self._unfinished / "results.json"
+        with self._explained():
             with temporary.open("w", encoding="utf-8") as file:
                 json.dump(data, file, indent=1, allow_nan=False)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            raise ResultsError(f"{path}: cannot be written ({error.strerror})") from error
+            for name in PICTURE_FOLDERS:
+                if (self.folder / name).exists():
+                    shutil.rmtree(self.folder / name)
+                (self._unfinished / name).rename(self.folder / name)
+            temporary.replace(self.folder / "results.json")
+            self._unfinished.rmdir()
         return record
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,12 +112,19 @@ def _fill(inspector: Inspector, good: Sequence[Specimen], out: Path, progress: P
         if described != _plain(training):
             _refuse(described, _plain(training), state)
         model.update_features(tensors["bank"])
-    out.mkdir(parents=True, exist_ok=True)
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InspectorError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
     features = FeatureCache(inspector, good, out / CACHE_FILE)
     try:
         training = _run_epochs(model, training, features, state, progress)
     finally:
         features.remove()
+        if made:
+            with suppress(OSError):  # not empty: holds a finished epoch
+                out.rmdir()
     return Inspector(model, training)
 
 
@@ -161,8 +169,12 @@ class FeatureCache:
             return torch.from_numpy(values.reshape(rows, channels))
         features = self._inspector.model.features(self._inspector.prepared(self._specimens[index].image()))
         if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
-            with self._path.open("ab") as file:
-                features.numpy().tofile(file)
+            try:
+                with self._path.open("ab") as file:
+                    file.write(features.numpy().tobytes())
+            except OSError as error:
+                reason = f"cannot be written ({error.strerror}); choose another --out"
+                raise InspectorError(f"{self._path}: {reason}") from error
             self._places[index] = (self._end, len(features))
             self._end += features.numel()
         return features
@@ -174,7 +186,7 @@ def _scale(good: Sequence[Specimen], image_size: int | None) -> float:
         try:
             with Image.open(specimen.image_path) as image:
                 longest = max(longest, *image.size)
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             specimen.image()  # says what is wrong with it
     return image_size / longest if image_size else min(1.0, LONGEST_SIDE / longest)
 
