@@ -7,169 +7,27 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import Field, StrictBool, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from procgen.errors import BlemishError
 from procgen.layer import Family
 from scenes.atlas import TEXTURE_SIDE_LIMIT
 from scenes.distribution import Constant, Distribution, Within, shown
+from scenes.kinds import DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.parts import PartRecipe
+from scenes.sections import Degrees, Extent, Fraction, Offset, Section, together
 
 PRESETS = Path(__file__).parent / "presets"
 RECIPE_BYTES_LIMIT = 1 << 20
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
-PITS_PER_SQUARE_RADIUS = 2.0  # more cannot lie apart on the jittered grid that places them; see GroundFinish
 
 Families = Literal["defects", "impurities"]
 
-Fraction = Annotated[Distribution, Within(0, 1)]
-Signed = Annotated[Distribution, Within(-1, 1)]
-Ratio = Annotated[Distribution, Within(0, 10)]
-Degrees = Annotated[Distribution, Within(-360, 360)]
-Extent = Annotated[Distribution, Within(0.1, 2000)]  # mm, of parts and lights
-Offset = Annotated[Distribution, Within(-1000, 1000)]  # mm
-Fine = Annotated[Distribution, Within(0.001, 1000)]  # mm, of structures on a surface
-Microns = Annotated[Distribution, Within(0, 10_000)]
-Count = Annotated[Distribution, Within(0, 1000, whole=True)]
 Pixels = Annotated[int, Field(strict=True, ge=16, le=PIXEL_SIDE_LIMIT)]
-
-
-def _custom(found: str) -> PydanticCustomError:
-    """An error of several fields together, to be raised in a model validator."""
-    return PydanticCustomError("fields_together", "{found}", {"found": found})
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class PlateRecipe(Section):
-    """See `scenes.parts.plate`."""
-
-    kind: Literal["plate"]
-    width_mm: Extent
-    height_mm: Extent
-    thickness_mm: Extent
-
-    @property
-    def longest_mm(self) -> float:
-        return max(self.width_mm.high, self.height_mm.high)
-
-
-class ArcSegmentRecipe(Section):
-    """See `scenes.parts.arc_segment`."""
-
-    kind: Literal["arc_segment"]
-    radius_mm: Extent
-    width_mm: Extent
-    length_mm: Extent
-    thickness_mm: Extent
-
-    @property
-    def longest_mm(self) -> float:
-        return max(self.width_mm.high * math.pi / 2, self.length_mm.high)
-
-    @model_validator(mode="after")
-    def _closes(self) -> Self:
-        if self.width_mm.high >= 2 * self.radius_mm.low:
-            raise _custom(
-                f"found width_mm up to {self.width_mm.high:g} on a radius_mm from {self.radius_mm.low:g}; "
-                "expected a chord shorter than twice the radius"
-            )
-        if self.thickness_mm.high >= self.radius_mm.low:
-            raise _custom(
-                f"found thickness_mm up to {self.thickness_mm.high:g} on a radius_mm from {self.radius_mm.low:g}; "
-                "expected a wall thinner than the radius"
-            )
-        return self
-
-
-class GroundFinishRecipe(Section):
-    """See `procgen.finish.GroundFinish`."""
-
-    kind: Literal["ground"]
-    lay_degrees: Degrees
-    correlation_along_mm: Fine
-    correlation_across_mm: Fine
-    height_rms_um: Microns
-    base_colour: tuple[Fraction, Fraction, Fraction]
-    brightness: Annotated[Distribution, Within(0, 4)] = Constant(1.0)
-    roughness: Fraction
-    roughness_streaks: Fraction = Constant(0.0)
-    streaks: Ratio = Constant(0.0)
-    grain: Ratio = Constant(0.0)
-    grain_size_mm: Fine = Constant(0.1)
-    grooves: Ratio = Constant(0.0)
-    groove_depth_um: Microns = Constant(0.0)
-    mottle: Ratio = Constant(0.0)
-    mottle_size_mm: Fine = Constant(10.0)
-    pit_density_per_cm2: Annotated[Distribution, Within(0, 10_000)] = Constant(0.0)
-    pit_radius_um: Annotated[Distribution, Within(1, 10_000)] = Constant(100.0)
-    pit_depth_um: Microns = Constant(0.0)
-    pit_darkening: Fraction = Constant(0.6)
-    metallic: Fraction = Constant(1.0)
-    anisotropy: Fraction = Constant(0.0)
-
-    @model_validator(mode="after")
-    def _pits_apart(self) -> Self:
-        per_square_mm, radius_mm = self.pit_density_per_cm2.high / 100, self.pit_radius_um.high / 1000
-        if per_square_mm * radius_mm**2 >= PITS_PER_SQUARE_RADIUS:
-            raise _custom(
-                f"found pit_density_per_cm2 up to {per_square_mm * 100:g} of pit_radius_um up to {radius_mm * 1000:g}; "
-                f"expected fewer than {100 * PITS_PER_SQUARE_RADIUS / radius_mm**2:.0f}, or they merge"
-            )
-        return self
-
-
-class CrackRecipe(Section):
-    """See `procgen.cracks`; the cracks of a frame are drawn one by one."""
-
-    class_name: ClassVar[str] = "crack"
-    family: ClassVar[Family] = "defect"
-    kind: Literal["crack"]
-    count: Count
-    origin: Literal["anywhere", "edge", "ends"] = "anywhere"
-    length_mm: Fine
-    angle_degrees: Degrees
-    width_um: Annotated[Distribution, Within(1, 10_000)]
-    width_variation: Annotated[Distribution, Within(0, 2)] = Constant(0.45)
-    width_correlation_mm: Fine = Constant(1.0)
-    depth_um: Annotated[Distribution, Within(1, 10_000)]
-    toughness_sigma: Annotated[Distribution, Within(0, 3)] = Constant(0.6)
-    toughness_correlation_mm: Fine = Constant(0.4)
-    reflectance_change: Signed
-    roughness_change: Signed = Constant(0.3)
-
-
-class WaterStainsRecipe(Section):
-    """See `procgen.stains.WaterStains`; one population per frame, present with `probability`."""
-
-    class_name: ClassVar[str] = "water_stain"
-    family: ClassVar[Family] = "impurity"
-    kind: Literal["water_stains"]
-    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-    cell_size_mm: Fine
-    radius_mm: Fine
-    frequency_per_mm: Annotated[Distribution, Within(1e-4, 100)]
-    amplitude_mm: Annotated[Distribution, Within(0, 1000)]
-    gamma: Annotated[Distribution, Within(0.01, 100)]
-    alpha: Signed
-    occupancy: Fraction = Constant(1.0)
-    heterogeneity: Fraction = Constant(0.0)
-    roughness_change: Signed = Constant(0.0)
-
-    @model_validator(mode="after")
-    def _one_ring(self) -> Self:
-        reach, cell = self.radius_mm.high + self.amplitude_mm.high, self.cell_size_mm.low
-        if reach >= cell:
-            raise _custom(
-                f"found radius_mm + amplitude_mm up to {reach:g} with a cell_size_mm from {cell:g}; expected their "
-                "sum below the cell size, or stains would be cut off: use larger cells or smaller stains"
-            )
-        return self
 
 
 class RingLightRecipe(Section):
@@ -191,14 +49,11 @@ class RingLightRecipe(Section):
     @model_validator(mode="after")
     def _closes(self) -> Self:
         if self.panel_length_mm is None and (self.sides < 3 or self.diameter_mm.low <= 0):
-            raise _custom(
+            raise together(
                 f"found sides {self.sides} and diameter_mm from {self.diameter_mm.low:g} without panel_length_mm; "
                 "expected panel_length_mm, which only a closed ring (3 sides or more, diameter above 0) can do without"
             )
         return self
-
-
-PartRecipe = Annotated[PlateRecipe | ArcSegmentRecipe, Field(discriminator="kind")]
 
 
 class CameraRecipe(Section):
@@ -238,15 +93,11 @@ class SensorRecipe(Section):
     @model_validator(mode="after")
     def _electrons_need_a_well(self) -> Self:
         if self.full_well_electrons is None and self.read_noise_electrons.high > 0:
-            raise _custom(
+            raise together(
                 "found read_noise_electrons without full_well_electrons; expected both, or neither for a sensor "
                 "without noise"
             )
         return self
-
-
-DefectRecipe = CrackRecipe
-ImpurityRecipe = WaterStainsRecipe
 
 
 class Recipe(Section):
@@ -258,7 +109,7 @@ class Recipe(Section):
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     part: PartRecipe
-    finish: GroundFinishRecipe
+    finish: FinishRecipe
     defects: tuple[DefectRecipe, ...] = ()
     impurities: tuple[ImpurityRecipe, ...] = ()
     light: RingLightRecipe
@@ -276,7 +127,7 @@ class Recipe(Section):
             given = self.texel_um is not None
             cause = f"texel_um: found {self.texel_um:g}, so fine" if given else "camera: found a view so near"
             coarsest = math.ceil(self.part.longest_mm * 1e3 / TEXTURE_SIDE_LIMIT)
-            raise _custom(
+            raise together(
                 f"{cause} that the part may need {needed:.0f} texels on a side; expected at most {TEXTURE_SIDE_LIMIT}, "
                 f"as with texel_um: {coarsest}"
             )

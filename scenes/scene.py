@@ -2,59 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from procgen.cracks import CrackParameters
-from procgen.finish import GroundFinish
-from procgen.stains import WaterStains
-
-Vector = tuple[float, float, float]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
-
-
-class Concrete(BaseModel):
-    """Base of everything in a scene: immutable, nothing unknown, nothing infinite, exact through JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Plate(Concrete):
-    """See `scenes.parts.plate`; metres."""
-
-    kind: Literal["plate"] = "plate"
-    width: Positive
-    height: Positive
-    thickness: Positive
-
-
-class ArcSegment(Concrete):
-    """See `scenes.parts.arc_segment`; metres."""
-
-    kind: Literal["arc_segment"] = "arc_segment"
-    radius: Positive
-    width: Positive
-    length: Positive
-    thickness: Positive
-
-
-class CrackLayer(Concrete):
-    """One crack, to be grown from `start` to `end`, metres on the chart of the inspected surface."""
-
-    kind: Literal["crack"] = "crack"
-    parameters: CrackParameters
-    reflectance_change: float
-    roughness_change: float
-    start: tuple[float, float]
-    end: tuple[float, float]
-    seed: int
-
-
-class WaterStainLayer(Concrete):
-    """A population of water stains."""
-
-    kind: Literal["water_stains"] = "water_stains"
-    stains: WaterStains
+from scenes.concrete import Concrete, NotNegative, Positive, Vector
+from scenes.kinds import SceneFinish, SceneLayer
+from scenes.parts import Shape
 
 
 class AreaPanel(Concrete):
@@ -118,10 +70,6 @@ class Sensor(Concrete):
     seed: int = 0
 
 
-Shape = Annotated[Plate | ArcSegment, Field(discriminator="kind")]
-SceneLayer = Annotated[CrackLayer | WaterStainLayer, Field(discriminator="kind")]
-
-
 class Scene(Concrete):
     """One frame's part, finish, layers (bottom first), light, camera and sensor.
 
@@ -132,7 +80,7 @@ class Scene(Concrete):
     seed: int
     index: int
     part: Shape
-    finish: GroundFinish
+    finish: SceneFinish
     layers: tuple[SceneLayer, ...]
     classes: dict[str, int]
     texel_size: Positive

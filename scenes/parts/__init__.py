@@ -1,18 +1,22 @@
-"""Parametric parts. Each module turns dimensions in metres into a mesh and the chart of its inspected surface."""
+"""Every kind of part that a recipe can name.
+
+One module a kind. It holds the recipe's section, with `drawn` that turns it into concrete dimensions, and these, with
+`built` that turns them into a mesh and the chart of its inspected surface. To add a kind, write its module and name its
+two classes here.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
 
 from scenes.atlas import Part
-from scenes.parts.arc_segment import arc_segment
-from scenes.parts.plate import plate
-from scenes.scene import ArcSegment, Plate, Shape
+from scenes.parts.arc_segment import ArcSegment, ArcSegmentRecipe
+from scenes.parts.plate import Plate, PlateRecipe
+
+PartRecipe = Annotated[PlateRecipe | ArcSegmentRecipe, Field(discriminator="kind")]
+Shape = Annotated[Plate | ArcSegment, Field(discriminator="kind")]
 
 
-def build_part(shape: Shape) -> Part:
+def build_part(shape: Plate | ArcSegment) -> Part:
     """The part that a scene describes."""
-    match shape:
-        case Plate():
-            return plate(shape.width, shape.height, shape.thickness)
-        case ArcSegment():
-            return arc_segment(shape.radius, shape.width, shape.length, shape.thickness)
-
-
-__all__ = ["arc_segment", "build_part", "plate"]
+    return shape.built()

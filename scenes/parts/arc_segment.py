@@ -2,12 +2,64 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from scenes.atlas import Chart, Floats, Part, extruded
+from scenes.concrete import Concrete, Positive
+from scenes.lot import Lot
+from scenes.sections import Extent, Section, together
 
 SAGITTA_LIMIT = 1e-7  # m; how far the facets of the mesh may lie beneath the true cylinder
+
+
+class ArcSegmentRecipe(Section):
+    """An arc segment; see `arc_segment`."""
+
+    kind: Literal["arc_segment"]
+    radius_mm: Extent
+    width_mm: Extent
+    length_mm: Extent
+    thickness_mm: Extent
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return max(self.width_mm.high * math.pi / 2, self.length_mm.high)
+
+    @model_validator(mode="after")
+    def _closes(self) -> Self:
+        if self.width_mm.high >= 2 * self.radius_mm.low:
+            raise together(
+                f"found width_mm up to {self.width_mm.high:g} on a radius_mm from {self.radius_mm.low:g}; "
+                "expected a chord shorter than twice the radius"
+            )
+        if self.thickness_mm.high >= self.radius_mm.low:
+            raise together(
+                f"found thickness_mm up to {self.thickness_mm.high:g} on a radius_mm from {self.radius_mm.low:g}; "
+                "expected a wall thinner than the radius"
+            )
+        return self
+
+    def drawn(self, lot: Lot) -> "ArcSegment":
+        """The segment of one frame."""
+        return ArcSegment(**lot.quantities(self))
+
+
+class ArcSegment(Concrete):
+    """The dimensions of one arc segment, metres."""
+
+    kind: Literal["arc_segment"] = "arc_segment"
+    radius: Positive
+    width: Positive
+    length: Positive
+    thickness: Positive
+
+    def built(self) -> Part:
+        """The segment's mesh and chart."""
+        return arc_segment(self.radius, self.width, self.length, self.thickness)
 
 
 @dataclass(frozen=True)

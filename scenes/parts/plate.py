@@ -1,10 +1,45 @@
 """A flat rectangular plate."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from scenes.atlas import Chart, Floats, Part, extruded
+from scenes.concrete import Concrete, Positive
+from scenes.lot import Lot
+from scenes.sections import Extent, Section
+
+
+class PlateRecipe(Section):
+    """A plate; see `plate`."""
+
+    kind: Literal["plate"]
+    width_mm: Extent
+    height_mm: Extent
+    thickness_mm: Extent
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return max(self.width_mm.high, self.height_mm.high)
+
+    def drawn(self, lot: Lot) -> "Plate":
+        """The plate of one frame."""
+        return Plate(**lot.quantities(self))
+
+
+class Plate(Concrete):
+    """The dimensions of one plate, metres."""
+
+    kind: Literal["plate"] = "plate"
+    width: Positive
+    height: Positive
+    thickness: Positive
+
+    def built(self) -> Part:
+        """The plate's mesh and chart."""
+        return plate(self.width, self.height, self.thickness)
 
 
 @dataclass(frozen=True)

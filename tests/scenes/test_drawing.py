@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from procgen.layer import SurfaceMaps
 from scenes import Recipe, Scene, draw, load_recipe, surface_maps
-from scenes.scene import ArcSegment, CrackLayer, WaterStainLayer
+from scenes.kinds import CrackLayer, WaterStainLayer
+from scenes.parts import ArcSegment
 from tests.scenes.conftest import changed
 
 SHIPPED = pytest.mark.parametrize("name", ["plate", "magnetic_tile"])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from scenes.atlas import BODY, INSPECTED, Mesh, Part
-from scenes.parts import arc_segment, plate
-from scenes.parts.arc_segment import SAGITTA_LIMIT
+from scenes.parts.arc_segment import SAGITTA_LIMIT, arc_segment
+from scenes.parts.plate import plate
 
 RADIUS, WIDTH, LENGTH, THICKNESS = 0.030, 0.034, 0.044, 0.006
 PARTS = {"plate": plate(0.12, 0.1, 0.003), "arc_segment": arc_segment(RADIUS, WIDTH, LENGTH, THICKNESS)}
@@ -19,9 +19,7 @@ def _triangles(mesh: Mesh) -> np.ndarray:
 
 @every_part
 def test_mesh_is_closed_and_faces_outwards(part: Part) -> None:
-    directed = Counter(
-        (int(face[k]), int(face[(k + 1) % 4])) for face in part.mesh.faces for k in range(4)
-    )
+    directed = Counter((int(face[k]), int(face[(k + 1) % 4])) for face in part.mesh.faces for k in range(4))
     assert set(directed.values()) == {1}
     assert all((end, start) in directed for start, end in directed)
     assert len(np.unique(part.mesh.faces)) == len(part.mesh.vertices)
