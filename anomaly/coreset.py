@@ -305,7 +305,7 @@ def nearest_rows(features: Tensor, bank: Tensor, chunk: int = CHUNK) -> tuple[Te
     centre = bank.mean(dim=0)
     rows = bank - centre
     halves = rows.square().sum(dim=1) / 2
-    indices = torch.cat([
-        torch.addmm(halves, part - centre, rows.T, alpha=-1).argmin(dim=1) for part in features.split(chunk)
-    ])
+    indices = torch.cat(
+        [torch.addmm(halves, part - centre, rows.T, alpha=-1).argmin(dim=1) for part in features.split(chunk)]
+    )
     return (features - bank[indices]).square().sum(dim=1).sqrt(), indices

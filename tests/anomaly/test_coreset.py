@@ -61,9 +61,14 @@ def test_coreset_equals_the_literal_algorithm_row_for_row(family, dtype, size, d
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
-    seed=st.integers(0, 2**32 - 1), size=st.integers(1, 12), dimensions=st.integers(1, 6),
-    levels=st.integers(1, 5), exponent=st.integers(-120, 120), offset=st.sampled_from([0.0, 1.0, 1e5]),
-    double=st.booleans(), block=st.integers(1, 40),
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 12),
+    dimensions=st.integers(1, 6),
+    levels=st.integers(1, 5),
+    exponent=st.integers(-120, 120),
+    offset=st.sampled_from([0.0, 1.0, 1e5]),
+    double=st.booleans(),
+    block=st.integers(1, 40),
 )
 def test_coreset_equals_the_literal_algorithm_on_any_lattice(
     seed, size, dimensions, levels, exponent, offset, double, block
