@@ -83,10 +83,12 @@ class SurfacePoints:
 
 @dataclass(frozen=True)
 class LayerSample:
-    """What one layer does at N points; every quantity but the mask is added to what lies below.
+    """What one layer does at N points: each quantity is added to what its opacity leaves of the same quantity below.
 
     inside: (N,) bool, the mask. instance: (N,) int64, 0 outside, else a positive id that belongs to the layer alone.
-    height: (N,) metres. reflectance: (N,) change of every channel of the base colour. roughness, metallic: (N,).
+    height: (N,) metres. reflectance: change of the base colour, (N,) the same in every channel or (N, 3) linear red,
+    green, blue. roughness, metallic: (N,). opacity: (N,) share of the surface below that the layer hides, relief and
+    all; what covers the surface with a colour of its own has the reflectance opacity x colour.
     """
 
     inside: NDArray[np.bool_]
@@ -95,13 +97,18 @@ class LayerSample:
     reflectance: Singles
     roughness: Singles
     metallic: Singles
+    opacity: Singles
 
     @classmethod
-    def blank(cls, count: int) -> Self:
-        """A sample of `count` points that the layer does not touch, for the layer to fill in."""
-        height, reflectance, roughness, metallic = np.zeros((4, count), dtype=np.float32)
+    def blank(cls, count: int, *, coloured: bool = False) -> Self:
+        """A sample of `count` points that the layer does not touch, for the layer to fill in.
+
+        coloured: with a reflectance of shape (count, 3).
+        """
+        height, roughness, metallic, opacity = np.zeros((4, count), dtype=np.float32)
+        reflectance = np.zeros((count, 3) if coloured else count, dtype=np.float32)
         inside, instance = np.zeros(count, dtype=bool), np.zeros(count, dtype=np.int64)
-        return cls(inside, instance, height, reflectance, roughness, metallic)
+        return cls(inside, instance, height, reflectance, roughness, metallic, opacity)
 
 
 class Layer(Protocol):
@@ -181,16 +188,17 @@ def compose(
     points = SurfacePoints.of(points)
     bare = finish.evaluate(points)
     height = bare.height.astype(np.float64)
-    base_colour, roughness, metallic = bare.base_colour.copy(), bare.roughness.copy(), bare.metallic.copy()
+    base_colour, roughness, metallic = bare.base_colour, bare.roughness, bare.metallic
     classes = np.zeros(len(points), dtype=np.uint16)
     families: dict[Family, _InstanceMap] = {"defect": _InstanceMap(len(points)), "impurity": _InstanceMap(len(points))}
 
     for layer in layers:
         sample = layer.evaluate(points)
-        height += sample.height
-        base_colour += sample.reflectance[:, np.newaxis]
-        roughness += sample.roughness
-        metallic += sample.metallic
+        left = 1.0 - sample.opacity
+        height = height * left + sample.height
+        base_colour = base_colour * left[:, np.newaxis] + sample.reflectance.reshape(len(points), -1)
+        roughness = roughness * left + sample.roughness
+        metallic = metallic * left + sample.metallic
         classes[sample.inside] |= np.uint16(1 << _bit(layer.class_name, class_bits))
         families[layer.family].cover(sample, layer.class_name)
 

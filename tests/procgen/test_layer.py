@@ -1,6 +1,6 @@
 """Stacking layers into maps, and what every layer owes its points."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -89,8 +89,8 @@ def test_a_layer_says_the_same_of_a_point_whoever_else_is_asked(seed, keep, far)
     chosen = rng.permutation(len(points))[:keep]
     for layer in real_layers():
         whole, part = layer.evaluate(points), layer.evaluate(points[chosen])
-        for field in ("inside", "instance", "height", "reflectance", "roughness", "metallic"):
-            np.testing.assert_array_equal(getattr(whole, field)[chosen], getattr(part, field))
+        for field in fields(LayerSample):
+            np.testing.assert_array_equal(getattr(whole, field.name)[chosen], getattr(part, field.name))
 
 
 def test_layers_touch_nothing_outside_their_mask():
@@ -99,7 +99,7 @@ def test_layers_touch_nothing_outside_their_mask():
         sample = layer.evaluate(points)
         assert sample.inside.any()
         assert (sample.instance > 0).tolist() == sample.inside.tolist()
-        for field in ("height", "reflectance", "roughness", "metallic"):
+        for field in ("height", "reflectance", "roughness", "metallic", "opacity"):
             assert not getattr(sample, field)[~sample.inside].any()
 
 
@@ -172,6 +172,62 @@ def test_sums_beyond_the_range_are_clipped_once_all_layers_are_on():
     darkest = compose(np.zeros((1, 3)), Wave(), spots[:1], BITS)
     assert darkest.base_colour[0, 0] == 0
     assert darkest.roughness[0] == 1
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A layer that does the same everywhere."""
+
+    sample: LayerSample
+    family: str = "impurity"
+    class_name: str = "water_stain"
+
+    def evaluate(self, points):
+        return self.sample
+
+
+def test_plain_layers_add_to_the_last_bit():
+    """What compose did before layers could have a colour or cover anything, written out."""
+    points = grid(60, 50)
+    layers = real_layers()
+    maps, bare = compose(points, FINISH, layers, BITS), FINISH.evaluate(points)
+    height, colour = bare.height.astype(np.float64), bare.base_colour.copy()
+    for layer in layers:
+        sample = layer.evaluate(points)
+        height += sample.height
+        colour += sample.reflectance[:, np.newaxis]
+    np.testing.assert_array_equal(maps.height.ravel(), height.astype(np.float32))
+    np.testing.assert_array_equal(maps.base_colour.reshape(-1, 3), np.clip(colour, 0, 1))
+
+
+def test_a_change_may_have_a_colour():
+    grey, coloured = LayerSample.blank(4), LayerSample.blank(4, coloured=True)
+    assert coloured.reflectance.shape == (4, 3)
+    grey.reflectance[:] = 0.25
+    coloured.reflectance[:] = 0.25, -0.125, 0.0
+    points = np.zeros((4, 3))
+    np.testing.assert_array_equal(compose(points, Wave(), [Patch(grey)], BITS).base_colour, 0.75)
+    tinted = compose(points, Wave(), [Patch(grey), Patch(coloured)], BITS).base_colour
+    np.testing.assert_array_equal(tinted, np.tile(np.float32([1.0, 0.625, 0.75]), (4, 1)))
+
+
+def test_what_covers_the_surface_hides_its_relief_and_colour():
+    points = grid(30, 30)
+    cover, film = LayerSample.blank(900, coloured=True), LayerSample.blank(900)
+    cover.opacity[:], cover.height[:], cover.roughness[:], cover.metallic[:] = 1.0, 1e-4, 0.6, 0.0
+    cover.reflectance[:] = 0.9, 0.8, 0.1
+    rough = compose(points, Wave(1e-4, (900.0, 0.0, 0.0)), [], BITS)
+    covered = compose(points, Wave(1e-4, (900.0, 0.0, 0.0)), [Patch(cover)], BITS)
+    np.testing.assert_array_equal(covered.height, np.float32(1e-4))
+    np.testing.assert_array_equal(covered.normal.reshape(-1, 3), points.normals)
+    np.testing.assert_array_equal(covered.base_colour, np.broadcast_to(np.float32([0.9, 0.8, 0.1]), (30, 30, 3)))
+    np.testing.assert_array_equal(covered.roughness, np.float32(0.6))
+    np.testing.assert_array_equal(covered.metallic, 0.0)
+
+    film.opacity[:] = 0.25
+    through = compose(points, Wave(1e-4, (900.0, 0.0, 0.0)), [Patch(film)], BITS)
+    for field in ("height", "base_colour", "roughness", "metallic"):
+        np.testing.assert_allclose(getattr(through, field), 0.75 * getattr(rough, field), rtol=1e-6)
 
 
 def test_scattered_points_keep_their_own_normals():
