@@ -201,8 +201,12 @@ def recipe_text(name_or_path: str | Path) -> str:
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """Read a shipped recipe by name, or a YAML file. Raises RecipeError with one line per problem."""
-    source = str(name_or_path)
-    return recipe_from(_yaml(recipe_text(name_or_path), source), source)
+    return recipe_from(recipe_fields(name_or_path), str(name_or_path))
+
+
+def recipe_fields(name_or_path: str | Path) -> object:
+    """What the YAML of a shipped recipe or a file says, unchecked. Raises RecipeError where it is not valid YAML."""
+    return _yaml(recipe_text(name_or_path), str(name_or_path))
 
 
 def recipe_from(written: object, source: str) -> Recipe:
