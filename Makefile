@@ -3,10 +3,10 @@
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo test test-slow lint benchmark lock clean
+.PHONY: help setup demo test test-slow lint benchmark contact-sheet lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready  ## Create .venv with the locked dependencies and install missing system libraries
 
@@ -30,6 +30,9 @@ lint: setup
 benchmark: setup  ## Measure speed and memory beside the alternatives
 	@for script in benchmarks/[a-z]*.py; do \
 		[ $$script = benchmarks/common.py ] || .venv/bin/python $$script --quick || exit 1; done
+
+contact-sheet: setup  ## Render every kind of part, finish, defect and impurity for docs/catalogue.md
+	.venv/bin/python tools/contact_sheet.py
 
 lock:  ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes -q \
