@@ -5,7 +5,7 @@ for. Its mask and its appearance come from the same evaluation, so that picture 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Self
 
 import numpy as np
@@ -27,7 +27,9 @@ class SurfacePoints:
 
     positions: (N, 3) metres in the frame of the part. normals: (N, 3) unit, outward. tangents: (N, 3) unit, the
     direction of growing u. shape: (rows, columns) where the points are the texel centres of a grid, row-major, row 0 at
-    v = 0. spacing: metres between the rows (along the bitangent) and the columns (along the tangent) of that grid.
+    v = 0. spacing: metres between the rows (along the bitangent) and the columns (along the tangent) of that grid, or
+    of the grids that points without a shape were taken from. on_part: (N,) False for points beyond the border of the
+    part, where layers have no mask; None where there are none.
     Raises BlemishError where the arrays disagree or hold values that are not finite.
     """
 
@@ -36,6 +38,7 @@ class SurfacePoints:
     tangents: Floats
     shape: tuple[int, int] | None = None
     spacing: tuple[float, float] | None = None
+    on_part: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.positions)
@@ -47,8 +50,10 @@ class SurfacePoints:
                 total = array.sum()  # no NaN and no infinity gets lost in a sum, and it makes no array
             if not np.isfinite(total):
                 raise BlemishError(f"surface points: {name} holds NaN or infinite values; expected finite numbers")
-        if (self.shape is None) != (self.spacing is None):
-            raise BlemishError("surface points: a grid needs both its shape and its spacing; found only one of them")
+        if self.shape is not None and self.spacing is None:
+            raise BlemishError("surface points: a grid needs both its shape and its spacing; found only its shape")
+        if self.on_part is not None and self.on_part.shape != (count,):
+            raise BlemishError(f"surface points: on_part has shape {self.on_part.shape}; expected ({count},)")
         if self.shape is not None and self.shape[0] * self.shape[1] != count:
             raise BlemishError(f"surface points: found {count} points for a grid of {self.shape}; expected its product")
 
@@ -125,18 +130,24 @@ class Layer(Protocol):
 
 @dataclass(frozen=True)
 class FinishSample:
-    """The bare surface at N points: height (N,) m, base_colour (N, 3) linear, roughness (N,), metallic (N,)."""
+    """The bare surface at N points: height (N,) m, base_colour (N, 3) linear, roughness (N,), metallic (N,).
+
+    lay: (N, 3) unit vectors along the machining marks where they turn from place to place, as on a turned face;
+    None where the finish's `lay_direction` holds everywhere.
+    """
 
     height: Singles
     base_colour: Singles
     roughness: Singles
     metallic: Singles
+    lay: Singles | None = None
 
 
 class Finish(Protocol):
     """The surface as manufactured, before anything happened to it.
 
-    anisotropy: 0 to 1, as Blender's Principled shader has it. lay_direction: vector along the machining marks.
+    anisotropy: 0 to 1, as Blender's Principled shader has it. lay_direction: vector along the machining marks, for
+    anisotropy alone. coat: weight of a clear coat, 0 to 1.
     """
 
     @property
@@ -144,6 +155,9 @@ class Finish(Protocol):
 
     @property
     def lay_direction(self) -> tuple[float, float, float]: ...
+
+    @property
+    def coat(self) -> float: ...
 
     def evaluate(self, points: SurfacePoints | ArrayLike) -> FinishSample: ...
 
@@ -162,6 +176,7 @@ class SurfaceMaps:
     """A finished surface. Arrays are (rows, columns[, 3]) where the points were a grid, otherwise (N[, 3]).
 
     height: m. base_colour: linear, 0 to 1. roughness, metallic: 0 to 1. normal: unit, frame of the part.
+    lay: unit, along the machining marks, None where the finish has one direction everywhere.
     classes: uint16, bit k set where class k is. defects, impurities: uint16 instance ids from 1, 0 where there is none.
     """
 
@@ -174,6 +189,7 @@ class SurfaceMaps:
     defects: NDArray[np.uint16]
     impurities: NDArray[np.uint16]
     instances: tuple[Instance, ...]
+    lay: Singles | None = None
 
 
 def compose(
@@ -194,6 +210,8 @@ def compose(
 
     for layer in layers:
         sample = layer.evaluate(points)
+        if points.on_part is not None:
+            sample = replace(sample, inside=sample.inside & points.on_part)
         left = 1.0 - sample.opacity
         height = height * left + sample.height
         base_colour = base_colour * left[:, np.newaxis] + sample.reflectance.reshape(len(points), -1)
@@ -215,6 +233,7 @@ def compose(
         defects=defects.reshape(grid),
         impurities=impurities.reshape(grid),
         instances=defect_instances + impurity_instances,
+        lay=None if bare.lay is None else bare.lay.reshape(*grid, 3),
     )
 
 
