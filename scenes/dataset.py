@@ -278,14 +278,8 @@ class Frame:
 
     def _read(self, folder: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
         path = self._path(folder)
-        try:
+        with self._explained(path):
             return png.read(path)
-        except png.PngError as error:
-            raise DatasetError(f"{path}: {error}; {self._mend}") from None
-        except FileNotFoundError:
-            raise DatasetError(f"{path}: missing, though the frame counts as written; {self._mend}") from None
-        except OSError as error:
-            raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
 
     def _mask(self, folder: str) -> NDArray[np.uint16]:
         mask = self._read(folder)
@@ -302,10 +296,20 @@ class Frame:
 
     def _image_size(self) -> tuple[int, int]:
         path = self._path("images")
-        try:
+        with self._explained(path):
             return png.size(path)
-        except (png.PngError, OSError) as error:
+
+    @contextmanager
+    def _explained(self, path: Path) -> Iterator[None]:
+        """Turn what keeps a picture from being read into DatasetError."""
+        try:
+            yield
+        except png.PngError as error:
             raise DatasetError(f"{path}: {error}; {self._mend}") from None
+        except FileNotFoundError:
+            raise DatasetError(f"{path}: missing, though the frame counts as written; {self._mend}") from None
+        except OSError as error:
+            raise DatasetError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
 
     @property
     def _mend(self) -> str:
@@ -515,5 +519,6 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _ERRNO_ADVICE.get(error.errno or 0, f"cannot be written ({error.strerror or error})")
+        refused = f"cannot be written ({error.strerror or error}); choose another folder"
+        reason = _ERRNO_ADVICE.get(error.errno or 0, refused)
         raise DatasetError(f"{path}: {reason}") from None

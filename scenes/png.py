@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+END = b"\0\0\0\0IEND\xaeB`\x82"
 GREY, RGB = 0, 2  # PNG specification, 11.2.2
 SUB = 1  # filter type: each byte less the one of the pixel to its left
 
@@ -37,7 +38,7 @@ def encode(image: Image) -> bytes:
     # times as fast as level 6 and a tenth smaller; masks are long runs anyway.
     packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
     body = packer.compress(filtered.tobytes()) + packer.flush()
-    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + END
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -65,6 +66,8 @@ def read(path: Path) -> Image:
     """
     data = path.read_bytes()
     _, _, depth, colour, interlaced = _header(data)
+    if not data.endswith(END):  # Pillow reads a mask whose last bytes are lost, as long as it can guess every pixel
+        raise PngError("is truncated or damaged (its end is missing)")
     if (depth, colour, interlaced) == (16, RGB, 0):
         return _decode_deep_colour(data)
     from PIL import Image as pillow
