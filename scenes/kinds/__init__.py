@@ -10,13 +10,16 @@ from typing import Annotated
 from pydantic import Field
 
 from procgen.finish import GroundFinish
+from scenes.kinds.bump import BumpLayer, BumpRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
+from scenes.kinds.dent import DentLayer, DentRecipe
 from scenes.kinds.ground import GroundFinishRecipe
+from scenes.kinds.sticker import StickerLayer, StickerRecipe
 from scenes.kinds.water_stains import WaterStainLayer, WaterStainsRecipe
 
 FinishRecipe = GroundFinishRecipe
-DefectRecipe = CrackRecipe
-ImpurityRecipe = WaterStainsRecipe
+DefectRecipe = Annotated[BumpRecipe | CrackRecipe | DentRecipe, Field(discriminator="kind")]
+ImpurityRecipe = Annotated[StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
 
 SceneFinish = GroundFinish
-SceneLayer = Annotated[CrackLayer | WaterStainLayer, Field(discriminator="kind")]
+SceneLayer = Annotated[BumpLayer | CrackLayer | DentLayer | StickerLayer | WaterStainLayer, Field(discriminator="kind")]

@@ -86,7 +86,7 @@ def _changed(path: str, value: object) -> dict[str, Any]:
         ("part.kind", KeyError, "part: found no kind; expected kind: one of plate, arc_segment"),
         ("part", 3, "part: found 3; expected a mapping of fields"),
         ("defects", {"kind": "crack"}, "defects: found {'kind': 'crack'}; expected a list"),
-        ("defects.0.kind", "crak", "defects.0.kind: found 'crak'; expected crack"),
+        ("defects.0.kind", "crak", "defects.0: found kind: crak; expected "),
         ("defects.0.count", 1.5, "defects.0.count: found 1.5; expected whole numbers"),
         ("defects.0.count", {"poisson": -1}, "defects.0.count: found {poisson: -1}; expected a rate"),
         ("impurities.0.radius_mm", 30, "impurities.0: found radius_mm + amplitude_mm up to 33 with a cell"),
