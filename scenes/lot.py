@@ -16,11 +16,21 @@ import numpy as np
 from scenes.distribution import Distribution
 from scenes.sections import Section
 
+Colour = tuple[float, float, float]
+
 MM = 1e-3
 UM = 1e-6
 CM2 = 1e-4
+HOUR = 3600.0
 # What the end of a field's name says of its unit, and that unit in SI; the longest that fits counts.
-UNITS = {"_per_mm": 1 / MM, "_per_cm2": 1 / CM2, "_mm": MM, "_um": UM, "_degrees": math.pi / 180}
+UNITS = {
+    "_per_mm": 1 / MM,
+    "_per_cm2": 1 / CM2,
+    "_mm": MM,
+    "_um": UM,
+    "_degrees": math.pi / 180,
+    "_hours": HOUR,
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,11 @@ class Lot:
     def chance(self, name: str) -> float:
         """Uniform in [0, 1)."""
         return float(self.at(name).generator().random())
+
+    def colour(self, name: str, channels: tuple[Distribution, Distribution, Distribution]) -> Colour:
+        """Red, green and blue, drawn one by one."""
+        red, green, blue = (self.draw(f"{name}.{channel}", quantity) for channel, quantity in enumerate(channels))
+        return red, green, blue
 
     def layer_seed(self) -> int:
         """A seed for what is simulated later."""

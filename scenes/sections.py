@@ -14,6 +14,7 @@ Degrees = Annotated[Distribution, Within(-360, 360)]
 Extent = Annotated[Distribution, Within(0.1, 2000)]  # mm, of parts and lights
 Offset = Annotated[Distribution, Within(-1000, 1000)]  # mm
 Fine = Annotated[Distribution, Within(0.001, 1000)]  # mm, of structures on a surface
+Hours = Annotated[Distribution, Within(0, 100_000)]
 Microns = Annotated[Distribution, Within(0, 10_000)]
 Count = Annotated[Distribution, Within(0, 1000, whole=True)]
 

@@ -14,12 +14,15 @@ from scenes.kinds.bump import BumpLayer, BumpRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
 from scenes.kinds.ground import GroundFinishRecipe
+from scenes.kinds.pitting import PittingLayer, PittingRecipe
 from scenes.kinds.sticker import StickerLayer, StickerRecipe
 from scenes.kinds.water_stains import WaterStainLayer, WaterStainsRecipe
 
 FinishRecipe = GroundFinishRecipe
-DefectRecipe = Annotated[BumpRecipe | CrackRecipe | DentRecipe, Field(discriminator="kind")]
+DefectRecipe = Annotated[BumpRecipe | CrackRecipe | DentRecipe | PittingRecipe, Field(discriminator="kind")]
 ImpurityRecipe = Annotated[StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
 
 SceneFinish = GroundFinish
-SceneLayer = Annotated[BumpLayer | CrackLayer | DentLayer | StickerLayer | WaterStainLayer, Field(discriminator="kind")]
+SceneLayer = Annotated[
+    BumpLayer | CrackLayer | DentLayer | PittingLayer | StickerLayer | WaterStainLayer, Field(discriminator="kind")
+]
