@@ -48,6 +48,7 @@ class Wave:
     k: tuple[float, float, float] = (0.0, 0.0, 0.0)
     anisotropy: float = 0.0
     lay_direction: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    coat: float = 0.0
 
     def evaluate(self, points):
         positions = SurfacePoints.of(points).positions

@@ -1,30 +1,24 @@
 """Ground and brushed surfaces: what machining left behind before anything else happened."""
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.checks import require
 from procgen.errors import BlemishError
+from procgen.finish.solid import drawn_out, speck_cell, specks, stream_seed
 from procgen.layer import FinishSample, SurfacePoints
-from procgen.noise import fractal
-from procgen.placement import nearest_centre
 
 Floats = NDArray[np.float64]
 
 MARK_OCTAVES = 3
-# The lag, in cells of the coarsest octave, at which a sum of so many octaves has decorrelated to 1/e (measured).
-CORRELATION = {1: 0.52, 2: 0.46, 3: 0.46}
 GROOVE_WIDTH, GROOVE_LENGTH = 0.8, 12.0  # of the sparse grooves, over the correlation lengths of the marks
 GROOVE_ONSET = 1.5  # standard deviations of their noise at which grooves begin: about 7 % of the surface
 GROOVE_CLUSTERING = 0.3  # how far bright clouds lower that onset, in standard deviations
 CLOUD_OCTAVES = 2
 CLOUD_LENGTH = 2.5  # clouds are drawn out along the lay, too
-
-# Noise vanishes on its lattice. Turned by these angles (rad), no plane of the lattice lies in the surface or across the
-# lay, where all marks would fade out together.
-LATTICE_TURNS = (0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
@@ -62,6 +56,9 @@ class GroundFinish:
     pit_depth: float = 0.0
     pit_darkening: float = 0.5
     seed: int = 0
+    kind: Literal["ground", "brushed"] = "ground"
+
+    coat: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         positive = ("correlation_along", "correlation_across", "grain_size", "mottle_size", "pit_radius")
@@ -77,7 +74,7 @@ class GroundFinish:
         )
         if not any(self.lay_direction):
             raise BlemishError("ground finish: found a lay_direction of length 0; expected a direction")
-        if self.pit_density > 0.0 and self.pit_radius > self._pit_cell:
+        if self.pit_density > 0.0 and self.pit_radius > speck_cell(self.pit_density, self.pit_radius):
             raise BlemishError(
                 f"ground finish: found {self.pit_density:g} pits per m² of radius {self.pit_radius:g} m; "
                 f"expected at most {2.0 / self.pit_radius**2:g} per m², or they would merge"
@@ -103,8 +100,7 @@ class GroundFinish:
             height -= self.groove_depth * groove
         brightness = np.exp(tone)
         if self.pit_density > 0.0:
-            distance, _ = nearest_centre(positions, self._pit_cell, self._seed(4), reach=self.pit_radius)
-            pit = np.maximum(1.0 - (distance / self.pit_radius) ** 2, 0.0)  # a paraboloid, 1 at the bottom
+            pit = specks(positions, self.pit_density, self.pit_radius, stream_seed(self.seed, 4))
             height -= self.pit_depth * pit
             brightness *= 1.0 - self.pit_darkening * np.sqrt(pit)
         return FinishSample(
@@ -114,31 +110,5 @@ class GroundFinish:
             metallic=np.full(len(positions), self.metallic, dtype=np.float32),
         )
 
-    @property
-    def _pit_cell(self) -> float:
-        """Cells of this size hold pit_density spheres of pit_radius per area of any plane cut through them."""
-        return float((2.0 * self.pit_radius / self.pit_density) ** (1.0 / 3.0))
-
-    def _seed(self, stream: int) -> int:
-        return 32 * self.seed + 4 * stream + 1  # its octaves take the seeds that follow
-
     def _noise(self, positions: Floats, along: float, across: float, octaves: int, stream: int) -> Floats:
-        """Noise of unit variance with correlation lengths `along` and `across` the lay, in metres."""
-        lay = np.array(self.lay_direction) / np.linalg.norm(self.lay_direction)
-        stretch = np.eye(3) / across + (1.0 / along - 1.0 / across) * np.outer(lay, lay)
-        lattice = CORRELATION[octaves] * _TURN @ stretch
-        # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
-        return fractal(np.einsum("nk,jk->nj", positions, lattice), octaves, self._seed(stream))
-
-
-def _turn() -> Floats:
-    turn = np.eye(3)
-    for axis, angle in enumerate(LATTICE_TURNS):
-        i, j = (axis + 1) % 3, (axis + 2) % 3
-        about = np.eye(3)
-        about[[i, i, j, j], [i, j, i, j]] = np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)
-        turn = turn @ about
-    return turn
-
-
-_TURN = _turn()
+        return drawn_out(positions, self.lay_direction, along, across, octaves, stream_seed(self.seed, stream))
