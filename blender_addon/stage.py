@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import bpy
 import mathutils
 import numpy as np
+from numpy.typing import NDArray
 
 from blender_addon import compat
-from blender_addon.material import LABELS, SurfaceMaterial, build_body_material, build_surface_material
+from blender_addon.material import LABELS, PLACE, SurfaceMaterial, build_body_material, build_surface_material
 from procgen.layer import SurfaceMaps
-from scenes.atlas import Part
+from scenes.atlas import Mesh, Part, Texture, texture
 from scenes.scene import AreaPanel, Camera, Scene
 
 # One sample at the pixel centre: at the default width of 1.5, 6 of 307,200 label pixels came from a neighbour.
@@ -29,14 +30,15 @@ class Stage:
     surface: SurfaceMaterial
     body: bpy.types.Material
     part: bpy.types.Object | None = None
-    shape: object | None = None  # the concrete part that `part` was built from
+    shape: object | None = None  # what `part` was built from: the concrete part, and its texels where they matter
     panels: list[bpy.types.Object] = field(default_factory=list)
 
     def show(self, scene: Scene, part: Part, maps: SurfaceMaps) -> None:
         """Bring the stage to what `scene` says; geometry is rebuilt only where the part's shape is another."""
-        if self.shape != scene.part:
-            self._place_part(part)
-            self.shape = scene.part
+        shape = (scene.part, None if part.is_rectangle else scene.texel_size)
+        if self.shape != shape:
+            self._place_part(part, texture(part, scene.texel_size))
+            self.shape = shape
         self.surface.show(maps)
         self.surface.brush(scene.finish.anisotropy, lay_along_v(scene, part))
         self._place_panels(scene.light.panels)
@@ -44,12 +46,12 @@ class Stage:
         for blender_scene in (self.picture, self.exact):
             place_camera(blender_scene, scene.camera, depth_of_field=blender_scene is self.picture)
 
-    def _place_part(self, part: Part) -> None:
+    def _place_part(self, part: Part, atlas: Texture) -> None:
         if self.part is not None:
             mesh = self.part.data
             bpy.data.objects.remove(self.part)
             bpy.data.meshes.remove(mesh)
-        self.part = bpy.data.objects.new("part", build_mesh(part))
+        self.part = bpy.data.objects.new("part", build_mesh(part.mesh, atlas.uvs))
         self.part.data.materials.append(self.surface.material)
         self.part.data.materials.append(self.body)
         link(self.part, self.picture, self.exact)
@@ -109,17 +111,19 @@ def build_stage(samples: int, threads: int = 0) -> Stage:
     # filter lies on it to 0.00001, which is float32 itself.
     exact.cycles.pixel_filter_type = "BLACKMAN_HARRIS"
     exact.cycles.filter_width = EXACT_FILTER_WIDTH
-    exact.view_layers[0].aovs.add().name = LABELS
+    for name in (LABELS, PLACE):
+        exact.view_layers[0].aovs.add().name = name
     compat.write_float_exr(exact.render.image_settings, layers=True)
     return Stage(picture, exact, build_surface_material(), build_body_material())
 
 
-def build_mesh(part: Part) -> bpy.types.Mesh:
-    """Make Blender's mesh of a part: positions, faces, texture coordinates and material slots."""
-    source = part.mesh
+def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:
+    """Make Blender's mesh of a part: positions, faces, texture coordinates (F, 4, 2) and material slots."""
     mesh = bpy.data.meshes.new("part")
-    mesh.from_pydata(source.vertices.tolist(), [], [list(map(int, face)) for face in source.faces])
-    mesh.uv_layers.new(name="atlas").uv.foreach_set("vector", np.asarray(source.uvs, dtype=np.float32).ravel())
+    is_corner = source.faces >= 0
+    faces = [face if face[3] >= 0 else face[:3] for face in source.faces.tolist()]
+    mesh.from_pydata(source.vertices.tolist(), [], faces)
+    mesh.uv_layers.new(name="atlas").uv.foreach_set("vector", uvs[is_corner].astype(np.float32).ravel())
     mesh.polygons.foreach_set("material_index", np.asarray(source.materials, dtype=np.int32))
     mesh.update()
     return mesh

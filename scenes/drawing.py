@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 
-from scenes.atlas import Chart
+import numpy as np
+
+from scenes.atlas import Part
 from scenes.imaging import camera_above, closed_ring_panel_length, pixel_footprint, ring_light
 from scenes.kinds import SceneLayer
 from scenes.lot import MM, UM, Lot
-from scenes.parts import build_part
+from scenes.parts import Shape, build_part
 from scenes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
 from scenes.scene import Camera, Light, Scene, Sensor
 
@@ -25,20 +27,22 @@ def draw(recipe: Recipe, seed: int, index: int) -> Scene:
         raise ValueError(f"seed {seed} and frame {index}: both count from 0")
     lot = Lot(seed, index)
     shape = recipe.part.drawn(lot.at("part"))
-    surface = build_part(shape).surface
+    part = build_part(shape)
     offset = tuple(
         MM * lot.at("camera").draw(name, quantity)
         for name, quantity in (("offset_x_mm", recipe.camera.offset_x_mm), ("offset_y_mm", recipe.camera.offset_y_mm))
     )
-    camera = _camera(recipe.camera, shape.width, (offset[0], offset[1]), lot.at("camera"))
+    camera = _camera(recipe.camera, shape, (offset[0], offset[1]), lot.at("camera"))
     from_camera = pixel_footprint(camera, camera.focus_distance) / TEXELS_PER_PIXEL
+    layers, charts = drawn_layers(recipe, part, lot)
     return Scene(
         recipe_name=recipe.name,
         seed=seed,
         index=index,
         part=shape,
         finish=recipe.finish.drawn(lot.at("finish")),
-        layers=_layers(recipe, surface, lot),
+        layers=layers,
+        charts=charts if len(part.charts) > 1 else (),
         classes=recipe.class_bits,
         texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
         light=_ring_light(recipe.light, (offset[0], offset[1]), lot.at("light")),
@@ -47,16 +51,27 @@ def draw(recipe: Recipe, seed: int, index: int) -> Scene:
     )
 
 
-def _layers(recipe: Recipe, surface: Chart, lot: Lot) -> tuple[SceneLayer, ...]:
-    """Defects first: they are in the surface, and impurities lie on it."""
+def drawn_layers(recipe: Recipe, part: Part, lot: Lot) -> tuple[tuple[SceneLayer, ...], tuple[int, ...]]:
+    """The layers, each with the chart that it is placed on: defects first, for impurities lie on the surface."""
     layers: list[SceneLayer] = []
-    if "defects" not in recipe.switched_off:
-        for position, defect in enumerate(recipe.defects):
-            layers += defect.drawn(surface, lot.at("defects").at(position))
-    if "impurities" not in recipe.switched_off:
-        for position, impurity in enumerate(recipe.impurities):
-            layers += impurity.drawn(surface, lot.at("impurities").at(position))
-    return tuple(layers)
+    charts: list[int] = []
+    for family, entries in (("defects", recipe.defects), ("impurities", recipe.impurities)):
+        if family not in recipe.switched_off:
+            for position, entry in enumerate(entries):
+                here = lot.at(family).at(position)
+                chart = _chart(part, here)
+                drawn = entry.drawn(part.charts[chart], here)
+                layers += drawn
+                charts += [chart] * len(drawn)
+    return tuple(layers), tuple(charts)
+
+
+def _chart(part: Part, lot: Lot) -> int:
+    """One of the part's charts, in proportion to the area of it that the camera faces."""
+    if len(part.charts) == 1:
+        return 0
+    share = np.cumsum(part.chart_areas())
+    return min(int(np.searchsorted(share, lot.chance("chart") * share[-1], side="right")), len(share) - 1)
 
 
 def _ring_light(recipe: RingLightRecipe, centre: tuple[float, float], lot: Lot) -> Light:
@@ -84,11 +99,13 @@ def _ring_light(recipe: RingLightRecipe, centre: tuple[float, float], lot: Lot) 
     )
 
 
-def _camera(recipe: CameraRecipe, part_width: float, centre: tuple[float, float], lot: Lot) -> Camera:
+def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], lot: Lot) -> Camera:
     focal_length = MM * lot.draw("focal_length_mm", recipe.focal_length_mm)
     sensor_width = MM * recipe.sensor_width_mm
     if recipe.working_distance_mm is None:
-        field_width = part_width * (1 + 2 * lot.draw("margin", recipe.margin))
+        columns, rows = recipe.resolution
+        framed = max(shape.framed_width, shape.framed_height * columns / rows)
+        field_width = framed * (1 + 2 * lot.draw("margin", recipe.margin))
     else:
         field_width = MM * lot.draw("working_distance_mm", recipe.working_distance_mm) * sensor_width / focal_length
     return camera_above(

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procgen.layer import SurfaceMaps, compose
+from scenes.atlas import texture
 from scenes.parts import build_part
 from scenes.scene import Scene
 from scenes.sensor import quantised, transferred
@@ -13,10 +14,11 @@ IMPURITY_TINT = np.array([0.15, 0.4, 1.0], dtype=np.float32)
 
 
 def surface_maps(scene: Scene) -> SurfaceMaps:
-    """The maps of the inspected surface on its texel grid, row 0 at v = 0; a pure function of the scene."""
-    surface = build_part(scene.part).surface
-    layers = [layer.grown(surface) for layer in scene.layers]
-    return compose(surface.points(scene.texel_size), scene.finish, layers, scene.classes)
+    """The maps of the inspected surface on the texels of its atlas, row 0 at v = 0; a pure function of the scene."""
+    part = build_part(scene.part)
+    layers = [layer.grown(part.charts[chart]) for layer, chart in scene.placed_layers()]
+    packed = texture(part, scene.texel_size)
+    return packed.pasted(compose(packed.points, part.coated(scene.finish), layers, scene.classes))
 
 
 def preview_picture(maps: SurfaceMaps) -> NDArray[np.uint8]:

@@ -72,7 +72,7 @@ class CameraRecipe(Section):
     def finest_pixel_mm(self, part: PartRecipe) -> float:
         """The least that a pixel may cover of the part's uppermost plane."""
         if self.working_distance_mm is None:
-            field_mm = part.width_mm.low * (1 + 2 * self.margin.low)
+            field_mm = part.framed_mm * (1 + 2 * self.margin.low)
         else:
             field_mm = self.working_distance_mm.low * self.sensor_width_mm / self.focal_length_mm.high
         return field_mm / self.resolution[0]
@@ -274,7 +274,7 @@ def _locate(location: tuple[int | str, ...], written: object) -> tuple[str, obje
     here: object = written
     for step, name in enumerate(location):
         last = step == len(location) - 1
-        if isinstance(here, dict) and (name in here or last):
+        if isinstance(here, dict) and (name in here or (last and name != here.get("kind"))):
             section, here = here, here.get(name)
         elif isinstance(here, list | tuple) and isinstance(name, int):
             section, here = here, here[name] if name < len(here) else None

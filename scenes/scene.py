@@ -1,5 +1,6 @@
 """A drawn scene: every number of one frame, in SI units, with nothing left to chance."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -73,6 +74,7 @@ class Sensor(Concrete):
 class Scene(Concrete):
     """One frame's part, finish, layers (bottom first), light, camera and sensor.
 
+    charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
     """
 
@@ -82,8 +84,13 @@ class Scene(Concrete):
     part: Shape
     finish: SceneFinish
     layers: tuple[SceneLayer, ...]
+    charts: tuple[Annotated[int, Field(ge=0)], ...] = ()
     classes: dict[str, int]
     texel_size: Positive
     light: Light
     camera: Camera
     sensor: Sensor
+
+    def placed_layers(self) -> Iterator[tuple[SceneLayer, int]]:
+        """Each layer and the number of the chart that it was placed on."""
+        return zip(self.layers, self.charts or (0,) * len(self.layers), strict=True)

@@ -5,6 +5,7 @@ One module a kind. It holds the recipe's section, with `drawn` that turns it int
 two classes here.
 """
 
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field
@@ -17,6 +18,7 @@ PartRecipe = Annotated[PlateRecipe | ArcSegmentRecipe, Field(discriminator="kind
 Shape = Annotated[Plate | ArcSegment, Field(discriminator="kind")]
 
 
+@lru_cache(maxsize=2)
 def build_part(shape: Plate | ArcSegment) -> Part:
-    """The part that a scene describes."""
+    """The part that a scene describes; the same object for the same shape, as long as it is remembered."""
     return shape.built()

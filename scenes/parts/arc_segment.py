@@ -25,6 +25,11 @@ class ArcSegmentRecipe(Section):
     thickness_mm: Extent
 
     @property
+    def framed_mm(self) -> float:
+        """The least width that the camera may frame."""
+        return self.width_mm.low
+
+    @property
     def longest_mm(self) -> float:
         """The longest side that the inspected surface can have."""
         return max(self.width_mm.high * math.pi / 2, self.length_mm.high)
@@ -56,6 +61,16 @@ class ArcSegment(Concrete):
     width: Positive
     length: Positive
     thickness: Positive
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.width
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom: 0, so that the picture is filled from side to side."""
+        return 0.0
 
     def built(self) -> Part:
         """The segment's mesh and chart."""
@@ -108,4 +123,4 @@ def arc_segment(radius: float, width: float, length: float, thickness: float) ->
     angle = np.linspace(-half_angle, half_angle, steps + 1)
     outline = np.column_stack([np.sin(angle), np.cos(angle)])
     profile = np.stack([outline * radius, outline * (radius - thickness)]) - [0, radius]
-    return Part(extruded(profile, length), CylinderChart(radius, 2 * half_angle * radius, length))
+    return Part(extruded(profile, length), (CylinderChart(radius, 2 * half_angle * radius, length),))

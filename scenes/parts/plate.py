@@ -20,6 +20,11 @@ class PlateRecipe(Section):
     thickness_mm: Extent
 
     @property
+    def framed_mm(self) -> float:
+        """The least width that the camera may frame."""
+        return self.width_mm.low
+
+    @property
     def longest_mm(self) -> float:
         """The longest side that the inspected surface can have."""
         return max(self.width_mm.high, self.height_mm.high)
@@ -36,6 +41,16 @@ class Plate(Concrete):
     width: Positive
     height: Positive
     thickness: Positive
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.width
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom: 0, so that the picture is filled from side to side."""
+        return 0.0
 
     def built(self) -> Part:
         """The plate's mesh and chart."""
@@ -67,4 +82,4 @@ def plate(width: float, height: float, thickness: float) -> Part:
     """A plate whose inspected upper face is a PlaneChart; all extents in metres."""
     x = np.array([-width / 2, width / 2])
     profile = np.stack([np.column_stack([x, np.full(2, z)]) for z in (0.0, -thickness)])
-    return Part(extruded(profile, height), PlaneChart(width, height))
+    return Part(extruded(profile, height), (PlaneChart(width, height),))
