@@ -69,4 +69,5 @@ class Anchor:
 
 def _dot(vectors: Floats, other: Floats) -> Floats:
     # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
-    return vectors[:, 0] * other[..., 0] + vectors[:, 1] * other[..., 1] + vectors[:, 2] * other[..., 2]
+    product: Floats = vectors[:, 0] * other[..., 0] + vectors[:, 1] * other[..., 1] + vectors[:, 2] * other[..., 2]
+    return product

@@ -1,0 +1,86 @@
+"""Numbered labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from procgen.layer import Family, Layer
+from procgen.stickers import Sticker
+from scenes.atlas import Chart
+from scenes.concrete import Concrete
+from scenes.distribution import Constant, Distribution, Within
+from scenes.kinds.placing import anchored, place_within
+from scenes.lot import Lot
+from scenes.sections import Count, Degrees, Fine, Fraction, Microns, Section, together
+
+
+class StickerRecipe(Section):
+    """See `procgen.stickers.Sticker`; printed with `prefix` and a number of so many `digits`, if any."""
+
+    class_name: ClassVar[str] = "sticker"
+    family: ClassVar[Family] = "impurity"
+    kind: Literal["sticker"]
+    count: Count
+    width_mm: Fine
+    height_mm: Fine
+    corner_radius_mm: Annotated[Distribution, Within(0, 1000)] = Constant(0.0)
+    thickness_um: Microns = Constant(100.0)
+    turn_degrees: Degrees = Constant(0.0)
+    prefix: Annotated[str, StringConstraints(max_length=24)] = ""
+    number: Annotated[Distribution, Within(0, 1e9, whole=True)] = Constant(0.0)
+    digits: Annotated[int, Field(strict=True, ge=0, le=10)] = 3
+    text_height_mm: Fine = Constant(4.0)
+    bars: bool = False
+    colour: tuple[Fraction, Fraction, Fraction] = (Constant(0.85), Constant(0.85), Constant(0.82))
+    ink: tuple[Fraction, Fraction, Fraction] = (Constant(0.02), Constant(0.02), Constant(0.02))
+    roughness: Fraction = Constant(0.6)
+    fibres: Fraction = Constant(0.03)
+    lift_um: Microns = Constant(0.0)
+    lift_angle_degrees: Degrees = Constant(0.0)
+    lift_length_mm: Fine = Constant(4.0)
+    bubbles: Count = Constant(0.0)
+    bubble_radius_um: Annotated[Distribution, Within(1, 10_000)] = Constant(800.0)
+    bubble_rise: Fraction = Constant(0.1)
+
+    @model_validator(mode="after")
+    def _corners_fit(self) -> Self:
+        shortest = min(self.width_mm.low, self.height_mm.low)
+        if self.corner_radius_mm.high > shortest / 2:
+            raise together(
+                f"found corner_radius_mm up to {self.corner_radius_mm.high:g} on a side from {shortest:g}; "
+                "expected at most half of it"
+            )
+        return self
+
+    def drawn(self, surface: Chart, lot: Lot) -> list[StickerLayer]:
+        """The stickers of one frame."""
+        return [self._one(surface, lot.at(place)) for place in range(lot.whole("count", self.count))]
+
+    def _one(self, surface: Chart, lot: Lot) -> StickerLayer:
+        quantities = lot.quantities(self, omit=("count", "number", "bubbles"))
+        number = f"{lot.whole('number', self.number):0{self.digits}d}" if self.digits else ""
+        return StickerLayer(
+            sticker=Sticker(
+                anchor=anchored(surface, place_within(surface, lot), quantities.pop("turn")),
+                **quantities,
+                text=(self.prefix + number).strip(),
+                bars=self.bars,
+                colour=lot.colour("colour", self.colour),
+                ink=lot.colour("ink", self.ink),
+                bubbles=lot.whole("bubbles", self.bubbles),
+                seed=lot.layer_seed(),
+            )
+        )
+
+
+class StickerLayer(Concrete):
+    """One sticker."""
+
+    kind: Literal["sticker"] = "sticker"
+    sticker: Sticker
+
+    def grown(self, surface: Chart) -> Layer:
+        """The sticker itself: it has nothing to simulate."""
+        return self.sticker
