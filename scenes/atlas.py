@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 
 INSPECTED = 0  # material index of faces that show the surface maps
 BODY = 1  # material index of faces that carry no maps and no masks
+LOCATE_GRID, LOCATE_STEPS = 200, 4  # chart points a side from which `locate` starts, and steps that it takes from there
+LOCATE_MARGIN = 0.05  # of the chart's size, beyond its border
+LOCATE_TOLERANCE = 1e-4  # of the chart's size; further off it, a position belongs to another chart
 TEXTURE_SIDE_LIMIT = 8192  # texels; eight float maps of this size are 10 GB, beyond what a frame should need
 # Texels evaluated beyond those that a face touches: the first for linear lookup at a border, the second so that the
 # first has neighbours to take its slope from.
@@ -63,6 +66,30 @@ class Chart(ABC):
     @abstractmethod
     def tangents(self, uv: Floats) -> Floats:
         """(N, 3) unit directions of growing u at (N, 2) chart points."""
+
+    def locate(self, positions: Floats) -> Floats:
+        """(N, 2) chart points in metres of (N, 3) positions: the inverse of `embed`, NaN for what lies on other charts.
+
+        By Gauss-Newton steps from the nearest of a grid of chart points, unless a chart knows better.
+        """
+        from scipy.spatial import cKDTree
+
+        size = np.array(self.size)
+        steps = [np.linspace(-LOCATE_MARGIN, 1 + LOCATE_MARGIN, LOCATE_GRID) * extent for extent in size]
+        grid = np.stack(np.meshgrid(*steps), axis=-1).reshape(-1, 2)
+        uv = grid[cKDTree(self.embed(grid)).query(positions)[1]]
+        for _ in range(LOCATE_STEPS):
+            here, step = self.embed(uv), 1e-6 * size
+            along = (self.embed(uv + [step[0], 0]) - here) / step[0]
+            across = (self.embed(uv + [0, step[1]]) - here) / step[1]
+            away = positions - here
+            a, b, c = (np.einsum("nk,nk->n", x, y) for x, y in ((along, along), (along, across), (across, across)))
+            p, q = np.einsum("nk,nk->n", along, away), np.einsum("nk,nk->n", across, away)
+            determinant = a * c - b * b
+            scale = np.divide(1.0, determinant, out=np.zeros_like(a), where=determinant > 1e-12 * a * c)
+            uv = uv + scale[:, None] * np.column_stack([c * p - b * q, a * q - b * p])
+        miss = np.linalg.norm(self.embed(uv) - positions, axis=1)
+        return np.where((miss <= LOCATE_TOLERANCE * size.max())[:, None], uv, np.nan)
 
     def covers(self, uv: Floats) -> NDArray[np.bool_]:
         """(N,) whether (N, 2) chart points lie on the part."""

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Chart, Floats, Part, extruded
+from scenes.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
 from scenes.concrete import Concrete, Positive
 from scenes.lot import Lot
 from scenes.sections import Extent, Section, together
@@ -100,6 +100,12 @@ class CylinderChart(Chart):
         return np.column_stack(
             [self.radius * np.sin(angle), uv[:, 1] - self.length / 2, self.radius * (np.cos(angle) - 1)]
         )
+
+    def locate(self, positions: Floats) -> Floats:
+        x, y, z = positions[:, 0], positions[:, 1], positions[:, 2] + self.radius
+        uv = np.column_stack([self.radius * np.arctan2(x, z) + self.arc_length / 2, y + self.length / 2])
+        off = np.abs(np.hypot(x, z) - self.radius) > LOCATE_TOLERANCE * max(self.size)
+        return np.where(off[:, None], np.nan, uv)
 
     def normals(self, uv: Floats) -> Floats:
         angle = self._angles(uv)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from scenes.atlas import Chart, Floats, Part, extruded
+from scenes.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
 from scenes.concrete import Concrete, Positive
 from scenes.lot import Lot
 from scenes.sections import Extent, Section
@@ -70,6 +70,11 @@ class PlaneChart(Chart):
 
     def embed(self, uv: Floats) -> Floats:
         return np.column_stack([uv[:, 0] - self.width / 2, uv[:, 1] - self.height / 2, np.zeros(len(uv))])
+
+    def locate(self, positions: Floats) -> Floats:
+        uv = positions[:, :2] + [self.width / 2, self.height / 2]
+        off = np.abs(positions[:, 2]) > LOCATE_TOLERANCE * max(self.size)
+        return np.where(off[:, None], np.nan, uv)
 
     def normals(self, uv: Floats) -> Floats:
         return np.broadcast_to(np.array([0.0, 0.0, 1.0]), (len(uv), 3))
