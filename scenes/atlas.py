@@ -79,9 +79,9 @@ class Chart(ABC):
         grid = np.stack(np.meshgrid(*steps), axis=-1).reshape(-1, 2)
         uv = grid[cKDTree(self.embed(grid)).query(positions)[1]]
         for _ in range(LOCATE_STEPS):
-            here, step = self.embed(uv), 1e-6 * size
-            along = (self.embed(uv + [step[0], 0]) - here) / step[0]
-            across = (self.embed(uv + [0, step[1]]) - here) / step[1]
+            here, step = self.embed(uv), 1e-6 * np.diag(size)
+            along = (self.embed(uv + step[0]) - here) / step[0, 0]
+            across = (self.embed(uv + step[1]) - here) / step[1, 1]
             away = positions - here
             a, b, c = (np.einsum("nk,nk->n", x, y) for x, y in ((along, along), (along, across), (across, across)))
             p, q = np.einsum("nk,nk->n", along, away), np.einsum("nk,nk->n", across, away)
