@@ -7,11 +7,15 @@ import os
 import sys
 import threading
 
+import numpy as np
+
+from blender_addon.centres import settled
 from blender_addon.job import ERROR_MARK, FRAME_MARK, Job
 from blender_addon.passes import render_labels, render_picture
 from blender_addon.stage import Stage, build_stage
 from procgen.errors import BlemishError
 from scenes import DatasetWriter, Recipe, Scene, build_part, develop, draw, surface_maps
+from scenes.atlas import texture
 
 
 def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
@@ -19,7 +23,10 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
     part, maps = build_part(scene.part), surface_maps(scene)
     stage.show(scene, part, maps)
     image = develop(render_picture(stage), scene.sensor)
-    labels = render_labels(stage)
+    labels, seen_uv = render_labels(stage)
+    label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
+    uvs = texture(part, scene.texel_size).uvs
+    labels = settled(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
     writer.write(scene.index, image, labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import OpenEXR
 from numpy.typing import NDArray
 
-from blender_addon.material import LABELS
+from blender_addon.material import LABELS, PLACE
 from blender_addon.stage import Stage
 from procgen.errors import BlemishError
 
@@ -18,16 +18,19 @@ def render_picture(stage: Stage) -> NDArray[np.float32]:
     return render(stage.picture)["RGB"]
 
 
-def render_labels(stage: Stage) -> NDArray[np.uint16]:
-    """Render the exact pass: (H, W, 3) class bits, defect ids and impurity ids at pixel centres, row 0 at the top.
+def render_labels(stage: Stage) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
+    """Render the exact pass, row 0 at the top.
 
-    Raises BlemishError where the pass holds anything but whole numbers from 0 to 65535, which no working pass does.
+    Returns (H, W, 3) class bits, defect ids and impurity ids at pixel centres, and (H, W, 2) the texture coordinates
+    that were seen there, -1 where it was not the inspected surface. Raises BlemishError where the labels are anything
+    but whole numbers from 0 to 65535, which those of a working pass never are.
     """
-    values = next(array for name, array in render(stage.exact).items() if LABELS in name)
+    passes = render(stage.exact)
+    values, place = (next(array for name, array in passes.items() if wanted in name) for wanted in (LABELS, PLACE))
     labels = values.astype(np.uint16)
     if not np.array_equal(labels, values):
         raise BlemishError("the label pass holds values that are not 16-bit whole numbers; Blender's filter blurred it")
-    return labels
+    return labels, np.where(place[..., 2:] > 0, place[..., :2].astype(np.float64), -1.0)
 
 
 def render(scene: bpy.types.Scene) -> dict[str, NDArray[np.float32]]:
