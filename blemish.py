@@ -21,6 +21,7 @@ COMMANDS = {
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
+    "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
 }
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend

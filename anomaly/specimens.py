@@ -273,7 +273,8 @@ def _read_blemish(folder: Path) -> list[Specimen]:
     from scenes.dataset import Dataset
 
     dataset = Dataset(folder)
-    # Frames of twin datasets (same recipe, seed and number) show the same surface: one group.
+    # Frames of twin datasets (same recipe, seed and number) show the same surface: one group. So do those made of one
+    # photograph.
     surfaces = f"{dataset.header.recipe.get('name')}/{dataset.seed}"
     specimens = []
     for frame in dataset:
@@ -283,7 +284,9 @@ def _read_blemish(folder: Path) -> list[Specimen]:
         number = f"{frame.index:06d}"
         annotation = FrameOfDataset(folder, frame.index)
         label = "+".join(sorted(visible)) or GOOD
-        specimens.append(Specimen(number, f"{surfaces}/{number}", label, frame.image_path, annotation))
+        part = frame.scene.part
+        group = f"photo/{part.sha256}" if part.kind == "photo" else f"{surfaces}/{number}"
+        specimens.append(Specimen(number, group, label, frame.image_path, annotation))
     return specimens
 
 

@@ -160,7 +160,7 @@ class DatasetWriter:
         """
         if not 0 <= index < self.frames:
             raise ValueError(f"frame {index} of a dataset of {self.frames}")
-        width, height = self.recipe.camera.resolution
+        width, height = scene.camera.width, scene.camera.height
         arrays = dict(zip(PICTURES, (image, classes, defects, impurities), strict=True))
         for name, array in arrays.items():
             if array.shape[:2] != (height, width):
@@ -286,7 +286,7 @@ class Frame:
         path = self._path(folder)
         if mask.dtype != np.uint16 or mask.ndim != 2:
             raise DatasetError(f"{path}: found {mask.dtype} of shape {mask.shape}; expected 16-bit grey; {self._mend}")
-        expected = self._image_size()
+        expected = self.size
         if mask.shape != expected:
             raise DatasetError(
                 f"{path}: found {mask.shape[1]} x {mask.shape[0]} pixels; expected {expected[1]} x {expected[0]}, "
@@ -294,7 +294,9 @@ class Frame:
             )
         return mask.astype(np.uint16, copy=False)
 
-    def _image_size(self) -> tuple[int, int]:
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the image, without decoding it."""
         path = self._path("images")
         with self._explained(path):
             return png.size(path)
@@ -403,10 +405,10 @@ def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
     """annotations.json in pieces: COCO instances with compressed run lengths of every instance that is in sight."""
     from pycocotools import mask as run_length
 
-    first = dataset[0].classes.shape
     images = [
-        {"id": index, "file_name": f"images/{index:06d}.png", "height": first[0], "width": first[1]}
-        for index in dataset.indices
+        {"id": frame.index, "file_name": f"images/{frame.index:06d}.png", "height": height, "width": width}
+        for frame in dataset
+        for height, width in [frame.size]
     ]
     categories = [
         {"id": entry.bit + 1, "name": name, "supercategory": entry.family}

@@ -77,6 +77,14 @@ def transferred(fractions: Singles, transfer: str) -> Singles:
     return np.where(fractions <= SRGB_KNEE, SRGB_SLOPE * fractions, power).astype(np.float32)
 
 
+def linearised(stored: NDArray[np.floating], transfer: str) -> NDArray[np.float64]:
+    """The inverse of `transferred`: fractions of the largest stored number to fractions of full well."""
+    stored = np.asarray(stored, dtype=np.float64)
+    if transfer == "linear":
+        return stored
+    return np.where(stored <= SRGB_SLOPE * SRGB_KNEE, stored / SRGB_SLOPE, ((stored + 0.055) / 1.055) ** 2.4)
+
+
 def quantised(fractions: Singles, bits: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Fractions 0 to 1 to the nearest whole number of `bits` bits."""
     steps = 2**bits - 1

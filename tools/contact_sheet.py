@@ -111,9 +111,9 @@ def _lines() -> Iterator[str]:
     yield "# The catalogue"
     yield ""
     severities = ", ".join(f"{severity:g}" for severity in SEVERITIES)
-    yield "Everything that a recipe can name. `make contact-sheet` renders the pictures and writes this page: its lines come"
-    yield "from the sections' docstrings, its examples are `scenes/presets/kinds/KIND.yaml`. A kind that knows its severity"
-    yield f"is shown at {severities} of it, any other in three draws."
+    yield "Everything that a recipe can name. `make contact-sheet` renders the pictures and writes this page: its lines"
+    yield "come from the sections' docstrings, its examples are `scenes/presets/kinds/KIND.yaml`. A kind that knows its"
+    yield f"severity is shown at {severities} of it, any other in three draws."
     for group, title in TITLES.items():
         yield ""
         yield f"## {title}"

@@ -1,0 +1,147 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from scenes import Dataset, load_recipe, png
+from scenes.photographs import Lamp, PhotoError, draw_on, frame_of, photo_light, read_photograph, synthesize_dataset
+from scenes.sensor import linearised, transferred
+from tests.scenes.conftest import changed
+
+SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
+
+
+@pytest.fixture
+def cracked():
+    return changed(load_recipe("plate"), defects={"count": 3, "length_mm": 60, "width_um": 4000})
+
+
+def saved(path: Path, shape: tuple[int, ...], dtype: type = np.uint8) -> Path:
+    most = np.iinfo(dtype).max
+    pixels = np.random.default_rng(len(shape)).integers(most // 5, 4 * most // 5, shape).astype(dtype)
+    path.write_bytes(png.encode(pixels))
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_without_layers_the_pixels_stay_as_they_are(tmp_path, cracked, mode, dtype):
+    path = saved(tmp_path / "good.png", SIZES[mode], dtype)
+    dataset = synthesize_dataset([path], cracked.without("defects").without("impurities"), tmp_path / "out")
+    assert dataset[0].image.dtype == dtype
+    assert np.array_equal(dataset[0].image, png.read(path))
+    assert not dataset[0].classes.any()
+
+
+def test_only_the_masks_and_their_surroundings_change(tmp_path, cracked):
+    photo = read_photograph(saved(tmp_path / "good.png", (96, 128)))
+    scene = draw_on(photo, cracked.without("impurities"), 0, 0, None, None)
+    pixels, (classes, defects, impurities), instances = frame_of(photo, scene)
+    assert len(instances) == 3
+    assert defects.max() == 3
+    assert not impurities.any()
+    assert np.array_equal(classes > 0, defects > 0)
+    from scipy.ndimage import binary_dilation
+
+    reach = 1 + math.ceil(4 * scene.sensor.blur)
+    near = binary_dilation(defects > 0, np.ones((3, 3)), iterations=reach)
+    assert np.array_equal(pixels[~near], photo.pixels[~near])
+    assert np.mean(pixels[defects > 0]) < np.mean(photo.pixels[defects > 0])
+
+
+def test_photos_of_all_sizes_make_one_dataset(tmp_path, cracked):
+    paths = [saved(tmp_path / f"{mode}.png", shape) for mode, shape in SIZES.items()]
+    dataset = synthesize_dataset(paths, cracked, tmp_path / "out", count=2, seed=3)
+    assert [frame.image.shape for frame in dataset] == [SIZES["L"]] * 2 + [SIZES["RGB"]] * 2
+    assert [frame.scene.part.name for frame in dataset] == ["L.png", "L.png", "RGB.png", "RGB.png"]
+    listed = json.loads((tmp_path / "out" / "annotations.json").read_text())["images"]
+    assert [(image["height"], image["width"]) for image in listed] == [(40, 60)] * 2 + [(48, 64)] * 2
+    assert not any(str(tmp_path) in file.read_text() for file in (tmp_path / "out").rglob("*.json"))
+    assert not np.array_equal(dataset[0].image, dataset[1].image)
+
+
+def test_a_stopped_run_ends_in_the_same_bytes(tmp_path, cracked):
+    path = saved(tmp_path / "good.png", SIZES["L"])
+    whole = synthesize_dataset([path], cracked, tmp_path / "whole", count=3)
+    with pytest.raises(ZeroDivisionError):
+        synthesize_dataset([path], cracked, tmp_path / "cut", count=3, on_frame=lambda index: 1 / 0 if index else None)
+    resumed = synthesize_dataset([path], cracked, tmp_path / "cut", count=3)
+    files = {file.relative_to(whole.path): file.read_bytes() for file in whole.path.rglob("*") if file.is_file()}
+    assert files == {f.relative_to(resumed.path): f.read_bytes() for f in resumed.path.rglob("*") if f.is_file()}
+
+
+def test_the_scale_is_given_or_taken_from_the_recipes_view(tmp_path, cracked):
+    photo = read_photograph(saved(tmp_path / "good.png", (50, 100)))
+    assert draw_on(photo, cracked, 0, 0, 2e-4, None).part.width == pytest.approx(0.02)
+    assert draw_on(photo, cracked, 0, 0, None, None).part.width == pytest.approx(0.12)  # of the plate
+    assert draw_on(photo, cracked, 0, 0, 2e-4, None).texel_size == pytest.approx(2e-4)
+
+
+def test_a_lamp_stands_where_it_is_said_to(tmp_path, cracked):
+    photo = read_photograph(saved(tmp_path / "good.png", (50, 100)))
+    lamp = Lamp(math.radians(30), math.radians(40), ambient=0.25)
+    light = photo_light(draw_on(photo, cracked, 0, 0, None, lamp).light, gloss=0)
+    ((x, y, z),) = light.directions
+    assert (math.degrees(math.atan2(y, x)), math.degrees(math.asin(z))) == pytest.approx((30, 40))
+    assert light.ambient == pytest.approx(0.25)
+    with pytest.raises(PhotoError, match="elevation"):
+        draw_on(photo, cracked, 0, 0, None, Lamp(0, 0))
+
+
+def test_linearised_is_the_inverse_of_transferred():
+    fractions = np.linspace(0, 1, 1001, dtype=np.float32)
+    for transfer in ("linear", "srgb"):
+        assert np.allclose(linearised(transferred(fractions, transfer), transfer), fractions, atol=1e-6)
+
+
+def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):
+    from anomaly.specimens import read_specimens
+
+    paths = [saved(tmp_path / f"{mode}.png", shape) for mode, shape in SIZES.items()]
+    Dataset(synthesize_dataset(paths, cracked, tmp_path / "out", count=2).path)
+    groups = [specimen.group for specimen in read_specimens(tmp_path / "out")]
+    assert groups[0] == groups[1] != groups[2] == groups[3]
+
+
+def hostile(folder: Path) -> dict[str, Path]:
+    good = np.full((30, 30, 4), 200, dtype=np.uint8)
+    faults = {
+        "is no photograph": folder / "text.png",
+        "cannot be read": folder / "absent.png",
+        "is a folder": folder,
+        "or more a side": folder / "tiny.png",
+        "transparent": folder / "clear.png",
+        "black and white": folder / "mask.png",
+        "pixel format F": folder / "float.tif",
+        "2 pictures": folder / "film.gif",
+        r"truncated|can be read": folder / "cut.png",
+    }
+    (folder / "text.png").write_text("no picture")
+    Image.new("L", (8, 8)).save(folder / "tiny.png")
+    good[3, 3, 3] = 100
+    Image.fromarray(good).save(folder / "clear.png")
+    Image.new("1", (30, 30)).save(folder / "mask.png")
+    Image.new("F", (30, 30)).save(folder / "float.tif")
+    frames = [Image.new("L", (30, 30), level) for level in (10, 200)]
+    frames[0].save(folder / "film.gif", save_all=True, append_images=frames[1:])
+    (folder / "cut.png").write_bytes(saved(folder / "whole.png", (40, 40)).read_bytes()[:-900])
+    return faults
+
+
+def test_hostile_photos_are_refused_in_one_sentence(tmp_path):
+    for fault, path in hostile(tmp_path).items():
+        with pytest.raises(PhotoError, match=fault) as refusal:
+            read_photograph(path)
+        assert str(path) in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+
+def test_deep_colour_tiff_is_read(tmp_path):
+    import tifffile
+
+    pixels = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", pixels)
+    assert np.array_equal(read_photograph(tmp_path / "deep.tif").pixels, pixels)
