@@ -1,0 +1,20 @@
+"""Cracks: each way of breaking is simulated once into a graph, which is evaluated as a groove wherever it is asked for.
+
+`graph` holds what they all give, `opening` how wide it gapes, `layer` what it looks like; `path` follows the least
+fracture energy, `walk` the
+largest hoop stress.
+"""
+
+from procgen.cracks.graph import CrackGraph
+from procgen.cracks.layer import Crack
+from procgen.cracks.path import CrackParameters, simulate_minimum_energy_path
+from procgen.cracks.walk import WalkParameters, simulate_fracture_walk
+
+__all__ = [
+    "Crack",
+    "CrackGraph",
+    "CrackParameters",
+    "WalkParameters",
+    "simulate_fracture_walk",
+    "simulate_minimum_energy_path",
+]
