@@ -26,7 +26,7 @@ BLENDER = {"bpy", "_cycles", "mathutils", "bmesh", "OpenEXR"}
 LEARNING = {"torch", "torchvision", "torchmetrics", "lightning", "anomalib", "timm", "safetensors", "diffusers"}
 ARRAYS = {"numpy", "scipy", "skimage", "numba"}
 LIBRARIES = {
-    "procgen": ARRAYS,
+    "procgen": ARRAYS | {"PIL"},  # Pillow draws the numbers on stickers
     "scenes": ARRAYS | {"PIL", "pycocotools", "pydantic", "pydantic_core", "rich", "typer", "yaml"},
     "blender_addon": ARRAYS | BLENDER | {"rich", "typer"},
     "diffusion_refine": ARRAYS | LEARNING | {"PIL", "rich", "typer"},
