@@ -111,7 +111,8 @@ class Dent:
     """A dent as a layer; its mask reaches up to the crest of its ring.
 
     elongation: length over breadth, 1 for a ball that came straight, along the anchor's `along`; the area stays. The
-    marks of machining are pressed flat in the contact: roughness_change, reflectance_change there. instance: its id.
+    marks of machining are pressed flat in the contact: reflectance_change, roughness_change, in proportion to the
+    pressure there, √(1 − (r / contact radius)²) of that in the middle (Hertz). instance: its id.
     Raises BlemishError for values out of range.
     """
 
@@ -143,9 +144,11 @@ class Dent:
         r = np.hypot(place[:, 0] / longer, place[:, 1] * longer)
         followed = r <= self.shape.reach
         sample.height[near[followed]] = self.shape.profile(r[followed])
-        contact = near[r <= self.shape.contact_radius]
+        touched = r <= self.shape.contact_radius
+        pressure = np.sqrt(np.maximum(1.0 - (r[touched] / self.shape.contact_radius) ** 2, 0.0))
+        contact = near[touched]
         sample.inside[contact] = True
         sample.instance[contact] = self.instance
-        sample.reflectance[contact] = self.reflectance_change
-        sample.roughness[contact] = self.roughness_change
+        sample.reflectance[contact] = self.reflectance_change * pressure
+        sample.roughness[contact] = self.roughness_change * pressure
         return sample

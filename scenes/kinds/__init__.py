@@ -9,20 +9,68 @@ from typing import Annotated
 
 from pydantic import Field
 
-from procgen.finish import GroundFinish
+from procgen.finish import (
+    AnodisedFinish,
+    CastFinish,
+    CeramicFinish,
+    GroundFinish,
+    LaminateFinish,
+    MilledFinish,
+    PaintedFinish,
+    RolledFinish,
+    SandBlastedFinish,
+    TurnedFinish,
+)
+from scenes.kinds.anodised import AnodisedFinishRecipe
 from scenes.kinds.bump import BumpLayer, BumpRecipe
+from scenes.kinds.cast import CastFinishRecipe
+from scenes.kinds.ceramic import CeramicFinishRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
 from scenes.kinds.ground import GroundFinishRecipe
+from scenes.kinds.laminate import LaminateFinishRecipe
+from scenes.kinds.milled import MilledFinishRecipe
+from scenes.kinds.painted import PaintedFinishRecipe
 from scenes.kinds.pitting import PittingLayer, PittingRecipe
+from scenes.kinds.rolled import RolledFinishRecipe
+from scenes.kinds.sand_blasted import SandBlastedFinishRecipe
+from scenes.kinds.scratch import ScratchLayer, ScratchRecipe
 from scenes.kinds.sticker import StickerLayer, StickerRecipe
+from scenes.kinds.turned import TurnedFinishRecipe
 from scenes.kinds.water_stains import WaterStainLayer, WaterStainsRecipe
 
-FinishRecipe = GroundFinishRecipe
-DefectRecipe = Annotated[BumpRecipe | CrackRecipe | DentRecipe | PittingRecipe, Field(discriminator="kind")]
+FinishRecipe = Annotated[
+    AnodisedFinishRecipe
+    | CastFinishRecipe
+    | CeramicFinishRecipe
+    | GroundFinishRecipe
+    | LaminateFinishRecipe
+    | MilledFinishRecipe
+    | PaintedFinishRecipe
+    | RolledFinishRecipe
+    | SandBlastedFinishRecipe
+    | TurnedFinishRecipe,
+    Field(discriminator="kind"),
+]
+DefectRecipe = Annotated[
+    BumpRecipe | CrackRecipe | DentRecipe | PittingRecipe | ScratchRecipe, Field(discriminator="kind")
+]
 ImpurityRecipe = Annotated[StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
 
-SceneFinish = GroundFinish
+SceneFinish = Annotated[
+    AnodisedFinish
+    | CastFinish
+    | CeramicFinish
+    | GroundFinish
+    | LaminateFinish
+    | MilledFinish
+    | PaintedFinish
+    | RolledFinish
+    | SandBlastedFinish
+    | TurnedFinish,
+    Field(discriminator="kind"),
+]
 SceneLayer = Annotated[
-    BumpLayer | CrackLayer | DentLayer | PittingLayer | StickerLayer | WaterStainLayer, Field(discriminator="kind")
+    BumpLayer | CrackLayer | DentLayer | PittingLayer | ScratchLayer | StickerLayer | WaterStainLayer,
+    Field(discriminator="kind"),
 ]

@@ -62,6 +62,21 @@ def place_at(origin: Origin, surface: Chart, lot: Lot) -> tuple[float, float]:
     return place_on_border(surface, lot, ends_only=origin == "ends")[0]
 
 
+def place_line(
+    origin: Origin, surface: Chart, lot: Lot, length: float, turn: float
+) -> tuple[tuple[float, float], float]:
+    """The start (m) and heading (radians) of something `length` m long that lies round a point of the chart (anywhere)
+    or begins on its border.
+
+    turn: of its heading, from growing u or, on the border, from straight inwards; radians.
+    """
+    if origin == "anywhere":
+        u, v = place_within(surface, lot)
+        return (u - length / 2 * math.cos(turn), v - length / 2 * math.sin(turn)), turn
+    start, inward = place_on_border(surface, lot, ends_only=origin == "ends")
+    return start, inward + turn
+
+
 def anchored(surface: Chart, place: tuple[float, float], turn: float = 0.0) -> Anchor:
     """The anchor at a place on the chart (m), its `along` turned by `turn` radians from the direction of growing u."""
     uv = np.array([place])

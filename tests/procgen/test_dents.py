@@ -66,7 +66,9 @@ def test_the_mask_ends_at_the_crest_and_the_sample_is_the_profile():
     np.testing.assert_array_equal(sample.inside, r <= SHAPE.contact_radius)
     np.testing.assert_array_equal(sample.instance, 4 * sample.inside)
     np.testing.assert_allclose(sample.height, SHAPE.profile(r), atol=1e-9)
-    np.testing.assert_allclose(sample.roughness, -0.05 * sample.inside, atol=1e-7)
+    pressure = np.sqrt(np.clip(1 - (r / SHAPE.contact_radius) ** 2, 0, 1))
+    np.testing.assert_allclose(sample.roughness, -0.05 * pressure, atol=1e-7)
+    np.testing.assert_allclose(sample.reflectance, -0.1 * pressure, atol=1e-7)
     assert sample.height.max() == pytest.approx(SHAPE.crest, rel=0.05)
 
 
