@@ -22,6 +22,7 @@ from procgen.finish import (
     TurnedFinish,
 )
 from scenes.kinds.anodised import AnodisedFinishRecipe
+from scenes.kinds.branching_crack import BranchingCrackLayer, BranchingCrackRecipe
 from scenes.kinds.bump import BumpLayer, BumpRecipe
 from scenes.kinds.cast import CastFinishRecipe
 from scenes.kinds.ceramic import CeramicFinishRecipe
@@ -53,7 +54,8 @@ FinishRecipe = Annotated[
     Field(discriminator="kind"),
 ]
 DefectRecipe = Annotated[
-    BumpRecipe | CrackRecipe | DentRecipe | PittingRecipe | ScratchRecipe, Field(discriminator="kind")
+    BranchingCrackRecipe | BumpRecipe | CrackRecipe | DentRecipe | PittingRecipe | ScratchRecipe,
+    Field(discriminator="kind"),
 ]
 ImpurityRecipe = Annotated[StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
 
@@ -71,6 +73,13 @@ SceneFinish = Annotated[
     Field(discriminator="kind"),
 ]
 SceneLayer = Annotated[
-    BumpLayer | CrackLayer | DentLayer | PittingLayer | ScratchLayer | StickerLayer | WaterStainLayer,
+    BranchingCrackLayer
+    | BumpLayer
+    | CrackLayer
+    | DentLayer
+    | PittingLayer
+    | ScratchLayer
+    | StickerLayer
+    | WaterStainLayer,
     Field(discriminator="kind"),
 ]
