@@ -69,5 +69,5 @@ class Anchor:
 
 def _dot(vectors: Floats, other: Floats) -> Floats:
     # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
-    product: Floats = vectors[:, 0] * other[..., 0] + vectors[:, 1] * other[..., 1] + vectors[:, 2] * other[..., 2]
-    return product
+    x, y, z = np.moveaxis(vectors * other, -1, 0)
+    return x + y + z

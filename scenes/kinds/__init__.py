@@ -28,6 +28,7 @@ from scenes.kinds.cast import CastFinishRecipe
 from scenes.kinds.ceramic import CeramicFinishRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
+from scenes.kinds.fingerprint import FingerprintLayer, FingerprintRecipe
 from scenes.kinds.ground import GroundFinishRecipe
 from scenes.kinds.laminate import LaminateFinishRecipe
 from scenes.kinds.milled import MilledFinishRecipe
@@ -57,7 +58,7 @@ DefectRecipe = Annotated[
     BranchingCrackRecipe | BumpRecipe | CrackRecipe | DentRecipe | PittingRecipe | ScratchRecipe,
     Field(discriminator="kind"),
 ]
-ImpurityRecipe = Annotated[StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
+ImpurityRecipe = Annotated[FingerprintRecipe | StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
 
 SceneFinish = Annotated[
     AnodisedFinish
@@ -77,6 +78,7 @@ SceneLayer = Annotated[
     | BumpLayer
     | CrackLayer
     | DentLayer
+    | FingerprintLayer
     | PittingLayer
     | ScratchLayer
     | StickerLayer
