@@ -26,3 +26,9 @@ def write_float_exr(settings: bpy.types.ImageFormatSettings, *, layers: bool) ->
 def can_denoise() -> bool:
     """Whether this build carries Open Image Denoise (Debian's 3.4 does not)."""
     return bool(getattr(_cycles, "with_openimagedenoise", False))
+
+
+def coat_input(shader: bpy.types.ShaderNodeBsdfPrincipled, name: str) -> bpy.types.NodeSocket:
+    """The socket of Principled's clear coat called Weight, Roughness or Normal ("Clearcoat …" until 3.6)."""
+    since_4 = shader.inputs.get(f"Coat {name}")
+    return since_4 or shader.inputs["Clearcoat" if name == "Weight" else f"Clearcoat {name}"]

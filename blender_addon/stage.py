@@ -40,7 +40,9 @@ class Stage:
             self._place_part(part, texture(part, scene.texel_size))
             self.shape = shape
         self.surface.show(maps)
-        self.surface.brush(scene.finish.anisotropy, lay_along_v(scene, part))
+        self.surface.brush(
+            scene.finish.anisotropy, lay_along_v(scene, part) if maps.lay is None else None, scene.finish.coat
+        )
         self._place_panels(scene.light.panels)
         set_ambient(self.picture.world, scene.light.ambient)
         for blender_scene in (self.picture, self.exact):

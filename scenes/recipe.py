@@ -331,7 +331,14 @@ def _kinds(annotation: object) -> list[str]:
 def _allowed_fields(section: object) -> tuple[str, ...]:
     """Names of the fields that a section may have; of the section that it resembles most where it names no kind."""
     written = section if isinstance(section, dict) else {}
-    models = Section.__subclasses__()
+    models = list(_below(Section))
     of_kind = [model for model in models if "kind" in model.model_fields and written.get("kind") in _kinds(model)]
     likeliest = max(of_kind or models, key=lambda model: len(written.keys() & model.model_fields.keys()))
     return tuple(likeliest.model_fields)
+
+
+def _below(model: type[Section]) -> Iterator[type[Section]]:
+    """Every section that derives from this one."""
+    for derived in model.__subclasses__():
+        yield derived
+        yield from _below(derived)

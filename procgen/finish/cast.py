@@ -11,8 +11,10 @@ from procgen.finish.solid import isotropic, stream_seed
 
 Floats = NDArray[np.float64]
 
-GRAIN_OCTAVES = 2
+GRAIN_OCTAVES = 3
 SKIN_OCTAVES = 3
+FULLNESS = 0.6  # power of the folded noise: below 1, bumps are broad and creases between them narrow
+BUMP_DEVIATION = 0.39  # standard deviation of the folded noise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,8 @@ class CastFinish(IsotropicFinish):
     def _relief(self, positions: Floats) -> Floats:
         grains = isotropic(positions, 0.5 * self.sand_size, GRAIN_OCTAVES, stream_seed(self.seed, 0))
         waves = isotropic(positions, self.wave_length, 1, stream_seed(self.seed, 1))
-        return np.abs(grains) + self.waviness * waves  # folded at zero: creases where grains met
+        bumps = np.abs(grains) ** FULLNESS  # folded at zero: creases where grains met
+        return bumps / BUMP_DEVIATION + self.waviness * waves
 
     def _tone(self, positions: Floats, relief: Floats) -> Floats | float:
         if self.scorch == 0.0:

@@ -75,11 +75,12 @@ class ProfiledFinish:
             tone += self.mottle * isotropic(
                 positions, self.mottle_size, CLOUD_OCTAVES, stream_seed(self.seed, CLOUD_STREAM)
             )
+        roughness = np.full(len(positions), self.roughness) + self._roughness(positions, relief)
         lay = self._lay(positions)
         return FinishSample(
             height=(self.ra * relief).astype(np.float32),
             base_colour=np.clip(np.exp(tone)[:, np.newaxis] * self.base_colour, 0.0, 1.0).astype(np.float32),
-            roughness=np.clip(self.roughness + self._roughness(positions, relief), 0.0, 1.0).astype(np.float32),
+            roughness=np.clip(roughness, 0.0, 1.0).astype(np.float32),
             metallic=np.full(len(positions), self.metallic, dtype=np.float32),
             lay=None if lay is None else lay.astype(np.float32),
         )

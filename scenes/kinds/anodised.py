@@ -1,0 +1,24 @@
+"""Anodised aluminium."""
+
+from typing import Literal
+
+from procgen.finish import AnodisedFinish
+from scenes.distribution import Constant
+from scenes.kinds.finishing import FinishSection, heading
+from scenes.lot import Lot
+from scenes.sections import Degrees, Fine, Fraction
+
+
+class AnodisedFinishRecipe(FinishSection):
+    """See `procgen.finish.AnodisedFinish`."""
+
+    kind: Literal["anodised"]
+    grain_size_mm: Fine = Constant(0.08)
+    die_lines: Fraction = Constant(0.1)
+    lay_degrees: Degrees = Constant(0.0)
+    anisotropy: Fraction = Constant(0.0)
+
+    def drawn(self, lot: Lot) -> AnodisedFinish:
+        """The finish of one frame."""
+        parameters = self.parameters(lot)
+        return AnodisedFinish(lay_direction=heading(parameters.pop("lay")), **parameters)
