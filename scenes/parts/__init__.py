@@ -1,8 +1,8 @@
 """Every kind of part that a recipe can name.
 
 One module a kind. It holds the recipe's section, with `drawn` that turns it into concrete dimensions, and these, with
-`built` that turns them into a mesh and the chart of its inspected surface. To add a kind, write its module and name its
-two classes here.
+`built` that turns them into a mesh and the charts of its inspected surface. To add a kind, write its module and name
+its two classes here.
 """
 
 from functools import lru_cache
@@ -12,13 +12,28 @@ from pydantic import Field
 
 from scenes.atlas import Part
 from scenes.parts.arc_segment import ArcSegment, ArcSegmentRecipe
+from scenes.parts.bearing_race import BearingRace, BearingRaceRecipe
+from scenes.parts.disc import Disc, DiscRecipe, Ring, RingRecipe
+from scenes.parts.gear import Gear, GearRecipe
+from scenes.parts.hex_nut import HexNut, HexNutRecipe
+from scenes.parts.insert import Insert, InsertRecipe
 from scenes.parts.plate import Plate, PlateRecipe
 
-PartRecipe = Annotated[PlateRecipe | ArcSegmentRecipe, Field(discriminator="kind")]
-Shape = Annotated[Plate | ArcSegment, Field(discriminator="kind")]
+PartRecipe = Annotated[
+    ArcSegmentRecipe
+    | BearingRaceRecipe
+    | DiscRecipe
+    | GearRecipe
+    | HexNutRecipe
+    | InsertRecipe
+    | PlateRecipe
+    | RingRecipe,
+    Field(discriminator="kind"),
+]
+Shape = Annotated[ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | Plate | Ring, Field(discriminator="kind")]
 
 
 @lru_cache(maxsize=2)
-def build_part(shape: Plate | ArcSegment) -> Part:
+def build_part(shape: Shape) -> Part:
     """The part that a scene describes; the same object for the same shape, as long as it is remembered."""
     return shape.built()

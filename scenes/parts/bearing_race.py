@@ -1,0 +1,98 @@
+"""The washer of a thrust ball bearing: a ring with the balls' groove in its upper side."""
+
+import math
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from scenes.atlas import Floats, Part
+from scenes.concrete import Concrete, Positive
+from scenes.distribution import Constant, Distribution
+from scenes.lot import Lot
+from scenes.parts.disc import turned_face
+from scenes.sections import Extent, Section, together
+
+GROOVE_FACETS = 48
+CHAMFER = 0.08  # of the wall, on both edges
+
+
+class BearingRaceRecipe(Section):
+    """A bearing washer; the groove is an arc of a circle slightly larger than the balls."""
+
+    kind: Literal["bearing_race"]
+    diameter_mm: Extent
+    bore_mm: Extent
+    thickness_mm: Extent
+    ball_mm: Extent
+    groove_depth_mm: Extent
+    osculation: Distribution = Constant(1.04)
+
+    @property
+    def framed_mm(self) -> float:
+        """The least width that the camera may frame."""
+        return self.diameter_mm.low
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return max(self.diameter_mm.high, math.pi * self.bore_mm.high)
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        wall = (self.diameter_mm.low - self.bore_mm.high) / 2
+        radius = self.osculation.high * self.ball_mm.high / 2
+        depth = self.groove_depth_mm.high
+        half_width = math.sqrt(max(2 * radius * depth - depth**2, 0))
+        if not (self.osculation.low >= 1 and depth < min(self.thickness_mm.low, self.ball_mm.low / 2)):
+            raise together(
+                "expected osculation of 1 or more (groove over ball radius), and a groove_depth_mm below "
+                "the thickness and the balls' radius"
+            )
+        if half_width * 2 >= wall * (1 - 2 * CHAMFER):
+            raise together(
+                f"found a groove up to {2 * half_width:.3g} mm wide on a wall from {wall:.3g} mm; expected a narrower "
+                "one: smaller ball_mm or groove_depth_mm"
+            )
+        return self
+
+    def drawn(self, lot: Lot) -> "BearingRace":
+        """The washer of one frame."""
+        return BearingRace(**lot.quantities(self))
+
+
+class BearingRace(Concrete):
+    """The dimensions of one bearing washer, metres; osculation: groove radius over ball radius."""
+
+    kind: Literal["bearing_race"] = "bearing_race"
+    diameter: Positive
+    bore: Positive
+    thickness: Positive
+    ball: Positive
+    groove_depth: Positive
+    osculation: Positive
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.diameter
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom."""
+        return self.diameter
+
+    def built(self) -> Part:
+        """The washer's mesh and charts: its upper side, and the wall of its bore."""
+        outer, inner = self.diameter / 2, self.bore / 2
+        chamfer, middle = CHAMFER * (outer - inner), (outer + inner) / 2
+        radius = self.osculation * self.ball / 2
+        half_width = math.sqrt(2 * radius * self.groove_depth - self.groove_depth**2)
+
+        def elevation(r: Floats) -> Floats:
+            groove = radius - self.groove_depth - np.sqrt(radius**2 - np.minimum(np.abs(r - middle), half_width) ** 2)
+            return groove - np.maximum(np.maximum(r - outer + chamfer, inner + chamfer - r), 0)
+
+        across = middle + half_width * np.linspace(1, -1, GROOVE_FACETS + 1)
+        radii = [outer, outer - chamfer, *across.tolist(), inner + chamfer, inner]
+        return turned_face(radii, elevation, self.thickness)

@@ -1,0 +1,158 @@
+"""A round disc or a ring with chamfered edges, lying flat: washers, seals, lapped faces."""
+
+import math
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from scenes.atlas import Part
+from scenes.concrete import Concrete, NotNegative, Positive
+from scenes.distribution import Constant
+from scenes.lot import Lot
+from scenes.parts.solids import Body, Formula, circle, lifted, rectangle, relief, revolved, straight, turn
+from scenes.sections import Extent, Offset, Section, together
+
+
+class DiscRecipe(Section):
+    """A flat disc with a chamfered edge."""
+
+    kind: Literal["disc"]
+    diameter_mm: Extent
+    thickness_mm: Extent
+    chamfer_mm: Offset = Constant(0.0)
+
+    @property
+    def framed_mm(self) -> float:
+        """The least width that the camera may frame."""
+        return self.diameter_mm.low
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return self.diameter_mm.high
+
+    @model_validator(mode="after")
+    def _solid(self) -> Self:
+        chamfer_fits(self.chamfer_mm.low, self.chamfer_mm.high, self.thickness_mm.low, self.diameter_mm.low / 2)
+        return self
+
+    def drawn(self, lot: Lot) -> "Disc":
+        """The disc of one frame."""
+        return Disc(**lot.quantities(self))
+
+
+class Disc(Concrete):
+    """The dimensions of one disc, metres."""
+
+    kind: Literal["disc"] = "disc"
+    diameter: Positive
+    thickness: Positive
+    chamfer: NotNegative
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.diameter
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom."""
+        return self.diameter
+
+    def built(self) -> Part:
+        """The disc's mesh and chart: its upper side with the chamfer."""
+        radii = [self.diameter / 2, self.diameter / 2 - self.chamfer, 0.0]
+        return turned_face(radii, lambda r: -np.maximum(r - radii[1], 0), self.thickness)
+
+
+class RingRecipe(Section):
+    """A flat ring with chamfered edges."""
+
+    kind: Literal["ring"]
+    diameter_mm: Extent
+    bore_mm: Extent
+    thickness_mm: Extent
+    chamfer_mm: Offset = Constant(0.0)
+
+    @property
+    def framed_mm(self) -> float:
+        """The least width that the camera may frame."""
+        return self.diameter_mm.low
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return max(self.diameter_mm.high, math.pi * self.bore_mm.high)
+
+    @model_validator(mode="after")
+    def _solid(self) -> Self:
+        wall = (self.diameter_mm.low - self.bore_mm.high) / 2
+        if wall <= 0:
+            raise together(
+                f"found bore_mm up to {self.bore_mm.high:g} in a diameter_mm from {self.diameter_mm.low:g}; "
+                "expected a bore smaller than the ring"
+            )
+        chamfer_fits(self.chamfer_mm.low, self.chamfer_mm.high, self.thickness_mm.low, wall / 2)
+        return self
+
+    def drawn(self, lot: Lot) -> "Ring":
+        """The ring of one frame."""
+        return Ring(**lot.quantities(self))
+
+
+class Ring(Concrete):
+    """The dimensions of one ring, metres."""
+
+    kind: Literal["ring"] = "ring"
+    diameter: Positive
+    bore: Positive
+    thickness: Positive
+    chamfer: NotNegative
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.diameter
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom."""
+        return self.diameter
+
+    def built(self) -> Part:
+        """The ring's mesh and charts: its upper side with both chamfers, and the wall of its bore."""
+        outer, inner = self.diameter / 2, self.bore / 2
+        radii = [outer, outer - self.chamfer, inner + self.chamfer, inner]
+        return turned_face(radii, lambda r: -np.maximum(np.maximum(r - radii[1], radii[2] - r), 0), self.thickness)
+
+
+def turned_face(radii: list[float], elevation: Formula, thickness: float) -> Part:
+    """A body of revolution whose upper side is inspected, and the wall of its bore where it has one.
+
+    radii: m, from the rim inwards to 0 or to the bore, at which the upper side has its facets' edges. elevation: (N,)
+    radii to (N,) heights of the upper side; flat below at -thickness. Metres.
+    """
+    angles = turn(radii[0])
+    rim, bore = radii[0], radii[-1]
+    holes = (circle(bore, angles[:-1]),) if bore > 0 else ()
+    top = relief(circle(rim, angles[:-1]), lambda xy: elevation(np.hypot(xy[:, 0], xy[:, 1])), holes)
+    loops = [circle(radius, angles) for radius in dict.fromkeys(radii)]
+    body = Body()
+    body.inspect(top, top.loops(*loops))
+    height = elevation(np.array([rim, bore]))
+    body.cover(np.stack([lifted(loops[0], -thickness), lifted(loops[0], height[0])]))
+    if bore > 0:
+        wall = revolved(*straight((bore, height[1]), (bore, -thickness)), bore, (0.0, 2 * math.pi))
+        body.inspect(wall, rectangle(wall, len(angles) - 1))
+    body.cover(np.stack([lifted(loops[-1], -thickness), lifted(loops[0], -thickness)]))
+    return Part(body.mesh(), tuple(body.charts))
+
+
+def chamfer_fits(low: float, high: float, thickness: float, width: float) -> None:
+    """Raise the error of a chamfer (mm) that is negative or takes all of a thickness or of a width."""
+    if not (low >= 0 and high < min(thickness, width)):
+        raise together(
+            f"found chamfer_mm from {low:g} to {high:g} on a body {thickness:g} thick and {width:g} wide; "
+            "expected 0 or more, and less than both"
+        )
