@@ -22,6 +22,7 @@ from procgen.finish import (
     TurnedFinish,
 )
 from scenes.kinds.anodised import AnodisedFinishRecipe
+from scenes.kinds.blowhole import BlowholeRecipe, VoidsLayer
 from scenes.kinds.branching_crack import BranchingCrackLayer, BranchingCrackRecipe
 from scenes.kinds.bump import BumpLayer, BumpRecipe
 from scenes.kinds.cast import CastFinishRecipe
@@ -34,7 +35,9 @@ from scenes.kinds.laminate import LaminateFinishRecipe
 from scenes.kinds.milled import MilledFinishRecipe
 from scenes.kinds.painted import PaintedFinishRecipe
 from scenes.kinds.pitting import PittingLayer, PittingRecipe
+from scenes.kinds.pore import PoreRecipe
 from scenes.kinds.rolled import RolledFinishRecipe
+from scenes.kinds.rust import RustLayer, RustRecipe
 from scenes.kinds.sand_blasted import SandBlastedFinishRecipe
 from scenes.kinds.scratch import ScratchLayer, ScratchRecipe
 from scenes.kinds.sticker import StickerLayer, StickerRecipe
@@ -55,7 +58,15 @@ FinishRecipe = Annotated[
     Field(discriminator="kind"),
 ]
 DefectRecipe = Annotated[
-    BranchingCrackRecipe | BumpRecipe | CrackRecipe | DentRecipe | PittingRecipe | ScratchRecipe,
+    BlowholeRecipe
+    | BranchingCrackRecipe
+    | BumpRecipe
+    | CrackRecipe
+    | DentRecipe
+    | PittingRecipe
+    | PoreRecipe
+    | RustRecipe
+    | ScratchRecipe,
     Field(discriminator="kind"),
 ]
 ImpurityRecipe = Annotated[FingerprintRecipe | StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
@@ -80,8 +91,10 @@ SceneLayer = Annotated[
     | DentLayer
     | FingerprintLayer
     | PittingLayer
+    | RustLayer
     | ScratchLayer
     | StickerLayer
+    | VoidsLayer
     | WaterStainLayer,
     Field(discriminator="kind"),
 ]

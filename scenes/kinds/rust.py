@@ -1,0 +1,99 @@
+"""Uniform rust."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from procgen.layer import Family, Layer
+from procgen.rust import Rust, RustParameters, simulate_rust
+from scenes.atlas import Chart
+from scenes.concrete import Concrete, NotNegative
+from scenes.distribution import Constant, Distribution, Within
+from scenes.kinds.severity import share_at
+from scenes.lot import HOUR, MM, Colour, Lot
+from scenes.sections import Fine, Fraction, Hours, Section
+
+LEAST_EXPOSURE = 0.1  # share of the hours that has passed at severity 0
+
+
+class RustRecipe(Section):
+    """Rust that breaks out in spots, spreads, and thickens from a brown film to flakes.
+
+    The share of the surface under rust follows Fisher's and Kolmogorov's equation, u_t = DΔu + ru(1-u), whose fronts
+    move at `front_speed_mm_per_day`; its thickness grows with time^0.52; its colour over the metal is that of the
+    layered albedo of Kubelka and Munk (1931). One population of spots per frame, present with `probability`. `severity`
+    says how much of `hours` has passed: at more hours, the same seed is the same surface, later, with all its rust. One
+    instance is one patch. Rust hides what lies below it: name it before the defects that are to show through.
+    """
+
+    class_name: ClassVar[str] = "rust"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["rust"]
+    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
+    severity: Fraction = Constant(1.0)
+    hours: Hours
+    spots_per_cm2: Annotated[Distribution, Within(0, 1000)]
+    decay_hours: Annotated[Distribution, Within(0.01, 100_000)] = Constant(12.0)
+    front_speed_mm_per_day: Annotated[Distribution, Within(0.001, 1000)]
+    front_width_mm: Fine = Constant(0.2)
+    patchiness: Annotated[Distribution, Within(0, 2)] = Constant(0.5)
+    patch_size_mm: Fine = Constant(3.0)
+    thickness_um: Annotated[Distribution, Within(0.1, 1000)] = Constant(15.0)
+    flaking_um: Annotated[Distribution, Within(0.1, 10_000)] = Constant(40.0)
+    flake_size_mm: Fine = Constant(0.4)
+    ragged: Annotated[Distribution, Within(0, 3)] = Constant(0.6)
+    ragged_size_mm: Fine = Constant(0.5)
+    mottle: Fraction = Constant(0.5)
+    metal: tuple[Fraction, Fraction, Fraction] = (Constant(0.52), Constant(0.52), Constant(0.51))
+
+    def drawn(self, surface: Chart, lot: Lot) -> list[RustLayer]:
+        """The rust of one frame, if it has any."""
+        if lot.chance("probability") >= self.probability:
+            return []
+        quantities = lot.quantities(self, omit=("severity",))
+        time = HOUR * quantities.pop("hours") * share_at(self.severity, lot, least=LEAST_EXPOSURE)
+        spread = {name: quantities.pop(name) for name in ("spots", "decay", "front_width", "patchiness", "patch_size")}
+        speed = quantities.pop("front_speed_mm_per_day") * MM / (24 * HOUR)
+        return [
+            RustLayer(
+                parameters=RustParameters(front_speed=speed, **spread),
+                time=time,
+                **quantities,
+                metal=lot.colour("metal", self.metal),
+                seed=lot.layer_seed(),
+            )
+        ]
+
+
+class RustLayer(Concrete):
+    """Rust, to be grown for `time` seconds."""
+
+    kind: Literal["rust"] = "rust"
+    parameters: RustParameters
+    time: NotNegative
+    thickness: float
+    flaking: float
+    flake_size: float
+    ragged: float
+    ragged_size: float
+    mottle: float
+    metal: Colour
+    seed: int
+
+    def grown(self, surface: Chart) -> Layer:
+        """The field over the surface that the rust grows into."""
+        return Rust(
+            simulate_rust(self.parameters, surface.size, self.time, np.random.default_rng(self.seed)),
+            surface.locate,
+            self.thickness,
+            self.flaking,
+            self.flake_size,
+            self.ragged,
+            self.ragged_size,
+            self.mottle,
+            self.metal,
+            self.seed,
+        )
