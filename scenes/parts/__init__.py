@@ -18,6 +18,7 @@ from scenes.parts.gear import Gear, GearRecipe
 from scenes.parts.hex_nut import HexNut, HexNutRecipe
 from scenes.parts.insert import Insert, InsertRecipe
 from scenes.parts.plate import Plate, PlateRecipe
+from scenes.parts.shaft import Shaft, ShaftRecipe
 
 PartRecipe = Annotated[
     ArcSegmentRecipe
@@ -27,10 +28,13 @@ PartRecipe = Annotated[
     | HexNutRecipe
     | InsertRecipe
     | PlateRecipe
-    | RingRecipe,
+    | RingRecipe
+    | ShaftRecipe,
     Field(discriminator="kind"),
 ]
-Shape = Annotated[ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | Plate | Ring, Field(discriminator="kind")]
+Shape = Annotated[
+    ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | Plate | Ring | Shaft, Field(discriminator="kind")
+]
 
 
 @lru_cache(maxsize=2)

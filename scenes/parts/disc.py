@@ -146,7 +146,7 @@ def turned_face(radii: list[float], elevation: Formula, thickness: float) -> Par
         wall = revolved(*straight((bore, height[1]), (bore, -thickness)), bore, (0.0, 2 * math.pi))
         body.inspect(wall, rectangle(wall, len(angles) - 1))
     body.cover(np.stack([lifted(loops[-1], -thickness), lifted(loops[0], -thickness)]))
-    return Part(body.mesh(), tuple(body.charts))
+    return body.part()
 
 
 def chamfer_fits(low: float, high: float, thickness: float, width: float) -> None:

@@ -101,7 +101,7 @@ class Gear(Concrete):
         body.inspect(wall, np.stack(np.broadcast_arrays(bore * angles[None, :], np.array([[0], [self.thickness]])), -1))
         body.cover(np.stack([lifted(outline, -self.thickness), lifted(outline, 0.0)]))
         body.cover(np.stack([lifted(inner, -self.thickness), lifted(outline, -self.thickness)]))
-        return Part(body.mesh(), tuple(body.charts))
+        return body.part()
 
     def _tooth_outline(self) -> tuple[Floats, Floats]:
         """Angles of one full turn, both ends, and the radius of the teeth's border at each."""

@@ -96,7 +96,7 @@ class HexNut(Concrete):
         rows = max(2, math.ceil(depth / self.pitch * ROWS_PER_TURN))
         v = np.linspace(0, depth, rows + 1)
         body.inspect(wall, np.stack(np.broadcast_arrays(bore * angles[None, :], v[:, None]), axis=-1))
-        return Part(body.mesh(), tuple(body.charts))
+        return body.part()
 
 
 def hexagon_radius(angles: Floats, across_flats: float) -> Floats:

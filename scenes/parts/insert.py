@@ -14,7 +14,7 @@ from scenes.parts.solids import Body, circle, lifted, relief, revolved, straight
 from scenes.sections import Extent, Offset, Section, together
 
 NOSE_ANGLES = {"rhomb": (80, 100, 80, 100), "triangle": (60, 60, 60)}  # degrees, from the nose that points to +x
-GROOVE_FACETS = 12
+GROOVE_FACETS = 32
 HEIGHTS = 40  # halvings with which a loop is found
 
 
@@ -121,7 +121,7 @@ class Insert(Concrete):
         body.inspect(wall, np.stack(np.broadcast_arrays(hole * angles[None, :], np.array([[0], [self.thickness]])), -1))
         body.cover(np.stack([lifted(border, -self.thickness), lifted(border, 0.0)]))
         body.cover(np.stack([lifted(rim, -self.thickness), lifted(border, -self.thickness)]))
-        return Part(body.mesh(), tuple(body.charts))
+        return body.part()
 
 
 def convex(angles: tuple[int, ...], radius: float) -> Floats:

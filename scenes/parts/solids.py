@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.atlas import BODY, INSPECTED, Chart, Floats, Mesh
+from scenes.atlas import BODY, INSPECTED, Chart, Floats, Mesh, Part
 
 Formula = Callable[[Floats], Floats]
 
@@ -140,6 +140,13 @@ class Body:
         self.quads.append(quads)
         self.uvs.append(uvs)
         self.chart_of.append(np.full(len(quads), chart, dtype=np.int64))
+
+    def part(self) -> Part:
+        """The part, its largest chart first."""
+        mesh = self.mesh()
+        order = sorted(range(len(self.charts)), key=lambda number: -math.prod(self.charts[number].size))
+        rank = np.argsort(order)
+        return Part(replace(mesh, charts=rank[mesh.charts]), tuple(self.charts[number] for number in order))
 
     def mesh(self) -> Mesh:
         """The mesh, its points sewn into vertices; faces that have shrunk to a triangle are one, to a line are none."""
