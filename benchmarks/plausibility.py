@@ -1,0 +1,247 @@
+"""How like real flaws and finishes the synthetic ones are: one estimator for both, beside how alike real ones are.
+
+    python benchmarks/plausibility.py [--quick] [--json FILE] [--picture FILE] [--only SURFACE]
+
+For every statistic: its median and 5 to 95 % range over real masks, its median over synthetic ones, the energy distance
+between the two samples, and twice the mean energy distance between random halves of the real sample that part no
+surface. A statistic is plausible when the synthetic median lies in the range and the ratio of the two is at most 1.
+Synthetic masks are the layers of the shipped recipes evaluated at pixel centres, without Blender.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from anomaly.specimens import read_specimens
+from benchmarks.common import Figure, report
+from procgen.layer import compose
+from procgen.statistics import blob_statistics, energy_distance, line_statistics, texture_statistics
+from scenes import Scene, build_part, draw, load_recipe
+from scenes.imaging import pixel_footprint
+from scenes.sensor import develop
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+MASKS, MASKS_QUICK = 240, 60  # synthetic ones of each surface
+SPLITS = 200  # random halvings of the real sample
+LEAST_SAMPLE = 8  # values; no comparison is made with fewer
+SEED = 0
+
+Mask = NDArray[np.bool_]
+Measured = list[dict[str, float]]  # one entry of statistics for each mask, blob or picture
+
+
+@dataclass(frozen=True)
+class Surface:
+    """One real set, the recipe and the class of layers that are to be like it, and how both are measured."""
+
+    name: str
+    folder: str
+    wanted: Callable[[str], bool]  # of the set's own labels
+    real_class: str | None
+    recipe: str
+    synthetic_class: str | None
+    measure: Callable[[NDArray], Measured]
+
+
+def lines(mask: NDArray) -> Measured:
+    found = line_statistics(mask)
+    return [] if found is None else [asdict(found)]
+
+
+def blobs(mask: NDArray) -> Measured:
+    return [asdict(blob) for blob in blob_statistics(mask)]
+
+
+def textures(picture: NDArray) -> Measured:
+    return [asdict(texture_statistics(picture))]
+
+
+SURFACES = (
+    Surface("asphalt cracks", "crackforest", lambda label: True, "crack", "asphalt", "crack", lines),
+    Surface("tile cracks", "magnetic_tile", lambda label: "Crack" in label, "Crack", "magnetic_tile", "crack", lines),
+    Surface(
+        "strip scratches", "neu_seg_dedup", lambda label: "scratch" in label, "scratch", "hot_strip", "scratch", lines
+    ),
+    Surface("screw pits", "ballscrew_pitting", lambda label: label == "pit", "pit", "ball_screw", "pitting", blobs),
+    Surface(
+        "tile blowholes",
+        "magnetic_tile",
+        lambda label: "Blowhole" in label,
+        "Blowhole",
+        "magnetic_tile",
+        "blowhole",
+        blobs,
+    ),
+    Surface("tile finish", "magnetic_tile", lambda label: label == "good", None, "magnetic_tile", None, textures),
+)
+
+
+def real(surface: Surface, folder: Path) -> tuple[Measured, list[str]]:
+    """Statistics of a real set, and the physical surface that each comes from."""
+    measured, groups = [], []
+    for specimen in read_specimens(folder / surface.folder):
+        if not surface.wanted(specimen.label):
+            continue
+        if surface.real_class is None:
+            picture = np.asarray(Image.open(specimen.image_path).convert("L"), dtype=np.float64)
+        else:
+            masks = [i.mask for i in specimen.truth().instances if i.class_name == surface.real_class]
+            if not masks:
+                continue
+            picture = np.any(masks, axis=0)
+        found = surface.measure(picture)
+        measured += found
+        groups += [specimen.group] * len(found)
+    return measured, groups
+
+
+def synthetic(surface: Surface, count: int) -> Measured:
+    """Statistics of the masks, or pictures, of the surface's recipe, `count` of them."""
+    scenes = (draw(load_recipe(surface.recipe), SEED, index) for index in range(20 * count))
+    pictures = map(bare_picture, scenes) if surface.synthetic_class is None else class_masks(scenes, surface)
+    return [entry for picture in islice(pictures, count) for entry in surface.measure(picture)]
+
+
+def class_masks(scenes: Iterator[Scene], surface: Surface) -> Iterator[Mask]:
+    """The mask of one class at the pixels of each scene that shows it."""
+    for scene in scenes:
+        part = build_part(scene.part)
+        grown = [layer.grown(part.charts[chart]) for layer, chart in scene.placed_layers() if chart == 0]
+        chosen = [layer for layer in grown if layer.class_name == surface.synthetic_class]
+        points = part.surface.points(pixel_footprint(scene.camera, scene.camera.focus_distance))
+        mask = np.zeros(len(points), dtype=bool)
+        for layer in chosen:
+            mask |= layer.evaluate(points).inside
+        if mask.any():
+            assert points.shape is not None
+            yield mask.reshape(points.shape)
+
+
+def bare_picture(scene: Scene) -> NDArray:
+    """The finish as its sensor takes it under even light, shaded by its relief: a stand-in for a render."""
+    part = build_part(scene.part)
+    maps = compose(
+        part.surface.points(pixel_footprint(scene.camera, scene.camera.focus_distance)), scene.finish, [], scene.classes
+    )
+    level = MEAN_EXPOSURE / float(maps.base_colour.mean()) / scene.sensor.exposure
+    return develop((level * maps.base_colour).astype(np.float32), scene.sensor).reshape(*maps.height.shape, -1)[..., 0]
+
+
+MEAN_EXPOSURE = 0.12  # share of full well; the real tiles are dark pictures
+
+
+def compared(surface: Surface, folder: Path, count: int) -> tuple[list[dict[str, Figure]], dict[str, tuple]]:
+    """A row for each statistic of a surface, and the two samples behind it."""
+    measured, groups = real(surface, folder)
+    made = synthetic(surface, count)
+    rows: list[dict[str, Figure]] = []
+    samples: dict[str, tuple] = {}
+    for name in [*measured[0], *(["spread of ln d"] if "diameter" in measured[0] else [])]:
+        ours, theirs = column(made, name), column(measured, name)
+        known = np.isfinite(theirs)
+        theirs, surfaces = theirs[known], np.array(groups)[known]
+        ours = ours[np.isfinite(ours)]
+        if min(len(ours), len(theirs)) < LEAST_SAMPLE:
+            continue
+        low, high = np.percentile(theirs, [5, 95])
+        distance, allowed = energy_distance(theirs, ours), 2.0 * between_halves(theirs, surfaces)
+        middle = float(np.median(ours))
+        rows.append(
+            {
+                "surface": surface.name,
+                "statistic": name,
+                "n real": len(theirs),
+                "surfaces": len(set(surfaces)),
+                "real": float(np.median(theirs)),
+                "5 %": float(low),
+                "95 %": float(high),
+                "synthetic": middle,
+                "distance": distance,
+                "twice halves": allowed,
+                "ratio": distance / allowed if allowed > 0.0 else (0.0 if distance == 0.0 else np.inf),
+                "plausible": "yes" if low <= middle <= high and distance <= allowed else "NO",
+            }
+        )
+        samples[f"{surface.name}: {name}"] = theirs, ours
+    return rows, samples
+
+
+def column(measured: Measured, name: str) -> NDArray[np.float64]:
+    if name != "spread of ln d":
+        return np.array([entry[name] for entry in measured])
+    logarithms = np.log(column(measured, "diameter"))  # |ln d - median|; its median is 0.67 σ of a lognormal
+    return np.abs(logarithms - np.median(logarithms))
+
+
+def between_halves(values: NDArray[np.float64], groups: NDArray[np.str_]) -> float:
+    """The mean energy distance between two random halves of a sample that part no group."""
+    rng = np.random.default_rng(SEED)
+    names = np.unique(groups)
+    distances = []
+    for _ in range(SPLITS):
+        first = np.isin(groups, rng.permutation(names)[: (len(names) + int(rng.integers(2))) // 2])
+        distances.append(energy_distance(values[first], values[~first]))
+    return float(np.mean(distances))
+
+
+def draw_histograms(samples: dict[str, tuple], path: Path) -> None:
+    """The two histograms of every statistic."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    columns = 7
+    rows = -(-len(samples) // columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(2.6 * columns, 2.0 * rows), squeeze=False)
+    for axis in axes.ravel()[len(samples) :]:
+        axis.axis("off")
+    for axis, (name, (theirs, ours)) in zip(axes.ravel(), samples.items(), strict=False):
+        low, high = np.percentile(np.concatenate([theirs, ours]), [1, 99])
+        bins = np.linspace(low, max(high, low + 1e-9), 24)
+        for values, colour, label in ((theirs, "#0072b2", "real"), (ours, "#d55e00", "synthetic")):
+            axis.hist(np.clip(values, low, high), bins, density=True, color=colour, alpha=0.55, label=label)
+        axis.set_title(name.replace("_", " "), fontsize=8)
+        axis.tick_params(labelsize=6)
+        axis.set_yticks([])
+    axes[0, 0].legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help=f"{MASKS_QUICK} synthetic masks instead of {MASKS}")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--picture", type=Path, help="draw the histograms of every statistic there")
+    parser.add_argument("--only", help="one surface: " + ", ".join(surface.name for surface in SURFACES))
+    parser.add_argument("--data", type=Path, default=REAL, help="folder of the real sets")
+    arguments = parser.parse_args()
+    if not arguments.data.is_dir():
+        sys.exit(f"{arguments.data}: no real photographs there; name their folder with --data")
+
+    rows: list[dict[str, Figure]] = []
+    samples: dict[str, tuple] = {}
+    for surface in SURFACES:
+        if arguments.only in (None, surface.name):
+            more, drawn = compared(surface, arguments.data, MASKS_QUICK if arguments.quick else MASKS)
+            rows += more
+            samples |= drawn
+    report(rows, arguments.json, title="Real and synthetic surfaces")
+    good = sum(row["plausible"] == "yes" for row in rows)
+    print(f"{good} of {len(rows)} statistics plausible")
+    if arguments.picture is not None:
+        draw_histograms(samples, arguments.picture)
+
+
+if __name__ == "__main__":
+    main()
