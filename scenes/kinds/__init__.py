@@ -27,11 +27,13 @@ from scenes.kinds.branching_crack import BranchingCrackLayer, BranchingCrackReci
 from scenes.kinds.bump import BumpLayer, BumpRecipe
 from scenes.kinds.cast import CastFinishRecipe
 from scenes.kinds.ceramic import CeramicFinishRecipe
+from scenes.kinds.chalk import ChalkLayer, ChalkRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
 from scenes.kinds.fingerprint import FingerprintLayer, FingerprintRecipe
 from scenes.kinds.ground import GroundFinishRecipe
 from scenes.kinds.laminate import LaminateFinishRecipe
+from scenes.kinds.marker import MarkerLayer, MarkerRecipe
 from scenes.kinds.milled import MilledFinishRecipe
 from scenes.kinds.painted import PaintedFinishRecipe
 from scenes.kinds.pitting import PittingLayer, PittingRecipe
@@ -69,7 +71,9 @@ DefectRecipe = Annotated[
     | ScratchRecipe,
     Field(discriminator="kind"),
 ]
-ImpurityRecipe = Annotated[FingerprintRecipe | StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")]
+ImpurityRecipe = Annotated[
+    ChalkRecipe | FingerprintRecipe | MarkerRecipe | StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")
+]
 
 SceneFinish = Annotated[
     AnodisedFinish
@@ -87,9 +91,11 @@ SceneFinish = Annotated[
 SceneLayer = Annotated[
     BranchingCrackLayer
     | BumpLayer
+    | ChalkLayer
     | CrackLayer
     | DentLayer
     | FingerprintLayer
+    | MarkerLayer
     | PittingLayer
     | RustLayer
     | ScratchLayer
