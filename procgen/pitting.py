@@ -186,7 +186,7 @@ class Pitting:
     lip: float = 0.05
     reflectance_change: float = -0.35
     roughness_change: float = 0.35
-    metallic_change: float = -0.5
+    metallic_change: float = -0.9
     seed: int = 0
 
     family: ClassVar[Family] = "defect"

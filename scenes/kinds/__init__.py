@@ -28,8 +28,10 @@ from scenes.kinds.bump import BumpLayer, BumpRecipe
 from scenes.kinds.cast import CastFinishRecipe
 from scenes.kinds.ceramic import CeramicFinishRecipe
 from scenes.kinds.chalk import ChalkLayer, ChalkRecipe
+from scenes.kinds.chipped_edge import ChippedEdgeLayer, ChippedEdgeRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
+from scenes.kinds.filiform_corrosion import FiliformLayer, FiliformRecipe
 from scenes.kinds.fingerprint import FingerprintLayer, FingerprintRecipe
 from scenes.kinds.ground import GroundFinishRecipe
 from scenes.kinds.laminate import LaminateFinishRecipe
@@ -63,8 +65,10 @@ DefectRecipe = Annotated[
     BlowholeRecipe
     | BranchingCrackRecipe
     | BumpRecipe
+    | ChippedEdgeRecipe
     | CrackRecipe
     | DentRecipe
+    | FiliformRecipe
     | PittingRecipe
     | PoreRecipe
     | RustRecipe
@@ -92,8 +96,10 @@ SceneLayer = Annotated[
     BranchingCrackLayer
     | BumpLayer
     | ChalkLayer
+    | ChippedEdgeLayer
     | CrackLayer
     | DentLayer
+    | FiliformLayer
     | FingerprintLayer
     | MarkerLayer
     | PittingLayer

@@ -51,7 +51,7 @@ class PittingRecipe(Section):
     lip: Fraction = Constant(0.05)
     reflectance_change: Signed
     roughness_change: Signed = Constant(0.35)
-    metallic_change: Signed = Constant(-0.5)
+    metallic_change: Signed = Constant(-0.9)
 
     def drawn(self, surface: Chart, lot: Lot) -> list[PittingLayer]:
         """The population of one frame, if it has one."""
