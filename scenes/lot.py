@@ -20,6 +20,7 @@ Colour = tuple[float, float, float]
 
 MM = 1e-3
 UM = 1e-6
+NM = 1e-9
 CM2 = 1e-4
 HOUR = 3600.0
 # What the end of a field's name says of its unit, and that unit in SI; the longest that fits counts.
@@ -28,6 +29,7 @@ UNITS = {
     "_per_cm2": 1 / CM2,
     "_mm": MM,
     "_um": UM,
+    "_nm": NM,
     "_degrees": math.pi / 180,
     "_hours": HOUR,
 }

@@ -37,6 +37,7 @@ from scenes.kinds.ground import GroundFinishRecipe
 from scenes.kinds.laminate import LaminateFinishRecipe
 from scenes.kinds.marker import MarkerLayer, MarkerRecipe
 from scenes.kinds.milled import MilledFinishRecipe
+from scenes.kinds.oil_film import OilFilmLayer, OilFilmRecipe
 from scenes.kinds.painted import PaintedFinishRecipe
 from scenes.kinds.pitting import PittingLayer, PittingRecipe
 from scenes.kinds.pore import PoreRecipe
@@ -76,7 +77,8 @@ DefectRecipe = Annotated[
     Field(discriminator="kind"),
 ]
 ImpurityRecipe = Annotated[
-    ChalkRecipe | FingerprintRecipe | MarkerRecipe | StickerRecipe | WaterStainsRecipe, Field(discriminator="kind")
+    ChalkRecipe | FingerprintRecipe | MarkerRecipe | OilFilmRecipe | StickerRecipe | WaterStainsRecipe,
+    Field(discriminator="kind"),
 ]
 
 SceneFinish = Annotated[
@@ -102,6 +104,7 @@ SceneLayer = Annotated[
     | FiliformLayer
     | FingerprintLayer
     | MarkerLayer
+    | OilFilmLayer
     | PittingLayer
     | RustLayer
     | ScratchLayer
