@@ -17,6 +17,7 @@ from procgen.layer import Family
 from scenes.atlas import TEXTURE_SIDE_LIMIT
 from scenes.distribution import Constant, Distribution, Within, shown
 from scenes.kinds import DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.kinds.sites import PlacedSection
 from scenes.parts import PartRecipe
 from scenes.sections import Degrees, Extent, Fraction, Offset, Section, together
 
@@ -133,6 +134,21 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _placements_refer_back(self) -> Self:
+        drawn: list[str] = []
+        for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
+            for position, entry in enumerate(entries):
+                referred: tuple[str, ...] = entry.refers_to if isinstance(entry, PlacedSection) else ()
+                for kind in referred:
+                    if kind not in drawn:
+                        raise together(
+                            f"{family}.{position}.placement: found {shown(kind)}; expected the kind of an entry before "
+                            f"it, {', '.join(drawn) or 'of which there is none'}; defects come before impurities"
+                        )
+                drawn.append(entry.kind)
+        return self
+
     def without(self, *families: str) -> Recipe:
         """The twin of this recipe: every frame the same, bit for bit, but for the layers of these families.
 
@@ -210,13 +226,16 @@ def recipe_fields(name_or_path: str | Path) -> object:
 
 
 def recipe_from(written: object, source: str) -> Recipe:
-    """The recipe that a mapping describes, as YAML or JSON give it. Raises RecipeError naming `source`."""
+    """The recipe that a mapping describes, as YAML or JSON give it; the files it names lie beside `source`.
+
+    Raises RecipeError naming `source`.
+    """
     if written is None:
         raise RecipeError(source, ["found an empty file; expected the fields of a recipe (see `blemish recipe plate`)"])
     if not isinstance(written, dict):
         raise RecipeError(source, [f"found {shown(written)}; expected fields as in `blemish recipe plate`"])
     try:
-        return Recipe.model_validate(written)
+        return Recipe.model_validate(written, context={"folder": Path(source).parent})
     except ValidationError as error:
         raise RecipeError(source, list(_problems(error, written))) from None
     except RecursionError:

@@ -17,6 +17,7 @@ from scenes.parts.disc import Disc, DiscRecipe, Ring, RingRecipe
 from scenes.parts.gear import Gear, GearRecipe
 from scenes.parts.hex_nut import HexNut, HexNutRecipe
 from scenes.parts.insert import Insert, InsertRecipe
+from scenes.parts.mesh import MeshPart, MeshRecipe
 from scenes.parts.plate import Plate, PlateRecipe
 from scenes.parts.shaft import Shaft, ShaftRecipe
 
@@ -27,13 +28,15 @@ PartRecipe = Annotated[
     | GearRecipe
     | HexNutRecipe
     | InsertRecipe
+    | MeshRecipe
     | PlateRecipe
     | RingRecipe
     | ShaftRecipe,
     Field(discriminator="kind"),
 ]
 Shape = Annotated[
-    ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | Plate | Ring | Shaft, Field(discriminator="kind")
+    ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | MeshPart | Plate | Ring | Shaft,
+    Field(discriminator="kind"),
 ]
 
 
