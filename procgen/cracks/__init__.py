@@ -1,20 +1,26 @@
 """Cracks: each way of breaking is simulated once into a graph, which is evaluated as a groove wherever it is asked for.
 
-`graph` holds what they all give, `opening` how wide it gapes, `layer` what it looks like; `path` follows the least
-fracture energy, `walk` the
-largest hoop stress.
+`graph` holds what they all give, `opening` how wide it gapes, `layer` what it looks like. `path` follows the least
+fracture energy, `walk` the largest hoop stress, `phase_field` the energy of fracture in a regularised form, `crazing`
+the shrinkage of a skin.
 """
 
+from procgen.cracks.crazing import CrazingParameters, simulate_crazing
 from procgen.cracks.graph import CrackGraph
 from procgen.cracks.layer import Crack
 from procgen.cracks.path import CrackParameters, simulate_minimum_energy_path
+from procgen.cracks.phase_field import PhaseFieldParameters, simulate_phase_field_crack
 from procgen.cracks.walk import WalkParameters, simulate_fracture_walk
 
 __all__ = [
     "Crack",
     "CrackGraph",
     "CrackParameters",
+    "CrazingParameters",
+    "PhaseFieldParameters",
     "WalkParameters",
+    "simulate_crazing",
     "simulate_fracture_walk",
     "simulate_minimum_energy_path",
+    "simulate_phase_field_crack",
 ]

@@ -85,6 +85,7 @@ def _gaussian_on(vertices: Floats, edges: Indices, correlation: float, rng: np.r
 
     a, b = edges.T
     mass = 0.5 * (np.bincount(a, lengths, total) + np.bincount(b, lengths, total))
+    mass[mass == 0.0] = step  # vertices on no edge
     stiffness = 1.0 / lengths
     diagonal = kappa**2 * mass + np.bincount(a, stiffness, total) + np.bincount(b, stiffness, total)
     everyone = np.arange(total)

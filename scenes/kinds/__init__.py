@@ -30,6 +30,7 @@ from scenes.kinds.ceramic import CeramicFinishRecipe
 from scenes.kinds.chalk import ChalkLayer, ChalkRecipe
 from scenes.kinds.chipped_edge import ChippedEdgeLayer, ChippedEdgeRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
+from scenes.kinds.crazing import CrazingLayer, CrazingRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
 from scenes.kinds.filiform_corrosion import FiliformLayer, FiliformRecipe
 from scenes.kinds.fingerprint import FingerprintLayer, FingerprintRecipe
@@ -39,6 +40,7 @@ from scenes.kinds.marker import MarkerLayer, MarkerRecipe
 from scenes.kinds.milled import MilledFinishRecipe
 from scenes.kinds.oil_film import OilFilmLayer, OilFilmRecipe
 from scenes.kinds.painted import PaintedFinishRecipe
+from scenes.kinds.phase_field_crack import PhaseFieldCrackLayer, PhaseFieldCrackRecipe
 from scenes.kinds.pitting import PittingLayer, PittingRecipe
 from scenes.kinds.pore import PoreRecipe
 from scenes.kinds.rolled import RolledFinishRecipe
@@ -68,8 +70,10 @@ DefectRecipe = Annotated[
     | BumpRecipe
     | ChippedEdgeRecipe
     | CrackRecipe
+    | CrazingRecipe
     | DentRecipe
     | FiliformRecipe
+    | PhaseFieldCrackRecipe
     | PittingRecipe
     | PoreRecipe
     | RustRecipe
@@ -100,11 +104,13 @@ SceneLayer = Annotated[
     | ChalkLayer
     | ChippedEdgeLayer
     | CrackLayer
+    | CrazingLayer
     | DentLayer
     | FiliformLayer
     | FingerprintLayer
     | MarkerLayer
     | OilFilmLayer
+    | PhaseFieldCrackLayer
     | PittingLayer
     | RustLayer
     | ScratchLayer
