@@ -1,4 +1,7 @@
-"""Jittered placement: one random centre in every cell of a cubic grid, without any state (seed 003, section III)."""
+"""Jittered placement: one random centre in every cell of a cubic grid, without any state (seed 003, section III).
+
+And how far places are from the border of what they lie on.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -106,3 +109,12 @@ def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
+
+
+def distance_to_border(points: Floats, border: Floats) -> Floats:
+    """Distance (N,) from (N, 2) points to the nearest side of a closed border of (K, 2) corners."""
+    tail, side = border[np.newaxis], (np.roll(border, -1, axis=0) - border)[np.newaxis]
+    away = points[:, np.newaxis] - tail
+    length_squared = np.maximum((side**2).sum(axis=-1), np.finfo(np.float64).tiny)
+    along = np.clip((away * side).sum(axis=-1) / length_squared, 0.0, 1.0)
+    return np.linalg.norm(away - along[..., np.newaxis] * side, axis=-1).min(axis=1)

@@ -6,16 +6,20 @@ Each kind of part, finish, defect and impurity draws itself, from the lot that i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from scenes.atlas import Part
 from scenes.imaging import camera_above, closed_ring_panel_length, pixel_footprint, ring_light
-from scenes.kinds import SceneLayer
+from scenes.kinds import DefectRecipe, ImpurityRecipe, SceneLayer
+from scenes.kinds.sites import PlacedSection, site_for
 from scenes.lot import MM, UM, Lot
 from scenes.parts import Shape, build_part
 from scenes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
 from scenes.scene import Camera, Light, Scene, Sensor
+
+Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the chart that it lies on
 
 
 def draw(recipe: Recipe, seed: int, index: int) -> Scene:
@@ -53,17 +57,30 @@ def draw(recipe: Recipe, seed: int, index: int) -> Scene:
 
 def drawn_layers(recipe: Recipe, part: Part, lot: Lot) -> tuple[tuple[SceneLayer, ...], tuple[int, ...]]:
     """The layers, each with the chart that it is placed on: defects first, for impurities lie on the surface."""
-    layers: list[SceneLayer] = []
-    charts: list[int] = []
+    drawn: list[Drawn] = []
+    shown: list[Drawn] = []
     for family, entries in (("defects", recipe.defects), ("impurities", recipe.impurities)):
-        if family not in recipe.switched_off:
-            for position, entry in enumerate(entries):
-                here = lot.at(family).at(position)
-                chart = _chart(part, here)
-                drawn = entry.drawn(part.charts[chart], here)
-                layers += drawn
-                charts += [chart] * len(drawn)
-    return tuple(layers), tuple(charts)
+        for position, entry in enumerate(entries):
+            of_entry = _entry(entry, part, drawn, lot.at(family).at(position))
+            drawn += of_entry
+            # What is switched off is drawn all the same: what lies at it or keeps off it must not move.
+            if family not in recipe.switched_off:
+                shown += of_entry
+    return tuple(layer for _, layer, _ in shown), tuple(chart for _, _, chart in shown)
+
+
+def _entry(entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn], lot: Lot) -> list[Drawn]:
+    """What one entry of a recipe puts on one chart of the part."""
+    placement = entry.placement if isinstance(entry, PlacedSection) else None
+    if placement is None:
+        chart = _chart(part, lot)
+        layers: Sequence[SceneLayer] = entry.drawn(part.charts[chart], lot)
+    else:
+        charts_of_hosts = [chart for kind, _, chart in earlier if kind == placement.of]
+        chart = charts_of_hosts[0] if charts_of_hosts else _chart(part, lot)
+        site = site_for(placement, part.charts, chart, earlier, lot.at("placement"))
+        layers = site.kept(entry.drawn(part.charts[chart], lot.on(site)))
+    return [(entry.kind, layer, chart) for layer in layers]
 
 
 def _chart(part: Part, lot: Lot) -> int:

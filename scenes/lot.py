@@ -7,14 +7,17 @@ drawn: a family that is switched off, or a number that becomes a distribution, c
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
 
 from scenes.distribution import Distribution
 from scenes.sections import Section
+
+if TYPE_CHECKING:
+    from scenes.kinds.sites import Site
 
 Colour = tuple[float, float, float]
 
@@ -37,14 +40,21 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Lot:
-    """The randomness of one frame at one place of the recipe."""
+    """The randomness of one frame at one place of the recipe.
+
+    site: where the things drawn with it may lie, if the recipe says so.
+    """
 
     seed: int
     index: int
     path: str = ""
+    site: Site | None = None
 
     def at(self, name: str | int) -> Lot:
-        return Lot(self.seed, self.index, f"{self.path}.{name}" if self.path else str(name))
+        return replace(self, path=f"{self.path}.{name}" if self.path else str(name))
+
+    def on(self, site: Site | None) -> Lot:
+        return replace(self, site=site)
 
     def generator(self) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence([self.seed, self.index, crc32(self.path.encode())]))

@@ -13,8 +13,9 @@ from scenes.concrete import Concrete
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import Origin, place_at
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Fraction, Section
+from scenes.sections import Count, Fraction
 
 FAINTEST = 0.3  # share of an opening's diameter at severity 0
 
@@ -23,7 +24,7 @@ DepthRatio = Annotated[Distribution, Within(0.02, 5)]
 Diameter = Annotated[Distribution, Within(1, 20_000)]
 
 
-class BlowholeRecipe(Section):
+class BlowholeRecipe(PlacedSection):
     """See `procgen.voids`; severity is the size of the gas bubble.
 
     reflectance, roughness, metallic: of the cavity's wall. depth_ratio: depth over diameter.

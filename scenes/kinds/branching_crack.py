@@ -12,6 +12,7 @@ from scenes.atlas import Chart
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.opening import CrackedLayer, OpeningRecipe, drawn_opening
 from scenes.kinds.placing import place_on_border, place_within
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
 from scenes.sections import Count, Degrees, Fine, Ratio
 
@@ -19,7 +20,7 @@ STEPS_PER_CRACK = 400  # at most, so that fine grains do not make long cracks sl
 START_TAPER = 0.15  # share of its length over which a crack closes towards a start inside the part
 
 
-class BranchingCrackRecipe(OpeningRecipe):
+class BranchingCrackRecipe(PlacedSection, OpeningRecipe):
     """See `procgen.cracks.walk`; angle_degrees is the direction across the tension that drives the crack."""
 
     kind: Literal["branching_crack"]

@@ -11,13 +11,14 @@ from scenes.concrete import Concrete, NotNegative, Positive
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import Origin, anchored, place_at
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Fine, Fraction, Section, Signed
+from scenes.sections import Count, Fine, Fraction, Signed
 
 FAINTEST = 0.15  # share of a bump's height, and so of the load behind it, at severity 0
 
 
-class BumpRecipe(Section):
+class BumpRecipe(PlacedSection):
     """See `procgen.bumps`; severity is the load from behind, which the height follows in proportion.
 
     diameter_mm: of the circle that stays put. contact_share: of that diameter, what pressed from behind.

@@ -14,6 +14,7 @@ from scenes.atlas import Chart
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.opening import CrackedLayer, OpeningRecipe, drawn_opening
 from scenes.kinds.placing import place_line, place_on_border
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
 from scenes.sections import Count, Degrees, Fine, together
 
@@ -23,7 +24,7 @@ TIP_TAPER = 0.15  # share of a crack's length over which it closes towards a tip
 SHORTEST_ACROSS = 0.02  # share of the surface's shorter side that a crack across a mere corner of it has at least
 
 
-class CrackRecipe(OpeningRecipe):
+class CrackRecipe(PlacedSection, OpeningRecipe):
     """See `procgen.cracks.path`; the cracks of a frame are drawn one by one."""
 
     kind: Literal["crack"]

@@ -13,14 +13,15 @@ from scenes.concrete import Concrete
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import Origin, anchored, place_at
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Section, Signed, together
+from scenes.sections import Count, Degrees, Fine, Fraction, Signed, together
 
 FAINTEST = 0.15  # share of a dent's depth at severity 0
 DEEPEST = 0.3  # depth over radius; deeper, the ball would go in beyond what DentShape can balance
 
 
-class DentRecipe(Section):
+class DentRecipe(PlacedSection):
     """See `procgen.dents`; severity is the contact depth, and with the same ball the diameter goes with its root."""
 
     class_name: ClassVar[str] = "dent"

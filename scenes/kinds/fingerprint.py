@@ -13,14 +13,15 @@ from scenes.concrete import Concrete
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import anchored, place_within
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Degrees, Fraction, Section
+from scenes.sections import Count, Degrees, Fraction
 
 FAINTEST = 0.12  # share of the grease at severity 0
 LOOPS, WHORLS = 0.65, 0.30  # shares of fingers with these patterns; arches are the rest
 
 
-class FingerprintRecipe(Section):
+class FingerprintRecipe(PlacedSection):
     """See `procgen.fingerprints`; severity is the amount of grease. At turn_degrees 0 the fingertip points along v."""
 
     class_name: ClassVar[str] = "fingerprint"

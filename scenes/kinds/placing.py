@@ -1,37 +1,58 @@
 """Drawing where on a chart something lies."""
 
 import math
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 
 from procgen.anchor import Anchor, Vector
 from scenes.atlas import Chart, Floats
+from scenes.kinds.sites import MOST_ATTEMPTS, Place, Site
 from scenes.lot import Lot
 
-MOST_ATTEMPTS = 64  # to hit a chart that fills part of its rectangle only; a ring as thin as 2 % of it is hit
 Origin = Literal["anywhere", "edge", "ends"]
 
 
-def place_within(surface: Chart, lot: Lot) -> tuple[float, float]:
-    """A point of the chart, uniform over its area."""
-    for attempt in range(MOST_ATTEMPTS):
-        drawn = lot if attempt == 0 else lot.at(f"again{attempt}")
-        place = surface.size[0] * drawn.chance("place.u"), surface.size[1] * drawn.chance("place.v")
-        if surface.covers(np.array([place]))[0]:
-            break
+def place_within(surface: Chart, lot: Lot) -> Place:
+    """A point of the chart: uniform over its area, or as the lot's site has it."""
+    site = lot.site or Site()
+    for drawn in _attempts(lot):
+        place = site.candidate(surface, drawn)
+        if surface.covers(np.array([place]))[0] and site.suits(surface, place, drawn):
+            site.take(surface, place)
+            return place
+    site.take(surface, None)
     return place
 
 
-def place_on_border(surface: Chart, lot: Lot, *, ends_only: bool) -> tuple[tuple[float, float], float]:
+def place_on_border(surface: Chart, lot: Lot, *, ends_only: bool) -> tuple[Place, float]:
     """A point of the border, uniform over its length, and the direction (radians) from there into the chart.
 
     ends_only: of its lower and upper border.
     """
+    site = lot.site or Site()
+    for drawn in _attempts(lot):
+        place, inward = _on_border(surface, drawn.chance("place"), ends_only=ends_only)
+        if site.suits(surface, place, drawn, on_border=True):
+            site.take(surface, place)
+            return place, inward
+    site.take(surface, None)
+    return place, inward
+
+
+def _attempts(lot: Lot) -> Iterator[Lot]:
+    """The lot, then others to try again with."""
+    yield lot
+    for attempt in range(1, MOST_ATTEMPTS):
+        yield lot.at(f"again{attempt}")
+
+
+def _on_border(surface: Chart, chance: float, *, ends_only: bool) -> tuple[Place, float]:
     if surface.outline is not None:
-        return _place_on_outline(surface.outline, lot.chance("place"), ends_only=ends_only)
+        return _place_on_outline(surface.outline, chance, ends_only=ends_only)
     width, height = surface.size
-    along = lot.chance("place") * (2 * width if ends_only else 2 * (width + height))
+    along = chance * (2 * width if ends_only else 2 * (width + height))
     if along < width:
         return (along, 0.0), math.pi / 2
     if along < 2 * width:
@@ -66,12 +87,14 @@ def place_line(
     origin: Origin, surface: Chart, lot: Lot, length: float, turn: float
 ) -> tuple[tuple[float, float], float]:
     """The start (m) and heading (radians) of something `length` m long that lies round a point of the chart (anywhere)
-    or begins on its border.
+    or begins on its border, or at what its site has it begin at.
 
     turn: of its heading, from growing u or, on the border, from straight inwards; radians.
     """
     if origin == "anywhere":
         u, v = place_within(surface, lot)
+        if lot.site is not None and lot.site.kind == "at":
+            return (u, v), turn
         return (u - length / 2 * math.cos(turn), v - length / 2 * math.sin(turn)), turn
     start, inward = place_on_border(surface, lot, ends_only=origin == "ends")
     return start, inward + turn

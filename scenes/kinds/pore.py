@@ -11,13 +11,14 @@ from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.blowhole import Aspect, DepthRatio, Diameter, VoidsLayer
 from scenes.kinds.placing import Origin, place_at
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Fine, Fraction, Section
+from scenes.sections import Count, Fine, Fraction
 
 FAINTEST = 0.3  # share of the pores' diameters at severity 0
 
 
-class PoreRecipe(Section):
+class PoreRecipe(PlacedSection):
     """See `procgen.voids`; severity is the size of the gas bubbles.
 
     count: of clusters. pores: in each cluster, which spreads over cluster_mm (a standard deviation) to every side.

@@ -13,8 +13,9 @@ from scenes.concrete import Concrete, NotNegative, Positive
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import Origin, place_line
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Section, Signed
+from scenes.sections import Count, Degrees, Fine, Fraction, Signed
 
 FAINTEST = 0.1  # share of a scratch's depth at severity 0
 
@@ -22,7 +23,7 @@ Bend = Annotated[Distribution, Within(-180, 180)]
 HalfShare = Annotated[Distribution, Within(0, 0.5)]
 
 
-class ScratchRecipe(Section):
+class ScratchRecipe(PlacedSection):
     """See `procgen.scratches`; severity is the depth that the tip cuts to, and the width goes with its root.
 
     run_in, run_out: shares of the length over which the tip goes down and comes up again.

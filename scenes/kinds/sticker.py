@@ -12,11 +12,12 @@ from scenes.atlas import Chart
 from scenes.concrete import Concrete
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import anchored, place_within
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Microns, Section, together
+from scenes.sections import Count, Degrees, Fine, Fraction, Microns, together
 
 
-class StickerRecipe(Section):
+class StickerRecipe(PlacedSection):
     """See `procgen.stickers.Sticker`; printed with `prefix` and a number of so many `digits`, if any."""
 
     class_name: ClassVar[str] = "sticker"

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from procgen.errors import BlemishError
-from procgen.placement import MOST_CELLS, has_centre, jittered_centres, nearest_centre, packed, unpacked
+from procgen.placement import (
+    MOST_CELLS,
+    distance_to_border,
+    has_centre,
+    jittered_centres,
+    nearest_centre,
+    packed,
+    unpacked,
+)
 
 ONE_RING = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
 CELLS = np.stack(np.meshgrid(*[np.arange(-8, 8)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -85,3 +93,12 @@ def test_reach_beyond_the_one_ring_is_refused():
 def test_points_too_far_out_to_number_their_cells_are_refused():
     with pytest.raises(BlemishError, match="use larger cells"):
         nearest_centre(np.full((1, 3), MOST_CELLS * 2.0), cell_size=1.0, seed=0)
+
+
+def test_distance_to_a_border_is_that_to_the_nearest_of_many_points_on_it():
+    border = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [1.0, 0.4], [0.0, 1.0]])
+    share = np.linspace(0.0, 1.0, 4001)[:, None]
+    on_it = np.concatenate([a + share * (b - a) for a, b in zip(border, np.roll(border, -1, axis=0), strict=True)])
+    points = np.random.default_rng(0).uniform(-0.5, 2.5, (200, 2))
+    brute = np.linalg.norm(points[:, None] - on_it, axis=-1).min(axis=1)
+    np.testing.assert_allclose(distance_to_border(points, border), brute, atol=1e-3)
