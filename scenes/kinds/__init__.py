@@ -32,6 +32,8 @@ from scenes.kinds.chipped_edge import ChippedEdgeLayer, ChippedEdgeRecipe
 from scenes.kinds.crack import CrackLayer, CrackRecipe
 from scenes.kinds.crazing import CrazingLayer, CrazingRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
+from scenes.kinds.dust import DustLayer, DustRecipe
+from scenes.kinds.fibre import FibreLayer, FibreRecipe
 from scenes.kinds.filiform_corrosion import FiliformLayer, FiliformRecipe
 from scenes.kinds.fingerprint import FingerprintLayer, FingerprintRecipe
 from scenes.kinds.ground import GroundFinishRecipe
@@ -81,7 +83,14 @@ DefectRecipe = Annotated[
     Field(discriminator="kind"),
 ]
 ImpurityRecipe = Annotated[
-    ChalkRecipe | FingerprintRecipe | MarkerRecipe | OilFilmRecipe | StickerRecipe | WaterStainsRecipe,
+    ChalkRecipe
+    | DustRecipe
+    | FibreRecipe
+    | FingerprintRecipe
+    | MarkerRecipe
+    | OilFilmRecipe
+    | StickerRecipe
+    | WaterStainsRecipe,
     Field(discriminator="kind"),
 ]
 
@@ -106,6 +115,8 @@ SceneLayer = Annotated[
     | CrackLayer
     | CrazingLayer
     | DentLayer
+    | DustLayer
+    | FibreLayer
     | FiliformLayer
     | FingerprintLayer
     | MarkerLayer
