@@ -131,10 +131,15 @@ def _reacted(cover: Floats, gain: float | Floats) -> Floats:
 
 
 def simulate_rust(
-    parameters: RustParameters, size: tuple[float, float], time: float, rng: np.random.Generator
+    parameters: RustParameters,
+    size: tuple[float, float],
+    time: float,
+    rng: np.random.Generator,
+    sources: ArrayLike | None = None,
 ) -> RustField:
     """The rust on a chart of `size` (m) after `time` (s).
 
+    sources: (S, 2) chart points in metres at which alone spots break out; None for everywhere.
     Spots break out as a Poisson process and spread as fronts; what has rusted stays so. The same generator state gives
     the same rust at any time: later, it only covers more. Raises BlemishError for more spots or steps than are allowed.
     """
@@ -160,7 +165,11 @@ def simulate_rust(
     rates = rate * np.exp(parameters.patchiness * _patches(shape, parameters.patch_size / spacing[0], rng))
     count = int(rng.poisson(expected))
     births = np.sort(rng.exponential(parameters.decay, count))
-    places = rng.uniform(0.0, (size[1], size[0]), (count, 2))  # rows first
+    if sources is None:
+        places = rng.uniform(0.0, (size[1], size[0]), (count, 2))  # rows first
+    else:
+        sources = np.asarray(sources, dtype=np.float64)
+        places = sources[rng.integers(len(sources), size=count), ::-1]
 
     cover, dose = np.zeros(shape), np.zeros(shape)
     for number in range(steps):

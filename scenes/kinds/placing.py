@@ -11,6 +11,7 @@ from scenes.atlas import Chart, Floats
 from scenes.kinds.sites import MOST_ATTEMPTS, Place, Site
 from scenes.lot import Lot
 
+POPULATION_PLACES = 200  # among which the members of a population choose
 Origin = Literal["anywhere", "edge", "ends"]
 
 
@@ -74,6 +75,14 @@ def _place_on_outline(outline: Floats, chance: float, *, ends_only: bool) -> tup
     share = (along - reached[number] + length[number]) / length[number]
     u, v = (outline[number] + share * side[number]).tolist()
     return (u, v), math.atan2(side[number, 0], -side[number, 1])
+
+
+def population_places(surface: Chart, lot: Lot) -> tuple[Place, ...] | None:
+    """Places where the members of one population may come up, as the lot's site has it; None for anywhere."""
+    if lot.site is None:
+        return None
+    places = [place_within(surface, lot.at(f"member{number}")) for number in range(POPULATION_PLACES)]
+    return tuple(place for place, found in zip(places, lot.site.places, strict=True) if found is not None)
 
 
 def place_at(origin: Origin, surface: Chart, lot: Lot) -> tuple[float, float]:

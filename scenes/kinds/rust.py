@@ -12,21 +12,24 @@ from procgen.rust import Rust, RustParameters, simulate_rust
 from scenes.atlas import Chart
 from scenes.concrete import Concrete, NotNegative
 from scenes.distribution import Constant, Distribution, Within
+from scenes.kinds.placing import population_places
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import Place, PlacedSection
 from scenes.lot import HOUR, MM, Colour, Lot
-from scenes.sections import Fine, Fraction, Hours, Section
+from scenes.sections import Fine, Fraction, Hours
 
 LEAST_EXPOSURE = 0.1  # share of the hours that has passed at severity 0
 
 
-class RustRecipe(Section):
+class RustRecipe(PlacedSection):
     """Rust that breaks out in spots, spreads, and thickens from a brown film to flakes.
 
-    The share of the surface under rust follows Fisher's and Kolmogorov's equation, u_t = DΔu + ru(1-u), whose fronts
-    move at `front_speed_mm_per_day`; its thickness grows with time^0.52; its colour over the metal is that of the
-    layered albedo of Kubelka and Munk (1931). One population of spots per frame, present with `probability`. `severity`
-    says how much of `hours` has passed: at more hours, the same seed is the same surface, later, with all its rust. One
-    instance is one patch. Rust hides what lies below it: name it before the defects that are to show through.
+    The share of the surface under rust follows Fisher's and Kolmogorov's equation, u_t = DΔu + ru(1-u), whose
+    fronts move at `front_speed_mm_per_day`; its thickness grows with time^0.52; its colour over the metal is that
+    of the layered albedo of Kubelka and Munk (1931). One population of spots per frame, present with `probability`.
+    `severity` says how much of `hours` has passed: at more hours, the same seed is the same surface, later, with
+    all its rust. One instance is one patch. A placement says where spots break out, such as along a scratch. Rust
+    hides what lies below it: name it before the defects that are to show through.
     """
 
     class_name: ClassVar[str] = "rust"
@@ -53,6 +56,9 @@ class RustRecipe(Section):
         """The rust of one frame, if it has any."""
         if lot.chance("probability") >= self.probability:
             return []
+        sources = population_places(surface, lot)
+        if sources == ():
+            return []
         quantities = lot.quantities(self, omit=("severity",))
         time = HOUR * quantities.pop("hours") * share_at(self.severity, lot, least=LEAST_EXPOSURE)
         spread = {name: quantities.pop(name) for name in ("spots", "decay", "front_width", "patchiness", "patch_size")}
@@ -63,13 +69,14 @@ class RustRecipe(Section):
                 time=time,
                 **quantities,
                 metal=lot.colour("metal", self.metal),
+                sources=sources,
                 seed=lot.layer_seed(),
             )
         ]
 
 
 class RustLayer(Concrete):
-    """Rust, to be grown for `time` seconds."""
+    """Rust, to be grown for `time` seconds from `sources`, metres on the chart, or from anywhere."""
 
     kind: Literal["rust"] = "rust"
     parameters: RustParameters
@@ -81,12 +88,13 @@ class RustLayer(Concrete):
     ragged_size: float
     mottle: float
     metal: Colour
+    sources: tuple[Place, ...] | None = None
     seed: int
 
     def grown(self, surface: Chart) -> Layer:
         """The field over the surface that the rust grows into."""
         return Rust(
-            simulate_rust(self.parameters, surface.size, self.time, np.random.default_rng(self.seed)),
+            simulate_rust(self.parameters, surface.size, self.time, np.random.default_rng(self.seed), self.sources),
             surface.locate,
             self.thickness,
             self.flaking,

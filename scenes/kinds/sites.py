@@ -179,7 +179,9 @@ class Site:
         )
 
     def kept(self, layers: Sequence[Placeable]) -> Sequence[Placeable]:
-        """Of the layers of the entry, one a thing, those that found room."""
+        """Of the layers of the entry, one a thing, those that found room; all where one layer holds a population."""
+        if len(layers) != len(self.places):
+            return layers
         return [layer for layer, place in zip(layers, self.places, strict=True) if place is not None]
 
     def take(self, surface: Chart, place: Place | None) -> None:

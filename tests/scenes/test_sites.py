@@ -111,6 +111,19 @@ def test_dents_along_a_scratch_lie_in_it_from_end_to_end() -> None:
     assert pdist(places(scene)).max() > 20e-3
 
 
+def test_rust_breaks_out_along_a_scratch_and_nowhere_else() -> None:
+    rust = {
+        "kind": "rust", "hours": 24, "spots_per_cm2": 0.5, "front_speed_mm_per_day": 1.0,
+        "placement": {"kind": "along", "of": "scratch"},
+    }  # fmt: skip
+    scene = draw(plate({**SCRATCH, "count": 1}, rust), 1, 0)
+    surface = build_part(scene.part).surface
+    scratch, rusty = (_mask(layer.grown(surface), surface) for layer in scene.layers)
+    assert len(rusty) > 100
+    assert np.linalg.norm(scratch[:, None] - rusty[::7], axis=-1).min(axis=0).max() < 2e-3
+    assert draw(plate({**SCRATCH, "count": 0}, rust), 1, 0).layers == ()
+
+
 def test_curvature_gathers_things_where_the_surface_bends() -> None:
     class Rounded:
         """A flat floor for 0 < u < 1 that goes over into a quarter of a cylinder of radius 1, up to u = 2."""
