@@ -52,6 +52,7 @@ from scenes.kinds.scratch import ScratchLayer, ScratchRecipe
 from scenes.kinds.sticker import StickerLayer, StickerRecipe
 from scenes.kinds.turned import TurnedFinishRecipe
 from scenes.kinds.water_stains import WaterStainLayer, WaterStainsRecipe
+from scenes.kinds.wear import WearLayer, WearRecipe
 
 FinishRecipe = Annotated[
     AnodisedFinishRecipe
@@ -79,7 +80,8 @@ DefectRecipe = Annotated[
     | PittingRecipe
     | PoreRecipe
     | RustRecipe
-    | ScratchRecipe,
+    | ScratchRecipe
+    | WearRecipe,
     Field(discriminator="kind"),
 ]
 ImpurityRecipe = Annotated[
@@ -127,6 +129,7 @@ SceneLayer = Annotated[
     | ScratchLayer
     | StickerLayer
     | VoidsLayer
-    | WaterStainLayer,
+    | WaterStainLayer
+    | WearLayer,
     Field(discriminator="kind"),
 ]
