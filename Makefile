@@ -3,7 +3,7 @@
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo test test-slow lint benchmark contact-sheet lock clean
+.PHONY: help setup demo pictures test test-slow lint benchmark contact-sheet lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ setup: .venv/.ready  ## Create .venv with the locked dependencies and install mi
 
 demo: setup  ## Render a dataset, train an inspector on it, judge it, and write the report
 	$(BLEMISH) demo --out out/demo
+
+pictures: setup  ## Make the pictures of README.md anew
+	.venv/bin/python tools/pictures.py
 
 test: setup lint  ## Check style and types, then run the tests
 	$(PYTEST) -m "not slow"

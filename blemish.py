@@ -36,9 +36,9 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the datasets, the inspector and the report.")] = Path(
         "out/demo"
     ),
-    recipe: Annotated[str, typer.Option(help="A shipped recipe's name or a YAML file.")] = "plate",
+    recipe: Annotated[str, typer.Option(help="A shipped recipe's name or a YAML file.")] = "magnetic_tile",
     frames: Annotated[int, typer.Option(min=8, help="Frames to train on, and again as many to judge.")] = 40,
-    samples: Annotated[int, typer.Option(min=1, help="Cycles samples a pixel.")] = 16,
+    samples: Annotated[int, typer.Option(min=1, help="Cycles samples a pixel.")] = 32,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 7,
     real: Annotated[
         Path | None, typer.Option(help="Real photographs to judge the inspector on as well (any format of `evaluate`).")

@@ -1,7 +1,10 @@
-"""Make the pictures of README.md from a finished `make demo` and a few rendered tiles: `make pictures`."""
+"""Make the pictures of README.md: a plate and its masks, tiles, and the report of a finished demo. `make pictures`."""
 
 import argparse
+import shutil
+import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,11 @@ from scenes import Dataset, Frame
 DEFECT, IMPURITY = (213, 94, 0), (0, 114, 178)  # Okabe and Ito: told apart by the colour-blind
 OPACITY = 0.55
 GAP = 8
+PLATES, PLATE_SEED = 6, 8
 TILES, TILE_SEED = 4, 2
+SAMPLES = 64
+REPORT_SIZE = (1280, 1500)  # pixels
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def overlaid(frame: Frame) -> NDArray[np.uint8]:
@@ -36,18 +43,32 @@ def fullest(dataset: Dataset) -> Frame:
     return max(dataset, key=lambda frame: np.count_nonzero(frame.defects) * np.count_nonzero(frame.impurities))
 
 
+def screenshot(page: Path, picture: Path) -> None:
+    """Photograph the top of a page with whatever Chromium there is; leave the old picture where there is none."""
+    browser = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    if browser is None or not page.is_file():
+        print(f"{picture} is left as it was: that needs {page} and one of {', '.join(CHROMIUM)}")
+        return
+    with TemporaryDirectory() as profile:
+        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
+        command += [f"--user-data-dir={profile}", f"--screenshot={picture}", "--window-size={},{}".format(*REPORT_SIZE)]
+        subprocess.run([*command, page.resolve().as_uri()], check=True, capture_output=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--demo", type=Path, default=Path("out/demo"))
-    parser.add_argument("--tiles", type=Path, default=Path("out/tiles"))
+    parser.add_argument("--work", type=Path, default=Path("out/pictures"), help="folder for what is rendered")
+    parser.add_argument("--report", type=Path, default=Path("out/demo/report/report.html"))
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
 
-    frame = fullest(Dataset(arguments.demo / "test"))
+    plates = render_dataset("plate", arguments.work / "plates", PLATES, PLATE_SEED, samples=SAMPLES)
+    frame = fullest(plates)
     side_by_side([frame.image, overlaid(frame)]).save(arguments.out / "plate.png", optimize=True)
-    tiles = render_dataset("magnetic_tile", arguments.tiles, TILES, TILE_SEED)
+    tiles = render_dataset("magnetic_tile", arguments.work / "tiles", TILES, TILE_SEED, samples=SAMPLES)
     side_by_side([tile.image for tile in tiles]).save(arguments.out / "magnetic_tile.png", optimize=True)
+    screenshot(arguments.report, arguments.out / "report.png")
 
 
 if __name__ == "__main__":
