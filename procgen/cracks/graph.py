@@ -54,7 +54,7 @@ def thinned(band: NDArray[np.bool_], shortest_spur: int) -> tuple[Floats, Indice
         spurs = _spurs(len(vertices), edges, shortest_spur)
         if not len(spurs):
             break
-        vertices, edges = _without(vertices, edges, spurs)
+        vertices, edges = reduced(vertices, edges, ~np.isin(np.arange(len(vertices)), spurs))
     return vertices, edges
 
 
@@ -67,6 +67,12 @@ def relaxed(vertices: Floats, edges: Indices, rounds: int) -> Floats:
         total = np.stack([np.bincount(both[:, 0], column[both[:, 1]], len(vertices)) for column in vertices.T], axis=1)
         vertices = np.where(movable[:, None], 0.5 * (vertices + total / np.maximum(degree, 1)[:, None]), vertices)
     return vertices
+
+
+def reduced(vertices: Floats, edges: Indices, keep: NDArray[np.bool_]) -> tuple[Floats, Indices]:
+    """The vertices that are kept (V,), and the edges between them."""
+    renumbered = np.cumsum(keep) - 1
+    return vertices[keep], renumbered[edges[keep[edges].all(axis=1)]]
 
 
 def _pixel_graph(skeleton: NDArray[np.bool_]) -> tuple[Floats, Indices]:
@@ -105,10 +111,3 @@ def _spurs(count: int, edges: Indices, shortest: int) -> Indices:
         if degree[here] > 2 and len(walked) < shortest:
             found += walked
     return np.array(found, dtype=np.int64)
-
-
-def _without(vertices: Floats, edges: Indices, dropped: Indices) -> tuple[Floats, Indices]:
-    keep = np.ones(len(vertices), dtype=bool)
-    keep[dropped] = False
-    renumbered = np.cumsum(keep) - 1
-    return vertices[keep], renumbered[edges[keep[edges].all(axis=1)]]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.checks import require
-from procgen.cracks.graph import CrackGraph, degrees, relaxed, thinned
+from procgen.cracks.graph import CrackGraph, degrees, reduced, relaxed, thinned
 from procgen.cracks.opening import Opening, opened
 from procgen.cracks.toughness import correlated
 from procgen.errors import BlemishError
@@ -97,11 +97,10 @@ def simulate_phase_field_crack(
             if crack[:, -1].any():
                 break
         load += LOAD_STEP
-    pixels, edges = thinned(crack[:, NOTCH:], shortest_spur=round(2.0 * REGULARISATION))
-    pixels = relaxed(pixels, edges, SMOOTHING_ROUNDS)
+    pixels, edges = _centre_line(crack)
 
     forward = (end - start) / length
-    along, across = (pixels[:, 1] + 0.5) * cell, (pixels[:, 0] - rows // 2) * cell
+    across, along = (pixels[:, 0] + 0.5 - rows // 2) * cell, (pixels[:, 1] + 0.5 - NOTCH) * cell
     vertices = start + along[:, None] * forward + across[:, None] * np.array([-forward[1], forward[0]])
     tips = np.flatnonzero(degrees(len(vertices), edges) == 1)
     origin = tips[np.argmin(along[tips])]
@@ -275,3 +274,15 @@ def _main_crack(strip: Strip) -> NDArray[np.bool_]:
 
     pieces, _ = label(strip.damage > BROKEN, np.ones((3, 3)))
     return np.asarray(pieces == pieces[len(pieces) // 2, 0])
+
+
+def _centre_line(crack: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.int64]]:
+    """The line (row, column) in the middle of a band, over the length of the way from start to end.
+
+    Thinning eats away the ends of a band: it is thinned with its notch, and longer than it is.
+    """
+    longer = np.pad(crack, ((0, 0), (0, NOTCH)), mode="edge")
+    pixels, edges = thinned(longer, shortest_spur=round(2.0 * REGULARISATION))
+    on_the_way = (pixels[:, 1] >= NOTCH) & (pixels[:, 1] < crack.shape[1])
+    pixels, edges = reduced(relaxed(pixels, edges, SMOOTHING_ROUNDS), edges, on_the_way)
+    return pixels, edges
