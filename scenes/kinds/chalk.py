@@ -15,13 +15,14 @@ from scenes.concrete import Concrete
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import place_within
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Colour, Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Section
+from scenes.sections import Count, Degrees, Fine, Fraction
 
 FAINTEST = 0.15  # share of the pressure at severity 0
 
 
-class ChalkRecipe(Section):
+class ChalkRecipe(PlacedSection):
     """See `procgen.strokes.Chalk`; severity is how hard the chalk was pressed. lay_degrees: of the finish below."""
 
     class_name: ClassVar[str] = "chalk"

@@ -13,11 +13,12 @@ from scenes.atlas import Chart
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.opening import CrackedLayer, OpeningRecipe, drawn_opening
 from scenes.kinds.placing import place_within
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
 from scenes.sections import Fine
 
 
-class CrazingRecipe(OpeningRecipe):
+class CrazingRecipe(PlacedSection, OpeningRecipe):
     """See `procgen.cracks.crazing`; one network per frame, present with `probability`.
 
     Without a radius_mm it covers the part, with one it is a patch somewhere on it.

@@ -13,11 +13,12 @@ from scenes.atlas import Chart
 from scenes.concrete import Concrete
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import place_within
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Colour, Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Section
+from scenes.sections import Count, Degrees, Fine, Fraction
 
 
-class FibreRecipe(Section):
+class FibreRecipe(PlacedSection):
     """See `procgen.fibres`; curl_degrees is the turn from end to end, waviness_degrees how far it strays from that."""
 
     class_name: ClassVar[str] = "fibre"

@@ -14,14 +14,15 @@ from scenes.concrete import Concrete, NotNegative
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import place_on_border, place_within
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import HOUR, MM, Colour, Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Hours, Microns, Section
+from scenes.sections import Count, Degrees, Fine, Fraction, Hours, Microns
 
 LEAST_EXPOSURE = 0.1  # share of the hours that has passed at severity 0
 Point = tuple[float, float]
 
 
-class FiliformRecipe(Section):
+class FiliformRecipe(PlacedSection):
     """Rusty threads that creep under a coating, away from a scratch or an edge, and never cross.
 
     Each thread has a dark active head, which keeps its direction over `persistence_mm` and turns away from metal that

@@ -12,13 +12,14 @@ from scenes.distribution import Constant
 from scenes.kinds.chalk import sign_on
 from scenes.kinds.placing import place_within
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Colour, Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Section
+from scenes.sections import Count, Degrees, Fine, Fraction
 
 FAINTEST = 0.15  # share of the opacity at severity 0
 
 
-class MarkerRecipe(Section):
+class MarkerRecipe(PlacedSection):
     """See `procgen.strokes.Marker`; severity is how much ink the tip lets go of."""
 
     class_name: ClassVar[str] = "marker"

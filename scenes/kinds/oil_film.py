@@ -11,13 +11,14 @@ from scenes.concrete import Concrete
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.placing import anchored, place_within
 from scenes.kinds.severity import share_at
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
-from scenes.sections import Count, Degrees, Fine, Fraction, Section, Signed
+from scenes.sections import Count, Degrees, Fine, Fraction, Signed
 
 FAINTEST = 0.05  # share of the thickness at severity 0
 
 
-class OilFilmRecipe(Section):
+class OilFilmRecipe(PlacedSection):
     """See `procgen.oil.OilFilm`; severity is the amount of oil: from a trace without colour to the thickness given."""
 
     class_name: ClassVar[str] = "oil_film"

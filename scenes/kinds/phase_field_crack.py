@@ -13,13 +13,14 @@ from scenes.atlas import Chart
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.opening import CrackedLayer, OpeningRecipe, drawn_opening
 from scenes.kinds.placing import Origin, place_line
+from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
 from scenes.sections import Count, Degrees, Fine
 
 TIP_TAPER = 0.15  # share of a crack's length over which it closes towards a tip inside the part
 
 
-class PhaseFieldCrackRecipe(OpeningRecipe):
+class PhaseFieldCrackRecipe(PlacedSection, OpeningRecipe):
     """See `procgen.cracks.phase_field`; a crack ends beside the end of its length, where the flaws have led it."""
 
     kind: Literal["phase_field_crack"]

@@ -29,6 +29,7 @@ Clearance = Annotated[float, Field(strict=True, ge=0, le=1000)]  # mm
 SEEN_POINTS = 200_000  # of a chart at which masks are looked up: every .08 mm on a plate of 40 x 34 mm
 CURVATURE_POINTS = 32  # a side, among which the sharpest bend of a chart is found
 CURVATURE_STEP = 1e-3  # of the chart's size, over which its normals are compared
+ON_THE_BORDER = ("edge", "ends", "across")  # origins of things that begin there
 MOST_ATTEMPTS = 300  # to find room; what finds none is left out
 
 
@@ -77,13 +78,10 @@ class PlacedSection(Section):
     @model_validator(mode="after")
     def _placed_within(self) -> Self:
         origin = getattr(self, "origin", "anywhere")
-        if (
-            self.placement is not None
-            and origin != "anywhere"
-            and self.placement.kind not in ("uniform", "poisson_disk")
-        ):
+        kind = "uniform" if self.placement is None else self.placement.kind
+        if origin in ON_THE_BORDER and kind not in ("uniform", "poisson_disk"):
             raise together(
-                f"found origin: {origin} with a placement of kind: {self.placement.kind}; expected origin: anywhere, "
+                f"found origin: {origin} with a placement of kind: {kind}; expected origin: anywhere, "
                 "for the border and that placement cannot both say where it lies"
             )
         return self

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from scenes import Recipe, RecipeError, Scene, build_part, draw, load_recipe
+from scenes.examples import catalogue
 from scenes.kinds.placing import place_within
-from scenes.kinds.sites import Site
+from scenes.kinds.sites import PlacedSection, Site
 from scenes.lot import Lot
 from scenes.recipe import recipe_from
 
@@ -122,6 +123,12 @@ def test_rust_breaks_out_along_a_scratch_and_nowhere_else() -> None:
     assert len(rusty) > 100
     assert np.linalg.norm(scratch[:, None] - rusty[::7], axis=-1).min(axis=0).max() < 2e-3
     assert draw(plate({**SCRATCH, "count": 0}, rust), 1, 0).layers == ()
+
+
+def test_everything_that_is_counted_can_be_placed() -> None:
+    kinds = {**catalogue()["defects"], **catalogue()["impurities"]}
+    counted = {kind: section for kind, section in kinds.items() if "count" in section.model_fields}
+    assert [kind for kind, section in counted.items() if not issubclass(section, PlacedSection)] == []
 
 
 def test_curvature_gathers_things_where_the_surface_bends() -> None:
