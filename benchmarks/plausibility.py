@@ -25,7 +25,7 @@ from anomaly.specimens import read_specimens
 from benchmarks.common import Figure, report
 from procgen.layer import compose
 from procgen.statistics import blob_statistics, energy_distance, line_statistics, texture_statistics
-from scenes import Scene, build_part, draw, load_recipe
+from scenes import Dataset, Scene, build_part, draw, load_recipe
 from scenes.imaging import pixel_footprint
 from scenes.sensor import develop
 
@@ -104,8 +104,10 @@ def real(surface: Surface, folder: Path) -> tuple[Measured, list[str]]:
     return measured, groups
 
 
-def synthetic(surface: Surface, count: int) -> Measured:
-    """Statistics of the masks, or pictures, of the surface's recipe, `count` of them."""
+def synthetic(surface: Surface, count: int, rendered: Path | None) -> Measured:
+    """Statistics of `count` masks, or pictures, of the surface's recipe; of rendered pictures where there are."""
+    if surface.synthetic_class is None and rendered is not None:
+        return [entry for frame in Dataset(rendered) for entry in surface.measure(frame.image.astype(np.float64))]
     scenes = (draw(load_recipe(surface.recipe), SEED, index) for index in range(20 * count))
     pictures = map(bare_picture, scenes) if surface.synthetic_class is None else class_masks(scenes, surface)
     return [entry for picture in islice(pictures, count) for entry in surface.measure(picture)]
@@ -139,10 +141,12 @@ def bare_picture(scene: Scene) -> NDArray:
 MEAN_EXPOSURE = 0.12  # share of full well; the real tiles are dark pictures
 
 
-def compared(surface: Surface, folder: Path, count: int) -> tuple[list[dict[str, Figure]], dict[str, tuple]]:
+def compared(
+    surface: Surface, folder: Path, count: int, rendered: Path | None
+) -> tuple[list[dict[str, Figure]], dict[str, tuple]]:
     """A row for each statistic of a surface, and the two samples behind it."""
     measured, groups = real(surface, folder)
-    made = synthetic(surface, count)
+    made = synthetic(surface, count, rendered)
     rows: list[dict[str, Figure]] = []
     samples: dict[str, tuple] = {}
     for name in [*measured[0], *(["spread of ln d"] if "diameter" in measured[0] else [])]:
@@ -225,6 +229,12 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="draw the histograms of every statistic there")
     parser.add_argument("--only", help="one surface: " + ", ".join(surface.name for surface in SURFACES))
     parser.add_argument("--data", type=Path, default=REAL, help="folder of the real sets")
+    parser.add_argument(
+        "--tiles",
+        type=Path,
+        help="dataset of the tile finish, rendered by `blemish render magnetic_tile --without defects --without "
+        "impurities`; without it, the finish is shown under even light",
+    )
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         sys.exit(f"{arguments.data}: no real photographs there; name their folder with --data")
@@ -233,7 +243,7 @@ def main() -> None:
     samples: dict[str, tuple] = {}
     for surface in SURFACES:
         if arguments.only in (None, surface.name):
-            more, drawn = compared(surface, arguments.data, MASKS_QUICK if arguments.quick else MASKS)
+            more, drawn = compared(surface, arguments.data, MASKS_QUICK if arguments.quick else MASKS, arguments.tiles)
             rows += more
             samples |= drawn
     report(rows, arguments.json, title="Real and synthetic surfaces")
