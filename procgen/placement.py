@@ -6,7 +6,7 @@ And how far places are from the border of what they lie on.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from procgen.binning import boxes_around, boxes_per_edge, near_pairs
+from procgen.binning import Boxes, boxes_around, boxes_per_edge, near_pairs
 from procgen.errors import BlemishError
 
 Floats = NDArray[np.float64]
@@ -43,12 +43,7 @@ def nearest_centre(
         return np.empty(0), np.empty(0, dtype=np.int64)
 
     columns = np.ascontiguousarray(points.T)
-    cuts = boxes_per_edge(columns, cell_size)
-    boxes = boxes_around(columns, cell_size / cuts)
-    ids = _with_one_ring(packed(boxes.index // cuts))
-    ids = ids[has_centre(unpacked(ids), seed, occupancy)]
-    centres = jittered_centres(unpacked(ids), cell_size, seed)
-
+    boxes, centres, ids = centres_around(columns, cell_size, seed, occupancy)
     square = np.full(len(points), np.inf)
     nearest = np.zeros(len(points), dtype=np.int64)
     for point, member in near_pairs(boxes, centres, reach):
@@ -61,6 +56,21 @@ def nearest_centre(
     distance[beyond] = np.inf
     nearest[beyond] = 0
     return distance, nearest
+
+
+def centres_around(
+    columns: Floats, cell_size: float, seed: int, occupancy: float = 1.0
+) -> tuple[Boxes, Floats, Indices]:
+    """The points, given as (3, N) columns with N > 0, in boxes, and the centres (M, 3) of the one ring of cells round
+    all of them, in metres, with the ids (M,) of their cells.
+
+    Raises BlemishError for points more than MOST_CELLS cells from the origin.
+    """
+    cuts = boxes_per_edge(columns, cell_size)
+    boxes = boxes_around(columns, cell_size / cuts)
+    ids = _with_one_ring(packed(boxes.index // cuts))
+    ids = ids[has_centre(unpacked(ids), seed, occupancy)]
+    return boxes, jittered_centres(unpacked(ids), cell_size, seed), ids
 
 
 def _square_distance(columns: Floats, point: Indices, centres: Floats, member: Indices) -> Floats:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -111,6 +112,54 @@ def test_extras_change_the_inside_alone():
     assert set(np.unique(after.roughness)) == {np.float32(0), np.float32(0.05)}
 
 
+def test_rings_are_smaller_and_fainter_stains_inside_the_stain():
+    plain = WaterStains(None, 0.01, 150.0, 0.0, 40.0, -0.3, centre=(0.0, 0.0, 0.0))
+    ringed = replace(plain, rings=2, ring_spacing=0.7, ring_contrast=0.5)
+    along = np.linspace(0, 0.0105, 2000)
+    row = np.stack([along, 0 * along, 0 * along], axis=1)
+    before, after = plain.evaluate(row), ringed.evaluate(row)
+    np.testing.assert_array_equal(before.inside, after.inside)
+    added = after.reflectance - before.reflectance
+    lowest = (added[1:-1] < added[:-2]) & (added[1:-1] <= added[2:]) & (added[1:-1] < -0.01)
+    rings = along[1:-1][lowest]
+    np.testing.assert_allclose(rings, [0.0049, 0.007], atol=1e-5)
+    np.testing.assert_allclose([added[along <= 0.007].min(), added[along <= 0.0049].min()], [-0.15, -0.075], rtol=0.05)
+
+
+def test_drips_run_downhill_from_their_stain_and_end_in_a_bead():
+    stain = WaterStains(None, 0.004, 150.0, 0.0, 6.0, -0.3, centre=(0.0, 0.0, 0.0))
+    dripping = replace(stain, drip_length=0.012, drip_width=0.002, drip_direction=(0.0, -2.0, 0.0))
+    x, y = np.meshgrid(np.linspace(-0.01, 0.01, 201), np.linspace(-0.02, 0.01, 301))
+    points = np.stack([x.ravel(), y.ravel(), 0 * x.ravel()], 1)
+    before, after = stain.evaluate(points), dripping.evaluate(points)
+    assert after.inside[before.inside].all()
+    grown = points[after.inside & ~before.inside]
+    assert (np.abs(grown[:, 0]) <= 0.00125 + 1e-9).all()
+    assert (grown[:, 1] < 0).all()
+    assert grown[:, 1].min() == pytest.approx(-0.012 - 0.00125, abs=1.5e-4)
+    neck, bead = (np.ptp(grown[np.abs(grown[:, 1] - level) < 1e-4, 0]) for level in (-0.007, -0.012))
+    assert neck == pytest.approx(0.0015, abs=2e-4)
+    assert bead == pytest.approx(0.0025, abs=2e-4)
+    outlet = np.argmin(np.linalg.norm(points - [0.0, -0.004, 0.0], axis=1))
+    assert abs(after.reflectance[outlet]) < 0.01 < abs(before.reflectance[outlet])
+
+
+def test_a_population_drips_too_and_nothing_depends_on_which_points_are_asked():
+    stains = WaterStains(
+        0.02, 0.005, 150.0, 0.002, 6.0, -0.3, seed=8, occupancy=0.5, rings=1, drip_length=0.012, drip_share=0.7
+    )
+    points = np.random.default_rng(3).uniform(-0.05, 0.05, (30_000, 3)) * [1, 1, 0]
+    whole, chosen = stains.evaluate(points), np.arange(0, 30_000, 7)
+    part = stains.evaluate(points[chosen])
+    for field in ("inside", "instance", "reflectance"):
+        np.testing.assert_array_equal(getattr(whole, field)[chosen], getattr(part, field))
+    assert np.array_equal(whole.inside, whole.instance > 0)
+    dry = replace(stains, drip_length=0.0).evaluate(points)
+    assert whole.inside[dry.inside].all()
+    assert set(whole.instance) <= set(dry.instance)
+    assert 1.02 < whole.inside.sum() / dry.inside.sum() < 1.6
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -129,6 +178,9 @@ def test_extras_change_the_inside_alone():
         ({"cell_size": -0.02}, "cell_size = -0.02"),
         ({"centre": (0.0, float("nan"), 0.0)}, "centre_y = nan"),
         ({"seed": -1}, "seed = -1"),
+        ({"ring_spacing": 1.2}, r"ring_spacing = 1\.2"),
+        ({"drip_length": 0.03}, "expected at most the cell size"),
+        ({"drip_direction": (0.0, 0.0, 0.0)}, "drip_direction of length 0"),
     ],
 )
 def test_parameters_out_of_range_are_refused(changes, message):
