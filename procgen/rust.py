@@ -31,9 +31,10 @@ FURTHEST_NOISE = 3.0  # standard deviations to which noise on the outline is kep
 THICKENING = 0.52  # exponent of the thickness of rust on mild steel in time (atmospheric corrosion, about a half)
 
 # Kubelka-Munk coefficients of the oxides, red, green, blue: scattering of a fine iron oxide pigment, and absorption so
-# that a layer that hides the steel has the colour that rust has on photographs, CIE Lab (51, 10, 17).
+# that a layer that hides the steel, under the 4 % that any dielectric reflects from its very surface, has the colour
+# that rust has on photographs, CIE Lab (51, 10, 17).
 SCATTERING = 8e4  # 1/m
-ABSORPTION = np.array([0.80, 1.94, 3.49]) * SCATTERING
+ABSORPTION = np.array([1.09, 2.91, 6.18]) * SCATTERING
 YOUNG = 0.6  # of that absorption in a fresh film, which is bright lepidocrocite, before it ages
 DARKENING = 0.7  # standard deviation of the logarithm of the absorption from patch to patch, with mottle 1
 SWELLING = 2.0  # oxides take up more room than the steel that they were

