@@ -9,6 +9,8 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +21,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, seconds
 from procgen import noise
-from procgen.cracks import Crack, CrackParameters, simulate_minimum_energy_path
+from procgen.cracks import (
+    Crack,
+    CrackGraph,
+    CrackParameters,
+    CrazingParameters,
+    PhaseFieldParameters,
+    WalkParameters,
+    simulate_crazing,
+    simulate_fracture_walk,
+    simulate_minimum_energy_path,
+    simulate_phase_field_crack,
+)
+from procgen.filiform import FilamentParameters, FiliformCorrosion, simulate_filaments
 from procgen.finish import GroundFinish
+from procgen.layer import SurfacePoints
+from procgen.pitting import DAY, Pitting, PittingParameters, simulate_pitting
 from procgen.placement import jittered_centres
+from procgen.rust import Rust, RustParameters, simulate_rust
 from procgen.stains import WaterStains
 
 SIDE = 1024  # points along either side of the surface
@@ -45,6 +62,65 @@ FINISH = GroundFinish(
 )
 
 Floats = NDArray[np.float64]
+
+
+WIDTH = DEPTH = 3e-4  # m, of the cracks
+CRACKS: dict[str, Callable[[np.random.Generator], CrackGraph]] = {
+    "crack": lambda rng: simulate_minimum_energy_path(
+        CrackParameters(width=WIDTH, depth=DEPTH), (0.01, 0.02), (0.08, 0.09), rng
+    ),
+    "branching crack": lambda rng: simulate_fracture_walk(
+        WalkParameters(width=WIDTH, depth=DEPTH, length=0.12, step=3e-4, branching_threshold=0.8),
+        (0.0, 0.05),
+        0.0,
+        (0.1, 0.1),
+        rng,
+    ),
+    "phase-field crack": lambda rng: simulate_phase_field_crack(
+        PhaseFieldParameters(width=WIDTH, depth=DEPTH), (0.01, 0.05), (0.09, 0.05), rng
+    ),
+    "crazing, 625 cells": lambda rng: simulate_crazing(
+        CrazingParameters(width=WIDTH, depth=DEPTH, cell=4e-3), (0.1, 0.1), rng
+    ),
+}
+
+
+def texels(points: Floats) -> SurfacePoints:
+    """The surface as a grid, whose hairlines are looked at texel by texel."""
+    flat = SurfacePoints.of(points)
+    return replace(flat, shape=(SIDE, SIDE), spacing=(EXTENT / SIDE, EXTENT / SIDE))
+
+
+def cracked(simulate: Callable[[np.random.Generator], CrackGraph], points: SurfacePoints) -> None:
+    """Simulate and evaluate a crack on the flat surface."""
+    graph = simulate(np.random.default_rng(0))
+    Crack(graph.embedded(lambda chart: np.column_stack([chart, np.zeros(len(chart))])), lip=0.1).evaluate(points)
+
+
+def flat(chart: Floats) -> Floats:
+    return np.column_stack([chart, np.zeros(len(chart))])
+
+
+def pitted(points: Floats) -> None:
+    """Simulate and evaluate 35,000 pits on the flat surface."""
+    parameters = PittingParameters(density=3.5e6, depth=4e-5, elongation=1.3, clustering=0.3)
+    pits = simulate_pitting(parameters, (EXTENT, EXTENT), 3 * DAY, np.random.default_rng(0))
+    Pitting(pits.embedded(flat)).evaluate(points)
+
+
+def rusted(points: Floats) -> None:
+    """Simulate and evaluate rust over half of the flat surface."""
+    parameters = RustParameters(spots=6e4, front_speed=6e-4 / DAY, front_width=2.5e-4, patchiness=1.0)
+    field = simulate_rust(parameters, (EXTENT, EXTENT), 3 * DAY, np.random.default_rng(0))
+    Rust(field, lambda positions: positions[:, :2], mottle=0.8).evaluate(points)
+
+
+def threaded(points: Floats) -> None:
+    """Simulate and evaluate 150 threads of 10 mm on the flat surface."""
+    parameters = FilamentParameters(density=2000.0, speed=5e-4 / DAY, width=2.5e-4)
+    scratch = np.array([[0.01, 0.03], [0.08, 0.06]])
+    threads = simulate_filaments(parameters, [scratch], 20 * DAY, np.random.default_rng(0))
+    FiliformCorrosion(threads.embedded(flat)).evaluate(points)
 
 
 def surface() -> Floats:
@@ -99,10 +175,7 @@ def main() -> None:
     some = np.random.default_rng(0).permutation(len(points))[:: QUICK_SHARE if options.quick else 1]
     scale = len(points) / len(some)
     lattice = points * (20.0 / EXTENT) + 0.37
-    graph = simulate_minimum_energy_path(
-        CrackParameters(width=3e-4, depth=3e-4), (0.01, 0.02), (0.08, 0.09), np.random.default_rng(0)
-    )
-    crack = Crack(graph.embedded(lambda chart: np.column_stack([chart, np.zeros(len(chart))])))
+    grid = texels(points)
 
     perlin_time, perlin_values = once(scalar_perlin, lattice[some])
     stain_time, stain_values = once(scalar_stains, points[some])
@@ -112,11 +185,14 @@ def main() -> None:
     if np.abs(STAINS.evaluate(points[some]).reflectance - stain_values).max() > 1e-5:
         raise SystemExit("the stain population differs from Algorithm 1; run the tests of procgen")
 
-    works = {
+    works: dict[str, tuple[Callable[[], object], float | None]] = {
         "Perlin noise": (lambda: noise.perlin(lattice), perlin_time * scale),
         "stain population": (lambda: STAINS.evaluate(points), stain_time * scale),
         "ground finish": (lambda: FINISH.evaluate(points), None),
-        "crack, evaluated": (lambda: crack.evaluate(points), None),
+        **{name: (partial(cracked, simulate, grid), None) for name, simulate in CRACKS.items()},
+        "pitting": (lambda: pitted(points), None),
+        "rust": (lambda: rusted(points), None),
+        "filiform corrosion": (lambda: threaded(points), None),
     }
     available = noise.BACKEND
     rows: list[dict[str, Figure]] = []

@@ -18,10 +18,10 @@ Indices = NDArray[np.int64]
 _Network = tuple[Floats, Indices, Floats]  # vertices (V, 2), m; edges (E, 2); share of the width (V,)
 Junctions = Literal["right", "triple"]
 
-PIECES = 8  # into which a crack as long as a cell is cut, to wind
+PIECES = 6  # into which a crack as long as a cell is cut, to wind
 STEADIER = 1.25  # power of the wave number with which the waves of that winding get lower
 MARGIN = 2.0  # cells that the network runs on beyond what is asked for
-MOST_CELLS = 1500  # about a second
+MOST_CELLS = 1000  # about a second
 UNEVEN = 0.3  # how far cells are strewn from a regular honeycomb, over its spacing
 FIRST_SIDES = 24  # of the round piece of skin that divides
 LARGEST = 1.4  # cells; what is larger divides, which leaves cells of 1 on average

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-REACHES_PER_BOX = 2.0  # size of the boxes that sort out the points that are nowhere near, over an edge's median reach
+REACHES_PER_BOX = 1.0  # size of the boxes that sort out the points that are nowhere near, over an edge's median reach
 LIP_END = 3.0  # half widths from the middle at which a lip has run out: it is as broad as the crack
 # Widths in texels: up to the first, a texel is changed by what the crack covers of it; from the second on, by what its
 # centre sees. In between, one gives way to the other.
@@ -98,6 +98,8 @@ class Crack:
         depths = graph.depths[graph.edges]
         rows_apart, columns_apart = points.spacing or (0.0, 0.0)
         half_diagonal = 0.5 * float(np.hypot(rows_apart, columns_apart))
+        # What is broader has the centre of every texel that it crosses inside, and no need to be looked up.
+        thin = half_widths.min(axis=1) < max(half_diagonal, 0.5 * RESOLVED * float(np.sqrt(rows_apart * columns_apart)))
         outermost = LIP_END if self.lip > 0.0 else 1.0
         reach = 0.5 * np.linalg.norm(head - tail, axis=1) + np.maximum(
             outermost * half_widths.max(axis=1), half_diagonal
@@ -113,22 +115,26 @@ class Crack:
             frame = _Frame(tangents / columns_apart, np.cross(normals, tangents) / rows_apart, normals)
 
         boxes = boxes_around(np.ascontiguousarray(positions.T), REACHES_PER_BOX * float(np.median(reach)))
-        for point, edge in near_pairs(boxes, 0.5 * (tail + head), reach):
-            span, away = head[edge] - tail[edge], positions[point] - tail[edge]
-            square = np.maximum(np.einsum("nk,nk->n", span, span), np.finfo(np.float64).tiny)
+        middles, spans = 0.5 * (tail + head), head - tail
+        squares = np.maximum(np.einsum("nk,nk->n", spans, spans), np.finfo(np.float64).tiny)
+        for point, edge in near_pairs(boxes, middles, reach):
+            away = positions[point] - middles[edge]
+            close = np.flatnonzero(np.einsum("nk,nk->n", away, away) <= (reach**2)[edge])
+            point, edge = point[close], edge[close]
+            span, square = spans[edge], squares[edge]
+            away = away[close] + 0.5 * span
             along = np.clip(np.einsum("nk,nk->n", away, span) / square, 0.0, 1.0)
             distance = np.linalg.norm(away - along[:, np.newaxis] * span, axis=1)
             half_width = _between(half_widths[edge], along)
             offset = np.divide(distance, half_width, out=np.full(len(edge), np.inf), where=half_width > 0.0)
             nearer = (offset < profile.offset[point]) & (offset <= outermost)
             if frame is not None:
-                enter, leave = _crossed(away, span, frame.of(point), half_diagonal)
-                chord = leave - enter
-                breadth = 2.0 * _between(half_widths[edge], 0.5 * (enter + leave))
-                area = chord * np.sqrt(square) * breadth / (rows_apart * columns_apart)
-                crossed = chord > 0.0
-                profile.coverage[point[crossed]] += area[crossed]
-                nearer |= crossed & (offset < profile.offset[point])
+                may_cross = np.flatnonzero(thin[edge] & (distance <= half_diagonal))
+                enter, leave = _crossed(away[may_cross], span[may_cross], frame.of(point[may_cross]), half_diagonal)
+                breadth = 2.0 * _between(half_widths[edge[may_cross]], 0.5 * (enter + leave))
+                area = (leave - enter) * np.sqrt(square[may_cross]) * breadth
+                profile.coverage[point[may_cross]] += area / (rows_apart * columns_apart)
+                nearer[may_cross] |= (area > 0.0) & (offset < profile.offset[point])[may_cross]
             point, edge, along = point[nearer], edge[nearer], along[nearer]
             profile.offset[point] = offset[nearer]
             profile.half_width[point] = half_width[nearer]

@@ -89,7 +89,7 @@ def test_a_patch_closes_towards_its_rim():
 
 
 def test_cells_too_many_to_simulate_are_refused():
-    with pytest.raises(BlemishError, match="expected at most 1500: use larger cells or a smaller patch"):
+    with pytest.raises(BlemishError, match="expected at most 1000: use larger cells or a smaller patch"):
         network(cell=2e-4)
     with pytest.raises(BlemishError, match="junctions 'left'; expected 'right' or 'triple'"):
         replace(CRAZING, junctions="left")
