@@ -1,19 +1,20 @@
 """Turned metal."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from procgen.finish import TurnedFinish
-from scenes.distribution import Constant
-from scenes.kinds.finishing import FinishSection
+from scenes.distribution import Constant, Distribution, Within
+from scenes.kinds.finishing import FinishSection, heading
 from scenes.lot import Lot
-from scenes.sections import Fine, Fraction, Offset, Ratio
+from scenes.sections import Degrees, Fine, Fraction, Offset, Ratio
 
 
 class TurnedFinishRecipe(FinishSection):
     """See `procgen.finish.TurnedFinish`.
 
     marks: concentric about an upright axis through axis_x_mm, axis_y_mm, as on a faced disc; or helical about an axis
-    along y, as on a shaft that lies in the picture.
+    that lies in the picture at axis_degrees, as on a shaft, axis_depth_mm below the highest point. Far below, as unless
+    told otherwise, only its direction matters.
     """
 
     kind: Literal["turned"]
@@ -21,16 +22,19 @@ class TurnedFinishRecipe(FinishSection):
     marks: Literal["concentric", "helical"] = "concentric"
     axis_x_mm: Offset = Constant(0.0)
     axis_y_mm: Offset = Constant(0.0)
+    axis_degrees: Degrees = Constant(0.0)
+    axis_depth_mm: Annotated[Distribution, Within(0, 1000)] = Constant(1000.0)
     irregularity: Ratio = Constant(0.5)
     anisotropy: Fraction = Constant(0.0)
 
     def drawn(self, lot: Lot) -> TurnedFinish:
         """The finish of one frame."""
         parameters = self.parameters(lot)
-        x, y = parameters.pop("axis_x"), parameters.pop("axis_y")
+        x, y, depth, angle = (parameters.pop(name) for name in ("axis_x", "axis_y", "axis_depth", "axis"))
+        is_face = self.marks == "concentric"
         return TurnedFinish(
             marks=self.marks,
-            axis_point=(x, y, 0.0),
-            axis_direction=(0.0, 0.0, 1.0) if self.marks == "concentric" else (0.0, 1.0, 0.0),
+            axis_point=(x, y, 0.0 if is_face else -depth),
+            axis_direction=(0.0, 0.0, 1.0) if is_face else heading(angle),
             **parameters,
         )
