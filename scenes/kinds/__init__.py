@@ -36,6 +36,7 @@ from scenes.kinds.dust import DustLayer, DustRecipe
 from scenes.kinds.fibre import FibreLayer, FibreRecipe
 from scenes.kinds.filiform_corrosion import FiliformLayer, FiliformRecipe
 from scenes.kinds.fingerprint import FingerprintLayer, FingerprintRecipe
+from scenes.kinds.gouge import GougeLayer, GougeRecipe
 from scenes.kinds.ground import GroundFinishRecipe
 from scenes.kinds.laminate import LaminateFinishRecipe
 from scenes.kinds.marker import MarkerLayer, MarkerRecipe
@@ -76,6 +77,7 @@ DefectRecipe = Annotated[
     | CrazingRecipe
     | DentRecipe
     | FiliformRecipe
+    | GougeRecipe
     | PhaseFieldCrackRecipe
     | PittingRecipe
     | PoreRecipe
@@ -121,6 +123,7 @@ SceneLayer = Annotated[
     | FibreLayer
     | FiliformLayer
     | FingerprintLayer
+    | GougeLayer
     | MarkerLayer
     | OilFilmLayer
     | PhaseFieldCrackLayer
