@@ -29,6 +29,15 @@ from scenes.kinds.cast import CastFinishRecipe
 from scenes.kinds.ceramic import CeramicFinishRecipe
 from scenes.kinds.chalk import ChalkLayer, ChalkRecipe
 from scenes.kinds.chipped_edge import ChippedEdgeLayer, ChippedEdgeRecipe
+from scenes.kinds.copper import (
+    CopperLayer,
+    MissingHoleRecipe,
+    MouseBiteRecipe,
+    OpenCircuitRecipe,
+    ShortRecipe,
+    SpuriousCopperRecipe,
+    SpurRecipe,
+)
 from scenes.kinds.crack import CrackLayer, CrackRecipe
 from scenes.kinds.crazing import CrazingLayer, CrazingRecipe
 from scenes.kinds.dent import DentLayer, DentRecipe
@@ -78,11 +87,17 @@ DefectRecipe = Annotated[
     | DentRecipe
     | FiliformRecipe
     | GougeRecipe
+    | MissingHoleRecipe
+    | MouseBiteRecipe
+    | OpenCircuitRecipe
     | PhaseFieldCrackRecipe
     | PittingRecipe
     | PoreRecipe
     | RustRecipe
     | ScratchRecipe
+    | ShortRecipe
+    | SpurRecipe
+    | SpuriousCopperRecipe
     | WearRecipe,
     Field(discriminator="kind"),
 ]
@@ -116,6 +131,7 @@ SceneLayer = Annotated[
     | BumpLayer
     | ChalkLayer
     | ChippedEdgeLayer
+    | CopperLayer
     | CrackLayer
     | CrazingLayer
     | DentLayer

@@ -18,6 +18,7 @@ from scenes.parts.gear import Gear, GearRecipe
 from scenes.parts.hex_nut import HexNut, HexNutRecipe
 from scenes.parts.insert import Insert, InsertRecipe
 from scenes.parts.mesh import MeshPart, MeshRecipe
+from scenes.parts.pcb import Pcb, PcbRecipe
 from scenes.parts.plate import Plate, PlateRecipe
 from scenes.parts.shaft import Shaft, ShaftRecipe
 
@@ -29,13 +30,14 @@ PartRecipe = Annotated[
     | HexNutRecipe
     | InsertRecipe
     | MeshRecipe
+    | PcbRecipe
     | PlateRecipe
     | RingRecipe
     | ShaftRecipe,
     Field(discriminator="kind"),
 ]
 Shape = Annotated[
-    ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | MeshPart | Plate | Ring | Shaft,
+    ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | MeshPart | Pcb | Plate | Ring | Shaft,
     Field(discriminator="kind"),
 ]
 

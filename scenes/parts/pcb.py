@@ -1,0 +1,92 @@
+"""A printed circuit board with a layout of its own: pads, tracks at multiples of 45°, white print."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from procgen.boards import Board, BoardFinish
+from procgen.routing import lay_out
+from scenes.atlas import Part, extruded
+from scenes.concrete import Concrete, Positive
+from scenes.distribution import Constant, Distribution, Within
+from scenes.lot import Lot
+from scenes.parts.plate import PlaneChart
+from scenes.sections import Extent, Section
+
+Side = Annotated[Distribution, Within(8, 120)]  # mm; a board of more takes minutes to route
+
+
+class PcbRecipe(Section):
+    """A board; every layout_seed has a layout of its own: one number for a product, a distribution for many.
+
+    track_mm: width of most tracks. density: components over what such a board comfortably holds. The finish is that of
+    the solder mask.
+    """
+
+    kind: Literal["pcb"]
+    width_mm: Side
+    height_mm: Side
+    thickness_mm: Extent = Constant(1.6)
+    density: Annotated[Distribution, Within(0.1, 2)] = Constant(1.0)
+    track_mm: Annotated[Distribution, Within(0.1, 0.4)] = Constant(0.25)
+    layout_seed: Annotated[Distribution, Within(0, 1_000_000, whole=True)] = Constant(0)
+
+    @property
+    def framed_mm(self) -> float:
+        """The least width that the camera may frame."""
+        return self.width_mm.low
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return max(self.width_mm.high, self.height_mm.high)
+
+    def drawn(self, lot: Lot) -> "Pcb":
+        """The board of one frame."""
+        quantities = lot.quantities(self, omit=("layout_seed",))
+        return Pcb(layout_seed=lot.whole("layout_seed", self.layout_seed), **quantities)
+
+
+class Pcb(Concrete):
+    """The dimensions of one board, metres, and the seed of its layout."""
+
+    kind: Literal["pcb"] = "pcb"
+    width: Positive
+    height: Positive
+    thickness: Positive
+    density: Positive
+    track: Positive
+    layout_seed: Annotated[int, Field(ge=0)]
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.width
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom: 0, so that the picture is filled from side to side."""
+        return 0.0
+
+    def built(self) -> Part:
+        """The board's mesh and its chart, which knows the layout."""
+        board = _board(self.width, self.height, self.density, self.track, self.layout_seed)
+        x = np.array([-self.width / 2, self.width / 2])
+        profile = np.stack([np.column_stack([x, np.full(2, z)]) for z in (0.0, -self.thickness)])
+        chart = BoardChart(self.width, self.height, board)
+        return Part(extruded(profile, self.height), (chart,), lambda mask: BoardFinish(mask, board))
+
+
+@dataclass(frozen=True)
+class BoardChart(PlaneChart):
+    """The upper side of a board, and what is laid out on it."""
+
+    board: Board
+
+
+@lru_cache(maxsize=4)
+def _board(width: float, height: float, density: float, track: float, seed: int) -> Board:
+    return lay_out(width, height, density, track, np.random.default_rng(seed))
