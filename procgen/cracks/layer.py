@@ -23,8 +23,8 @@ LIP_END = 3.0  # half widths from the middle at which a lip has run out: it is a
 HAIRLINE, RESOLVED = 0.75, 1.5
 POINTLIKE = 1e-6  # half widths, under which the extent of a texel makes no difference but for rounding
 NUDGE = 1e-6  # texels by which edges are moved before they are cut, so that none runs along the border of two texels
-# Means over the width of the crack of 1 - |x| and of 1 - x², where x runs from -1 to 1 across it.
-MEAN_GROOVE, MEAN_SHADE = 1.0 / 2.0, 2.0 / 3.0
+# Means over the width of the crack of 1 - |x| and of 1 - x⁴, where x runs from -1 to 1 across it.
+MEAN_GROOVE, MEAN_SHADE = 1.0 / 2.0, 4.0 / 5.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Crack:
         masked = near.point[inside]
         sample.inside[masked] = True
         sample.instance[masked] = self.instance
-        # Little light reaches the bottom of a groove and less comes back; its edge is as bright as the surface.
+        # Little light gets into a crack and less comes back: it is dark nearly up to its edges.
         sample.reflectance[near.point] = self.reflectance_change * (resolved * shade + covered * MEAN_SHADE)
         sample.roughness[near.point] = self.roughness_change * (resolved * in_groove + covered)
         return sample
@@ -179,7 +179,7 @@ class _Profile:
 
 
 def _means_across(offset: Floats, reach: Floats) -> tuple[Floats, Floats]:
-    """Means over offset ± reach (n,) of the groove 1 - |x| and of its shade 1 - x², both 0 where offset > 1.
+    """Means over offset ± reach (n,) of the groove 1 - |x| and of its shade 1 - x⁴, both 0 where offset > 1.
 
     They are taken as differences of the integrals; where the reach is so short that these are equal but for rounding,
     they are the values themselves.
@@ -188,8 +188,8 @@ def _means_across(offset: Floats, reach: Floats) -> tuple[Floats, Floats]:
     reach = np.where(pointlike, 1.0, reach)
     low, high = np.clip(offset - reach, -1.0, 1.0), np.clip(offset + reach, -1.0, 1.0)
     groove = (high - low - 0.5 * (high * np.abs(high) - low * np.abs(low))) / (2.0 * reach)
-    shade = (high - low - (high**3 - low**3) / 3.0) / (2.0 * reach)
-    groove, shade = np.where(pointlike, 1.0 - offset, groove), np.where(pointlike, 1.0 - offset**2, shade)
+    shade = (high - low - (high**5 - low**5) / 5.0) / (2.0 * reach)
+    groove, shade = np.where(pointlike, 1.0 - offset, groove), np.where(pointlike, 1.0 - offset**4, shade)
     outside = offset > 1.0
     return np.where(outside, 0.0, groove), np.where(outside, 0.0, shade)
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.checks import require
+from procgen.cracks.fluctuations import on_grid
 from procgen.cracks.graph import CrackGraph, chain, edge_lengths
 from procgen.cracks.opening import Opening, opened
-from procgen.cracks.toughness import correlated
 from procgen.errors import BlemishError
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,7 @@ def simulate_minimum_energy_path(
     sideways = max(1, round(parameters.detour * steps))
     correlation = parameters.toughness_correlation / spacing
 
-    toughness = np.exp(parameters.toughness_sigma * correlated((2 * sideways + 1, steps + 1), correlation, rng))
+    toughness = np.exp(parameters.toughness_sigma * on_grid((2 * sideways + 1, steps + 1), correlation, rng))
     search = MCP_Geometric(toughness)
     search.find_costs([(sideways, 0)], [(sideways, steps)])
     path = np.array(search.traceback((sideways, steps)), dtype=np.float64) - (sideways, 0)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.checks import require
+from procgen.cracks.fluctuations import along_graph, on_grid
 from procgen.cracks.graph import CrackGraph, degrees, reduced, relaxed, thinned
 from procgen.cracks.opening import Opening, opened
-from procgen.cracks.toughness import correlated
 from procgen.errors import BlemishError
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,9 @@ ACCURACY = 1e-4  # of a solution, as the share of the right-hand side that its r
 MOST_ITERATIONS = 200
 BROKEN = 0.75  # damage
 FLAW_HALF_LENGTH = (2.0, 6.0)  # cells
+FIRST_FLAW = 16  # cells from the start to the first flaw
 FLAW_TURN = 0.6  # rad, of a flaw from the way, at most
+ROUGHNESS = ((1.0, 2.5), (0.5, 1.0))  # cells for each unit of toughness_sigma, and over which length, in cells
 SMOOTHING_ROUNDS = 6  # of the thinned band, to lose the steps of its pixels
 
 
@@ -97,7 +99,7 @@ def simulate_phase_field_crack(
             if crack[:, -1].any():
                 break
         load += LOAD_STEP
-    pixels, edges = _centre_line(crack)
+    pixels, edges = _roughened(*_centre_line(crack), parameters.toughness_sigma, rng)
 
     forward = (end - start) / length
     across, along = (pixels[:, 0] + 0.5 - rows // 2) * cell, (pixels[:, 1] + 0.5 - NOTCH) * cell
@@ -249,7 +251,7 @@ def _solved(
 def _toughness(
     parameters: PhaseFieldParameters, shape: tuple[int, int], correlation: float, rng: np.random.Generator
 ) -> Floats:
-    toughness = np.maximum(1.0 + parameters.toughness_sigma * correlated(shape, correlation, rng), LEAST_TOUGHNESS)
+    toughness = np.maximum(1.0 + parameters.toughness_sigma * on_grid(shape, correlation, rng), LEAST_TOUGHNESS)
     toughness[:GRIP] = toughness[-GRIP:] = GRIP_TOUGHNESS
     return toughness
 
@@ -259,7 +261,7 @@ def _flaws(rows: int, count: int, rng: np.random.Generator) -> list[tuple[NDArra
     shape = (rows, NOTCH + CELLS)
     flaws = []
     for _ in range(count):
-        middle = rng.uniform((0.25 * rows, NOTCH + FLAW_HALF_LENGTH[1]), (0.75 * rows, shape[1]))
+        middle = rng.uniform((0.25 * rows, NOTCH + FIRST_FLAW), (0.75 * rows, shape[1]))
         angle, half = rng.uniform(-FLAW_TURN, FLAW_TURN), rng.uniform(*FLAW_HALF_LENGTH)
         way = np.linspace(-half, half, 4 * round(half) + 1)
         line = np.floor(middle + way[:, None] * (np.sin(angle), np.cos(angle))).astype(np.int64)
@@ -284,5 +286,18 @@ def _centre_line(crack: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.int64]]:
     longer = np.pad(crack, ((0, 0), (0, NOTCH)), mode="edge")
     pixels, edges = thinned(longer, shortest_spur=round(2.0 * REGULARISATION))
     on_the_way = (pixels[:, 1] >= NOTCH) & (pixels[:, 1] < crack.shape[1])
-    pixels, edges = reduced(relaxed(pixels, edges, SMOOTHING_ROUNDS), edges, on_the_way)
-    return pixels, edges
+    return reduced(relaxed(pixels, edges, SMOOTHING_ROUNDS), edges, on_the_way)
+
+
+def _roughened(
+    pixels: Floats, edges: NDArray[np.int64], sigma: float, rng: np.random.Generator
+) -> tuple[Floats, NDArray[np.int64]]:
+    """A line (row, column) with what the cells of the simulation were too coarse for; free ends stay where they are."""
+    middles = len(pixels) + np.arange(len(edges))
+    finer = np.concatenate([pixels, pixels[edges].mean(axis=1)])
+    edges = np.concatenate([np.column_stack([edges[:, 0], middles]), np.column_stack([middles, edges[:, 1]])])
+    inner = degrees(len(finer), edges) > 1
+    for height, length in ROUGHNESS:
+        noise = np.column_stack([along_graph(finer, edges, length, rng) for _ in range(2)])
+        finer = finer + height * sigma * np.where(inner[:, None], noise, 0.0)
+    return finer, edges

@@ -56,7 +56,7 @@ def test_a_hairline_changes_the_surface_by_its_area(share, angle, side):
     graph = line(share * texel, angle)
     sample = Crack(graph, reflectance_change=-0.3, roughness_change=0.2).evaluate(grid(side))
     area = length_of(graph) * share * texel
-    assert sample.reflectance.sum() * texel**2 == pytest.approx(-0.3 * 2 / 3 * area, rel=0.02)
+    assert sample.reflectance.sum() * texel**2 == pytest.approx(-0.3 * 4 / 5 * area, rel=0.02)
     assert sample.height.sum() * texel**2 == pytest.approx(-share * texel / 2 * area, rel=0.02)
 
 

@@ -140,7 +140,7 @@ def test_groove_is_dark_and_deep_in_the_middle_and_level_with_the_surface_at_its
     np.testing.assert_array_equal(sample.inside, [True, True, True, False])
     np.testing.assert_array_equal(sample.instance, [6, 6, 6, 0])
     np.testing.assert_allclose(sample.height, [-8e-4, -4e-4, 0, 0], atol=1e-9)
-    np.testing.assert_allclose(sample.reflectance, [-0.2, -0.15, 0, 0], atol=1e-7)
+    np.testing.assert_allclose(sample.reflectance, [-0.2, -0.1875, 0, 0], atol=1e-7)
     np.testing.assert_allclose(sample.roughness, [0.3, 0.3, 0.3, 0])
 
 
