@@ -34,7 +34,18 @@ from procgen.cracks import (
     simulate_phase_field_crack,
 )
 from procgen.filiform import FilamentParameters, FiliformCorrosion, simulate_filaments
-from procgen.finish import GroundFinish
+from procgen.finish import (
+    AnodisedFinish,
+    CastFinish,
+    CeramicFinish,
+    GroundFinish,
+    LaminateFinish,
+    MilledFinish,
+    PaintedFinish,
+    RolledFinish,
+    SandBlastedFinish,
+    TurnedFinish,
+)
 from procgen.layer import SurfacePoints
 from procgen.pitting import DAY, Pitting, PittingParameters, simulate_pitting
 from procgen.placement import jittered_centres
@@ -46,6 +57,22 @@ QUICK_SHARE = 32  # with --quick, the scalar loops take one in so many points an
 EXTENT = 0.1  # m
 
 STAINS = WaterStains(0.02, 0.0065, 150.0, 0.0025, 8.0, -0.3, seed=4)
+GREY = {"base_colour": (0.5, 0.5, 0.5), "roughness": 0.4, "mottle": 0.05}
+FINISHES = {
+    "anodised finish": AnodisedFinish(ra=4e-7, grain_size=8e-5, **GREY),
+    "cast finish": CastFinish(ra=1.2e-5, sand_size=4e-4, **GREY),
+    "ceramic finish": CeramicFinish(ra=3e-7, grain_size=8e-5, speck_density=5e4, **GREY),
+    "laminate finish": LaminateFinish(ra=1e-6, warp_pitch=5.8e-4, weft_pitch=7.9e-4, **GREY),
+    "milled finish": MilledFinish(
+        ra=1.6e-6, tool_diameter=0.05, teeth=5, feed_per_tooth=1.5e-4, step_over=0.035, back_cutting=1.0, **GREY
+    ),
+    "painted finish": PaintedFinish(ra=6e-7, peel_size=1.5e-3, flakes=0.1, **GREY),
+    "rolled finish": RolledFinish(
+        ra=1e-6, lay_direction=(0, 1, 0), mark_length=6e-3, mark_width=2e-4, scale_cover=0.3, **GREY
+    ),
+    "sand-blasted finish": SandBlastedFinish(ra=3.2e-6, crater_size=2e-4, **GREY),
+    "turned finish": TurnedFinish(ra=8e-7, feed=2.5e-4, **GREY),
+}
 FINISH = GroundFinish(
     lay_direction=(0.0, 1.0, 0.0),
     correlation_along=3e-3,
@@ -189,6 +216,7 @@ def main() -> None:
         "Perlin noise": (lambda: noise.perlin(lattice), perlin_time * scale),
         "stain population": (lambda: STAINS.evaluate(points), stain_time * scale),
         "ground finish": (lambda: FINISH.evaluate(points), None),
+        **{name: (partial(finish.evaluate, points), None) for name, finish in FINISHES.items()},
         **{name: (partial(cracked, simulate, grid), None) for name, simulate in CRACKS.items()},
         "pitting": (lambda: pitted(points), None),
         "rust": (lambda: rusted(points), None),

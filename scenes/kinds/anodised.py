@@ -10,7 +10,7 @@ from scenes.sections import Degrees, Fine, Fraction
 
 
 class AnodisedFinishRecipe(FinishSection):
-    """See `procgen.finish.AnodisedFinish`."""
+    """Fine etched grain under a dyed oxide film, with what is left of the die's lines; base_colour is the dye's."""
 
     kind: Literal["anodised"]
     grain_size_mm: Fine = Constant(0.08)

@@ -10,7 +10,7 @@ from scenes.sections import Fine, Ratio
 
 
 class CastFinishRecipe(FinishSection):
-    """See `procgen.finish.CastFinish`."""
+    """The skin of a sand casting: round bumps of the mould's grains on waves; see `procgen.finish.CastFinish`."""
 
     kind: Literal["cast"]
     sand_size_mm: Fine

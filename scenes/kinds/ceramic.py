@@ -12,7 +12,7 @@ from scenes.sections import Fine, Fraction, Ratio
 
 
 class CeramicFinishRecipe(FinishSection):
-    """See `procgen.finish.CeramicFinish`."""
+    """Fine sintered grain with sparse dark specks, bare or (coat: 1) glazed; see `procgen.finish.CeramicFinish`."""
 
     kind: Literal["ceramic"]
     metallic: Fraction = Constant(0.0)

@@ -10,7 +10,7 @@ from scenes.sections import Degrees, Fine, Fraction, Ratio
 
 
 class LaminateFinishRecipe(FinishSection):
-    """See `procgen.finish.LaminateFinish`."""
+    """Circuit board: the weave of the glass shows through the solder mask; see `procgen.finish.LaminateFinish`."""
 
     kind: Literal["laminate"]
     metallic: Fraction = Constant(0.0)

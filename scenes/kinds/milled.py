@@ -12,7 +12,7 @@ from scenes.sections import Degrees, Fine, Fraction, Microns, Ratio, together
 
 
 class MilledFinishRecipe(FinishSection):
-    """See `procgen.finish.MilledFinish`."""
+    """Face-milled: arcs of the teeth, pass beside pass, back and forth; see `procgen.finish.MilledFinish`."""
 
     kind: Literal["milled"]
     tool_diameter_mm: Fine

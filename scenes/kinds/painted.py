@@ -10,7 +10,7 @@ from scenes.sections import Fine, Fraction, Ratio
 
 
 class PaintedFinishRecipe(FinishSection):
-    """See `procgen.finish.PaintedFinish`."""
+    """Paint under a clear coat (coat) with orange peel, plain or metallic; see `procgen.finish.PaintedFinish`."""
 
     kind: Literal["painted"]
     metallic: Fraction = Constant(0.0)

@@ -10,7 +10,7 @@ from scenes.sections import Degrees, Fine, Fraction, Ratio
 
 
 class RolledFinishRecipe(FinishSection):
-    """See `procgen.finish.RolledFinish`."""
+    """Sheet with marks along the rolling direction, bright or under oxide scale; see `procgen.finish.RolledFinish`."""
 
     kind: Literal["rolled"]
     lay_degrees: Degrees

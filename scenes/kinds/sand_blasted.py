@@ -9,7 +9,7 @@ from scenes.sections import Fine
 
 
 class SandBlastedFinishRecipe(FinishSection):
-    """See `procgen.finish.SandBlastedFinish`."""
+    """Round craters beside and over each other, dull and even; see `procgen.finish.SandBlastedFinish`."""
 
     kind: Literal["sand_blasted"]
     crater_size_mm: Fine

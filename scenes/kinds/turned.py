@@ -10,7 +10,7 @@ from scenes.sections import Degrees, Fine, Fraction, Offset, Ratio
 
 
 class TurnedFinishRecipe(FinishSection):
-    """See `procgen.finish.TurnedFinish`.
+    """Turned: the groove of the tool, once a feed, face or shaft; see `procgen.finish.TurnedFinish`.
 
     marks: concentric about an upright axis through axis_x_mm, axis_y_mm, as on a faced disc; or helical about an axis
     that lies in the picture at axis_degrees, as on a shaft, axis_depth_mm below the highest point. Far below, as unless
