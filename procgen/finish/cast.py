@@ -12,7 +12,7 @@ from procgen.finish.solid import isotropic, stream_seed
 Floats = NDArray[np.float64]
 
 GRAIN_OCTAVES = 3
-SKIN_OCTAVES = 3
+SKIN_OCTAVES = 2
 FULLNESS = 0.6  # power of the folded noise: below 1, bumps are broad and creases between them narrow
 BUMP_DEVIATION = 0.39  # standard deviation of the folded noise
 
@@ -40,7 +40,7 @@ class CastFinish(IsotropicFinish):
         bumps = np.abs(grains) ** FULLNESS  # folded at zero: creases where grains met
         return bumps / BUMP_DEVIATION + self.waviness * waves
 
-    def _tone(self, positions: Floats, relief: Floats) -> Floats | float:
+    def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
         if self.scorch == 0.0:
-            return 0.0
-        return self.scorch * isotropic(positions, 0.3 * self.wave_length, SKIN_OCTAVES, stream_seed(self.seed, 2))
+            return 0.0, 0.0
+        return self.scorch * isotropic(positions, 0.3 * self.wave_length, SKIN_OCTAVES, stream_seed(self.seed, 2)), 0.0

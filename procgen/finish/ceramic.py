@@ -43,8 +43,8 @@ class CeramicFinish(IsotropicFinish):
     def _relief(self, positions: Floats) -> Floats:
         return isotropic(positions, self.grain_size, GRAIN_OCTAVES, stream_seed(self.seed, 0))
 
-    def _tone(self, positions: Floats, relief: Floats) -> Floats | float:
+    def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
         if self.speck_density == 0.0:
-            return 0.0
+            return 0.0, 0.0
         found = specks(positions, self.speck_density, self.speck_radius, stream_seed(self.seed, 1))
-        return -self.speck_darkening * np.sqrt(found)
+        return -self.speck_darkening * np.sqrt(found), 0.0

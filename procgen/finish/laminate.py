@@ -49,10 +49,10 @@ class LaminateFinish(IsotropicFinish):
         dive = np.where(warp_on_top, across_weft, across_warp)
         return crown * np.maximum(dive, 0.0) ** SAG
 
-    def _tone(self, positions: Floats, relief: Floats) -> Floats | float:
+    def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
         if self.grain == 0.0:
-            return 0.0
-        return self.grain * isotropic(positions, GRAIN_SIZE, 1, stream_seed(self.seed, 2))
+            return 0.0, 0.0
+        return self.grain * isotropic(positions, GRAIN_SIZE, 1, stream_seed(self.seed, 2)), 0.0
 
     def _waver(self, positions: Floats, stream: int) -> Floats | float:
         if self.waver == 0.0:

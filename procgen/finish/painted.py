@@ -35,7 +35,7 @@ class PaintedFinish(IsotropicFinish):
     def _relief(self, positions: Floats) -> Floats:
         return isotropic(positions, self.peel_size, PEEL_OCTAVES, stream_seed(self.seed, 0))
 
-    def _tone(self, positions: Floats, relief: Floats) -> Floats | float:
+    def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
         if self.flakes == 0.0:
-            return 0.0
-        return self.flakes * isotropic(positions, self.flake_size, 1, stream_seed(self.seed, 1))
+            return 0.0, 0.0
+        return self.flakes * isotropic(positions, self.flake_size, 1, stream_seed(self.seed, 1)), 0.0

@@ -70,17 +70,17 @@ class ProfiledFinish:
         positions = SurfacePoints.of(points).positions
         mean, ra = self._reference
         relief = (self._relief(positions) - mean) / ra
-        tone = self.contrast * relief + self._tone(positions, relief)
+        tone, roughness = self._look(positions)
+        tone = self.contrast * relief + tone
         if self.mottle > 0.0:
             tone += self.mottle * isotropic(
                 positions, self.mottle_size, CLOUD_OCTAVES, stream_seed(self.seed, CLOUD_STREAM)
             )
-        roughness = np.full(len(positions), self.roughness) + self._roughness(positions, relief)
         lay = self._lay(positions)
         return FinishSample(
             height=(self.ra * relief).astype(np.float32),
             base_colour=np.clip(np.exp(tone)[:, np.newaxis] * self.base_colour, 0.0, 1.0).astype(np.float32),
-            roughness=np.clip(roughness, 0.0, 1.0).astype(np.float32),
+            roughness=np.clip(np.full(len(positions), self.roughness) + roughness, 0.0, 1.0).astype(np.float32),
             metallic=np.full(len(positions), self.metallic, dtype=np.float32),
             lay=None if lay is None else lay.astype(np.float32),
         )
@@ -89,13 +89,9 @@ class ProfiledFinish:
     def _relief(self, positions: Floats) -> Floats:
         """The profile (N,), of any mean and scale."""
 
-    def _tone(self, positions: Floats, relief: Floats) -> Floats | float:
-        """What else changes the logarithm of the base colour; relief: (N,) height over Ra."""
-        return 0.0
-
-    def _roughness(self, positions: Floats, relief: Floats) -> Floats | float:
-        """What is added to the roughness."""
-        return 0.0
+    def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
+        """What else is added to the logarithm of the base colour, and to the roughness; (N,) or one number."""
+        return 0.0, 0.0
 
     def _lay(self, positions: Floats) -> Floats | None:
         """(N, 3) unit vectors along the marks, where their direction changes."""

@@ -51,11 +51,9 @@ class RolledFinish(ProfiledFinish):
         grain = isotropic(positions, self.grain_size, 1, stream_seed(self.seed, 1))
         return np.sqrt(1.0 - self.grain) * marks + np.sqrt(self.grain) * grain
 
-    def _tone(self, positions: Floats, relief: Floats) -> Floats | float:
-        return -self.scale_darkening * self._scale(positions)
-
-    def _roughness(self, positions: Floats, relief: Floats) -> Floats | float:
-        return self.scale_roughness * self._scale(positions)
+    def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
+        scale = self._scale(positions)
+        return -self.scale_darkening * scale, self.scale_roughness * scale
 
     def _scale(self, positions: Floats) -> Floats | float:
         """How thick the scale is, (N,) from 0 to 1."""
