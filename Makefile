@@ -20,7 +20,7 @@ pictures: setup  ## Make the pictures of README.md anew
 	.venv/bin/python tools/pictures.py
 
 test: setup lint  ## Check style and types, then run the tests
-	$(PYTEST) -m "not slow"
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow" -n auto --dist loadfile
 
 test-slow: setup  ## Run the tests that take minutes
 	$(PYTEST) -m slow
