@@ -4,12 +4,12 @@ from scenes import Recipe, load_recipe
 
 
 def changed(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
-    """A recipe with some fields of its sections set to other values."""
+    """A recipe with some fields of its sections, where they have them, set to other values."""
     fields = recipe.model_dump(mode="json")
-    for name, values in sections.items():
-        entries = fields[name] if isinstance(fields[name], list) else [fields[name]]
+    for section, values in sections.items():
+        entries = fields[section] if isinstance(fields[section], list) else [fields[section]]
         for entry in entries:
-            entry.update(values)
+            entry.update({name: value for name, value in values.items() if name in entry})
     return Recipe.model_validate(fields)
 
 

@@ -10,11 +10,20 @@ from scenes import DatasetWriter, Recipe, draw, load_recipe
 
 
 def changed(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
-    """The recipe with fields of its sections, or of every entry of its lists, set to other values."""
+    """The recipe with fields of its sections, or of the entries of its lists that have all of them, changed."""
     fields = recipe.model_dump(mode="json")
     for name, values in sections.items():
         for entry in fields[name] if isinstance(fields[name], list) else [fields[name]]:
-            entry.update(values)
+            if values.keys() <= entry.keys():
+                entry.update(values)
+    return Recipe.model_validate(fields)
+
+
+def only(recipe: Recipe, *kinds: str) -> Recipe:
+    """The recipe without the defects and impurities of other kinds."""
+    fields = recipe.model_dump(mode="json")
+    for family in ("defects", "impurities"):
+        fields[family] = [entry for entry in fields[family] if entry["kind"] in kinds]
     return Recipe.model_validate(fields)
 
 
@@ -22,7 +31,7 @@ def changed(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
 def small_plate() -> Recipe:
     """The plate crowded with wide cracks and stains, at 64 x 48 pixels."""
     return changed(
-        load_recipe("plate"),
+        only(load_recipe("plate"), "crack", "water_stains"),
         camera={"resolution": [64, 48]},
         defects={"count": 6, "width_um": 2000, "origin": "anywhere"},
         impurities={"probability": 1, "occupancy": 1, "cell_size_mm": 12, "radius_mm": 8, "amplitude_mm": 2},

@@ -9,14 +9,16 @@ from PIL import Image
 from scenes import Dataset, load_recipe, png
 from scenes.photographs import Lamp, PhotoError, draw_on, frame_of, photo_light, read_photograph, synthesize_dataset
 from scenes.sensor import linearised, transferred
-from tests.scenes.conftest import changed
+from tests.scenes.conftest import changed, only
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
 
 
 @pytest.fixture
 def cracked():
-    return changed(load_recipe("plate"), defects={"count": 3, "length_mm": 60, "width_um": 4000})
+    return changed(
+        only(load_recipe("plate"), "crack", "water_stains"), defects={"count": 3, "length_mm": 60, "width_um": 4000}
+    )
 
 
 def saved(path: Path, shape: tuple[int, ...], dtype: type = np.uint8) -> Path:
