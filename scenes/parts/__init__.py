@@ -12,7 +12,10 @@ from pydantic import Field
 
 from scenes.atlas import Part
 from scenes.parts.arc_segment import ArcSegment, ArcSegmentRecipe
+from scenes.parts.ball_screw import BallScrew, BallScrewRecipe
 from scenes.parts.bearing_race import BearingRace, BearingRaceRecipe
+from scenes.parts.bolt import Bolt, BoltRecipe
+from scenes.parts.bracket import Bracket, BracketRecipe
 from scenes.parts.disc import Disc, DiscRecipe, Ring, RingRecipe
 from scenes.parts.gear import Gear, GearRecipe
 from scenes.parts.hex_nut import HexNut, HexNutRecipe
@@ -24,7 +27,10 @@ from scenes.parts.shaft import Shaft, ShaftRecipe
 
 PartRecipe = Annotated[
     ArcSegmentRecipe
+    | BallScrewRecipe
     | BearingRaceRecipe
+    | BoltRecipe
+    | BracketRecipe
     | DiscRecipe
     | GearRecipe
     | HexNutRecipe
@@ -37,7 +43,20 @@ PartRecipe = Annotated[
     Field(discriminator="kind"),
 ]
 Shape = Annotated[
-    ArcSegment | BearingRace | Disc | Gear | HexNut | Insert | MeshPart | Pcb | Plate | Ring | Shaft,
+    ArcSegment
+    | BallScrew
+    | BearingRace
+    | Bolt
+    | Bracket
+    | Disc
+    | Gear
+    | HexNut
+    | Insert
+    | MeshPart
+    | Pcb
+    | Plate
+    | Ring
+    | Shaft,
     Field(discriminator="kind"),
 ]
 

@@ -1,5 +1,6 @@
 """A turned shaft with a journal at each end, lying along x; the half of it that faces the camera is inspected."""
 
+import itertools
 import math
 from typing import Literal, Self
 
@@ -10,8 +11,10 @@ from scenes.atlas import Floats, Part
 from scenes.concrete import Concrete, NotNegative, Positive
 from scenes.distribution import Constant
 from scenes.lot import Lot
-from scenes.parts.solids import Body, Formula, arc_steps, lying, rectangle, revolved, straight
+from scenes.parts.solids import Body, Formula, FormulaChart, arc_steps, lying, rectangle, revolved, straight
 from scenes.sections import Extent, Offset, Section, together
+
+ROWS_PER_TURN = 32  # of facets, along a groove's pitch
 
 
 class ShaftRecipe(Section):
@@ -80,25 +83,52 @@ class Shaft(Concrete):
 
 
 def lathed(profile: list[tuple[float, float]], drop: float) -> Part:
-    """A body turned to a profile of (radius, z) with rising z, laid along x and lowered by `drop`. Metres.
+    """A body turned to a profile of (radius, z) with rising z, laid along x and lowered by `drop`. Metres."""
+    body = Body()
+    steps = arc_steps(max(r for r, _ in profile), math.pi)
+    lathe(body, [(0.0, profile[0][1]), *profile, (0.0, profile[-1][1])], lying(drop), steps)
+    return body.part()
+
+
+def lathe(body: Body, profile: list[tuple[float, float]], pose: Formula, steps: int) -> None:
+    """Add the surface of revolution of a profile of (radius, z), `steps` facets to the half turn.
 
     Its upper half is inspected, but for the shoulders, which the camera does not see.
     """
-    pose = lying(drop)
-    steps = arc_steps(max(r for r, _ in profile), math.pi)
     upper, lower = np.linspace(0, math.pi, steps + 1), np.linspace(math.pi, 2 * math.pi, steps + 1)
-    body = Body()
-    for start, end in zip([(0.0, profile[0][1]), *profile], [*profile, (0.0, profile[-1][1])], strict=True):
+    for start, end in itertools.pairwise(profile):
         if start == end:
             continue
         if start[1] == end[1]:
             body.cover(pose_grid(pose, upper, start, end))
         else:
-            reference = max(start[0], end[0])
-            chart = revolved(*straight(start, end), reference, (0.0, math.pi), pose)
+            chart = revolved(*straight(start, end), max(start[0], end[0]), (0.0, math.pi), pose)
             body.inspect(chart, rectangle(chart, steps))
         body.cover(pose_grid(pose, lower, start, end))
-    return body.part()
+
+
+def wind(
+    body: Body, radius: float, z: tuple[float, float], pitch: float, groove: Formula, pose: Formula, steps: int
+) -> None:
+    """Add a cylinder about the z axis, between two heights, with a groove wound round it right-handed.
+
+    groove: (N,) place along the pitch, -½ to ½ of it in metres, to (N,) depth. It runs out over half a pitch at the
+    ends, where the cylinder is round. The upper half is inspected.
+    """
+
+    def place(uv: Floats) -> Floats:
+        angle, along = uv[:, 0] / radius, uv[:, 1]
+        phase = np.mod(along - pitch * angle / (2 * math.pi), pitch) - pitch / 2
+        fade = np.clip(np.minimum(along, z[1] - z[0] - along) / (pitch / 2), 0, 1)
+        r = radius - fade * groove(phase)
+        return pose(np.column_stack([r * np.cos(angle), r * np.sin(angle), z[0] + along]))
+
+    chart = FormulaChart((math.pi * radius, z[1] - z[0]), place)
+    rows = max(2, math.ceil((z[1] - z[0]) / pitch * ROWS_PER_TURN))
+    grid = rectangle(chart, steps, rows)
+    body.inspect(chart, grid)
+    below = grid + np.array([math.pi * radius, 0.0])
+    body.cover(place(below.reshape(-1, 2)).reshape(*below.shape[:2], 3))
 
 
 def pose_grid(pose: Formula, angles: Floats, start: tuple[float, float], end: tuple[float, float]) -> Floats:

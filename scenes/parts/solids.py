@@ -204,6 +204,12 @@ def turn(radius: float, extra: Floats | None = None) -> Floats:
     return merged[np.concatenate([[True], np.diff(merged) > 1e-9])]
 
 
+def distinct(values: Floats) -> Floats:
+    """The values in rising order, each as it is but once: those that rounding alone parts are one."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], np.diff(ordered) > SEWING / 10])]
+
+
 def arc_steps(radius: float, angle: float) -> int:
     """How many facets an arc needs."""
     return max(8, math.ceil(angle / (2 * math.acos(1 - min(SAGITTA / radius, 1)))))

@@ -1,0 +1,90 @@
+"""A segment of a ball screw, lying along x: a hardened shaft with the balls' groove wound round it."""
+
+import math
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from scenes.atlas import Floats, Part
+from scenes.concrete import Concrete, Positive
+from scenes.lot import Lot
+from scenes.parts.shaft import lathe, wind
+from scenes.parts.solids import Body, arc_steps, lying
+from scenes.sections import Extent, Section, together
+
+OSCULATION = 1.04  # groove radius over ball radius
+
+
+class BallScrewRecipe(Section):
+    """A ball screw; lead_mm is the advance of one turn, groove_depth_mm below the outer diameter."""
+
+    kind: Literal["ball_screw"]
+    diameter_mm: Extent
+    length_mm: Extent
+    lead_mm: Extent
+    ball_mm: Extent
+    groove_depth_mm: Extent
+
+    @property
+    def framed_mm(self) -> float:
+        """The least width that the camera may frame."""
+        return self.length_mm.low
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return max(self.length_mm.high, math.pi / 2 * self.diameter_mm.high)
+
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        depth, radius = self.groove_depth_mm.high, OSCULATION * self.ball_mm.low / 2
+        if depth > 0.9 * radius or depth >= self.diameter_mm.low / 4:
+            raise together("expected a groove_depth_mm below 0.45 of ball_mm and a quarter of diameter_mm")
+        width = 2 * math.sqrt(2 * OSCULATION * self.ball_mm.high / 2 * depth - depth**2)
+        if not width < self.lead_mm.low <= self.lead_mm.high <= self.length_mm.low:
+            raise together(
+                f"found a groove up to {width:.3g} mm wide; expected it below lead_mm, and that below length_mm"
+            )
+        return self
+
+    def drawn(self, lot: Lot) -> "BallScrew":
+        """The screw of one frame."""
+        return BallScrew(**lot.quantities(self))
+
+
+class BallScrew(Concrete):
+    """The dimensions of one ball screw, metres."""
+
+    kind: Literal["ball_screw"] = "ball_screw"
+    diameter: Positive
+    length: Positive
+    lead: Positive
+    ball: Positive
+    groove_depth: Positive
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.length
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom."""
+        return self.diameter
+
+    def built(self) -> Part:
+        """The screw's mesh and chart: the upper half of its surface."""
+        radius, end = self.diameter / 2, self.length / 2
+        pose, steps = lying(radius), arc_steps(radius, math.pi)
+        arc = OSCULATION * self.ball / 2
+        half_width = math.sqrt(2 * arc * self.groove_depth - self.groove_depth**2)
+
+        def groove(along: Floats) -> Floats:
+            return np.sqrt(arc**2 - np.minimum(np.abs(along), half_width) ** 2) - (arc - self.groove_depth)
+
+        body = Body()
+        lathe(body, [(0.0, -end), (radius, -end)], pose, steps)
+        wind(body, radius, (-end, end), self.lead, groove, pose, steps)
+        lathe(body, [(radius, end), (0.0, end)], pose, steps)
+        return body.part()
