@@ -92,54 +92,68 @@ class Crack:
 
     def _profile(self, points: SurfacePoints) -> "_Profile":
         """Where the points near the crack lie in its profile."""
-        graph = self.graph
-        tail, head = graph.vertices[graph.edges[:, 0]], graph.vertices[graph.edges[:, 1]]
-        half_widths = 0.5 * graph.widths[graph.edges]
-        depths = graph.depths[graph.edges]
-        rows_apart, columns_apart = points.spacing or (0.0, 0.0)
-        half_diagonal = 0.5 * float(np.hypot(rows_apart, columns_apart))
-        # What is broader has the centre of every texel that it crosses inside, and no need to be looked up.
-        thin = half_widths.min(axis=1) < max(half_diagonal, 0.5 * RESOLVED * float(np.sqrt(rows_apart * columns_apart)))
-        outermost = LIP_END if self.lip > 0.0 else 1.0
-        reach = 0.5 * np.linalg.norm(head - tail, axis=1) + np.maximum(
-            outermost * half_widths.max(axis=1), half_diagonal
-        )
-
-        near = _within_box(points.positions, graph.vertices, float(reach.max(initial=0.0)))
+        edges = _Edges(self.graph, points.spacing, LIP_END if self.lip > 0.0 else 1.0)
+        near = _within_box(points.positions, self.graph.vertices, float(edges.reach.max(initial=0.0)))
         profile = _Profile.blank(near)
-        if not len(near) or not len(reach):
+        if not len(near) or not len(edges.reach):
             return profile
-        positions, frame = points.positions[near], None
-        if points.spacing is not None:
-            tangents, normals = points.tangents[near], points.normals[near]
-            frame = _Frame(tangents / columns_apart, np.cross(normals, tangents) / rows_apart, normals)
-
-        boxes = boxes_around(np.ascontiguousarray(positions.T), REACHES_PER_BOX * float(np.median(reach)))
-        middles, spans = 0.5 * (tail + head), head - tail
-        squares = np.maximum(np.einsum("nk,nk->n", spans, spans), np.finfo(np.float64).tiny)
-        for point, edge in near_pairs(boxes, middles, reach):
-            away = positions[point] - middles[edge]
-            close = np.flatnonzero(np.einsum("nk,nk->n", away, away) <= (reach**2)[edge])
-            point, edge = point[close], edge[close]
-            span, square = spans[edge], squares[edge]
-            away = away[close] + 0.5 * span
-            along = np.clip(np.einsum("nk,nk->n", away, span) / square, 0.0, 1.0)
-            distance = np.linalg.norm(away - along[:, np.newaxis] * span, axis=1)
-            half_width = _between(half_widths[edge], along)
-            offset = np.divide(distance, half_width, out=np.full(len(edge), np.inf), where=half_width > 0.0)
-            nearer = (offset < profile.offset[point]) & (offset <= outermost)
-            if frame is not None:
-                may_cross = np.flatnonzero(thin[edge] & (distance <= half_diagonal))
-                enter, leave = _crossed(away[may_cross], span[may_cross], frame.of(point[may_cross]), half_diagonal)
-                breadth = 2.0 * _between(half_widths[edge[may_cross]], 0.5 * (enter + leave))
-                area = (leave - enter) * np.sqrt(square[may_cross]) * breadth
-                profile.coverage[point[may_cross]] += area / (rows_apart * columns_apart)
-                nearer[may_cross] |= (area > 0.0) & (offset < profile.offset[point])[may_cross]
-            point, edge, along = point[nearer], edge[nearer], along[nearer]
-            profile.offset[point] = offset[nearer]
-            profile.half_width[point] = half_width[nearer]
-            profile.depth[point] = _between(depths[edge], along)
+        positions = points.positions[near]
+        frame = None if points.spacing is None else _Frame.of(points, near)
+        boxes = boxes_around(np.ascontiguousarray(positions.T), REACHES_PER_BOX * float(np.median(edges.reach)))
+        for point, edge in near_pairs(boxes, edges.middles, edges.reach):
+            edges.compare(profile, positions, frame, point, edge)
         return profile.touched()
+
+
+class _Edges:
+    """The edges of a graph, made ready to be compared with points.
+
+    outermost: distance over half the width up to which an edge has anything to say of a point.
+    """
+
+    def __init__(self, graph: CrackGraph, spacing: tuple[float, float] | None, outermost: float) -> None:
+        self.outermost = outermost
+        rows_apart, columns_apart = spacing or (0.0, 0.0)
+        self.texel_area, self.half_diagonal = (
+            rows_apart * columns_apart,
+            0.5 * float(np.hypot(rows_apart, columns_apart)),
+        )
+        tail, head = graph.vertices[graph.edges[:, 0]], graph.vertices[graph.edges[:, 1]]
+        self.middles, self.spans = 0.5 * (tail + head), head - tail
+        self.squares = np.maximum(np.einsum("nk,nk->n", self.spans, self.spans), np.finfo(np.float64).tiny)
+        self.half_widths, self.depths = 0.5 * graph.widths[graph.edges], graph.depths[graph.edges]
+        self.reach = 0.5 * np.sqrt(self.squares) + np.maximum(
+            outermost * self.half_widths.max(axis=1, initial=0.0), self.half_diagonal
+        )
+        # What is broader has the centre of every texel that it crosses inside, and no need to be looked up.
+        self.thin = self.half_widths.min(axis=1) < max(self.half_diagonal, 0.5 * RESOLVED * np.sqrt(self.texel_area))
+
+    def compare(
+        self, profile: "_Profile", positions: Floats, frame: "_Frame | None", point: Indices, edge: Indices
+    ) -> None:
+        """Enter into the profile what the edges (n,) are to the points (n,), no point twice."""
+        away = positions[point] - self.middles[edge]
+        close = np.flatnonzero(np.einsum("nk,nk->n", away, away) <= (self.reach**2)[edge])
+        point, edge = point[close], edge[close]
+        span, square, half_widths = self.spans[edge], self.squares[edge], self.half_widths[edge]
+        away = away[close] + 0.5 * span
+        along = np.clip(np.einsum("nk,nk->n", away, span) / square, 0.0, 1.0)
+        distance = np.linalg.norm(away - along[:, np.newaxis] * span, axis=1)
+        half_width = _between(half_widths, along)
+        offset = np.divide(distance, half_width, out=np.full(len(edge), np.inf), where=half_width > 0.0)
+        matters = offset <= self.outermost
+        if frame is not None:
+            may = np.flatnonzero(self.thin[edge] & (distance <= self.half_diagonal))
+            enter, leave = _crossed(away[may], span[may], frame.at(point[may]), self.half_diagonal)
+            breadth = 2.0 * _between(half_widths[may], 0.5 * (enter + leave))
+            area = (leave - enter) * np.sqrt(square[may]) * breadth
+            profile.coverage[point[may]] += area / self.texel_area
+            matters[may] |= area > 0.0
+        nearer = matters & (offset < profile.offset[point])
+        point, edge = point[nearer], edge[nearer]
+        profile.offset[point] = offset[nearer]
+        profile.half_width[point] = half_width[nearer]
+        profile.depth[point] = _between(self.depths[edge], along[nearer])
 
 
 @dataclass(frozen=True)
@@ -150,7 +164,13 @@ class _Frame:
     bitangent: Floats
     normal: Floats
 
-    def of(self, point: Indices) -> "_Frame":
+    @classmethod
+    def of(cls, points: SurfacePoints, near: Indices) -> "_Frame":
+        rows_apart, columns_apart = points.spacing or (1.0, 1.0)
+        tangents, normals = points.tangents[near], points.normals[near]
+        return cls(tangents / columns_apart, np.cross(normals, tangents) / rows_apart, normals)
+
+    def at(self, point: Indices) -> "_Frame":
         return _Frame(self.tangent[point], self.bitangent[point], self.normal[point])
 
 
