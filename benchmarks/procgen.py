@@ -21,6 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, seconds
 from procgen import noise
+from procgen.anchor import Anchor
+from procgen.bumps import Bump
+from procgen.chipping import ChipParameters, ChippedEdge, simulate_chip
 from procgen.cracks import (
     Crack,
     CrackGraph,
@@ -33,6 +36,7 @@ from procgen.cracks import (
     simulate_minimum_energy_path,
     simulate_phase_field_crack,
 )
+from procgen.dents import Dent, DentShape
 from procgen.filiform import FilamentParameters, FiliformCorrosion, simulate_filaments
 from procgen.finish import (
     AnodisedFinish,
@@ -46,11 +50,17 @@ from procgen.finish import (
     SandBlastedFinish,
     TurnedFinish,
 )
-from procgen.layer import SurfacePoints
+from procgen.gouges import Gouge
+from procgen.layer import Layer, SurfacePoints
+from procgen.paths import Path as SurfacePath
+from procgen.paths import arc
 from procgen.pitting import DAY, Pitting, PittingParameters, simulate_pitting
 from procgen.placement import jittered_centres
 from procgen.rust import Rust, RustParameters, simulate_rust
+from procgen.scratches import Scratch, ScratchProfile
 from procgen.stains import WaterStains
+from procgen.voids import VoidParameters, Voids, embedded_voids, simulate_voids
+from procgen.wear import Wear
 
 SIDE = 1024  # points along either side of the surface
 QUICK_SHARE = 32  # with --quick, the scalar loops take one in so many points and their time is scaled up
@@ -150,6 +160,36 @@ def threaded(points: Floats) -> None:
     FiliformCorrosion(threads.embedded(flat)).evaluate(points)
 
 
+def damaged(name: str, points: Floats) -> None:
+    """Deformation and loss of material, each as large as it gets on a part."""
+    rng = np.random.default_rng(1)
+    middle = Anchor((0.5 * EXTENT, 0.5 * EXTENT, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+    path = SurfacePath(flat(arc((0.01, 0.02), 0.09, 0.7, 0.4)))
+    layer: Layer
+    match name:
+        case "dent":
+            layer = Dent(middle, DentShape.of_size(8e-3, 1e-3))
+        case "bump":
+            layer = Bump(middle, 0.04, 1e-3, 8e-3)
+        case "scratch":
+            layer = Scratch(path, ScratchProfile(1e-3, 1e-4), run_in=0.01, run_out=0.03, stick_slip=0.4)
+        case "gouge":
+            layer = Gouge(path, 5e-3, 5e-4, run_in=0.02, smear=0.01, smear_height=3e-4, lip=1e-4)
+        case "chipped edge":
+            chip = ChipParameters(0.04, 0.03, 3e-3, hollows=4)
+            layer = ChippedEdge(middle, chip, simulate_chip(chip, rng))
+        case "1,000 pores":
+            pores = simulate_voids(VoidParameters(6e-4, count=1000, spread=0.025), (0.05, 0.05), rng)
+            facing, right = (np.tile(axis, (1000, 1)) for axis in np.eye(3)[[2, 0]])
+            layer = Voids(pores, *embedded_voids(pores, flat, lambda _: facing, lambda _: right))
+        case "wear, all over":
+            layer = Wear(middle, 2 * EXTENT, 2 * EXTENT)
+    layer.evaluate(points)
+
+
+DAMAGES = ("dent", "bump", "scratch", "gouge", "chipped edge", "1,000 pores", "wear, all over")
+
+
 def surface() -> Floats:
     """(SIDE², 3) texel centres of a flat square, in metres."""
     along = (np.arange(SIDE) + 0.5) / SIDE * EXTENT
@@ -218,6 +258,7 @@ def main() -> None:
         "ground finish": (lambda: FINISH.evaluate(points), None),
         **{name: (partial(finish.evaluate, points), None) for name, finish in FINISHES.items()},
         **{name: (partial(cracked, simulate, grid), None) for name, simulate in CRACKS.items()},
+        **{name: (partial(damaged, name, points), None) for name in DAMAGES},
         "pitting": (lambda: pitted(points), None),
         "rust": (lambda: rusted(points), None),
         "filiform corrosion": (lambda: threaded(points), None),
