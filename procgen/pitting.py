@@ -249,7 +249,12 @@ class Pitting:
             return np.empty(0, dtype=np.int64), []
         columns = np.ascontiguousarray(positions.T)
         size = float(reach.mean()) / boxes_per_edge(columns, float(reach.mean()))
-        pairs = list(near_pairs(boxes_around(columns, size), self.pits.centres, reach))
+        boxes = boxes_around(columns, size)
+        octave = np.floor(np.log2(np.maximum(reach, np.finfo(np.float32).tiny)))
+        pairs = []  # by octaves of size: a few large pits would have the small ones looked for as far around
+        for members in (np.flatnonzero(octave == one) for one in np.unique(octave)):
+            nearby = near_pairs(boxes, self.pits.centres[members], reach[members])
+            pairs += [(point, members[pit]) for point, pit in nearby]
         touched = np.zeros(len(positions), dtype=bool)
         for point, _ in pairs:
             touched[point] = True
