@@ -37,7 +37,10 @@ from procgen.cracks import (
     simulate_phase_field_crack,
 )
 from procgen.dents import Dent, DentShape
+from procgen.dust import Dust, settled_grains
+from procgen.fibres import Fibre, curled
 from procgen.filiform import FilamentParameters, FiliformCorrosion, simulate_filaments
+from procgen.fingerprints import Fingerprint, FingerprintParameters, simulate_ridges
 from procgen.finish import (
     AnodisedFinish,
     CastFinish,
@@ -52,6 +55,7 @@ from procgen.finish import (
 )
 from procgen.gouges import Gouge
 from procgen.layer import Layer, SurfacePoints
+from procgen.oil import OilFilm
 from procgen.paths import Path as SurfacePath
 from procgen.paths import arc
 from procgen.pitting import DAY, Pitting, PittingParameters, simulate_pitting
@@ -59,6 +63,8 @@ from procgen.placement import jittered_centres
 from procgen.rust import Rust, RustParameters, simulate_rust
 from procgen.scratches import Scratch, ScratchProfile
 from procgen.stains import WaterStains
+from procgen.stickers import Sticker
+from procgen.strokes import Chalk, Marker, hand_drawn
 from procgen.voids import VoidParameters, Voids, embedded_voids, simulate_voids
 from procgen.wear import Wear
 
@@ -190,6 +196,45 @@ def damaged(name: str, points: Floats) -> None:
 DAMAGES = ("dent", "bump", "scratch", "gouge", "chipped edge", "1,000 pores", "wear, all over")
 
 
+def soiled(name: str, points: SurfacePoints) -> None:
+    """What lies on the surface, simulated and evaluated, each as large as it gets."""
+    rng = np.random.default_rng(1)
+    middle = Anchor((0.5 * EXTENT, 0.5 * EXTENT, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
+    lines = tuple(SurfacePath(flat(line + 0.5 * EXTENT)) for line in hand_drawn("cross", 0.9 * EXTENT, rng))
+    layer: Layer
+    match name:
+        case "stains that ring and drip":
+            layer = replace(STAINS, heterogeneity=0.3, rings=3, drip_length=0.012)
+        case "fingerprint":
+            finger = FingerprintParameters(0.016, 0.023, "whorl")
+            layer = Fingerprint(middle, finger, simulate_ridges(finger, rng))
+        case "sticker":
+            layer = Sticker(middle, 0.08, 0.06, 0.004, text="0815", bars=True, lift=1e-3, bubbles=8)
+        case "oil film":
+            layer = OilFilm(middle, 0.05)
+        case "10,000 grains of dust":
+            layer = Dust(settled_grains(flat(rng.uniform(0.0, EXTENT, (10_000, 2))), 8e-5, 0.5, 0.25, rng))
+        case "fibre":
+            layer = Fibre(SurfacePath(flat(curled(0.08, 2.0, 3.0, rng) + 0.5 * EXTENT)))
+        case "chalk":
+            layer = Chalk(lines, 0.01)
+        case "marker":
+            layer = Marker(lines, 0.01)
+    layer.evaluate(points)
+
+
+SOILS = (
+    "stains that ring and drip",
+    "fingerprint",
+    "sticker",
+    "oil film",
+    "10,000 grains of dust",
+    "fibre",
+    "chalk",
+    "marker",
+)
+
+
 def surface() -> Floats:
     """(SIDE², 3) texel centres of a flat square, in metres."""
     along = (np.arange(SIDE) + 0.5) / SIDE * EXTENT
@@ -262,6 +307,7 @@ def main() -> None:
         "pitting": (lambda: pitted(points), None),
         "rust": (lambda: rusted(points), None),
         "filiform corrosion": (lambda: threaded(points), None),
+        **{name: (partial(soiled, name, grid), None) for name in SOILS},
     }
     available = noise.BACKEND
     rows: list[dict[str, Figure]] = []
