@@ -8,6 +8,7 @@ from procgen.cracks.graph import degrees, edge_lengths
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+LONGEST_CORRELATION = 0.5  # of noise over a grid, over its longest side
 E_FOLDING = 2.1462  # lag, in units of 1/kappa, at which the Matérn covariance of smoothness 3/2 has fallen to 1/e
 STUB = 3.0  # length, in the same units, of what is added beyond a free end so that the noise does not feel it
 
@@ -17,7 +18,8 @@ def on_grid(shape: tuple[int, ...], correlation: float, rng: np.random.Generator
     from scipy.ndimage import gaussian_filter
 
     # Noise under a Gaussian kernel of width s has the autocorrelation exp(-lag²/4s²), which is 1/e at lag 2s.
-    sigma = 0.5 * correlation
+    # What varies over more than the grid makes no difference on it, and would need room without end round it.
+    sigma = 0.5 * min(correlation, LONGEST_CORRELATION * max(shape))
     padding = int(np.ceil(4.0 * sigma))
     field = gaussian_filter(rng.standard_normal([n + 2 * padding for n in shape]), sigma, mode="wrap", truncate=4.0)
     impulse = np.zeros(8 * padding + 1)

@@ -96,7 +96,7 @@ class Crack:
         near = _within_box(points.positions, self.graph.vertices, float(edges.reach.max(initial=0.0)))
         profile = _Profile.blank(near)
         if not len(near) or not len(edges.reach):
-            return profile
+            return profile.touched()
         positions = points.positions[near]
         frame = None if points.spacing is None else _Frame.of(points, near)
         boxes = boxes_around(np.ascontiguousarray(positions.T), REACHES_PER_BOX * float(np.median(edges.reach)))

@@ -117,3 +117,10 @@ def test_lips_rise_beside_the_groove_and_are_not_part_of_the_mask():
     np.testing.assert_allclose(sample.height, [-1e-3, 0.98e-4, 1e-4, 0.25e-4, 0, 0], atol=3e-6)
     assert not sample.reflectance[2:].any()
     assert not sample.roughness[2:].any()
+
+
+def test_a_crack_that_has_closed_everywhere_is_nowhere():
+    graph = line(1e-4)
+    sample = Crack(replace(graph, edges=graph.edges[:0])).evaluate(grid(20))
+    assert not sample.inside.any()
+    assert not sample.height.any()

@@ -144,6 +144,13 @@ def test_groove_is_dark_and_deep_in_the_middle_and_level_with_the_surface_at_its
     np.testing.assert_allclose(sample.roughness, [0.3, 0.3, 0.3, 0])
 
 
+@pytest.mark.parametrize("correlation", [0.0, 1e-9, 1e3])
+def test_toughness_may_vary_faster_than_the_grid_or_slower_than_the_crack(correlation):
+    path = simulated(2, toughness_correlation=correlation, width_correlation=max(correlation, 1e-9))
+    assert np.isfinite(path.vertices).all()
+    assert np.isfinite(path.widths).all()
+
+
 def test_start_at_the_end_is_refused():
     with pytest.raises(BlemishError, match=r"start and end at the same point, \[0\.01, 0\.0\]"):
         simulated(0, (0.01, 0.0), (0.01, 0.0))
