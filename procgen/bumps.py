@@ -14,6 +14,7 @@ from procgen.layer import Family, LayerSample, SurfacePoints
 
 Floats = NDArray[np.float64]
 
+POINT = 1e-6  # a contact smaller than that share of the radius is a point: its square would be lost beside 1
 VISIBLE_SHARE = 0.05  # of a bump's height: where it stands lower than that, nobody would say that it begins
 
 
@@ -38,7 +39,7 @@ def clamped_deflection(r: ArrayLike, load: float, radius: float, contact_radius:
         )
     # In units of the radius, and of P·radius²/8πD for w.
     x = np.minimum(np.abs(np.asarray(r, dtype=np.float64)) / radius, 1.0)
-    c = contact_radius / radius
+    c = contact_radius / radius if contact_radius > POINT * radius else 0.0
     mean_square = 0.5 * c**2
     out = np.maximum(x, c) if c > 0.0 else np.maximum(x, np.finfo(np.float64).tiny)
     outside = 0.5 * (1.0 - out**2) * (1.0 + mean_square) + (out**2 + mean_square) * np.log(out)
