@@ -229,7 +229,8 @@ class Pitting:
             depth = self.pits.depths[pit] * np.sqrt(hollow)
             lip = self.lip * self.pits.depths[pit] * np.sin(np.pi * np.clip((distance - mouth) / LIP, 0.0, 1.0))
             raised[point] = np.maximum(raised[point], lip)
-            shade[point] = np.maximum(shade[point], np.sqrt(np.sqrt(hollow)))  # walls are steep: dark up to the edge
+            # Walls are steep and lips are tarnished: dark up to the edge.
+            shade[point] = np.maximum(shade[point], np.sqrt(np.sqrt(1.0 - distance**2)))
             deeper = depth > deepest[point]
             deepest[point[deeper]] = depth[deeper]
             instance[point[deeper]] = self.pits.clusters[pit[deeper]]

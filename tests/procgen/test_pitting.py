@@ -103,7 +103,7 @@ def test_cavities_are_those_of_brute_force(seed, embed, elongation):
     np.testing.assert_array_equal(sample.inside, inside)
     assert inside.any()
     ratio = -sample.height[inside] / np.maximum(depth[inside], 1e-12)  # the floor is uneven
-    assert np.median(ratio) == pytest.approx(1, abs=0.1)
+    assert np.median(ratio) == pytest.approx(1, abs=0.25)
     assert ratio.min() >= 0
     assert ratio.max() <= 2 + 1e-6
 
