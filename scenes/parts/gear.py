@@ -94,11 +94,14 @@ class Gear(Concrete):
 
         inner = circle(bore, angles)
         top = relief(outline[:-1], elevation, (inner[:-1],))
-        wall = revolved(*straight((bore, 0.0), (bore, -self.thickness)), bore, (0.0, 2 * math.pi))
+        wall = revolved(*straight((bore, 0.0), (bore, -self.thickness)), bore, (float(angles[0]), float(angles[-1])))
         steps = [rim, rim - run, hub + run, hub] if run > 0 else [rim]
         body = Body()
         body.inspect(top, top.loops(outline, *(circle(radius, angles) for radius in steps), inner))
-        body.inspect(wall, np.stack(np.broadcast_arrays(bore * angles[None, :], np.array([[0], [self.thickness]])), -1))
+        body.inspect(
+            wall,
+            np.stack(np.broadcast_arrays(bore * (angles - angles[0])[None, :], np.array([[0], [self.thickness]])), -1),
+        )
         body.cover(np.stack([lifted(outline, -self.thickness), lifted(outline, 0.0)]))
         body.cover(np.stack([lifted(inner, -self.thickness), lifted(outline, -self.thickness)]))
         return body.part()
