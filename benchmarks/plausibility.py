@@ -237,7 +237,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
-        sys.exit(f"{arguments.data}: no real photographs there; name their folder with --data")
+        print(f"{arguments.data}: no real photographs there to compare with; name their folder with --data")
+        return
 
     rows: list[dict[str, Figure]] = []
     samples: dict[str, tuple] = {}

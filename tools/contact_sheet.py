@@ -8,6 +8,8 @@ Kinds come from the registries and their examples from scenes/presets/kinds, so 
 """
 
 import argparse
+import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +37,7 @@ TITLES: dict[Group, str] = {
 LARGEST_CELL = (224, 192)
 GAP, CAPTION, KINDS_PER_ROW = 4, 22, 2
 JPEG_QUALITY = 88
+REFERENCE, ALSO = re.compile(r"See `([\w.]+)`[;.,]? ?"), re.compile(r"; see `[\w.]+`")
 NOT_KNOBS = {"kind", "severity"}
 
 Picture = NDArray[np.uint8]
@@ -132,9 +135,31 @@ def picture_name(group: Group) -> str:
 
 
 def what_it_is(section: type[Section]) -> str:
-    """The first paragraph of a section's docstring on one line."""
-    first = (section.__doc__ or "").strip().split("\n\n")[0]
-    return " ".join(first.split()).replace("|", "\\|")
+    """The first paragraph of a section's docstring on one line; "See `place`" becomes what stands at that place."""
+    told = ALSO.sub("", first_paragraph(section))
+    reference = REFERENCE.match(told)
+    if reference:
+        rest = told[reference.end() :]
+        names_a_field = "_" in rest.partition(" ")[0]
+        told = f"{summary(reference[1], section)} {rest if names_a_field else rest[:1].upper() + rest[1:]}"
+    return told.strip().replace("|", "\\|")
+
+
+def summary(place: str, section: type[Section]) -> str:
+    """The first paragraph about a module of procgen, or a class or function in one or beside the section."""
+    module, _, name = place.rpartition(".")
+    if not module:
+        return first_paragraph(getattr(sys.modules[section.__module__], place))
+    try:
+        return first_paragraph(importlib.import_module(place))
+    except ModuleNotFoundError:
+        return first_paragraph(getattr(importlib.import_module(module), name))
+
+
+def first_paragraph(thing: object) -> str:
+    """Of its docstring, on one line that ends in a full stop."""
+    line = " ".join((thing.__doc__ or "").strip().split("\n\n")[0].split())
+    return f"{line.rstrip('.;,')}."
 
 
 def knobs(section: type[Section]) -> str:
