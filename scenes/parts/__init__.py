@@ -22,6 +22,7 @@ from scenes.parts.hex_nut import HexNut, HexNutRecipe
 from scenes.parts.insert import Insert, InsertRecipe
 from scenes.parts.mesh import MeshPart, MeshRecipe
 from scenes.parts.pcb import Pcb, PcbRecipe
+from scenes.parts.photo import Photo
 from scenes.parts.plate import Plate, PlateRecipe
 from scenes.parts.shaft import Shaft, ShaftRecipe
 
@@ -54,6 +55,7 @@ Shape = Annotated[
     | Insert
     | MeshPart
     | Pcb
+    | Photo
     | Plate
     | Ring
     | Shaft,
