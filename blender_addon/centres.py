@@ -57,9 +57,7 @@ def pixel_ray(camera: Camera, row: int, column: int) -> Floats:
     return x * np.cross(forward, up) + y * up + camera.focal_length * forward
 
 
-def cast(
-    camera: Camera, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Floats, reach: Floats
-) -> Floats | None:
+def cast(camera: Camera, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Floats, reach: Floats) -> Floats | None:
     """Texture coordinates (2,) where a ray meets the faces within `reach` (2,) of `seen_uv`; None where it misses."""
     near = (uvs.min(axis=1) - reach <= seen_uv) & (seen_uv <= uvs.max(axis=1) + reach)
     nearest, found = np.inf, None

@@ -27,7 +27,8 @@ LEARNING = {"torch", "torchvision", "torchmetrics", "lightning", "anomalib", "ti
 ARRAYS = {"numpy", "scipy", "skimage", "numba"}
 LIBRARIES = {
     "procgen": ARRAYS | {"PIL"},  # Pillow draws the numbers on stickers
-    "scenes": ARRAYS | {"PIL", "pycocotools", "pydantic", "pydantic_core", "rich", "trimesh", "typer", "xatlas", "yaml"},
+    "scenes": ARRAYS
+    | {"PIL", "pycocotools", "pydantic", "pydantic_core", "rich", "tifffile", "trimesh", "typer", "xatlas", "yaml"},
     "blender_addon": ARRAYS | BLENDER | {"rich", "typer"},
     "diffusion_refine": ARRAYS | LEARNING | {"PIL", "rich", "typer"},
     "anomaly": ARRAYS | LEARNING | {"PIL", "jinja2", "markupsafe", "matplotlib", "rich", "typer"},
