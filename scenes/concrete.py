@@ -12,4 +12,4 @@ NotNegative = Annotated[float, Field(ge=0)]
 class Concrete(BaseModel):
     """Base of everything in a scene: immutable, nothing unknown, nothing infinite, exact through JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)

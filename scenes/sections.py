@@ -22,7 +22,7 @@ Count = Annotated[Distribution, Within(0, 1000, whole=True)]
 class Section(BaseModel):
     """Base of everything in a recipe: immutable, nothing unknown, nothing infinite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def together(found: str) -> PydanticCustomError:

@@ -52,7 +52,7 @@ def test_file_that_is_no_recipe(refused: Refused, at: Path, content: bytes | Non
         ({"part__height_mm": {"uniform": [9, 3]}}, "part.height_mm", "runs downwards; expected {uniform: [3, 9]}"),
         ({"part__height_mm": {"unifrom": [3, 9]}}, "part.height_mm", "{uniform: [low, high]}"),
         ({"part__height_mm": {"normal": [100, 1]}}, "part.height_mm", "expected clip: [low, high] beside it"),
-        ({"part__kind": "sphere"}, "part", "found kind: sphere; expected plate, arc_segment"),
+        ({"part__kind": "sphere"}, "part", "found kind: sphere; expected arc_segment, ball_screw"),
         (
             {"impurities__radius_mm": 9, "impurities__amplitude_mm": 3, "impurities__cell_size_mm": 12},
             "impurities.0",
