@@ -18,7 +18,7 @@ OPACITY = 0.55
 GAP = 8
 PLATES, PLATE_SEED = 6, 8
 TILES, TILE_SEED = 4, 2
-SAMPLES = 64
+SAMPLES = 32
 REPORT_SIZE = (1280, 1500)  # pixels
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
