@@ -25,8 +25,8 @@ def settled(labels: Labels, seen_uv: Floats, maps: Labels, mesh: Mesh, uvs: Floa
     elsewhere. maps: (rows, columns, L), row 0 at v = 0. uvs: (F, 4, 2) texture coordinates of the mesh's corners.
     """
     result = labels.copy()
+    reach = 2 * DOUBT / np.array([maps.shape[1], maps.shape[0]])
     for row, column in zip(*np.nonzero(in_doubt(seen_uv, maps)), strict=True):
-        reach = 2 * DOUBT / np.array([maps.shape[1], maps.shape[0]])
         uv = cast(camera, pixel_ray(camera, row, column), mesh, uvs, seen_uv[row, column], reach)
         if uv is not None:
             result[row, column] = look_up(maps, uv)
