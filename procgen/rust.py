@@ -178,7 +178,7 @@ def simulate_rust(
         after = np.maximum(spread(cover, rates, diffusivity, spacing, step), cover) if cover.any() else cover
         broken_out = slice(*np.searchsorted(births, (number * step, (number + 1) * step)))
         after = _with_spots(after, places[broken_out], spacing, width)
-        after = cover + share * (after - cover)
+        after = np.minimum(cover + share * (after - cover), 1.0)  # a rounding may lift a full cell over 1
         dose += 0.5 * share * step * (cover + after)
         cover = after
     return RustField(size, cover, dose, _patch_ids(cover, places[births < steps * step], spacing))
