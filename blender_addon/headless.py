@@ -10,7 +10,7 @@ import threading
 import numpy as np
 
 from blender_addon.centres import settled
-from blender_addon.job import ERROR_MARK, FRAME_MARK, Job
+from blender_addon.job import ERROR_MARK, FRAME_MARK, GO, PAUSE, READY_MARK, Job
 from blender_addon.passes import render_labels, render_picture
 from blender_addon.stage import Stage, build_stage
 from procgen.errors import BlemishError
@@ -30,27 +30,35 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
     writer.write(scene.index, image, labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
 
 
-def run(job: Job) -> None:
-    """Render every frame of the job, telling of each on standard output."""
+def run(job: Job, may_go_on: threading.Event) -> None:
+    """Render every frame of the job, telling of each on standard output; begins none while it may not go on."""
     recipe = Recipe.model_validate_json(job.recipe)
     writer = DatasetWriter(job.out, recipe, job.seed, job.frames, samples=job.samples)
     stage = build_stage(job.samples, job.threads)
+    print(f"\n{READY_MARK}", flush=True)
     for index in job.indices:
+        may_go_on.wait()
         render_frame(stage, draw(recipe, job.seed, index), writer)
         print(f"\n{FRAME_MARK}{index}", flush=True)
 
 
-def end_with_parent() -> None:
-    """Leave as soon as standard input closes, which it does when the process that holds it dies."""
-    sys.stdin.read()
+def heed_parent(may_go_on: threading.Event) -> None:
+    """Pause and go on as told; leave when standard input closes, as it does when the process that holds it dies."""
+    for line in sys.stdin:
+        if line.strip() == PAUSE:
+            may_go_on.clear()
+        elif line.strip() == GO:
+            may_go_on.set()
     os._exit(1)
 
 
 def main() -> int:
     job = Job.from_json(sys.stdin.readline())
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    may_go_on = threading.Event()
+    may_go_on.set()
+    threading.Thread(target=heed_parent, args=[may_go_on], daemon=True).start()
     try:
-        run(job)
+        run(job, may_go_on)
     except BlemishError as error:
         print(f"\n{ERROR_MARK}{error}", flush=True)
         return 2

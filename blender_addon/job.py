@@ -3,8 +3,10 @@
 import json
 from dataclasses import asdict, dataclass
 
+READY_MARK = "blemish-ready"  # the stage is set; from here on time goes into frames
 FRAME_MARK = "blemish-frame "  # followed by the index of a frame that is written
 ERROR_MARK = "blemish-error "  # followed by one line for the user
+PAUSE, GO = "pause", "go"  # lines to the process: begin no further frame; go on
 
 
 @dataclass(frozen=True)

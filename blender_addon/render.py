@@ -16,7 +16,8 @@ from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from blender_addon.job import ERROR_MARK, FRAME_MARK, Job
+from blender_addon.control import Control
+from blender_addon.job import ERROR_MARK, FRAME_MARK, READY_MARK, Job
 from procgen.errors import BlemishError
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
 
@@ -38,6 +39,7 @@ def render_dataset(
     without: Iterable[str] = (),
     on_begin: Callable[[int], None] = lambda missing: None,
     on_frame: Callable[[int], None] = lambda index: None,
+    control: Control | None = None,
 ) -> Dataset:
     """Render frames 0 to `frames` - 1 of a recipe into the folder `out` and give it back as a dataset.
 
@@ -45,7 +47,8 @@ def render_dataset(
     bytes whatever the number of `workers`, each of which is a Blender process with its share of the cores. samples:
     Cycles samples a pixel. without: families to leave off ("defects", "impurities"), which changes nothing else.
     on_begin: called once with the number of frames yet to render; on_frame: with the index of each as it is written.
-    Raises RecipeError, DatasetError, RenderError.
+    control: by which another thread pauses, goes on and cancels. Raises RecipeError, DatasetError, RenderError, and
+    Cancelled where `control` said so.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     for family in without:
@@ -61,7 +64,7 @@ def render_dataset(
     shares = [share for share in (missing[k::workers] for k in range(workers)) if share]
     threads = max(1, (cpu_count() or 1) // max(1, len(shares)))
     job = Job(recipe.model_dump_json(), str(Path(out).resolve()), seed, frames, samples, threads, indices=())
-    run_all([replace(job, indices=tuple(share)) for share in shares], on_frame)
+    run_all([replace(job, indices=tuple(share)) for share in shares], on_frame, control or Control())
     writer.finish()
     return Dataset(out)
 
@@ -83,17 +86,27 @@ class BlenderProcess:
             errors="replace",
         )
 
-    def follow(self, on_frame: Callable[[int], None]) -> None:
+    def tell(self, word: str) -> None:
+        """Send PAUSE or GO; a process that is gone has nothing to heed."""
+        assert self.process.stdin is not None
+        with suppress(OSError, ValueError):
+            self.process.stdin.write(word + "\n")
+            self.process.stdin.flush()
+
+    def follow(self, on_frame: Callable[[int], None], control: Control) -> None:
         """Hand over the job, report frames as they come; raises RenderError where the process fails."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         with suppress(BrokenPipeError):  # it died at once; its exit code and last words tell more
             self.process.stdin.write(self.job.to_json() + "\n")
             self.process.stdin.flush()
+        control.take(self)
         message = ""
         for line in self.process.stdout:
             if line.startswith(FRAME_MARK):
                 on_frame(int(line.removeprefix(FRAME_MARK)))
+            elif line.startswith(READY_MARK):
+                control.on_ready()
             elif line.startswith(ERROR_MARK):
                 message = line.removeprefix(ERROR_MARK).strip()
         if self.process.wait():
@@ -114,20 +127,23 @@ class BlenderProcess:
         """End the process at once; the frame it was at is not written."""
         self.process.kill()
         self.process.wait()
+        with suppress(OSError):  # what it was told last and did not read
+            self.process.stdin.close()  # type: ignore[union-attr]
         self.errors.close()
 
 
-def run_all(jobs: list[Job], on_frame: Callable[[int], None]) -> None:
-    """Run every job in a Blender of its own, side by side; the first failure, or Ctrl-C, stops them all."""
+def run_all(jobs: list[Job], on_frame: Callable[[int], None], control: Control) -> None:
+    """Run every job in a Blender of its own, side by side; the first failure, Ctrl-C or a cancel stops them all."""
     if not jobs:
         return
     blenders = [BlenderProcess(job) for job in jobs]
     with ThreadPoolExecutor(len(blenders)) as threads:
         try:
-            followed = [threads.submit(blender.follow, on_frame) for blender in blenders]
+            followed = [threads.submit(blender.follow, on_frame, control) for blender in blenders]
             wait(followed, return_when=FIRST_EXCEPTION)
         finally:
             for blender in blenders:
                 blender.stop()
+        control.raise_if_cancelled()
         for future in followed:
             future.result()
