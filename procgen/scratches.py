@@ -10,11 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from procgen.checks import require
 from procgen.errors import BlemishError
 from procgen.layer import Family, LayerSample, SurfacePoints
-from procgen.noise import perlin
+from procgen.noise import fractal, perlin
 from procgen.paths import Path
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
+UNEVEN_LOAD = 0.35  # standard deviation of the logarithm of the load that each point of a rough body bears
+LIFT = 0.4  # standard deviations of the load's noise over which a tip that loses contact comes up
 SLIP_SHARE = 0.15  # of a stick-slip period: the tip lets go much faster than it digs in
 SLIP_JITTER = 0.35  # of a period: how irregularly the periods follow each other
 LEVEL_NOISE = 2.0  # periods over which the strength of stick-slip comes and goes
@@ -70,13 +73,55 @@ class ScratchProfile:
         return groove + np.where(on_ridge, crest * (1.0 - np.where(on_ridge, across, 0.0) ** 2), 0.0)
 
 
+@dataclass(frozen=True)
+class Track:
+    """The groove of one point of a rough body: `offset` (m) to the left of the path, `load` times as deep.
+
+    start, end: shares of the path between which the point touches. Raises BlemishError for values out of range.
+    """
+
+    offset: float = 0.0
+    load: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(
+            "scratch track",
+            offset=(self.offset, "finite"),
+            load=(self.load, "positive"),
+            start=(self.start, "0 to 1"),
+            end=(self.end, "0 to 1"),
+        )
+        if self.end <= self.start:
+            raise BlemishError(
+                f"scratch track: found start = {self.start:g}, end = {self.end:g}; expected to end later"
+            )
+
+
+def simulate_tracks(count: int, spread: float, stagger: float, rng: np.random.Generator) -> tuple[Track, ...]:
+    """The tracks of `count` points of a rough body, strewn over `spread` (m) across its way.
+
+    Their loads are lognormal about 1; they touch down, and lift off, up to `stagger` of the path after each other.
+    A single point runs in the middle, all the way.
+    """
+    if count == 1:
+        return (Track(),)
+    offsets = spread * (rng.random(count) - 0.5)
+    loads = np.exp(UNEVEN_LOAD * rng.standard_normal(count))
+    starts, ends = stagger * rng.random(count), 1.0 - stagger * rng.random(count)
+    return tuple(Track(*map(float, track)) for track in zip(offsets, loads, starts, ends, strict=True))
+
+
 @dataclass(frozen=True, eq=False)
 class Scratch:
     """A scratch along a path as a layer; its mask is the groove, without the ridges.
 
-    run_in, run_out: m, over which the tip goes down from nothing and comes up again. stick_slip: relative swing of the
-    depth, as the tip digs in and slips free again every stick_slip_length (m). reflectance_change, roughness_change: of
-    the groove. seed: of its irregularities. instance: its id.
+    tracks: of a body that touches in several points, whose grooves add up; each keeps the tip's shape, so that its
+    width, too, follows its load. run_in, run_out: m, over which the tip goes down from nothing and comes up again.
+    stick_slip: relative swing of the depth, as the tip digs in and slips free again every stick_slip_length (m).
+    contact: share of the way, about, on which a tip that bounces touches; contact_length: m, from bounce to bounce.
+    reflectance_change, roughness_change: of the groove. seed: of its irregularities. instance: its id.
     Raises BlemishError for values out of range.
     """
 
@@ -86,10 +131,13 @@ class Scratch:
     run_out: float = 0.0
     stick_slip: float = 0.0
     stick_slip_length: float = 1e-3
+    contact: float = 1.0
+    contact_length: float = 1e-2
     reflectance_change: float = 0.0
     roughness_change: float = 0.0
     seed: int = 0
     instance: int = 1
+    tracks: tuple[Track, ...] = (Track(),)
 
     family: ClassVar[Family] = "defect"
     class_name: ClassVar[str] = "scratch"
@@ -101,6 +149,8 @@ class Scratch:
             run_out=(self.run_out, "not negative"),
             stick_slip=(self.stick_slip, "0 to 1"),
             stick_slip_length=(self.stick_slip_length, "positive"),
+            contact=(self.contact, "0 to 1"),
+            contact_length=(self.contact_length, "positive"),
             reflectance_change=(self.reflectance_change, "finite"),
             roughness_change=(self.roughness_change, "finite"),
             seed=(self.seed, "not negative"),
@@ -112,17 +162,22 @@ class Scratch:
                 f"{self.path.length:g} m; expected no more than the path"
             )
 
-    def deepness(self, along: Floats) -> Floats:
-        """Depth over the profile's depth at (n,) places along the path, m."""
-        load = np.ones_like(along)
-        for distance, run in ((along, self.run_in), (self.path.length - along, self.run_out)):
+    def deepness(self, along: Floats, number: int = 0) -> Floats:
+        """Depth of a track over the profile's depth at (n,) places along the path, m."""
+        track = self.tracks[number]
+        share = track.end - track.start
+        start, end = track.start * self.path.length, track.end * self.path.length
+        load = np.where((along >= start) & (along <= end), track.load, 0.0)
+        for distance, run in ((along - start, share * self.run_in), (end - along, share * self.run_out)):
             if run > 0.0:
                 load *= np.clip(distance / run, 0.0, 1.0)
+        if self.contact < 1.0:
+            load *= self._touching(along / self.contact_length, number)
         if self.stick_slip > 0.0:
             time = along / self.stick_slip_length
-            phase = np.mod(time + SLIP_JITTER * self._noise(time), 1.0)
+            phase = np.mod(time + SLIP_JITTER * self._noise(time, number), 1.0)
             digging = np.where(phase < 1.0 - SLIP_SHARE, phase / (1.0 - SLIP_SHARE), (1.0 - phase) / SLIP_SHARE)
-            strength = np.clip(0.6 + self._noise(time / LEVEL_NOISE + 0.5), 0.0, 1.0)
+            strength = np.clip(0.6 + self._noise(time / LEVEL_NOISE + 0.5, number), 0.0, 1.0)
             load *= 1.0 + self.stick_slip * strength * (digging - 0.5)
         return load
 
@@ -131,19 +186,38 @@ class Scratch:
         points = SurfacePoints.of(points)
         sample = LayerSample.blank(len(points))
         deepest = 1.0 + 0.5 * self.stick_slip
-        near, along, offset = self.path.beside(points, self.profile.reach * math.sqrt(deepest))
-        deepness = self.deepness(along)
-        sample.height[near] = self.profile.height(offset, deepness)
+        reaches = [abs(track.offset) + self.profile.reach * math.sqrt(deepest * track.load) for track in self.tracks]
+        near, along, offset = self.path.beside(points, max(reaches))
+        for number, (track, reach) in enumerate(zip(self.tracks, reaches, strict=True)):
+            close = np.flatnonzero(np.abs(offset - track.offset) <= reach - abs(track.offset))
+            self._enter(sample, near[close], offset[close] - track.offset, self.deepness(along[close], number))
+        return sample
+
+    def _enter(self, sample: LayerSample, near: Indices, offset: Floats, deepness: Floats) -> None:
+        """Add a track to the sample, at points (n,) that lie `offset` (m) beside it where it is so deep."""
+        sample.height[near] += self.profile.height(offset, deepness)
         half = 0.5 * self.profile.width * np.sqrt(deepness)
         in_groove = (np.abs(offset) <= half) & (half > 0.0)
         groove, share = near[in_groove], 1.0 - (offset[in_groove] / half[in_groove]) ** 2
+        # A light touch bares less of the groove's new surface than a deep one; what is bare gets no barer.
+        bared = np.minimum(deepness[in_groove], 1.0) * np.sqrt(np.maximum(share, 0.0))
+        for quantity, change in (
+            (sample.reflectance, self.reflectance_change),
+            (sample.roughness, self.roughness_change),
+        ):
+            barer = np.maximum if change > 0.0 else np.minimum
+            quantity[groove] = barer(quantity[groove], change * bared)
         sample.inside[groove] = True
         sample.instance[groove] = self.instance
-        # A light touch bares less of the groove's new surface than a deep one.
-        bared = np.minimum(deepness[in_groove], 1.0) * np.sqrt(np.maximum(share, 0.0))
-        sample.reflectance[groove] = self.reflectance_change * bared
-        sample.roughness[groove] = self.roughness_change * bared
-        return sample
 
-    def _noise(self, time: Floats) -> Floats:
-        return perlin(np.stack([time, np.full_like(time, 0.37), np.full_like(time, 0.71)], axis=1), self.seed)
+    def _touching(self, bounces: Floats, number: int) -> Floats:
+        """Share of the load, 0 to 1, at (n,) places counted in bounces."""
+        from scipy.special import ndtri
+
+        lane = np.full_like(bounces, 0.37)
+        level = fractal(np.stack([bounces, lane, lane + number], axis=1), 2, self.seed)
+        return np.asarray(np.clip((level - ndtri(1.0 - self.contact)) / LIFT, 0.0, 1.0))
+
+    def _noise(self, time: Floats, number: int) -> Floats:
+        lane = np.full_like(time, 0.37 + number)
+        return perlin(np.stack([time, lane, np.full_like(time, 0.71)], axis=1), self.seed)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
+from pydantic import Field
+
 from procgen.layer import Family, Layer
 from procgen.paths import Path, arc
-from procgen.scratches import Scratch, ScratchProfile
+from procgen.scratches import Scratch, ScratchProfile, simulate_tracks
 from scenes.atlas import Chart
 from scenes.concrete import Concrete, NotNegative, Positive
 from scenes.distribution import Constant, Distribution, Within
@@ -18,15 +21,27 @@ from scenes.lot import Lot
 from scenes.sections import Count, Degrees, Fine, Fraction, Signed
 
 FAINTEST = 0.1  # share of a scratch's depth at severity 0
+OF_THE_TIP = {
+    "stick_slip",
+    "stick_slip_length",
+    "contact",
+    "contact_length",
+    "reflectance_change",
+    "roughness_change",
+    "seed",
+}
 
 Bend = Annotated[Distribution, Within(-180, 180)]
+Tracks = Annotated[Distribution, Within(1, 50, whole=True)]
 HalfShare = Annotated[Distribution, Within(0, 0.5)]
 
 
 class ScratchRecipe(PlacedSection):
     """See `procgen.scratches`; severity is the depth that the tip cuts to, and the width goes with its root.
 
-    run_in, run_out: shares of the length over which the tip goes down and comes up again.
+    run_in, run_out: shares of the length over which the tip goes down and comes up again. tracks: of one body that
+    touches in so many points over spread_mm, which begin and end up to `stagger` of the length after each other.
+    contact: share of the length on which a tip that bounces every contact_length_mm touches.
     """
 
     class_name: ClassVar[str] = "scratch"
@@ -47,6 +62,11 @@ class ScratchRecipe(PlacedSection):
     run_out: HalfShare = Constant(0.3)
     stick_slip: Fraction = Constant(0.3)
     stick_slip_length_mm: Fine = Constant(1.0)
+    contact: Annotated[Distribution, Within(0.05, 1)] = Constant(1.0)
+    contact_length_mm: Fine = Constant(10.0)
+    tracks: Tracks = Constant(1.0)
+    spread_mm: Fine = Constant(1.0)
+    stagger: HalfShare = Constant(0.1)
     reflectance_change: Signed = Constant(0.0)
     roughness_change: Signed = Constant(0.0)
 
@@ -68,6 +88,11 @@ class ScratchLayer(Concrete):
     run_out: NotNegative
     stick_slip: NotNegative
     stick_slip_length: Positive
+    contact: Positive = 1.0
+    contact_length: Positive = 0.01
+    tracks: int = Field(default=1, ge=1)
+    spread: Positive = 0.001
+    stagger: NotNegative = 0.0
     reflectance_change: float
     roughness_change: float
     seed: int
@@ -81,14 +106,13 @@ class ScratchLayer(Concrete):
             self.profile,
             run_in=self.run_in * longer,
             run_out=self.run_out * longer,
-            **self.model_dump(
-                include={"stick_slip", "stick_slip_length", "reflectance_change", "roughness_change", "seed"}
-            ),
+            tracks=simulate_tracks(self.tracks, self.spread, self.stagger, np.random.default_rng(self.seed)),
+            **self.model_dump(include=OF_THE_TIP),
         )
 
 
 def _scratch(recipe: ScratchRecipe, surface: Chart, lot: Lot) -> ScratchLayer:
-    quantities = lot.quantities(recipe, omit=("count", "severity"))
+    quantities = lot.quantities(recipe, omit=("count", "severity", "tracks"))
     share = share_at(recipe.severity, lot, least=FAINTEST)
     length = quantities.pop("length")
     start, heading = place_line(recipe.origin, surface, lot, length, quantities.pop("angle"))
@@ -104,6 +128,7 @@ def _scratch(recipe: ScratchRecipe, surface: Chart, lot: Lot) -> ScratchLayer:
         heading=heading,
         run_in=quantities.pop("run_in") * length,
         run_out=quantities.pop("run_out") * length,
+        tracks=lot.whole("tracks", recipe.tracks),
         seed=lot.layer_seed(),
         **quantities,
     )
