@@ -139,7 +139,7 @@ class DatasetWriter:
 
     def missing(self) -> tuple[int, ...]:
         """Numbers of the frames that are still to be written, in order."""
-        written = set(_committed(self.path, self.frames))
+        written = set(committed(self.path, self.frames))
         return tuple(index for index in range(self.frames) if index not in written)
 
     def write(
@@ -330,7 +330,7 @@ class Dataset:
             found = "a file" if self.path.exists() else "nothing"
             raise DatasetError(f"{path}: found {found}; expected the folder of a dataset")
         self.header = read_header(self.path)
-        self.indices = _committed(self.path, self.header.frames)
+        self.indices = committed(self.path, self.header.frames)
         if not self.indices:
             raise DatasetError(f"{path}: holds no finished frame yet; run the command that began it again to go on")
 
@@ -439,7 +439,7 @@ def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
     yield b"\n]}\n"
 
 
-def _committed(folder: Path, frames: int) -> tuple[int, ...]:
+def committed(folder: Path, frames: int) -> tuple[int, ...]:
     """Numbers, below `frames`, of the frames whose scene file is there."""
     scenes = folder / SCENES
     if not scenes.is_dir():
