@@ -6,12 +6,14 @@ for. Its mask and its appearance come from the same evaluation, so that picture 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.errors import BlemishError
+from procgen.tiles import over_tiles
 
 Family = Literal["defect", "impurity"]
 Floats = NDArray[np.float64]
@@ -19,6 +21,7 @@ Singles = NDArray[np.float32]
 
 HIGHEST_CLASS_BIT = 15  # class masks are 16-bit pictures on disk
 MOST_INSTANCES = 65535  # and so are instance maps, where 0 is the background
+FINISH_TILE = 65536  # points; a finish has more to set up than a noise
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,24 @@ class SurfacePoints:
             tangents=np.broadcast_to(np.array([1.0, 0.0, 0.0]), positions.shape),
         )
 
-    @property
+    @cached_property
     def bitangents(self) -> Floats:
         """(N, 3) unit vectors normal × tangent: the direction of growing v."""
+        if self.normals.strides[0] == self.tangents.strides[0] == 0 < len(self):  # a plane: the same frame everywhere
+            return np.broadcast_to(np.cross(self.normals[0], self.tangents[0]), self.normals.shape)
         return np.cross(self.normals, self.tangents)
+
+    def tile(self, which: slice) -> "SurfacePoints":
+        """Some of the points; they are no grid any more."""
+        on_part = None if self.on_part is None else self.on_part[which]
+        return replace(
+            self,
+            positions=self.positions[which],
+            normals=self.normals[which],
+            tangents=self.tangents[which],
+            shape=None,
+            on_part=on_part,
+        )
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -202,7 +219,7 @@ def compose(
     Raises BlemishError for a class without a bit, a bit beyond 15, or more than 65,535 instances of a family.
     """
     points = SurfacePoints.of(points)
-    bare = finish.evaluate(points)
+    bare = _evaluated(finish, points)
     height = bare.height.astype(np.float64)
     base_colour, roughness, metallic = bare.base_colour, bare.roughness, bare.metallic
     classes = np.zeros(len(points), dtype=np.uint16)
@@ -212,11 +229,16 @@ def compose(
         sample = layer.evaluate(points)
         if points.on_part is not None:
             sample = replace(sample, inside=sample.inside & points.on_part)
-        left = 1.0 - sample.opacity
-        height = height * left + sample.height
-        base_colour = base_colour * left[:, np.newaxis] + sample.reflectance.reshape(len(points), -1)
-        roughness = roughness * left + sample.roughness
-        metallic = metallic * left + sample.metallic
+        if sample.opacity.any():
+            left = 1.0 - sample.opacity
+            height *= left
+            base_colour *= left[:, np.newaxis]
+            roughness *= left
+            metallic *= left
+        height += sample.height
+        base_colour += sample.reflectance.reshape(len(points), -1)
+        roughness += sample.roughness
+        metallic += sample.metallic
         classes[sample.inside] |= np.uint16(1 << _bit(layer.class_name, class_bits))
         families[layer.family].cover(sample, layer.class_name)
 
@@ -225,16 +247,35 @@ def compose(
     grid = points.shape if points.shape is not None else (len(points),)
     return SurfaceMaps(
         height=height.astype(np.float32).reshape(grid),
-        base_colour=np.clip(base_colour, 0.0, 1.0).reshape(*grid, 3),
-        roughness=np.clip(roughness, 0.0, 1.0).reshape(grid),
-        metallic=np.clip(metallic, 0.0, 1.0).reshape(grid),
-        normal=_normals(points, height).astype(np.float32).reshape(*grid, 3),
+        base_colour=np.clip(base_colour, 0.0, 1.0, out=base_colour).reshape(*grid, 3),
+        roughness=np.clip(roughness, 0.0, 1.0, out=roughness).reshape(grid),
+        metallic=np.clip(metallic, 0.0, 1.0, out=metallic).reshape(grid),
+        normal=_normals(points, height).reshape(*grid, 3),
         classes=classes.reshape(grid),
         defects=defects.reshape(grid),
         impurities=impurities.reshape(grid),
         instances=defect_instances + impurity_instances,
         lay=None if bare.lay is None else bare.lay.reshape(*grid, 3),
     )
+
+
+def _evaluated(finish: Finish, points: SurfacePoints) -> FinishSample:
+    """The finish at the points, tile by tile; the arrays are nobody else's."""
+    count = len(points)
+    height, roughness, metallic = np.empty((3, count), dtype=np.float32)
+    base_colour, lay = np.empty((2, count, 3), dtype=np.float32)
+    has_lay = False
+
+    def fill(which: slice) -> None:
+        nonlocal has_lay
+        sample = finish.evaluate(points.tile(which))
+        height[which], roughness[which], metallic[which] = sample.height, sample.roughness, sample.metallic
+        base_colour[which] = sample.base_colour
+        if sample.lay is not None:
+            lay[which], has_lay = sample.lay, True
+
+    over_tiles(count, fill, FINISH_TILE)
+    return FinishSample(height, base_colour, roughness, metallic, lay if has_lay else None)
 
 
 class _InstanceMap:
@@ -276,11 +317,19 @@ def _bit(class_name: str, class_bits: Mapping[str, int]) -> int:
     return bit
 
 
-def _normals(points: SurfacePoints, height: Floats) -> Floats:
+def _normals(points: SurfacePoints, height: Floats) -> Singles:
     """Tilt the normals of a grid by the slope of its height; the normals themselves where there is no grid."""
     if points.shape is None or points.spacing is None or min(points.shape) < 2:
-        return points.normals
-    slope_v, slope_u = (slope.reshape(-1, 1) for slope in np.gradient(height.reshape(points.shape), *points.spacing))
-    tilted = points.normals - slope_u * points.tangents - slope_v * points.bitangents
-    tilted /= np.sqrt(1.0 + slope_u**2 + slope_v**2)  # its length, because the frame is orthonormal
+        return points.normals.astype(np.float32)
+    slope_v, slope_u = (slope.reshape(-1) for slope in np.gradient(height.reshape(points.shape), *points.spacing))
+    tilted = np.empty((len(points), 3), dtype=np.float32)
+
+    def tilt(which: slice) -> None:
+        up, right = slope_v[which], slope_u[which]
+        shorter = 1.0 / np.sqrt(1.0 + right**2 + up**2)  # over its length, because the frame is orthonormal
+        for axis in range(3):
+            normal, tangent = points.normals[which, axis], points.tangents[which, axis]
+            tilted[which, axis] = shorter * (normal - right * tangent - up * points.bitangents[which, axis])
+
+    over_tiles(len(points), tilt)
     return tilted

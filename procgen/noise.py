@@ -8,13 +8,14 @@ same bits, so that an installed compiler changes how long a dataset takes and no
 import importlib.util
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.errors import BlemishError
+from procgen.tiles import over_tiles
 
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.intp]
@@ -25,8 +26,6 @@ PERLIN_BOUND = 1.03636
 PERLIN_RMS = 0.271  # over uniformly random points
 
 BACKEND = "numpy" if os.environ.get("BLEMISH_NO_NUMBA") or not importlib.util.find_spec("numba") else "numba"
-
-TILE = 16384  # points that NumPy takes at once, so that their temporaries stay in the second-level cache
 
 OFFSETS = 1  # the stream of random numbers, of a seed, that shifts octaves against each other
 
@@ -58,58 +57,88 @@ def perlin(points: ArrayLike, seed: int = 0) -> Floats:
     Seed 0 agrees with `noise.pnoise3`, which computes in single precision, to 3e-6 near the origin.
     Raises BlemishError unless points are (N, 3).
     """
+    return _summed(points, _Octaves(np.eye(3)[np.newaxis], np.zeros((1, 3)), np.ones(1), *_tables(seed, 1)))
+
+
+def fractal(
+    points: ArrayLike,
+    octaves: int,
+    seed: int = 0,
+    gain: float = 0.5,
+    lacunarity: float = 2.0,
+    lattice: ArrayLike = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+) -> Floats:
+    """Sum of Perlin octaves, each `lacunarity` times finer and `gain` times lower than the one before.
+
+    points: (N, 3), in units of the coarsest octave, or in any unit that `lattice` (3, 3) turns into these by lattice @
+    point. Returns (N,) float64 with mean 0 and variance 1 over space.
+    Every octave has its own permutation and offset, so that their zeros on the lattice do not coincide.
+    Raises BlemishError unless points are (N, 3).
+    """
+    offsets = np.random.default_rng([seed, OFFSETS]).uniform(0.0, 256.0, (octaves, 3))
+    finer = lacunarity ** np.arange(octaves)
+    weights = gain ** np.arange(octaves)
+    weights /= PERLIN_RMS * np.sqrt(np.sum(weights**2))
+    lattices = finer[:, np.newaxis, np.newaxis] * np.asarray(lattice, dtype=np.float64)
+    return _summed(points, _Octaves(lattices, offsets, weights, *_tables(seed, octaves)))
+
+
+class _Octaves(NamedTuple):
+    """K Perlin noises to sum: lattices (K, 3, 3) and offsets (K, 3) that take points to their cells, weights (K,),
+    and their tables, permutations (K, 513) and gradients (K, 3, 513)."""
+
+    lattices: Floats
+    offsets: Floats
+    weights: Floats
+    permutations: Hashes
+    gradients: Floats
+
+
+def _summed(points: ArrayLike, octaves: _Octaves) -> Floats:
     points = np.asarray(points, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3:
         raise BlemishError(f"Perlin noise: found points of shape {points.shape}; expected (N, 3)")
-    permutation, gradients = _tables(seed)
     values = np.empty(len(points))
-    fill = (_compiled() if BACKEND == "numba" else None) or _perlin_tile
-    _over_tiles(len(points), lambda tile: fill(points[tile], permutation, gradients, values[tile]))
+    fill = (_compiled() if BACKEND == "numba" else None) or _sum_tile
+    over_tiles(len(points), lambda tile: fill(points[tile], *octaves, values[tile]))
     return values
 
 
-def fractal(points: ArrayLike, octaves: int, seed: int = 0, gain: float = 0.5, lacunarity: float = 2.0) -> Floats:
-    """Sum of Perlin octaves, each `lacunarity` times finer and `gain` times lower than the one before.
-
-    points: (N, 3), in units of the coarsest octave. Returns (N,) float64 with mean 0 and variance 1 over space.
-    Every octave has its own permutation and offset, so that their zeros on the lattice do not coincide.
-    """
-    points = np.asarray(points, dtype=np.float64)
-    offsets = np.random.default_rng([seed, OFFSETS]).uniform(0.0, 256.0, (octaves, 3))
-    total = np.zeros(len(points))
-
-    def sum_octaves(tile: slice) -> None:
-        for octave, offset in enumerate(offsets):
-            total[tile] += gain**octave * perlin(points[tile] * lacunarity**octave + offset, seed + octave)
-
-    _over_tiles(len(points), sum_octaves)
-    return total / (PERLIN_RMS * np.sqrt(np.sum(gain ** (2.0 * np.arange(octaves)))))
-
-
-def _over_tiles(count: int, work: Callable[[slice], None]) -> None:
-    """Do `work` on slices that cover `count` points, a thread a core: NumPy and numba let go of the lock."""
-    tiles = [slice(start, start + TILE) for start in range(0, count, TILE)]
-    if len(tiles) <= 1:
-        for tile in tiles:
-            work(tile)
-        return
-    with ThreadPoolExecutor(min(len(tiles), os.cpu_count() or 1)) as threads:
-        for _ in threads.map(work, tiles):
-            pass
-
-
 @lru_cache(maxsize=64)  # every frame of a dataset brings new seeds
-def _tables(seed: int) -> tuple[Hashes, Floats]:
-    """The permutation, repeated so that a hash plus an index needs no wrapping, and the (3, 513) gradients there."""
-    shuffle = np.arange(256) if seed == 0 else np.random.default_rng(seed).permutation(256)
-    permutation = REFERENCE_PERMUTATION[shuffle]
-    hashes = np.concatenate([permutation, permutation, permutation[:1]]).astype(np.intp)
-    return hashes, np.ascontiguousarray(GRADIENTS[hashes & 15].T)
+def _tables(seed: int, octaves: int) -> tuple[Hashes, Floats]:
+    """The permutations of seeds that follow each other, (octaves, 513), repeated so that a hash plus an index needs no
+    wrapping, and the (octaves, 3, 513) gradients there."""
+    shuffles = [
+        np.random.default_rng(one).permutation(256) if one else np.arange(256) for one in range(seed, seed + octaves)
+    ]
+    permutations = REFERENCE_PERMUTATION[np.stack(shuffles)]
+    hashes = np.concatenate([permutations, permutations, permutations[:, :1]], axis=1).astype(np.intp)
+    return hashes, np.ascontiguousarray(GRADIENTS[hashes & 15].transpose(0, 2, 1))
 
 
-def _perlin_tile(points: Floats, permutation: Hashes, gradients: Floats, values: Floats) -> None:
-    """Write the noise at (n, 3) points to `values`, corner by corner: larger arrays would not stay in the cache."""
-    offset = np.ascontiguousarray(points.T)
+def _sum_tile(
+    points: Floats,
+    lattices: Floats,
+    offsets: Floats,
+    weights: Floats,
+    permutations: Hashes,
+    gradients: Floats,
+    values: Floats,
+) -> None:
+    """Write the sum of the octaves at (n, 3) points to `values`."""
+    x, y, z = np.ascontiguousarray(points.T)
+    values[:] = 0.0
+    for octave, lattice in enumerate(lattices):
+        # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
+        place = np.stack([x * row[0] + y * row[1] + z * row[2] for row in lattice]) + offsets[octave][:, np.newaxis]
+        values += weights[octave] * _perlin_tile(place, permutations[octave], gradients[octave])
+
+
+def _perlin_tile(offset: Floats, permutation: Hashes, gradients: Floats) -> Floats:
+    """The noise (n,) at points given as (3, n) columns, which are overwritten.
+
+    Corner by corner: larger arrays would not stay in the cache.
+    """
     floor = np.floor(offset)
     offset -= floor
     i, j, k = floor.astype(np.intp) & 255
@@ -135,7 +164,7 @@ def _perlin_tile(points: Floats, permutation: Hashes, gradients: Floats, values:
     def face(c: int) -> Floats:
         return _interpolated(edge(0, c), edge(1, c), v)
 
-    values[:] = _interpolated(face(0), face(1), w)
+    return _interpolated(face(0), face(1), w)
 
 
 def _interpolated(start: Floats, end: Floats, weight: Floats) -> Floats:
@@ -146,37 +175,50 @@ def _interpolated(start: Floats, end: Floats, weight: Floats) -> Floats:
     return end
 
 
-def _perlin_loop(points: Floats, permutation: Hashes, gradients: Floats, values: Floats) -> None:
-    """The same as `_perlin_tile`, point by point, for numba."""
-    for n in range(len(points)):
-        px, py, pz = points[n, 0], points[n, 1], points[n, 2]
-        fx, fy, fz = np.floor(px), np.floor(py), np.floor(pz)
-        x, y, z = px - fx, py - fy, pz - fz
-        i, j, k = int(fx) & 255, int(fy) & 255, int(fz) & 255
-        u = x * x * x * (x * (x * 6.0 - 15.0) + 10.0)
-        v = y * y * y * (y * (y * 6.0 - 15.0) + 10.0)
-        w = z * z * z * (z * (z * 6.0 - 15.0) + 10.0)
-        edge0 = edge1 = 0.0
-        for c in range(2):
-            face0 = face1 = 0.0
-            for b in range(2):
-                h0 = permutation[permutation[i] + j + b] + k + c
-                h1 = permutation[permutation[i + 1] + j + b] + k + c
-                corner0 = gradients[0, h0] * x + gradients[1, h0] * (y - b) + gradients[2, h0] * (z - c)
-                corner1 = gradients[0, h1] * (x - 1.0) + gradients[1, h1] * (y - b) + gradients[2, h1] * (z - c)
-                face0, face1 = face1, corner0 + u * (corner1 - corner0)
-            edge0, edge1 = edge1, face0 + v * (face1 - face0)
-        values[n] = edge0 + w * (edge1 - edge0)
+def _sum_loop(
+    points: Floats,
+    lattices: Floats,
+    offsets: Floats,
+    weights: Floats,
+    permutations: Hashes,
+    gradients: Floats,
+    values: Floats,
+) -> None:
+    """The same as `_sum_tile`, point by point, for numba; octave by octave, so that their tables stay in the cache."""
+    values[:] = 0.0
+    for o in range(len(weights)):
+        lattice, offset, permutation, gradient = lattices[o], offsets[o], permutations[o], gradients[o]
+        for n in range(len(points)):
+            px = points[n, 0] * lattice[0, 0] + points[n, 1] * lattice[0, 1] + points[n, 2] * lattice[0, 2] + offset[0]
+            py = points[n, 0] * lattice[1, 0] + points[n, 1] * lattice[1, 1] + points[n, 2] * lattice[1, 2] + offset[1]
+            pz = points[n, 0] * lattice[2, 0] + points[n, 1] * lattice[2, 1] + points[n, 2] * lattice[2, 2] + offset[2]
+            fx, fy, fz = np.floor(px), np.floor(py), np.floor(pz)
+            x, y, z = px - fx, py - fy, pz - fz
+            i, j, k = int(fx) & 255, int(fy) & 255, int(fz) & 255
+            u = x * x * x * (x * (x * 6.0 - 15.0) + 10.0)
+            v = y * y * y * (y * (y * 6.0 - 15.0) + 10.0)
+            w = z * z * z * (z * (z * 6.0 - 15.0) + 10.0)
+            edge0 = edge1 = 0.0
+            for c in range(2):
+                face0 = face1 = 0.0
+                for b in range(2):
+                    h0 = permutation[permutation[i] + j + b] + k + c
+                    h1 = permutation[permutation[i + 1] + j + b] + k + c
+                    corner0 = gradient[0, h0] * x + gradient[1, h0] * (y - b) + gradient[2, h0] * (z - c)
+                    corner1 = gradient[0, h1] * (x - 1.0) + gradient[1, h1] * (y - b) + gradient[2, h1] * (z - c)
+                    face0, face1 = face1, corner0 + u * (corner1 - corner0)
+                edge0, edge1 = edge1, face0 + v * (face1 - face0)
+            values[n] += weights[o] * (edge0 + w * (edge1 - edge0))
 
 
 @cache
-def _compiled() -> Callable[[Floats, Hashes, Floats, Floats], None] | None:
+def _compiled() -> Callable[..., None] | None:
     """The compiled loop, or None where numba cannot be loaded; compiled on the first call, then kept on disk."""
     try:
         from numba import njit
     except ImportError:
         return None
     try:
-        return njit(cache=True, nogil=True, error_model="numpy")(_perlin_loop)
+        return njit(cache=True, nogil=True, error_model="numpy")(_sum_loop)
     except RuntimeError:  # numba finds no folder that it may keep the machine code in
-        return njit(nogil=True, error_model="numpy")(_perlin_loop)
+        return njit(nogil=True, error_model="numpy")(_sum_loop)

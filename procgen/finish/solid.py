@@ -29,8 +29,7 @@ def drawn_out(
     lay = np.array(lay) / np.linalg.norm(lay)
     stretch = np.eye(3) / across + (1.0 / along - 1.0 / across) * np.outer(lay, lay)
     lattice = CORRELATION[octaves] * _TURN @ stretch
-    # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
-    return fractal(np.einsum("nk,jk->nj", positions, lattice), octaves, seed)
+    return fractal(positions, octaves, seed, lattice=lattice)
 
 
 def isotropic(positions: Floats, size: float, octaves: int, seed: int) -> Floats:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from procgen import noise as ours
 from procgen.errors import BlemishError
+from procgen.tiles import TILE
 
 theirs = pytest.importorskip("noise")
 
@@ -48,11 +49,21 @@ def test_noise_is_zero_on_the_lattice_and_periodic_over_256():
 @pytest.mark.parametrize("seed", [0, 1, 12345])
 def test_both_backends_give_the_same_bits(monkeypatch, seed):
     pytest.importorskip("numba")
-    points = np.random.default_rng(4).uniform(-300, 300, (3 * ours.TILE + 7, 3))
+    points = np.random.default_rng(4).uniform(-300, 300, (3 * TILE + 7, 3))
+    lattice = np.random.default_rng(5).normal(size=(3, 3))
     monkeypatch.setattr(ours, "BACKEND", "numba")
-    compiled = ours.perlin(points, seed)
+    compiled = ours.perlin(points, seed), ours.fractal(points, 3, seed, lattice=lattice)
     monkeypatch.setattr(ours, "BACKEND", "numpy")
-    np.testing.assert_array_equal(compiled, ours.perlin(points, seed))
+    np.testing.assert_array_equal(compiled, (ours.perlin(points, seed), ours.fractal(points, 3, seed, lattice=lattice)))
+
+
+def test_fractal_is_the_normalised_sum_of_its_octaves():
+    points = np.random.default_rng(6).uniform(-2, 2, (500, 3))
+    lattice = np.random.default_rng(7).normal(size=(3, 3))
+    offsets = np.random.default_rng([9, ours.OFFSETS]).uniform(0, 256, (3, 3))
+    octaves = [0.7**k * ours.perlin(2.5**k * points @ lattice.T + offsets[k], 9 + k) for k in range(3)]
+    expected = np.sum(octaves, axis=0) / (ours.PERLIN_RMS * np.sqrt(1 + 0.7**2 + 0.7**4))
+    np.testing.assert_allclose(ours.fractal(points, 3, 9, 0.7, 2.5, lattice), expected, atol=1e-12)
 
 
 def test_numpy_serves_when_numba_cannot_be_loaded(monkeypatch):
