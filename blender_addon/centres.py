@@ -35,10 +35,14 @@ def settled(labels: Labels, seen_uv: Floats, maps: Labels, mesh: Mesh, uvs: Floa
 
 def in_doubt(seen_uv: Floats, maps: Labels) -> NDArray[np.bool_]:
     """(H, W): where texels of different labels lie within DOUBT of the place that was seen."""
-    reach = DOUBT / np.array([maps.shape[1], maps.shape[0]])
-    around = [look_up(maps, seen_uv + reach * np.array(corner)) for corner in CORNERS]
-    differing = np.any([(other != around[0]).any(axis=-1) for other in around[1:]], axis=0)
-    return differing & (seen_uv >= 0).all(axis=-1)
+    texels = np.array([maps.shape[1], maps.shape[0]])
+    away = seen_uv * texels
+    away -= np.rint(away)  # from the nearest border between texels
+    doubtful = (np.abs(away) < 2 * DOUBT).any(axis=-1) & (seen_uv >= 0).all(axis=-1)  # few are left to look up
+    reach = DOUBT / texels
+    around = [look_up(maps, seen_uv[doubtful] + reach * np.array(corner)) for corner in CORNERS]
+    doubtful[doubtful] = np.any([(other != around[0]).any(axis=-1) for other in around[1:]], axis=0)
+    return doubtful
 
 
 def look_up(maps: Labels, uv: Floats) -> Labels:
