@@ -24,7 +24,7 @@ def register() -> None:
         raise RuntimeError(f"Blemish needs a Blender with Python 3.11, found {found}: see its page on Blender")
     _before.update(_own_modules())
     if Path(LIBRARIES).is_dir():
-        # Before the system's own of the same names, as Blender places the wheels of its extensions; the spare ones last.
+        # Before the system's of the same names, as Blender places the wheels of its extensions; the spare ones last.
         sys.path.insert(0, LIBRARIES)
         sys.path.append(SPARE)
         importlib.invalidate_caches()
