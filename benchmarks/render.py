@@ -17,7 +17,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report
-from blender_addon import headless, passes
+from blender_addon import passes, worker
 from blender_addon.stage import build_stage
 from scenes import DatasetWriter, Recipe, draw, load_recipe
 
@@ -44,7 +44,7 @@ def overhead(label: str, recipe: Recipe, samples: int, frames: int) -> dict[str,
         writer = DatasetWriter(Path(folder) / "set", recipe, 0, frames + 1, samples=samples)
         for index in range(frames + 1):
             start = time.perf_counter()
-            headless.render_frame(stage, draw(recipe, 0, index), writer)
+            worker.render_frame(stage, draw(recipe, 0, index), writer)
             whole.append(time.perf_counter() - start)
             start = time.perf_counter()
             bpy.ops.render.render(scene=stage.picture.name)
@@ -80,7 +80,7 @@ def steadiness(name: str, frames: int) -> dict[str, Figure]:
         writer = DatasetWriter(Path(folder) / "set", recipe, 0, frames)
         for index in range(frames):
             start = time.perf_counter()
-            headless.render_frame(stage, draw(recipe, 0, index), writer)
+            worker.render_frame(stage, draw(recipe, 0, index), writer)
             times.append(time.perf_counter() - start)
             memory.append(process.memory_info().rss / MEBIBYTE)
     quarter = frames // 4

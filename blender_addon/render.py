@@ -4,10 +4,9 @@ Blender keeps one scene a process, talks on standard output and can die of a dri
 caller, never inside.
 """
 
-import importlib.util
+import json
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -16,16 +15,14 @@ from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from blender_addon.blenders import USUAL, Blender, find
 from blender_addon.control import Control
-from blender_addon.job import ERROR_MARK, FRAME_MARK, READY_MARK, Job
-from procgen.errors import BlemishError
+from blender_addon.devices import CPU, chosen
+from blender_addon.errors import RenderError
+from blender_addon.job import CARDS_MARK, ERROR_MARK, FRAME_MARK, LIST_CARDS, READY_MARK, Job
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
 
 STDERR_LINES_SHOWN = 6
-
-
-class RenderError(BlemishError):
-    """A Blender process could not render its frames."""
 
 
 def render_dataset(
@@ -35,17 +32,23 @@ def render_dataset(
     seed: int = 0,
     *,
     samples: int = 32,
-    workers: int = 1,
+    workers: int | None = None,
     without: Iterable[str] = (),
+    blender: str | Path | None = None,
+    device: str = CPU,
     on_begin: Callable[[int], None] = lambda missing: None,
     on_frame: Callable[[int], None] = lambda index: None,
+    on_note: Callable[[str], None] = lambda sentence: None,
     control: Control | None = None,
 ) -> Dataset:
     """Render frames 0 to `frames` - 1 of a recipe into the folder `out` and give it back as a dataset.
 
     Frames that the folder already holds are kept, so a stopped run is taken up by calling again; the files are the same
-    bytes whatever the number of `workers`, each of which is a Blender process with its share of the cores. samples:
-    Cycles samples a pixel. without: families to leave off ("defects", "impurities"), which changes nothing else.
+    bytes whatever the number of `workers`, each of which is a Blender process with its share of the cores, or a
+    graphics card of its own (by default one process, or one a card). samples: Cycles samples a pixel. without: families
+    to leave off ("defects", "impurities"), which changes nothing else. blender: a Blender program or a Python with bpy,
+    by default the bpy of this Python. device: one of `blender_addon.devices.NAMES`; where no card is found for it, the
+    processor serves, and `on_note` is told so.
     on_begin: called once with the number of frames yet to render; on_frame: with the index of each as it is written.
     control: by which another thread pauses, goes on and cancels. Raises RecipeError, DatasetError, RenderError, and
     Cancelled where `control` said so.
@@ -53,32 +56,68 @@ def render_dataset(
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     for family in without:
         recipe = recipe.without(family)
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise RenderError(f"found {workers} workers; expected 1 or more")
-    for library in ("bpy", "OpenEXR"):  # which the Blender processes import; none can tell of it as plainly
-        if importlib.util.find_spec(library) is None:
-            raise RenderError(f"{library} is not installed; rendering needs: pip install 'blemish[render]'")
-    writer = DatasetWriter(out, recipe, seed, frames, samples=samples)
+    program = find(blender)
+    device, cards = device_of(program, device, on_note)
+    settings = {"samples": samples, **({} if device == CPU else {"device": device})}
+    if program.version != USUAL:  # whose pictures are other bytes
+        settings["blender"] = program.series
+    writer = DatasetWriter(out, recipe, seed, frames, **settings)
     missing = writer.missing()
     on_begin(len(missing))
-    shares = [share for share in (missing[k::workers] for k in range(workers)) if share]
+    count = workers or max(1, cards)
+    shares = [share for share in (missing[k::count] for k in range(count)) if share]
     threads = max(1, (cpu_count() or 1) // max(1, len(shares)))
-    job = Job(recipe.model_dump_json(), str(Path(out).resolve()), seed, frames, samples, threads, indices=())
-    run_all([replace(job, indices=tuple(share)) for share in shares], on_frame, control or Control())
+    job = Job(
+        recipe.model_dump_json(), str(Path(out).resolve()), seed, frames, samples, settings, threads, device=device
+    )
+    jobs = [replace(job, indices=tuple(share), card=k % max(1, cards)) for k, share in enumerate(shares)]
+    run_all(program, jobs, on_frame, control or Control())
     writer.finish()
     return Dataset(out)
+
+
+def device_of(program: Blender, wanted: str, on_note: Callable[[str], None]) -> tuple[str, int]:
+    """The device to render on and the number of its cards, 0 for the processor; says where it is not the one wanted."""
+    if wanted == CPU:
+        return CPU, 0
+    chosen(wanted, {})  # a name that is none costs no process
+    found = cards_of(program)
+    device, note = chosen(wanted, found)
+    if note:
+        on_note(note)
+    return device, len(found.get(device, ()))
+
+
+def cards_of(program: Blender) -> dict[str, list[str]]:
+    """Names of the graphics cards that a Blender can render on, by back end; none where its drivers crash it."""
+    asked = subprocess.run(
+        program.command(),
+        env=program.environment(),
+        input=LIST_CARDS + "\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    answers = [line for line in asked.stdout.splitlines() if line.startswith(CARDS_MARK)]
+    return dict(json.loads(answers[-1].removeprefix(CARDS_MARK))) if answers else {}
 
 
 @dataclass
 class BlenderProcess:
     """One Blender at work on one job; `follow` blocks until it is done."""
 
+    program: Blender
     job: Job
 
     def __post_init__(self) -> None:
         self.errors = TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 - closed by `stop`
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "blender_addon.headless"],
+            self.program.command(),
+            env=self.program.environment(),
             stdin=subprocess.PIPE,  # held open: the process ends when this one does
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -132,11 +171,11 @@ class BlenderProcess:
         self.errors.close()
 
 
-def run_all(jobs: list[Job], on_frame: Callable[[int], None], control: Control) -> None:
+def run_all(program: Blender, jobs: list[Job], on_frame: Callable[[int], None], control: Control) -> None:
     """Run every job in a Blender of its own, side by side; the first failure, Ctrl-C or a cancel stops them all."""
     if not jobs:
         return
-    blenders = [BlenderProcess(job) for job in jobs]
+    blenders = [BlenderProcess(program, job) for job in jobs]
     with ThreadPoolExecutor(len(blenders)) as threads:
         try:
             followed = [threads.submit(blender.follow, on_frame, control) for blender in blenders]

@@ -75,8 +75,11 @@ class Stage:
             panel.matrix_world = frame(wanted.position, x=wanted.along, z=-np.asarray(wanted.direction))
 
 
-def build_stage(samples: int, threads: int = 0) -> Stage:
-    """Empty Blender and set up both scenes: Cycles on the CPU, `samples` a pixel, `threads` (0: one a core)."""
+def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Stage:
+    """Empty Blender and set up both scenes: Cycles, `samples` a pixel, `threads` (0: one a core).
+
+    on_card: renders the picture on a graphics card; labels come from the processor always, whose rounding is known.
+    """
     bpy.ops.wm.read_factory_settings(use_empty=True)
     picture = bpy.context.scene
     picture.name = "picture"
@@ -89,6 +92,7 @@ def build_stage(samples: int, threads: int = 0) -> Stage:
         scene.render.threads_mode = "FIXED" if threads else "AUTO"
         if threads:
             scene.render.threads = threads
+        scene.cycles.device = "GPU" if on_card and scene is picture else "CPU"
         scene.cycles.seed = 0
         scene.cycles.use_adaptive_sampling = False
         scene.view_settings.view_transform = "Raw"
