@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from anomaly.specimens import Specimen
 
 INTERRUPTED = 130
+PROGRESS_MARK = "blemish-progress "  # followed by what is being done, how much is, and of how much, as JSON
 
 
 class Format(StrEnum):
@@ -209,7 +212,15 @@ def _figures(metrics: Metrics) -> Iterator[str]:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on standard error, with rate and time left; interrupted, the command ends in one line."""
+    """A progress bar on standard error, with rate and time left; interrupted, the command ends in one line.
+
+    Where BLEMISH_PROGRESS=lines is set, as by Blender's panel, lines that a program can read instead.
+    """
+    if os.environ.get("BLEMISH_PROGRESS") == "lines":
+        yield lambda what, done, total: print(
+            f"{PROGRESS_MARK}{json.dumps([what, done, total])}", file=sys.stderr, flush=True
+        )
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -2,6 +2,8 @@
 
 import _cycles
 import bpy
+import numpy as np
+from numpy.typing import NDArray
 
 
 def name_aov_output(node: bpy.types.ShaderNodeOutputAOV, name: str) -> None:
@@ -32,3 +34,25 @@ def coat_input(shader: bpy.types.ShaderNodeBsdfPrincipled, name: str) -> bpy.typ
     """The socket of Principled's clear coat called Weight, Roughness or Normal ("Clearcoat …" until 3.6)."""
     since_4 = shader.inputs.get(f"Coat {name}")
     return since_4 or shader.inputs["Clearcoat" if name == "Weight" else f"Clearcoat {name}"]
+
+
+def set_uvs(layer: bpy.types.MeshUVLoopLayer, corners: NDArray[np.float32]) -> None:
+    """Write (corners, 2) texture coordinates; their own attribute came with 3.5."""
+    if hasattr(layer, "uv"):
+        layer.uv.foreach_set("vector", corners.ravel())
+    else:
+        layer.data.foreach_set("uv", corners.ravel())
+
+
+def without_light_tree(settings: bpy.types.PropertyGroup) -> None:
+    """Sample the lights one by one, as was the only way until the tree of 3.5."""
+    if hasattr(settings, "use_light_tree"):
+        settings.use_light_tree = False
+
+
+def draw_progress(layout: bpy.types.UILayout, factor: float, text: str, owner: object, percent: str) -> None:
+    """Draw a bar that is filled to `factor`, 0..1; until 4.0 as a slider of the owner's property `percent`."""
+    if hasattr(layout, "progress"):
+        layout.progress(factor=factor, text=text, type="BAR")
+    else:
+        layout.prop(owner, percent, text=text, slider=True)

@@ -9,14 +9,21 @@ from importlib import import_module
 # In the order of registration: properties before the panels that show them, parents before their sub-panels.
 MODULES = (
     "properties",
+    "run_properties",
+    "preferences",
+    "progress",
     "operators.part",
     "operators.layers",
     "operators.preview",
     "operators.imaging",
     "operators.recipe",
+    "operators.dataset",
+    "operators.learn",
     "presets",
     "lists",
     "panels",
+    "panels_dataset",
+    "panels_learn",
     "preview",
 )
 

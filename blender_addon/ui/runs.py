@@ -157,12 +157,6 @@ class Order:
     workers: int = 1
     options: Mapping[str, object] | None = None
 
-    def check(self) -> None:
-        """Raise DatasetError where the folder does not take this dataset; begins it where it does."""
-        from scenes import DatasetWriter
-
-        DatasetWriter(self.folder, self.recipe, self.seed, self.frames, samples=self.samples)
-
 
 class RenderRun(Run):
     """A dataset being rendered in Blender processes of its own.
@@ -366,7 +360,8 @@ def taken_up(folder: Path) -> Order:
 
     header = read_header(folder)
     recipe = recipe_from(header.recipe, str(folder / HEADER))
-    return Order(recipe, folder, header.frames, header.seed, int(header.settings.get("samples", 1)))
+    samples, device = header.settings.get("samples", 1), header.settings.get("device", "cpu")
+    return Order(recipe, folder, header.frames, header.seed, samples, options={"device": device})
 
 
 def spoken(seconds: float) -> str:

@@ -1,0 +1,140 @@
+"""The add-on's preferences: where learning happens, where datasets go, and what renders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+
+from blender_addon.devices import AUTO, BACKENDS, CPU
+from blender_addon.ui import lines
+from blender_addon.ui.environment import Lookout
+
+if TYPE_CHECKING:
+    from blender_addon.ui.environment import Environment
+
+LOOKOUT = Lookout()
+
+DEVICES = (
+    (CPU, "Processor", "Render on the processor, which every machine has; other machines give the same bytes"),
+    (AUTO, "Fastest Found", "Render on the graphics cards if Cycles can use them, else on the processor"),
+    *(
+        (
+            name,
+            label,
+            f"Render on graphics cards through {label}, one process a card; on the processor if there is none",
+        )
+        for name, label in zip(BACKENDS, ("OptiX", "CUDA", "HIP", "Metal", "oneAPI"), strict=True)
+    ),
+)
+
+
+def look_again(preferences: BlemishPreferences, context: bpy.types.Context) -> None:
+    LOOKOUT.forget()
+
+
+class BlemishPreferences(bpy.types.AddonPreferences):
+    """bl_idname: what Blender calls the add-on, which is known when it is registered."""
+
+    bl_idname = "blender_addon"
+
+    __annotations__ = {
+        "python": bpy.props.StringProperty(
+            name="Python Environment",
+            subtype="DIR_PATH",
+            description="Folder of the Python environment that holds Blemish with torch, for training and judging. "
+            "Empty: that of the command blemish, where it is on PATH",
+            update=look_again,
+        ),
+        "folder": bpy.props.StringProperty(
+            name="Output Folder",
+            subtype="DIR_PATH",
+            default=str(Path.home() / "blemish"),
+            description="Folder in which datasets, inspectors and reports get folders of their own",
+        ),
+        "device": bpy.props.EnumProperty(
+            name="Render Device", items=DEVICES, default=CPU, description="What Cycles renders datasets on"
+        ),
+    }
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(self, "python")
+        draw_environment(layout, context, LOOKOUT.find(self.python), width=context.region.width)
+        layout.prop(self, "folder")
+        layout.prop(self, "device")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the preferences say, or their defaults where Blender runs the panel without having it as an add-on."""
+
+    python: str = ""
+    folder: str = str(Path.home() / "blemish")
+    device: str = CPU
+
+
+def chosen(context: bpy.types.Context) -> Chosen:
+    """The preferences as plain values, paths absolute."""
+    addon = context.preferences.addons.get(BlemishPreferences.bl_idname)
+    if addon is None or addon.preferences is None:
+        return Chosen()
+    found = addon.preferences
+    python, folder = (bpy.path.abspath(path) if path else "" for path in (found.python, found.folder))
+    return Chosen(python, folder or Chosen.folder, found.device)
+
+
+def environment(context: bpy.types.Context) -> Environment | None:
+    """The environment that learns, as far as it is known; None while that is being found out."""
+    return LOOKOUT.find(chosen(context).python)
+
+
+def draw_environment(
+    layout: bpy.types.UILayout, context: bpy.types.Context, found: Environment | None, width: int
+) -> None:
+    """A line on the environment's state, and below it the fix where something is amiss."""
+    column = layout.column(align=True)
+    if found is None:
+        column.label(text="Looking for the Python environment…", icon="TIME")
+        return
+    if found.ready:
+        lines.draw(column, context, found.line, icon="CHECKMARK", width=width)
+        return
+    column.alert = True
+    lines.draw(column, context, found.problem + ".", icon="ERROR", width=width)
+    column = layout.column(align=True)
+    lines.draw(column, context, found.fix + ".", icon="BLANK1", width=width)
+    column.operator("blemish.look_again", icon="FILE_REFRESH")
+
+
+class BLEMISH_OT_look_again(bpy.types.Operator):
+    bl_idname = "blemish.look_again"
+    bl_label = "Look Again"
+    bl_description = "Look for the Python environment again, after something was installed there"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from blender_addon.ui import progress
+
+        LOOKOUT.forget()
+        environment(context)
+        progress.watch()
+        return {"FINISHED"}
+
+
+CLASSES = (BLEMISH_OT_look_again, BlemishPreferences)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    LOOKOUT.forget()
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

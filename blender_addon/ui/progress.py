@@ -1,0 +1,259 @@
+"""Shows how runs stand without blocking Blender: a timer looks, redraws panels and status bar, tells the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+import bpy
+
+from blender_addon import compat
+
+if TYPE_CHECKING:
+    from blender_addon.ui.runs import Run, State
+
+RENDER, LEARN = "render", "learn"  # one run of each at a time
+LOOK_EVERY = 0.25  # seconds
+
+Ending = Callable[["State"], None]
+
+_runs: dict[str, Run] = {}
+_endings: dict[str, Ending] = {}  # of runs whose end is still to be told
+_shown: dict[str, str] = {}
+
+
+def begin(slot: str, run: Run, ending: Ending = lambda state: None) -> None:
+    """Start a run, follow it, and call `ending` with its last state, in Blender's main thread."""
+    _runs[slot], _endings[slot] = run, ending
+    run.start()
+    watch()
+
+
+def current(slot: str) -> Run | None:
+    """The run of this slot that is at work or was the last."""
+    return _runs.get(slot)
+
+
+def at_work(slot: str) -> Run | None:
+    """The run of this slot that is at work."""
+    run = _runs.get(slot)
+    return run if run is not None and not run.state.ended else None
+
+
+def forget(slot: str) -> None:
+    """Show nothing more of the last run of this slot."""
+    if at_work(slot) is None:
+        _runs.pop(slot, None)
+
+
+def finish(slot: str) -> State:
+    """Block until the run of this slot has ended, and tell its end; for scripts, where no timer runs."""
+    state = _runs[slot].wait()
+    _end(slot, state)
+    return state
+
+
+def watch() -> None:
+    """Have the timer look from now on, until nothing goes on any more."""
+    if not bpy.app.background and not bpy.app.timers.is_registered(_look):
+        bpy.app.timers.register(_look, first_interval=LOOK_EVERY, persistent=True)
+
+
+def _look() -> float | None:
+    from blender_addon.ui.preferences import LOOKOUT
+    from blender_addon.ui.runs import line_about
+
+    about = {}
+    for slot, run in list(_runs.items()):
+        state = run.state
+        about[slot] = f"{line_about(run)} {state.message}"
+        if state.ended and slot in _endings:
+            _end(slot, state)
+            tell(run, state)
+    about["environment"] = str(LOOKOUT.looking)
+    if about != _shown:
+        _shown.clear()
+        _shown.update(about)
+        redraw()
+    return LOOK_EVERY if _endings or LOOKOUT.looking else None
+
+
+def _end(slot: str, state: State) -> None:
+    if slot in _endings:
+        _endings.pop(slot)(state)
+
+
+def tell(run: Run, state: State) -> None:
+    """Report a run's end as an operator's is reported: in the status bar and, where it failed, at the mouse."""
+    from blender_addon.ui.runs import Phase
+
+    level = {Phase.DONE: "INFO", Phase.CANCELLED: "INFO"}.get(state.phase, "ERROR")
+    windows = bpy.context.window_manager.windows
+    if windows:
+        with bpy.context.temp_override(window=windows[0]):
+            bpy.ops.blemish.tell("INVOKE_DEFAULT", level=level, message=sentence(run, state))
+
+
+def sentence(run: Run, state: State) -> str:
+    """What to say of a run that has ended."""
+    message = state.message or str(state.phase)
+    return f"{run.title}: {message}"
+
+
+def redraw() -> None:
+    """Draw the sidebars, the status bar and the preferences anew."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in {"VIEW_3D", "PREFERENCES"}:
+                area.tag_redraw()
+        with bpy.context.temp_override(window=window):
+            window.workspace.status_text_set(None)  # the one way to have the status bar drawn
+
+
+def draw_bar(layout: bpy.types.UILayout, run: Run, slot: str, text: str) -> None:
+    """A bar that fills as the run goes on."""
+    compat.draw_progress(layout, run.state.factor, text, bpy.context.window_manager, f"blemish_{slot}_percent")
+
+
+def draw_status(header: bpy.types.Header, context: bpy.types.Context) -> None:
+    """What goes on, in the status bar."""
+    from blender_addon.ui.runs import line_about
+
+    for slot in (RENDER, LEARN):
+        run = at_work(slot)
+        if run is not None:
+            row = header.layout.row(align=True)
+            row.label(text=line_about(run), icon="RENDER_STILL" if slot == RENDER else "EXPERIMENTAL")
+            row.operator("blemish.cancel", text="", icon="CANCEL", emboss=False).slot = slot
+            header.layout.separator()
+
+
+class BLEMISH_OT_tell(bpy.types.Operator):
+    """Reports what a run that goes on beside Blender has come to.
+
+    Called by a timer, an operator's report would go back to its caller; from the window's own event loop, it goes to
+    the user. So it waits for the next event.
+    """
+
+    bl_idname = "blemish.tell"
+    bl_label = "Blemish"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    __annotations__ = {
+        "level": bpy.props.StringProperty(default="INFO", options={"SKIP_SAVE"}),
+        "message": bpy.props.StringProperty(options={"SKIP_SAVE"}),
+    }
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.timer = context.window_manager.event_timer_add(0.05, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.event_timer_remove(self.timer)
+        self.report({self.level}, self.message)
+        return {"FINISHED", "PASS_THROUGH"}
+
+
+class OfRun:
+    """Operators on the run of a slot."""
+
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    __annotations__ = {"slot": bpy.props.StringProperty(default=RENDER, options={"SKIP_SAVE"})}
+
+
+class BLEMISH_OT_pause(OfRun, bpy.types.Operator):
+    bl_idname = "blemish.pause"
+    bl_label = "Pause"
+    bl_description = "Begin no further frame until you go on; the one at work is finished and kept"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        run = at_work(self.slot)
+        if run is None or not run.can_pause:
+            self.report({"WARNING"}, "Nothing is running that could be paused")
+            return {"CANCELLED"}
+        run.pause()
+        redraw()
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_go_on(OfRun, bpy.types.Operator):
+    bl_idname = "blemish.go_on"
+    bl_label = "Go On"
+    bl_description = "Go on with the next frame"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        run = at_work(self.slot)
+        if run is None or not run.can_pause:
+            self.report({"WARNING"}, "Nothing is paused")
+            return {"CANCELLED"}
+        run.go()
+        redraw()
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_cancel(OfRun, bpy.types.Operator):
+    bl_idname = "blemish.cancel"
+    bl_label = "Cancel"
+    bl_description = "End it now. What is finished is kept, and it can be taken up again later"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        run = at_work(self.slot)
+        if run is None:
+            self.report({"WARNING"}, "Nothing is running that could be cancelled")
+            return {"CANCELLED"}
+        run.cancel()
+        if bpy.app.background:
+            finish(self.slot)
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_dismiss(OfRun, bpy.types.Operator):
+    bl_idname = "blemish.dismiss"
+    bl_label = "Dismiss"
+    bl_description = "Show nothing more of what has ended"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        forget(self.slot)
+        redraw()
+        return {"FINISHED"}
+
+
+CLASSES = (BLEMISH_OT_tell, BLEMISH_OT_pause, BLEMISH_OT_go_on, BLEMISH_OT_cancel, BLEMISH_OT_dismiss)
+
+
+def _percent_of(slot: str) -> Callable[[object], float]:
+    def percent(owner: object) -> float:
+        run = _runs.get(slot)
+        return 100 * run.state.factor if run is not None else 0.0
+
+    return percent
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    for slot in (RENDER, LEARN):
+        bar = bpy.props.FloatProperty(
+            name="Progress", subtype="PERCENTAGE", min=0, max=100, precision=0, get=_percent_of(slot)
+        )
+        setattr(bpy.types.WindowManager, f"blemish_{slot}_percent", bar)
+    bpy.types.STATUSBAR_HT_header.append(draw_status)
+
+
+def unregister() -> None:
+    """Runs end with the add-on: their frames are kept, and nobody would be left to follow them."""
+    for run in _runs.values():
+        run.cancel()
+    for run in _runs.values():
+        run.wait(10)
+    _runs.clear()
+    _endings.clear()
+    if bpy.app.timers.is_registered(_look):
+        bpy.app.timers.unregister(_look)
+    bpy.types.STATUSBAR_HT_header.remove(draw_status)
+    for slot in (RENDER, LEARN):
+        delattr(bpy.types.WindowManager, f"blemish_{slot}_percent")
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
