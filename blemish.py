@@ -27,7 +27,7 @@ SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detec
 USER_ERROR = 2  # exit code of every error that the user can mend
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
-    **dict.fromkeys(("bpy", "OpenEXR"), "render"),
+    "bpy": "render",
     **dict.fromkeys(("anomalib", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
 }
 

@@ -83,13 +83,10 @@ def own() -> Blender:
         import bpy
 
         return Blender(bpy.app.binary_path, False, bpy.app.version[:2])
-    for library in ("bpy", "OpenEXR"):  # none of the processes can tell of it as plainly
-        if importlib.util.find_spec(library) is None:
-            raise RenderError(
-                f"{library} is not installed; rendering needs: pip install 'blemish[render]', or --blender PATH"
-                if library == "bpy"
-                else f"{library} is not installed; rendering needs: pip install 'blemish[render]'"
-            )
+    if importlib.util.find_spec("bpy") is None:
+        raise RenderError(
+            "bpy is not installed; rendering needs it, pip install 'blemish[render]', or a Blender: --blender PATH"
+        )
     try:
         major, minor = version("bpy").split(".")[:2]
     except PackageNotFoundError:  # built by hand

@@ -5,9 +5,9 @@ from tempfile import TemporaryDirectory
 
 import bpy
 import numpy as np
-import OpenEXR
 from numpy.typing import NDArray
 
+from blender_addon.exr import read_exr
 from blender_addon.material import LABELS, PLACE
 from blender_addon.stage import Stage
 from procgen.errors import BlemishError
@@ -15,7 +15,7 @@ from procgen.errors import BlemishError
 
 def render_picture(stage: Stage) -> NDArray[np.float32]:
     """Render the picture: (H, W, 3) linear scene radiance, row 0 at the top."""
-    return render(stage.picture)["RGB"]
+    return render(stage.picture)[""]
 
 
 def render_labels(stage: Stage) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:
@@ -39,14 +39,3 @@ def render(scene: bpy.types.Scene) -> dict[str, NDArray[np.float32]]:
         scene.render.filepath = str(Path(folder) / "pass.exr")
         bpy.ops.render.render(write_still=True, scene=scene.name)
         return read_exr(Path(folder) / "pass.exr")
-
-
-def read_exr(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read the three-channel passes of an OpenEXR file, single-part or multi-part, by name."""
-    with OpenEXR.File(str(path)) as file:
-        return {
-            name: np.array(channel.pixels[..., :3], dtype=np.float32)
-            for part in file.parts
-            for name, channel in part.channels.items()
-            if channel.pixels.ndim == 3
-        }

@@ -105,7 +105,7 @@ def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Sta
     # Measured at 612 x 512 and 16 samples: the accurate prefilter costs 6.3 s of processor time, the fast one 1.0 s.
     picture.cycles.denoising_prefilter = "FAST"
     # With a handful of lights the light tree costs a third of the render time and saves no noise.
-    picture.cycles.use_light_tree = False
+    compat.without_light_tree(picture.cycles)
     picture.cycles.max_bounces = 3
     picture.cycles.caustics_reflective = picture.cycles.caustics_refractive = False
     compat.write_float_exr(picture.render.image_settings, layers=False)
@@ -129,7 +129,7 @@ def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:
     is_corner = source.faces >= 0
     faces = [face if face[3] >= 0 else face[:3] for face in source.faces.tolist()]
     mesh.from_pydata(source.vertices.tolist(), [], faces)
-    mesh.uv_layers.new(name="atlas").uv.foreach_set("vector", uvs[is_corner].astype(np.float32).ravel())
+    compat.set_uvs(mesh.uv_layers.new(name="atlas"), uvs[is_corner].astype(np.float32))
     mesh.polygons.foreach_set("material_index", np.asarray(source.materials, dtype=np.int32))
     mesh.update()
     return mesh

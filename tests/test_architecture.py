@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "anomaly": {"procgen", "scenes"},
     "blemish": {"procgen"},
 }
-BLENDER = {"bpy", "_cycles", "mathutils", "bmesh", "OpenEXR"}
+BLENDER = {"bpy", "_cycles", "mathutils", "bmesh"}
 LEARNING = {"torch", "torchvision", "torchmetrics", "lightning", "anomalib", "timm", "safetensors", "diffusers"}
 ARRAYS = {"numpy", "scipy", "skimage", "numba"}
 LIBRARIES = {
