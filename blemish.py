@@ -93,11 +93,16 @@ def program(command: str) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one line on standard error and exit code 2."""
-    command = sys.argv[1] if len(sys.argv) > 1 else ""
+    """Run the command line."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; an error that the user can mend is one line on standard error and exit code 2."""
+    command = arguments[0] if arguments else ""
     try:
         app = program(command) if command in COMMANDS else overview()
-        code = app(prog_name="blemish", standalone_mode=False)  # else typer frames its errors in several lines
+        code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
     except BlemishError as error:
         code = refuse(str(error))
     except typer.TyperException as error:
@@ -107,7 +112,7 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = refuse(f"{place}{error.strerror or error}")
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
 
 
 def wrong_usage(command: str, error: typer.TyperException) -> str:

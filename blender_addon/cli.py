@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from blender_addon.devices import CPU, NAMES
+
 
 def register(app: typer.Typer) -> None:
     """Mount this module's commands."""
@@ -19,11 +21,22 @@ def render(
     frames: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many frames the dataset shall have.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
     samples: Annotated[int, typer.Option(min=1, max=65536, help="Cycles samples a pixel.")] = 32,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Blender processes, sharing this machine's cores.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=256, help="Blender processes, sharing this machine's cores; by default one, or one a card."
+        ),
+    ] = None,
     without: Annotated[
         list[str] | None,
         typer.Option(help="Leave a family off (defects or impurities); all else stays the same to the bit."),
     ] = None,
+    blender: Annotated[
+        str | None, typer.Option(help="A Blender program, or a Python with another bpy, to render in.", metavar="PATH")
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help=f"What Cycles runs on: {', '.join(NAMES)}; the processor where no such card is found.")
+    ] = CPU,
 ) -> None:
     """Render a recipe into a dataset of pictures with exact masks.
 
@@ -67,6 +80,9 @@ def render(
                 samples=samples,
                 workers=workers,
                 without=without or (),
+                blender=blender,
+                device=device,
+                on_note=lambda sentence: console.print(f"blemish: {sentence}", highlight=False, soft_wrap=True),
                 on_begin=begin,
                 on_frame=advance,
             )
