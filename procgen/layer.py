@@ -212,14 +212,20 @@ class SurfaceMaps:
 def compose(
     points: SurfacePoints | ArrayLike, finish: Finish, layers: Iterable[Layer], class_bits: Mapping[str, int]
 ) -> SurfaceMaps:
-    """Stack layers in order on a finish.
+    """Evaluate a finish and stack layers in order on it; see `stack`."""
+    points = SurfacePoints.of(points)
+    return stack(points, evaluated(finish, points), layers, class_bits)
+
+
+def stack(
+    points: SurfacePoints, bare: FinishSample, layers: Iterable[Layer], class_bits: Mapping[str, int]
+) -> SurfaceMaps:
+    """Stack layers in order on a bare surface, whose arrays become those of the maps.
 
     Class bits of overlapping layers are kept both; in the instance map of a family the later layer wins. Instances that
     can still be seen there are numbered from 1 in the order of (layer, its own id). `class_bits`: class name -> bit.
     Raises BlemishError for a class without a bit, a bit beyond 15, or more than 65,535 instances of a family.
     """
-    points = SurfacePoints.of(points)
-    bare = _evaluated(finish, points)
     height = bare.height.astype(np.float64)
     base_colour, roughness, metallic = bare.base_colour, bare.roughness, bare.metallic
     classes = np.zeros(len(points), dtype=np.uint16)
@@ -259,7 +265,7 @@ def compose(
     )
 
 
-def _evaluated(finish: Finish, points: SurfacePoints) -> FinishSample:
+def evaluated(finish: Finish, points: SurfacePoints) -> FinishSample:
     """The finish at the points, tile by tile; the arrays are nobody else's."""
     count = len(points)
     height, roughness, metallic = np.empty((3, count), dtype=np.float32)

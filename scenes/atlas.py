@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from procgen.layer import Finish, SurfaceMaps, SurfacePoints
 from scenes.raster import touched
 
 Floats = NDArray[np.float64]
+Slopes = tuple[list[tuple[NDArray[np.int64], NDArray[np.int64]]], Floats, Floats, Floats]
 
 INSPECTED = 0  # material index of faces that show the surface maps
 BODY = 1  # material index of faces that carry no maps and no masks
@@ -23,6 +24,7 @@ TEXTURE_SIDE_LIMIT = 8192  # texels; eight float maps of this size are 10 GB, be
 # Texels evaluated beyond those that a face touches: the first for linear lookup at a border, the second so that the
 # first has neighbours to take its slope from.
 MARGIN = 2
+REMEMBERED_POINTS = 4_000_000  # of a texture whose slopes are kept, at 88 bytes each, for the next frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,28 +201,39 @@ class Texture:
         The steps between texels are taken from their positions, because not every chart is unrolled without stretch.
         """
         normals = self.points.normals
-        steps, rises = [], []
-        for axis in (1, 0):
-            step, rise = self._differences(axis, height)
-            steps.append(step - np.einsum("nk,nk->n", step, normals)[:, None] * normals)
-            rises.append(rise[:, None])
-        along_u, along_v = steps
-        area = np.einsum("nk,nk->n", np.cross(along_u, along_v), normals)[:, None]
-        tilt = rises[0] * np.cross(normals, along_v) + rises[1] * np.cross(along_u, normals)
+        few = len(normals) <= REMEMBERED_POINTS
+        neighbours, across_v, across_u, area = self._remembered_slopes if few else self._slopes()
+        rises = [(height[after].astype(np.float64) - height[before])[:, None] for before, after in neighbours]
+        tilt = rises[0] * across_v + rises[1] * across_u
         with np.errstate(divide="ignore", invalid="ignore"):
             tilted = normals + np.where(area > 0, tilt / area, 0.0)
         return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
 
-    def _differences(self, axis: int, height: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Of position (N, 3) and height (N,) between the neighbours along an axis; 0 where there is only one texel."""
+    @cached_property
+    def _remembered_slopes(self) -> Slopes:
+        return self._slopes()
+
+    def _slopes(self) -> Slopes:
+        """What does not depend on the height.
+
+        For u, then v: the points (N,) before and after each along that axis, itself where there is none. The tilts
+        (N, 3) of a unit rise along u and along v, times the area (N, 1) between those neighbours, and that area.
+        """
         assert self.texels is not None
+        normals, positions = self.points.normals, self.points.positions
         index = np.full((self.shape[0] + 2, self.shape[1] + 2), -1, dtype=np.int64)
         row, column = self.texels // self.shape[1] + 1, self.texels % self.shape[1] + 1
         index[row, column] = here = np.arange(len(self.texels))
-        before, after = (index[row + way * (axis == 0), column + way * (axis == 1)] for way in (-1, 1))
-        before, after = np.where(before < 0, here, before), np.where(after < 0, here, after)
-        rise = height[after].astype(np.float64) - height[before]
-        return self.points.positions[after] - self.points.positions[before], rise
+        neighbours, steps = [], []
+        for axis in (1, 0):
+            before, after = (index[row + way * (axis == 0), column + way * (axis == 1)] for way in (-1, 1))
+            before, after = np.where(before < 0, here, before), np.where(after < 0, here, after)
+            step = positions[after] - positions[before]
+            neighbours.append((before, after))
+            steps.append(step - np.einsum("nk,nk->n", step, normals)[:, None] * normals)
+        along_u, along_v = steps
+        area = np.einsum("nk,nk->n", np.cross(along_u, along_v), normals)[:, None]
+        return neighbours, np.cross(normals, along_v), np.cross(along_u, normals), area
 
 
 @lru_cache(maxsize=2)

@@ -15,6 +15,7 @@ from scenes.imaging import camera_above, closed_ring_panel_length, pixel_footpri
 from scenes.kinds import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.kinds.sites import PlacedSection, site_for
 from scenes.lot import MM, UM, Lot
+from scenes.memory import Memory
 from scenes.parts import Shape, build_part
 from scenes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
 from scenes.scene import Camera, Light, Scene, Sensor
@@ -22,9 +23,10 @@ from scenes.scene import Camera, Light, Scene, Sensor
 Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the chart that it lies on
 
 
-def draw(recipe: Recipe, seed: int, index: int) -> Scene:
+def draw(recipe: Recipe, seed: int, index: int, memory: Memory | None = None) -> Scene:
     """The scene of frame `index` of a dataset with `seed`; the same arguments give the same scene, bit for bit.
 
+    memory: of scenes that differ little, for the time's sake alone: entries whose draws it knows are not drawn again.
     Raises ValueError for a negative seed or index.
     """
     if seed < 0 or index < 0:
@@ -38,7 +40,7 @@ def draw(recipe: Recipe, seed: int, index: int) -> Scene:
     )
     camera = _camera(recipe.camera, shape, (offset[0], offset[1]), lot.at("camera"))
     from_camera = pixel_footprint(camera, camera.focus_distance) / TEXELS_PER_PIXEL
-    layers, charts = drawn_layers(recipe, part, lot)
+    layers, charts = drawn_layers(recipe, part, lot, memory)
     return Scene(
         recipe_name=recipe.name,
         seed=seed,
@@ -55,18 +57,30 @@ def draw(recipe: Recipe, seed: int, index: int) -> Scene:
     )
 
 
-def drawn_layers(recipe: Recipe, part: Part, lot: Lot) -> tuple[tuple[SceneLayer, ...], tuple[int, ...]]:
+def drawn_layers(
+    recipe: Recipe, part: Part, lot: Lot, memory: Memory | None = None
+) -> tuple[tuple[SceneLayer, ...], tuple[int, ...]]:
     """The layers, each with the chart that it is placed on: defects first, for impurities lie on the surface."""
     drawn: list[Drawn] = []
     shown: list[Drawn] = []
     for family, entries in (("defects", recipe.defects), ("impurities", recipe.impurities)):
         for position, entry in enumerate(entries):
-            of_entry = _entry(entry, part, drawn, lot.at(family).at(position))
+            of_entry = _remembered_entry(memory, entry, part, drawn, lot.at(family).at(position))
             drawn += of_entry
             # What is switched off is drawn all the same: what lies at it or keeps off it must not move.
-            if family not in recipe.switched_off:
+            if not recipe.is_off(family, position):
                 shown += of_entry
     return tuple(layer for _, layer, _ in shown), tuple(chart for _, _, chart in shown)
+
+
+def _remembered_entry(
+    memory: Memory | None, entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn], lot: Lot
+) -> list[Drawn]:
+    if memory is None:
+        return _entry(entry, part, earlier, lot)
+    placed = isinstance(entry, PlacedSection) and entry.placement is not None
+    inputs = (entry, part, lot, tuple(earlier) if placed else ())
+    return memory.again(f"draw {lot.path}", inputs, lambda: _entry(entry, part, earlier, lot))
 
 
 def _entry(entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn], lot: Lot) -> list[Drawn]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import Field, StrictBool, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from procgen.errors import BlemishError
@@ -27,6 +27,14 @@ TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no
 PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
 
 Families = Literal["defects", "impurities"]
+SWITCHED_OFF = re.compile(r"(defects|impurities)(\.(0|[1-9]\d{0,5}))?")
+
+
+def _can_be_off(name: str) -> str:
+    if not SWITCHED_OFF.fullmatch(name):
+        raise ValueError(f"found {shown(name)}; expected defects or impurities, or one entry of them, as in defects.0")
+    return name
+
 
 Pixels = Annotated[int, Field(strict=True, ge=16, le=PIXEL_SIDE_LIMIT)]
 
@@ -105,7 +113,8 @@ class Recipe(Section):
     """Everything that a dataset's frames have in common, and how they differ.
 
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
-    switched_off: families of layers that are described but left out; see `without`.
+    switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
+    else stays as it is. See `without`.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -117,7 +126,7 @@ class Recipe(Section):
     camera: CameraRecipe
     sensor: SensorRecipe
     texel_um: Annotated[float, Field(strict=True, ge=0.01, le=1e5)] | None = None
-    switched_off: tuple[Families, ...] = ()
+    switched_off: tuple[Annotated[str, AfterValidator(_can_be_off)], ...] = ()
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:
@@ -148,6 +157,22 @@ class Recipe(Section):
                         )
                 drawn.append(entry.kind)
         return self
+
+    @model_validator(mode="after")
+    def _switches_off_what_is_there(self) -> Self:
+        for name in self.switched_off:
+            family, _, position = name.partition(".")
+            count = len(getattr(self, family))
+            if position and int(position) >= count:
+                raise together(
+                    f"switched_off: found {name}; expected the number of an entry of {family}, of which there are "
+                    f"{count}, counted from 0"
+                )
+        return self
+
+    def is_off(self, family: str, position: int) -> bool:
+        """Whether the entry at `position` of a family is left out, alone or with the whole family."""
+        return family in self.switched_off or f"{family}.{position}" in self.switched_off
 
     def without(self, *families: str) -> Recipe:
         """The twin of this recipe: every frame the same, bit for bit, but for the layers of these families.

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scenes import Recipe, RecipeError, load_recipe
+from scenes import Recipe, RecipeError, draw, load_recipe
 from scenes.recipe import recipe_from, shipped_recipes
 
 
@@ -165,3 +165,24 @@ def test_exponents_without_a_point_are_numbers(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(MINIMAL.replace("height_rms_um: 0.3", "height_rms_um: 3e-1"))
     assert load_recipe(path) == recipe_from(yaml.safe_load(MINIMAL), "minimal")
+
+
+def test_one_entry_switched_off_moves_no_other() -> None:
+    fields = load_recipe("plate").model_dump(mode="json")
+    for entry in fields["defects"]:
+        entry["count"] = 2
+    whole = recipe_from(fields, "whole")
+    some = recipe_from({**fields, "switched_off": ["defects.1"]}, "some")
+    kinds = [layer.kind for layer in draw(whole, 3, 0).layers]
+    assert "scratch" in kinds
+    expected = [layer for layer in draw(whole, 3, 0).layers if layer.kind != "scratch"]
+    assert list(draw(some, 3, 0).layers) == expected
+    assert some.class_bits == whole.class_bits
+
+
+@pytest.mark.parametrize(
+    ("off", "found"), [("defects.9", "of which there are 4"), ("defects.01", "found 'defects.01'")]
+)
+def test_an_entry_that_is_not_there_cannot_be_switched_off(off: str, found: str) -> None:
+    with pytest.raises(RecipeError, match=found):
+        recipe_from({**load_recipe("plate").model_dump(mode="json"), "switched_off": [off]}, "plate")
