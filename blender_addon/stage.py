@@ -43,7 +43,7 @@ class Stage:
         self.surface.brush(
             scene.finish.anisotropy, lay_along_v(scene, part) if maps.lay is None else None, scene.finish.coat
         )
-        self._place_panels(scene.light.panels)
+        place_panels(self.panels, scene.light.panels, self.picture.collection)
         set_ambient(self.picture.world, scene.light.ambient)
         for blender_scene in (self.picture, self.exact):
             place_camera(blender_scene, scene.camera, depth_of_field=blender_scene is self.picture)
@@ -57,22 +57,6 @@ class Stage:
         self.part.data.materials.append(self.surface.material)
         self.part.data.materials.append(self.body)
         link(self.part, self.picture, self.exact)
-
-    def _place_panels(self, panels: tuple[AreaPanel, ...]) -> None:
-        while len(self.panels) > len(panels):
-            spare = self.panels.pop()
-            light = spare.data
-            bpy.data.objects.remove(spare)
-            bpy.data.lights.remove(light)
-        while len(self.panels) < len(panels):
-            panel = bpy.data.objects.new("panel", bpy.data.lights.new("panel", "AREA"))
-            panel.data.shape = "RECTANGLE"
-            panel.visible_camera = False
-            link(panel, self.picture)
-            self.panels.append(panel)
-        for panel, wanted in zip(self.panels, panels, strict=True):
-            panel.data.size, panel.data.size_y, panel.data.energy = wanted.width, wanted.length, wanted.power
-            panel.matrix_world = frame(wanted.position, x=wanted.along, z=-np.asarray(wanted.direction))
 
 
 def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Stage:
@@ -141,6 +125,26 @@ def lay_along_v(scene: Scene, part: Part) -> float:
     bitangent = np.cross(part.surface.normals(middle), part.surface.tangents(middle))[0]
     lay = np.asarray(scene.finish.lay_direction)
     return float(lay @ bitangent / np.linalg.norm(lay))
+
+
+def place_panels(
+    panels: list[bpy.types.Object], wanted: tuple[AreaPanel, ...], collection: bpy.types.Collection
+) -> None:
+    """Bring a list of area lights to those that are wanted; new ones are linked to the collection."""
+    while len(panels) > len(wanted):
+        spare = panels.pop()
+        light = spare.data
+        bpy.data.objects.remove(spare)
+        bpy.data.lights.remove(light)
+    while len(panels) < len(wanted):
+        panel = bpy.data.objects.new("panel", bpy.data.lights.new("panel", "AREA"))
+        panel.data.shape = "RECTANGLE"
+        panel.visible_camera = False
+        collection.objects.link(panel)
+        panels.append(panel)
+    for panel, light in zip(panels, wanted, strict=True):
+        panel.data.size, panel.data.size_y, panel.data.energy = light.width, light.length, light.power
+        panel.matrix_world = frame(light.position, x=light.along, z=-np.asarray(light.direction))
 
 
 def place_camera(scene: bpy.types.Scene, camera: Camera, *, depth_of_field: bool) -> None:
