@@ -34,7 +34,12 @@ def report(rows: Sequence[Mapping[str, Figure]], json_path: Path | None = None, 
         table.add_row(*(_shown(row.get(name)) for name in columns))
     Console().print(table)
     if json_path is not None:
-        json_path.write_text(json.dumps(list(rows), indent=2) + "\n", encoding="utf-8")
+        write(list(rows), json_path)
+
+
+def write(figures: object, path: Path) -> None:
+    """Write figures as JSON, unrounded."""
+    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def _shown(figure: Figure) -> str:

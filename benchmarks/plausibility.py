@@ -5,6 +5,9 @@
 For every statistic: its median and 5 to 95 % range over real masks, its median over synthetic ones, the energy distance
 between the two samples, and twice the mean energy distance between random halves of the real sample that part no
 surface. A statistic is plausible when the synthetic median lies in the range and the ratio of the two is at most 1.
+Where all real values are the same, as with the junctions of cracks that never fork, halves do not differ and allow no
+distance; there the share of synthetic values that differ is set beside the largest share that so many surfaces without
+one leave open at 95 % (Clopper and Pearson, 1934). With few surfaces that share is large, and little is shown.
 Synthetic masks are the layers of the shipped recipes evaluated at pixel centres, without Blender.
 """
 
@@ -157,7 +160,11 @@ def compared(
         if min(len(ours), len(theirs)) < LEAST_SAMPLE:
             continue
         low, high = np.percentile(theirs, [5, 95])
-        distance, allowed = energy_distance(theirs, ours), 2.0 * between_halves(theirs, surfaces)
+        differs = np.ptp(theirs) > 0.0
+        if differs:
+            distance, allowed = energy_distance(theirs, ours), 2.0 * between_halves(theirs, surfaces)
+        else:
+            distance, allowed = float(np.mean(ours != theirs[0])), left_open(len(set(surfaces)))
         middle = float(np.median(ours))
         rows.append(
             {
@@ -170,8 +177,9 @@ def compared(
                 "95 %": float(high),
                 "synthetic": middle,
                 "distance": distance,
-                "twice halves": allowed,
-                "ratio": distance / allowed if allowed > 0.0 else (0.0 if distance == 0.0 else np.inf),
+                "allowed": allowed,
+                "ratio": distance / allowed,
+                "by": "halves" if differs else "share",
                 "plausible": "yes" if low <= middle <= high and distance <= allowed else "NO",
             }
         )
@@ -184,6 +192,11 @@ def column(measured: Measured, name: str) -> NDArray[np.float64]:
         return np.array([entry[name] for entry in measured])
     logarithms = np.log(column(measured, "diameter"))  # |ln d - median|; its median is 0.67 σ of a lognormal
     return np.abs(logarithms - np.median(logarithms))
+
+
+def left_open(surfaces: int) -> float:
+    """The largest share of a kind that cannot be excluded, at 95 %, when none of so many surfaces is of it."""
+    return float(1.0 - 0.05 ** (1.0 / surfaces))
 
 
 def between_halves(values: NDArray[np.float64], groups: NDArray[np.str_]) -> float:

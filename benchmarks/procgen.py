@@ -1,8 +1,11 @@
-"""What vectorised noise and layers cost, against a Python loop over the points that calls the package *noise*.
+"""What noise, finishes and layers cost at 1024² texels.
 
 python benchmarks/procgen.py [--quick] [--json FILE]
 
-What every other kind of finish, defect and impurity costs is in benchmarks/catalogue.py.
+First the noise and a stain population, against a Python loop over the points that calls the package *noise*. Then the
+shipped example of every kind, grown and evaluated on the texels of a square plate: on a quarter of them and on all, to
+see that the cost is linear. The last row is a whole surface, a finish under six layers composed into maps. Memory is
+the peak of what NumPy and Python allocate, in a run of its own.
 """
 
 import argparse
@@ -10,6 +13,7 @@ import itertools
 import math
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,13 +23,22 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, report, seconds
+from benchmarks.common import Figure, report, seconds, write
 from procgen import noise
 from procgen.finish import GroundFinish
+from procgen.layer import SurfacePoints, compose
 from procgen.placement import jittered_centres
 from procgen.stains import WaterStains
+from scenes.atlas import Chart
+from scenes.examples import Group, catalogue, example
+from scenes.kinds import SceneLayer
+from scenes.parts.plate import PlaneChart
+from scenes.scene import Scene
 
 SIDE = 1024  # points along either side of the surface
+PLATE = 0.04  # m, of the sides of the plate that carries each kind's example
+SURFACE = ("crack", "pitting", "scratch", "dent", "water_stains", "fingerprint")  # six layers of one surface
+MEBIBYTE = 2**20
 QUICK_SHARE = 32  # with --quick, the scalar loops take one in so many points and their time is scaled up
 EXTENT = 0.1  # m
 
@@ -90,14 +103,61 @@ def once(work: Callable[[Floats], Floats], points: Floats) -> tuple[float, Float
     return time.perf_counter() - start, values
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--quick", action="store_true", help=f"scalar loops on one point in {QUICK_SHARE} only")
-    arguments.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
-    options = arguments.parse_args()
+def plate(side: int) -> tuple[Chart, SurfacePoints]:
+    """A square plate's chart and the texels on it, `side` along each of its sides."""
+    chart = PlaneChart(PLATE, PLATE)
+    return chart, chart.points(PLATE / side)
 
+
+def drawn(group: Group, kind: str) -> Scene:
+    """The example of a kind at its most severe."""
+    return example(group, kind).scenes()[-1]
+
+
+def layers_of(group: Group, kind: str) -> list[SceneLayer]:
+    return [layer for layer, _ in drawn(group, kind).placed_layers()]
+
+
+def work(group: Group, kind: str, side: int) -> Callable[[], object]:
+    """Grow and evaluate the kind on side² texels."""
+    chart, points = plate(side)
+    if group == "finish":
+        finish = drawn(group, kind).finish
+        return lambda: finish.evaluate(points)
+    layers = layers_of(group, kind)
+    return lambda: [layer.grown(chart).evaluate(points) for layer in layers]
+
+
+def composed(side: int) -> Callable[[], object]:
+    """A whole surface: a ground finish under six layers, composed."""
+    chart, points = plate(side)
+    finish = drawn("finish", "ground").finish
+    groups = catalogue()
+    kinds: list[tuple[Group, str]] = [
+        ("defects" if kind in groups["defects"] else "impurities", kind) for kind in SURFACE
+    ]
+    layers = [layers_of(group, kind)[0] for group, kind in kinds]
+    classes = {layer.grown(chart).class_name: bit for bit, layer in enumerate(layers)}
+    return lambda: compose(points, finish, [layer.grown(chart) for layer in layers], classes)
+
+
+def measured(name: str, prepare: Callable[[int], Callable[[], object]], quick: bool) -> dict[str, Figure]:
+    quarter, whole = prepare(SIDE // 2), prepare(SIDE)
+    row: dict[str, Figure] = {"at 1024² texels": name, "s": seconds(whole, 1 if quick else 3)}
+    if not quick:
+        row["s at a quarter"] = seconds(quarter)
+        row["ratio, 4 if linear"] = float(row["s"] or 0) / float(row["s at a quarter"] or 1)
+        tracemalloc.start()
+        whole()
+        row["peak MiB"] = tracemalloc.get_traced_memory()[1] / MEBIBYTE
+        tracemalloc.stop()
+    return row
+
+
+def beside_scalar_loops(quick: bool) -> list[dict[str, Figure]]:
+    """Perlin noise, a stain population and a ground finish, with and without a compiler."""
     points = surface()
-    some = np.random.default_rng(0).permutation(len(points))[:: QUICK_SHARE if options.quick else 1]
+    some = np.random.default_rng(0).permutation(len(points))[:: QUICK_SHARE if quick else 1]
     scale = len(points) / len(some)
     lattice = points * (20.0 / EXTENT) + 0.37
 
@@ -116,17 +176,45 @@ def main() -> None:
     }
     available = noise.BACKEND
     rows: list[dict[str, Figure]] = []
-    for name, (work, scalar) in works.items():
+    for name, (job, scalar) in works.items():
         row: dict[str, Figure] = {"at 1024² points": name, "scalar s": scalar}
         for backend in ("numpy", "numba"):
             if backend == "numba" and available != "numba":
                 continue
             noise.BACKEND = backend
-            taken = seconds(work)
+            taken = seconds(job)
             row |= {f"{backend} s": taken, f"{backend} ratio": None if scalar is None else scalar / taken}
         rows.append(row)
     noise.BACKEND = available
-    report(rows, options.json, title="procgen: a scalar loop over the package noise, NumPy, numba")
+    return rows
+
+
+def every_kind(quick: bool) -> list[dict[str, Figure]]:
+    """Each kind's example by itself, then a surface of many."""
+    groups: tuple[Group, ...] = ("finish", "defects", "impurities")
+    rows = []
+    for group in groups:
+        for kind in catalogue()[group]:
+            if group != "finish" and drawn(group, kind).part.kind == "pcb":
+                continue  # the six defects of copper lie on a board's own layout
+            rows.append(measured(f"{kind} ({group})", lambda side, g=group, k=kind: work(g, k, side), quick))
+    rows.append(measured("a finish and six layers, composed", composed, quick))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="part of the scalar loops, each kind once; under a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    options = parser.parse_args()
+    tables = {
+        "a scalar loop over the package noise, NumPy, numba": beside_scalar_loops(options.quick),
+        "every kind, simulated and evaluated": every_kind(options.quick),
+    }
+    for title, rows in tables.items():
+        report(rows, title=title)
+    if options.json:
+        write(tables, options.json)
 
 
 if __name__ == "__main__":

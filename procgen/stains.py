@@ -12,6 +12,7 @@ from procgen.errors import BlemishError
 from procgen.layer import Family, LayerSample, SurfacePoints
 from procgen.noise import PERLIN_BOUND, fractal, perlin
 from procgen.placement import centres_around, jittered_centres, nearest_centre, unpacked
+from procgen.tiles import over_tiles
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -21,6 +22,7 @@ DRIP_SHORTEST = 0.3  # of the drips, over the longest
 DRIP_NECK, DRIP_BEAD = 0.75, 1.25  # width of a drip along its course and at its end, over its width
 DRIP_ROOT = 0.7  # over the radius: a centre further off the surface than that leaves too little water to drip
 DEPOSIT_OCTAVES = 3
+TILE = 65536  # points that are evaluated at once
 DEPOSIT_FREQUENCY = 2.0  # of the deposit's coarsest octave, over the frequency of the outline
 
 
@@ -109,6 +111,17 @@ class WaterStains:
     def evaluate(self, points: SurfacePoints | ArrayLike) -> LayerSample:
         """Algorithm 1 at N points: radius r' (line 3), nearest centre (4 to 9), reflectance (10 to 15)."""
         points = SurfacePoints.of(points)
+        sample = LayerSample.blank(len(points))
+
+        def fill(which: slice) -> None:
+            of_tile = self._evaluated(points.tile(which))
+            for name in ("inside", "instance", "reflectance", "roughness"):
+                getattr(sample, name)[which] = getattr(of_tile, name)
+
+        over_tiles(len(points), fill, TILE)
+        return sample
+
+    def _evaluated(self, points: SurfacePoints) -> LayerSample:
         positions = points.positions
         sample = LayerSample.blank(len(positions))
         distance, instance = self._nearest(positions)
