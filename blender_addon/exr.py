@@ -78,7 +78,8 @@ def _attributes(content: bytes, place: int) -> tuple[dict[str, bytes], int]:
 
 def _channel_types(described: bytes) -> dict[str, np.dtype]:
     """Channel name -> type of its values, in the order in which a line holds them."""
-    types, place = {}, 0
+    types: dict[str, np.dtype] = {}
+    place = 0
     while described[place]:
         name, place = _text(described, place)
         kind, _, x_sampling, y_sampling = struct.unpack_from("<iiii", described, place)

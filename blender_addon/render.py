@@ -21,6 +21,8 @@ from blender_addon.devices import CPU, chosen
 from blender_addon.errors import RenderError
 from blender_addon.job import CARDS_MARK, ERROR_MARK, FRAME_MARK, LIST_CARDS, READY_MARK, Job
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
+from scenes.dataset import HEADER, recipe_in
+from scenes.recipe import shipped_recipes
 
 STDERR_LINES_SHOWN = 6
 
@@ -43,6 +45,8 @@ def render_dataset(
 ) -> Dataset:
     """Render frames 0 to `frames` - 1 of a recipe into the folder `out` and give it back as a dataset.
 
+    recipe: itself, or the name of a shipped one, a YAML file, or a dataset that was rendered from one.
+
     Frames that the folder already holds are kept, so a stopped run is taken up by calling again; the files are the same
     bytes whatever the number of `workers`, each of which is a Blender process with its share of the cores, or a
     graphics card of its own (by default one process, or one a card). samples: Cycles samples a pixel. without: families
@@ -53,7 +57,7 @@ def render_dataset(
     control: by which another thread pauses, goes on and cancels. Raises RecipeError, DatasetError, RenderError, and
     Cancelled where `control` said so.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    recipe = recipe if isinstance(recipe, Recipe) else recipe_of(recipe)
     for family in without:
         recipe = recipe.without(family)
     if workers is not None and workers < 1:
@@ -70,12 +74,27 @@ def render_dataset(
     shares = [share for share in (missing[k::count] for k in range(count)) if share]
     threads = max(1, (cpu_count() or 1) // max(1, len(shares)))
     job = Job(
-        recipe.model_dump_json(), str(Path(out).resolve()), seed, frames, samples, settings, threads, device=device
+        writer.recipe.model_dump_json(),
+        str(Path(out).resolve()),
+        seed,
+        frames,
+        samples,
+        settings,
+        threads,
+        device=device,
     )
     jobs = [replace(job, indices=tuple(share), card=k % max(1, cards)) for k, share in enumerate(shares)]
     run_all(program, jobs, on_frame, control or Control())
     writer.finish()
     return Dataset(out)
+
+
+def recipe_of(name_or_path: str | Path) -> Recipe:
+    """A shipped recipe by name, one in a YAML file, or that of a dataset. Raises RecipeError, DatasetError."""
+    folder = Path(name_or_path)
+    if str(name_or_path) not in shipped_recipes() and (folder / HEADER).is_file():
+        return recipe_in(folder)
+    return load_recipe(name_or_path)
 
 
 def device_of(program: Blender, wanted: str, on_note: Callable[[str], None]) -> tuple[str, int]:

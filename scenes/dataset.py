@@ -5,6 +5,7 @@
     classes/000000.png      16-bit class bit mask
     defects/000000.png      16-bit instance ids of the defect family; impurities/ likewise
     scenes/000000.json      the drawn scene and the instances; written last, it makes the frame count
+    mesh/part.obj           the mesh file of a part that is one (or .stl, .glb), so that nothing lies elsewhere
     annotations.json        COCO instances, when the run ends
 
 Every file appears under its name only when it is complete. Names of files are made from frame numbers, never read.
@@ -13,6 +14,7 @@ Every file appears under its name only when it is complete. Names of files are m
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -31,15 +33,19 @@ from procgen.errors import BlemishError
 from procgen.layer import Family, Instance
 from scenes import png
 from scenes.distribution import shown
+from scenes.meshes import digest_of, portable
+from scenes.parts.mesh import MeshPart, MeshRecipe
 from scenes.recipe import Recipe, recipe_from
 from scenes.scene import Scene
 
 SCHEMA: Final = 1
 HEADER, ANNOTATIONS, SCENES = "dataset.json", "annotations.json", "scenes"
 PICTURES = ("images", "classes", "defects", "impurities")
+MESH = "mesh"
 FAMILY_FOLDERS: dict[Family, str] = {"defect": "defects", "impurity": "impurities"}
 
 _SCENE_FILE = re.compile(r"(\d{6,})\.json")
+_MESH_FILE = re.compile(r"mesh/part\.(obj|stl|glb)")
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 
@@ -72,6 +78,7 @@ class Header(BaseModel):
 class DatasetWriter:
     """Writes the frames of one dataset, in any order, from one process or several.
 
+    recipe: as given; where its part is a mesh, one of the dataset's own copy of the file: draw scenes from this one.
     settings: whatever else the frames depend on, such as samples=32; JSON values, kept in dataset.json.
     Opening begins a dataset in a new or empty folder, or resumes one that was begun with the same recipe, seed and
     settings; more frames than before extend it. Raises DatasetError where the folder holds anything else.
@@ -79,12 +86,13 @@ class DatasetWriter:
 
     def __init__(self, path: str | Path, recipe: Recipe, seed: int, frames: int, **settings: Any) -> None:
         self.path = Path(path)
-        self.recipe = recipe
         self.frames = frames
+        recipe, mesh = self._with_mesh_inside(recipe)
+        self.recipe = recipe
         header = Header(
             schema=SCHEMA,
             generator={"blemish": _version()},
-            recipe=recipe.model_dump(mode="json"),
+            recipe=_portable(recipe),
             seed=seed,
             frames=frames,
             classes={
@@ -94,9 +102,20 @@ class DatasetWriter:
             without=recipe.switched_off,
             settings=settings,
         )
-        self._open(header)
+        self._open(header, mesh)
 
-    def _open(self, header: Header) -> None:
+    def _with_mesh_inside(self, recipe: Recipe) -> tuple[Recipe, bytes | None]:
+        """The recipe with its mesh in the dataset's folder, and the bytes of that file where they come from outside."""
+        part = recipe.part
+        inside = self.path.resolve() / MESH
+        if not isinstance(part, MeshRecipe) or Path(part.path).parent == inside:
+            return recipe, None
+        part.check()
+        suffix, content = portable(part.path)
+        fields = {"path": str(inside / f"part{suffix}"), "sha256": hashlib.sha256(content).hexdigest()}
+        return recipe.model_copy(update={"part": part.model_copy(update=fields)}), content
+
+    def _open(self, header: Header, mesh: bytes | None) -> None:
         with _explained(self.path):
             if self.path.exists() and not self.path.is_dir():
                 raise DatasetError(f"{self.path}: found a file; expected a folder to write the dataset into")
@@ -116,6 +135,20 @@ class DatasetWriter:
                     raise DatasetError(f"{folder}: found a link; expected a folder of the dataset's own")
                 folder.mkdir(exist_ok=True)
                 _remove_leftovers(folder)
+            if mesh is not None:
+                self._bring(mesh)
+
+    def _bring(self, mesh: bytes) -> None:
+        """Write the mesh file of the part, unless it is there."""
+        part = self.recipe.part
+        assert isinstance(part, MeshRecipe)
+        own = Path(part.path)
+        if own.parent.is_symlink() or own.is_symlink():
+            raise DatasetError(f"{own}: found a link; expected a file of the dataset's own")
+        own.parent.mkdir(exist_ok=True)
+        _remove_leftovers(own.parent)
+        if not own.exists() or own.stat().st_size != len(mesh) or digest_of(str(own)) != part.sha256:
+            write_atomically(own, mesh)
 
     def _resume(self, header: Header) -> None:
         begun = read_header(self.path)
@@ -171,12 +204,21 @@ class DatasetWriter:
             self._write(f"{name}/{index:06d}.png", png.encode(array))
         drawn = {
             "schema": SCHEMA,
-            "scene": scene.model_dump(mode="json"),
+            "scene": self._portable(scene).model_dump(mode="json"),
             "instances": [
                 {"id": instance.id, "family": instance.family, "class": instance.class_name} for instance in instances
             ],
         }
         self._write(f"{SCENES}/{index:06d}.json", _json(drawn))
+
+    def _portable(self, scene: Scene) -> Scene:
+        """The scene with the path of its mesh as it is from the dataset's folder."""
+        if not isinstance(scene.part, MeshPart):
+            return scene
+        own = self.recipe.part
+        if not isinstance(own, MeshRecipe) or scene.part.digest != own.sha256:
+            raise ValueError("a scene of another mesh; expected one that was drawn from this writer's own recipe")
+        return scene.model_copy(update={"part": scene.part.model_copy(update={"path": _from_dataset(own)})})
 
     def finish(self) -> None:
         """Write annotations.json from the maps, one frame in memory at a time. Raises DatasetError if frames miss."""
@@ -263,8 +305,10 @@ class Frame:
     @cached_property
     def _record(self) -> _FrameRecord:
         path = self._path(SCENES)
+        written = _read_json(path)
+        _check_mesh(self.folder, path, written)
         try:
-            return _FrameRecord.model_validate(_read_json(path))
+            return _FrameRecord.model_validate(written, context={"folder": self.folder})
         except ValidationError as error:
             raise DatasetError(f"{path}: {_first(error)}; {self._mend}") from None
         except BlemishError as error:  # numbers that a layer refuses
@@ -359,7 +403,7 @@ class Dataset:
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe that the frames were drawn from. Raises RecipeError where this Blemish cannot use it."""
-        return recipe_from(self.header.recipe, str(self.path / HEADER))
+        return recipe_in(self.path)
 
     @property
     def classes(self) -> dict[str, int]:
@@ -399,6 +443,13 @@ def read_header(folder: Path) -> Header:
         return Header.model_validate(written)
     except ValidationError as error:
         raise DatasetError(f"{path}: {_first(error)}; expected the file as Blemish wrote it") from None
+
+
+def recipe_in(folder: Path) -> Recipe:
+    """The recipe of a dataset, be there frames or not. Raises RecipeError where this Blemish cannot use it."""
+    written = read_header(folder).recipe
+    _check_mesh(folder, folder / HEADER, written)
+    return recipe_from(written, str(folder / HEADER))
 
 
 def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
@@ -447,6 +498,31 @@ def committed(folder: Path, frames: int) -> tuple[int, ...]:
     matches = filter(None, map(_SCENE_FILE.fullmatch, os.listdir(scenes)))
     indices = (int(match[1]) for match in matches if match[1] == f"{int(match[1]):06d}")
     return tuple(sorted(index for index in indices if index < frames))
+
+
+def _portable(recipe: Recipe) -> dict[str, Any]:
+    """What dataset.json says of a recipe: the path of its mesh is from the dataset's folder."""
+    if isinstance(recipe.part, MeshRecipe):
+        own = recipe.part.model_copy(update={"path": _from_dataset(recipe.part)})
+        recipe = recipe.model_copy(update={"part": own})
+    return recipe.model_dump(mode="json")
+
+
+def _from_dataset(part: MeshRecipe) -> str:
+    return f"{MESH}/{Path(part.path).name}"
+
+
+def _check_mesh(folder: Path, path: Path, written: object) -> None:
+    """Raise DatasetError where a file of a dataset names a mesh that is not the dataset's own."""
+    holder = written.get("scene", written) if isinstance(written, dict) else None
+    part = holder.get("part") if isinstance(holder, dict) else None
+    if not isinstance(part, dict) or part.get("kind") != "mesh":
+        return
+    name = part.get("path")
+    if not isinstance(name, str) or not _MESH_FILE.fullmatch(name):
+        raise DatasetError(f"{path}: found the mesh {shown(name)}; expected mesh/part.obj, .stl or .glb of the dataset")
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise DatasetError(f"{folder / name}: found a link that leads out of the dataset; expected a file")
 
 
 def _remove_leftovers(folder: Path, even_of_the_living: bool = False) -> None:

@@ -52,6 +52,28 @@ def _digest(path: str, modified: int, size: int) -> str:
         raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
 
 
+def portable(path: str) -> tuple[str, bytes]:
+    """A mesh in one file that needs no other beside it: its suffix and its bytes.
+
+    A glTF may keep its numbers in further files; of it an OBJ is made. Raises BlemishError as `read_surface` does.
+    """
+    digest_of(path)
+    suffix = Path(path).suffix.lower()
+    if suffix == ".gltf":
+        return ".obj", obj_text(*_loaded(path)).encode()
+    try:
+        return suffix, Path(path).read_bytes()
+    except OSError as error:
+        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
+
+
+def obj_text(vertices: Floats, faces: Indices) -> str:
+    """An OBJ of vertices (V, 3) and triangles (F, 3), its numbers exact."""
+    lines = [f"v {x!r} {y!r} {z!r}" for x, y, z in vertices.tolist()]
+    lines += [f"f {a} {b} {c}" for a, b, c in (faces + 1).tolist()]
+    return "\n".join(lines) + "\n"
+
+
 @dataclass(frozen=True, eq=False)
 class Surface:
     """A triangle mesh as it lies under the camera: vertices (V, 3) m, z = 0 uppermost; faces (F, 3), outward."""
@@ -71,19 +93,7 @@ def read_surface(path: str, digest: str, unit: float, up: Up) -> Surface:
 
     if digest_of(path) != digest:
         raise BlemishError(f"mesh {path}: the file has changed since its scene was drawn; expected the same bytes")
-    try:
-        mesh = trimesh.load_mesh(path, process=False)
-        vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
-    except Exception as error:  # whatever a parser of another's file stumbles on
-        first = (str(error).splitlines() or [""])[0]
-        cause = f"{type(error).__name__}: {first}"
-        raise BlemishError(f"mesh {path}: not a valid {Path(path).suffix} file ({cause})") from None
-    if len(faces) == 0:
-        raise BlemishError(f"mesh {path}: found no faces; expected a surface of triangles or polygons")
-    if len(faces) > MOST_FACES:
-        raise BlemishError(f"mesh {path}: found {len(faces)} triangles; expected at most {MOST_FACES}: decimate it")
-    if not np.isfinite(vertices).all():
-        raise BlemishError(f"mesh {path}: found vertices that are not finite numbers")
+    vertices, faces = _loaded(path)
     vertices = vertices @ _turn(up).T * unit
     extent = float(np.ptp(vertices[faces.ravel()], axis=0).max())
     if not EXTENTS[0] <= extent <= EXTENTS[1]:
@@ -108,6 +118,26 @@ def read_surface(path: str, digest: str, unit: float, up: Up) -> Surface:
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, high[2]])
     return Surface(vertices - middle, np.array(sewn.faces, dtype=np.int64))
+
+
+def _loaded(path: str) -> tuple[Floats, Indices]:
+    """Vertices (V, 3) and triangles (F, 3) of a mesh file, as it has them."""
+    import trimesh
+
+    try:
+        mesh = trimesh.load_mesh(path, process=False)
+        vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
+    except Exception as error:  # whatever a parser of another's file stumbles on
+        first = (str(error).splitlines() or [""])[0]
+        cause = f"{type(error).__name__}: {first}"
+        raise BlemishError(f"mesh {path}: not a valid {Path(path).suffix} file ({cause})") from None
+    if len(faces) == 0:
+        raise BlemishError(f"mesh {path}: found no faces; expected a surface of triangles or polygons")
+    if len(faces) > MOST_FACES:
+        raise BlemishError(f"mesh {path}: found {len(faces)} triangles; expected at most {MOST_FACES}: decimate it")
+    if not np.isfinite(vertices).all():
+        raise BlemishError(f"mesh {path}: found vertices that are not finite numbers")
+    return vertices, faces
 
 
 def _turn(up: Up) -> Floats:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
+from procgen.errors import BlemishError
 from scenes.atlas import Part
 from scenes.concrete import Concrete, Positive
 from scenes.lot import MM, Lot
@@ -19,12 +20,14 @@ class MeshRecipe(Section):
     """A mesh file, its path relative to the recipe's; all of its surface is inspected.
 
     unit_mm: millimetres in one unit of the file, 1000 for glTF. up: the file's axis that is to face the camera.
+    sha256: of the file, where no other will do; a dataset says it of the copy that it carries.
     """
 
     kind: Literal["mesh"]
     path: Annotated[str, Field(min_length=1, max_length=4096)]
     unit_mm: Annotated[float, Field(strict=True, ge=1e-3, le=1e5)] = 1.0
     up: Up = "z"
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
     @field_validator("path")
     @classmethod
@@ -42,19 +45,38 @@ class MeshRecipe(Section):
         """The longest side that the inspected surface can have, as far as is known: the atlas sees to the rest."""
         return LEAST_FRAMED_MM
 
+    def check(self) -> str:
+        """The digest of the file. Raises BlemishError where it is not the one that `sha256` names."""
+        digest = digest_of(self.path)
+        if self.sha256 not in (None, digest):
+            raise BlemishError(
+                f"mesh {self.path}: found a file of SHA-256 {digest[:12]}…; expected {str(self.sha256)[:12]}…: "
+                "put the file back that the recipe names"
+            )
+        return digest
+
     def drawn(self, lot: Lot) -> "MeshPart":
         """The same mesh in every frame."""
-        return MeshPart(path=self.path, digest=digest_of(self.path), unit=MM * self.unit_mm, up=self.up)
+        return MeshPart(path=self.path, digest=self.check(), unit=MM * self.unit_mm, up=self.up)
 
 
 class MeshPart(Concrete):
-    """A mesh file, known by its digest (SHA-256); unit: metres in one unit of the file."""
+    """A mesh file, known by its digest (SHA-256); unit: metres in one unit of the file.
+
+    path: in a dataset, from its folder.
+    """
 
     kind: Literal["mesh"] = "mesh"
     path: str
     digest: str
     unit: Positive
     up: Up
+
+    @field_validator("path")
+    @classmethod
+    def _in_the_dataset(cls, path: str, info: ValidationInfo) -> str:
+        folder = (info.context or {}).get("folder")
+        return path if folder is None else str((Path(folder) / path).resolve())
 
     @property
     def framed_width(self) -> float:
