@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-TILE = 16384  # points whose temporaries, a few arrays of doubles, fit the second-level cache
+TILE = 32768  # points: their temporaries still fit the cache, and threads seldom wait for each other
 
 _inside = threading.local()  # whether this thread is itself at work on a tile
 
