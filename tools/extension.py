@@ -6,6 +6,7 @@ names, downloaded once and checked against its hashes. Nothing here imports Blen
 """
 
 import argparse
+import ast
 import hashlib
 import importlib.util
 import re
@@ -27,7 +28,6 @@ LOCK = REPOSITORY / "requirements.lock"
 CACHE = REPOSITORY / "build" / "wheels"
 PACKAGES = ("blender_addon", "procgen", "scenes")
 LEGACY_FOLDER = "blemish_addon"  # not blemish: that module is the command
-LEGACY_SINCE = (3, 4, 0)
 LEGACY_PLATFORM = "linux-x64"
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the same sources give the same bytes
 SHOWN_SHARES = 4
@@ -36,7 +36,7 @@ SHOWN_SHARES = 4
 # The other dependencies of Blemish and of these (jinja2, tifffile, imageio, numba, torch) are not imported there.
 LIBRARIES = (
     "annotated-doc", "annotated-types", "colorama", "lazy-loader", "markdown-it-py", "mdurl", "networkx",
-    "openexr", "pillow", "pycocotools", "pydantic", "pydantic-core", "pygments", "pyyaml", "rich", "scikit-image",
+    "pillow", "pycocotools", "pydantic", "pydantic-core", "pygments", "pyyaml", "rich", "scikit-image",
     "scipy", "shellingham", "trimesh", "typer", "typing-extensions", "typing-inspection", "xatlas",
 )  # fmt: skip
 SPARE = ("numpy",)  # Debian's blender comes without; used only where Blender has none
@@ -148,6 +148,15 @@ def manifest() -> dict[str, str]:
     return tomllib.loads((SOURCE / "blender_manifest.toml").read_text(encoding="utf-8"))
 
 
+def legacy_information() -> dict[str, object]:
+    """What `blender_addon` says of itself to Blenders that know no manifest."""
+    module = ast.parse((REPOSITORY / "blender_addon" / "__init__.py").read_text(encoding="utf-8"))
+    for line in module.body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "bl_info":
+            return dict(ast.literal_eval(line.value))
+    raise SystemExit("extension: blender_addon/__init__.py says no bl_info")
+
+
 def stage(folder: Path, wheels: Sequence[Path]) -> Path:
     """Lay out in `folder` what Blender's builder packs: entry, manifest, licence and wheels."""
     (folder / "wheels").mkdir(parents=True)
@@ -171,8 +180,11 @@ def blender_ext(*arguments: str) -> str:
     spec = importlib.util.find_spec("bpy")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("extension: bpy is not installed, in which Blender's own builder comes; run make setup")
-    (script,) = Path(spec.submodule_search_locations[0]).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py")
-    return run([sys.executable, str(script), *arguments], "Blender's own builder refuses the extension")
+    (scripts,) = Path(spec.submodule_search_locations[0]).glob("*/scripts")
+    script = scripts / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+    tags = scripts / "modules" / "_bpy_internal" / "extensions" / "tags.py"
+    command = [sys.executable, str(script), *arguments, "--valid-tags", str(tags)]
+    return run(command, "Blender's own builder refuses the extension")
 
 
 def build(staged: Path, out: Path, *, split: bool) -> list[Path]:
@@ -191,23 +203,13 @@ def build(staged: Path, out: Path, *, split: bool) -> list[Path]:
 
 def legacy(path: Path, wheels: Sequence[Path], spare: Sequence[Path] = ()) -> Path:
     """Write the legacy add-on to `path`: the same entry under a `bl_info`, the libraries unpacked beside it."""
-    fields = manifest()
-    information = {
-        "name": fields["name"],
-        "description": fields["tagline"],
-        "author": fields["maintainer"],
-        "version": tuple(int(number) for number in fields["version"].split(".")),
-        "blender": LEGACY_SINCE,
-        "location": "3D View > Sidebar > Blemish",
-        "category": "Render",
-    }
     entry = (SOURCE / "__init__.py").read_text(encoding="utf-8")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
 
         def write(name: str, content: bytes) -> None:
             packed.writestr(zipfile.ZipInfo(f"{LEGACY_FOLDER}/{name}", ZIP_TIME), content, zipfile.ZIP_DEFLATED)
 
-        write("__init__.py", f"{entry}\nbl_info = {information!r}\n".encode())
+        write("__init__.py", f"{entry}\nbl_info = {legacy_information()!r}\n".encode())
         write("LICENSE", (REPOSITORY / "LICENSE").read_bytes())
         for folder, chosen in (("libraries", wheels), ("spare", spare)):
             for wheel in sorted(chosen):
