@@ -17,8 +17,9 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
-from anomaly.coreset import CHUNK, full_precision
+from anomaly.coreset import CHUNK
 from anomaly.features import BACKBONE, FeatureExtractor
+from anomaly.screen import full_precision
 from anomaly.torch_model import BANK_SIZE, SequentialPatchcoreModel
 
 EPOCHS = 5  # seed 003, section V.B

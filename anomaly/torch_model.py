@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anomaly.coreset import CHUNK, SequentialCoreset, full_precision, nearest_rows
+from anomaly.coreset import CHUNK, SequentialCoreset, nearest_rows
 from anomaly.features import FeatureExtractor, patches
+from anomaly.screen import full_precision
 
 BLUR_DEVIATION = 2.0  # pixels; seed 003, section V.B
 BLUR_KERNEL = 17  # seed 003 says 16; an even kernel would shift the map by half a pixel
