@@ -1,13 +1,18 @@
 """The command `blemish render`."""
 
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from blender_addon.devices import CPU, NAMES
+from blender_addon.errors import RenderError
+
+if TYPE_CHECKING:
+    from scenes import Recipe
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +39,17 @@ def render(
     blender: Annotated[
         str | None, typer.Option(help="A Blender program, or a Python with another bpy, to render in.", metavar="PATH")
     ] = None,
+    thing: Annotated[
+        str | None,
+        typer.Option(
+            "--object",
+            help="An object of a .blend as the part, instead of the recipe's; seen from above, in its own size.",
+            metavar="NAME",
+        ),
+    ] = None,
+    blend: Annotated[
+        Path | None, typer.Option(help="The .blend that holds it; by default the one that Blender was started with.")
+    ] = None,
     device: Annotated[
         str, typer.Option(help=f"What Cycles runs on: {', '.join(NAMES)}; the processor where no such card is found.")
     ] = CPU,
@@ -48,7 +64,7 @@ def render(
 
     Ctrl-C at any moment leaves whole frames; the same command goes on from there.
     """
-    from blender_addon.render import render_dataset
+    from blender_addon.render import recipe_of, render_dataset
 
     console = Console(stderr=True)
     columns = (
@@ -61,7 +77,10 @@ def render(
         TimeRemainingColumn(elapsed_when_finished=False),
     )
     try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        with (
+            TemporaryDirectory(prefix="blemish-") as scratch,
+            Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        ):
             task = progress.add_task("rendering", total=None, rate="", visible=False)
 
             def begin(missing: int) -> None:
@@ -72,8 +91,13 @@ def render(
                 speed = progress.tasks[task].finished_speed or progress.tasks[task].speed
                 progress.update(task, rate=f"{1 / speed:.1f} s a frame" if speed else "")
 
+            wanted = recipe_of(recipe)
+            if thing is not None:
+                wanted = with_object(wanted, thing, blend, blender, Path(scratch))
+            elif blend is not None:
+                raise RenderError(f"--blend: found {blend} without --object; expected the name of an object in it")
             dataset = render_dataset(
-                recipe,
+                wanted,
                 out,
                 frames,
                 seed,
@@ -90,3 +114,17 @@ def render(
         console.print("Stopped. Every finished frame is kept; run the same command again to go on.")
         raise typer.Exit(130) from None
     typer.echo(f"{len(dataset)} frames in {out}")
+
+
+def with_object(recipe: "Recipe", name: str, blend: Path | None, blender: str | None, folder: Path) -> "Recipe":
+    """The recipe with an object of a .blend as its part, written to `folder`. Raises BlemishError."""
+    from blender_addon.blenders import find, inside
+    from blender_addon.render import exported, with_part
+
+    if blend is not None:
+        return with_part(recipe, exported(find(blender), blend, name, folder))
+    if not inside():
+        raise RenderError(f"--object: found {name} and no .blend; expected --blend FILE that holds the object")
+    from blender_addon.meshes import export_object
+
+    return with_part(recipe, export_object(name, folder))

@@ -15,7 +15,7 @@ from procgen.errors import BlemishError
 MAGIC, VERSION = 20000630, 2
 PLAIN_FLAGS = 0x400  # long names; tiles, deep data and several parts are other bits
 NO_COMPRESSION = 0
-TYPES = {1: np.dtype("<f2"), 2: np.dtype("<f4")}
+TYPES: dict[int, np.dtype] = {1: np.dtype("<f2"), 2: np.dtype("<f4")}
 CHUNK_HEAD = 8  # bytes before each line: its y and its length
 COLOURS = "RGB"
 

@@ -19,12 +19,23 @@ from blender_addon.blenders import USUAL, Blender, find
 from blender_addon.control import Control
 from blender_addon.devices import CPU, chosen
 from blender_addon.errors import RenderError
-from blender_addon.job import CARDS_MARK, ERROR_MARK, FRAME_MARK, LIST_CARDS, READY_MARK, Job
+from blender_addon.job import (
+    CARDS_MARK,
+    ERROR_MARK,
+    EXPORT,
+    EXPORTED_MARK,
+    FRAME_MARK,
+    LIST_CARDS,
+    READY_MARK,
+    Job,
+)
+from procgen.errors import BlemishError
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
 from scenes.dataset import HEADER, recipe_in
-from scenes.recipe import shipped_recipes
+from scenes.recipe import recipe_from, shipped_recipes
 
 STDERR_LINES_SHOWN = 6
+UNIT_MM = 1000.0  # of a mesh file that Blender wrote: metres
 
 
 def render_dataset(
@@ -84,7 +95,11 @@ def render_dataset(
         device=device,
     )
     jobs = [replace(job, indices=tuple(share), card=k % max(1, cards)) for k, share in enumerate(shares)]
-    run_all(program, jobs, on_frame, control or Control())
+    try:
+        run_all(program, jobs, on_frame, control or Control())
+    except BlemishError:
+        writer.discard()
+        raise
     writer.finish()
     return Dataset(out)
 
@@ -95,6 +110,12 @@ def recipe_of(name_or_path: str | Path) -> Recipe:
     if str(name_or_path) not in shipped_recipes() and (folder / HEADER).is_file():
         return recipe_in(folder)
     return load_recipe(name_or_path)
+
+
+def with_part(recipe: Recipe, path: Path) -> Recipe:
+    """The recipe with the exported mesh as its part. Raises RecipeError where they do not go together."""
+    part = {"kind": "mesh", "path": str(path), "unit_mm": UNIT_MM}
+    return recipe_from({**recipe.model_dump(mode="json"), "part": part}, f"{recipe.name} with {path.stem}")
 
 
 def device_of(program: Blender, wanted: str, on_note: Callable[[str], None]) -> tuple[str, int]:
@@ -111,18 +132,41 @@ def device_of(program: Blender, wanted: str, on_note: Callable[[str], None]) -> 
 
 def cards_of(program: Blender) -> dict[str, list[str]]:
     """Names of the graphics cards that a Blender can render on, by back end; none where its drivers crash it."""
-    asked = subprocess.run(
+    answers, _ = asked(program, LIST_CARDS, CARDS_MARK)
+    return dict(json.loads(answers[-1])) if answers else {}
+
+
+def exported(program: Blender, blend: Path, name: str, folder: Path) -> Path:
+    """Have a Blender write an object of a .blend as a mesh file in `folder`. Raises RenderError where it cannot."""
+    if not blend.is_file():
+        found = "a folder" if blend.is_dir() else "no such file"
+        raise RenderError(f"{blend}: found {found}; expected a .blend file")
+    request = EXPORT + json.dumps([str(blend.resolve()), name, str(folder)])
+    answers, errors = asked(program, request, EXPORTED_MARK)
+    if not answers:
+        raise RenderError(
+            errors or f"{blend}: Blender {program.series} stopped while it opened the file; is it damaged?"
+        )
+    return Path(answers[-1])
+
+
+def asked(program: Blender, request: str, mark: str) -> tuple[list[str], str]:
+    """What follows `mark` on the lines that a Blender answers a request with, and its error for the user, or ""."""
+    finished = subprocess.run(
         program.command(),
         env=program.environment(),
-        input=LIST_CARDS + "\n",
+        input=request + "\n",
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         errors="replace",
         check=False,
     )
-    answers = [line for line in asked.stdout.splitlines() if line.startswith(CARDS_MARK)]
-    return dict(json.loads(answers[-1].removeprefix(CARDS_MARK))) if answers else {}
+    lines = finished.stdout.splitlines()
+    answers, errors = (
+        [line.removeprefix(word) for line in lines if line.startswith(word)] for word in (mark, ERROR_MARK)
+    )
+    return answers, errors[-1].strip() if errors else ""
 
 
 @dataclass

@@ -12,9 +12,21 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blender_addon.job import CARDS_MARK, ERROR_MARK, FRAME_MARK, GO, LIST_CARDS, PAUSE, READY_MARK, Job
+from blender_addon.job import (
+    CARDS_MARK,
+    ERROR_MARK,
+    EXPORT,
+    EXPORTED_MARK,
+    FRAME_MARK,
+    GO,
+    LIST_CARDS,
+    PAUSE,
+    READY_MARK,
+    Job,
+)
 from procgen.errors import BlemishError
 
 if TYPE_CHECKING:
@@ -76,6 +88,12 @@ def answer(line: str) -> int:
             from blender_addon.devices import available
 
             print(f"\n{CARDS_MARK}{json.dumps(available())}", flush=True)
+            return 0
+        if line.startswith(EXPORT):
+            from blender_addon.meshes import open_and_export
+
+            blend, name, folder = json.loads(line.removeprefix(EXPORT))
+            print(f"\n{EXPORTED_MARK}{open_and_export(blend, name, Path(folder))}", flush=True)
             return 0
         may_go_on = threading.Event()
         may_go_on.set()

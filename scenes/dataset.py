@@ -19,7 +19,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +87,7 @@ class DatasetWriter:
     def __init__(self, path: str | Path, recipe: Recipe, seed: int, frames: int, **settings: Any) -> None:
         self.path = Path(path)
         self.frames = frames
+        self._began = self._made = False
         recipe, mesh = self._with_mesh_inside(recipe)
         self.recipe = recipe
         header = Header(
@@ -110,7 +111,7 @@ class DatasetWriter:
         inside = self.path.resolve() / MESH
         if not isinstance(part, MeshRecipe) or Path(part.path).parent == inside:
             return recipe, None
-        part.check()
+        part.read()  # nothing is begun with a mesh that no frame can show
         suffix, content = portable(part.path)
         fields = {"path": str(inside / f"part{suffix}"), "sha256": hashlib.sha256(content).hexdigest()}
         return recipe.model_copy(update={"part": part.model_copy(update=fields)}), content
@@ -119,6 +120,7 @@ class DatasetWriter:
         with _explained(self.path):
             if self.path.exists() and not self.path.is_dir():
                 raise DatasetError(f"{self.path}: found a file; expected a folder to write the dataset into")
+            self._made = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(self.path)
             if (self.path / HEADER).exists():
@@ -129,6 +131,7 @@ class DatasetWriter:
                 )
             else:
                 self._write(HEADER, _json(header.model_dump(mode="json", by_alias=True)))
+                self._began = True
             for name in (*PICTURES, SCENES):
                 folder = self.path / name
                 if folder.is_symlink():
@@ -174,6 +177,22 @@ class DatasetWriter:
         """Numbers of the frames that are still to be written, in order."""
         written = set(committed(self.path, self.frames))
         return tuple(index for index in range(self.frames) if index not in written)
+
+    def discard(self) -> None:
+        """Take the dataset back where this writer began it and no frame came of it; else it stays as it is."""
+        if not self._began or len(self.missing()) < self.frames:
+            return
+        for name in (*PICTURES, SCENES, MESH):
+            folder = self.path / name
+            for entry in folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ():
+                if _TEMPORARY.fullmatch(entry.name) or name != SCENES:  # pictures of a frame that is not there
+                    entry.unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()
+        (self.path / HEADER).unlink(missing_ok=True)
+        if self._made:
+            with suppress(OSError):
+                self.path.rmdir()
 
     def write(
         self,

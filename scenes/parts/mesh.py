@@ -10,7 +10,7 @@ from procgen.errors import BlemishError
 from scenes.atlas import Part
 from scenes.concrete import Concrete, Positive
 from scenes.lot import MM, Lot
-from scenes.meshes import Up, digest_of, read_surface, unwrapped
+from scenes.meshes import Surface, Up, digest_of, read_surface, unwrapped
 from scenes.sections import Section
 
 LEAST_FRAMED_MM = 0.1  # nothing is known of the mesh before its file is read
@@ -54,6 +54,10 @@ class MeshRecipe(Section):
                 "put the file back that the recipe names"
             )
         return digest
+
+    def read(self) -> Surface:
+        """The mesh itself. Raises BlemishError where the file holds none that can be a part."""
+        return read_surface(self.path, self.check(), MM * self.unit_mm, self.up)
 
     def drawn(self, lot: Lot) -> "MeshPart":
         """The same mesh in every frame."""
