@@ -3,10 +3,11 @@
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
 
-.PHONY: help setup demo pictures test test-slow lint benchmark contact-sheet lock clean
+.PHONY: help setup demo pictures test test-slow test-blender test-blender-versions lint benchmark contact-sheet \
+	extension lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready  ## Create .venv with the locked dependencies and install missing system libraries
 
@@ -20,10 +21,20 @@ pictures: setup  ## Make the pictures of README.md anew
 	.venv/bin/python tools/pictures.py
 
 test: setup lint  ## Check style and types, then run the tests
-	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow" -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not window" -n auto --dist loadfile
 
 test-slow: setup  ## Run the tests that take minutes
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not window"
+
+test-blender: setup  ## Work the panel in the window of Debian's Blender 3.4; pictures of it in out/test-blender
+	@tools/blenders
+	OMP_NUM_THREADS=1 $(PYTEST) tests/blender_addon/window -m window
+
+test-blender-versions: setup  ## Run the add-on's tests in Blender 4.2, 4.5 and 5.0
+	@tools/blenders
+	@for python in .blenders/bpy-4.2/bin/python .blenders/bpy-4.5/bin/python .venv/bin/python; do \
+		OMP_NUM_THREADS=1 $$python -m pytest tests/blender_addon -m "not slow and not window" -n auto --dist loadfile \
+			|| exit 1; done
 
 lint: setup
 	.venv/bin/ruff check .
@@ -36,6 +47,9 @@ benchmark: setup  ## Measure speed and memory beside the alternatives
 
 contact-sheet: setup  ## Render every kind of part, finish, defect and impurity for docs/catalogue.md
 	.venv/bin/python tools/contact_sheet.py
+
+extension: setup  ## Pack the add-on for Blender's installer into dist/, with the libraries it needs
+	@.venv/bin/python tools/extension.py
 
 lock:  ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes -q \

@@ -7,12 +7,15 @@ module, by which the add-on's preferences are found, after its folder: `blender_
 """
 
 import importlib
+import shutil
 import sys
 from pathlib import Path
 
 PYTHON = (3, 11)  # that the compiled libraries are made for
 OWN_PACKAGES = ("blemish", "blender_addon", "procgen", "scenes")
 LIBRARIES, SPARE = (str(Path(__file__).with_name(name)) for name in ("libraries", "spare"))
+# Bytecode of wheels that are a single file, which Blender forgets when it uninstalls them. Python writes it anew.
+BYTECODE = Path(__file__).parents[2] / ".local" / "lib" / "python3.11" / "site-packages" / "__pycache__"
 
 _before: set[str] = set()  # own modules that were there before this add-on, which leaves them alone
 
@@ -41,6 +44,7 @@ def unregister() -> None:
         importlib.import_module("blender_addon").unregister()
     finally:
         _forget()
+        shutil.rmtree(BYTECODE, ignore_errors=True)
 
 
 def _forget() -> None:
