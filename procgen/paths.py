@@ -85,6 +85,11 @@ def arc(start: Sequence[float], length: float, heading: float, bend: float, step
     return np.concatenate([[start], np.array(start) + np.cumsum(step, axis=0)])
 
 
+def sagitta(length: float, bend: float) -> float:
+    """How far (m) an arc of this length (m) that turns by `bend` radians strays from its chord, at most about."""
+    return length * abs(bend) / 8
+
+
 def _dot(one: Floats, other: Floats) -> Floats:
     # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
     return np.einsum("nk,nk->n", one, other)

@@ -90,3 +90,13 @@ class Lot:
                 unit = max((unit for unit in UNITS if name.endswith(unit)), key=len, default="")
                 drawn[name.removesuffix(unit)] = UNITS.get(unit, 1.0) * self.draw(name, quantity)
         return drawn
+
+
+class LargestLot(Lot):
+    """No lot, but the largest that could be drawn of every quantity."""
+
+    def draw(self, name: str, quantity: Distribution) -> float:
+        return quantity.high
+
+    def whole(self, name: str, quantity: Distribution) -> int:
+        return int(quantity.high)

@@ -17,8 +17,10 @@ from procgen.layer import Family
 from scenes.atlas import TEXTURE_SIDE_LIMIT
 from scenes.distribution import Constant, Distribution, Within, shown
 from scenes.kinds import DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.kinds.crazing import CrazingRecipe
 from scenes.kinds.sites import PlacedSection
-from scenes.parts import PartRecipe
+from scenes.lot import LargestLot
+from scenes.parts import PartRecipe, build_part
 from scenes.sections import Degrees, Extent, Fraction, Offset, Section, together
 
 PRESETS = Path(__file__).parent / "presets"
@@ -157,6 +159,18 @@ class Recipe(Section):
                         )
                 drawn.append(entry.kind)
         return self
+
+    @model_validator(mode="after")
+    def _entries_fit_the_part(self) -> Self:
+        for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
+            for position, entry in enumerate(entries):
+                if isinstance(entry, CrazingRecipe) and (trouble := entry.trouble_on(self._largest_charts())):
+                    raise together(f"{family}.{position}.{trouble}")
+        return self
+
+    def _largest_charts(self) -> list[tuple[float, float]]:
+        """Extents (m) of the charts of the part at its largest."""
+        return [chart.size for chart in build_part(self.part.drawn(LargestLot(0, 0))).charts]
 
     @model_validator(mode="after")
     def _switches_off_what_is_there(self) -> Self:

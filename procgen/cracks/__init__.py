@@ -5,7 +5,7 @@ fracture energy, `walk` the largest hoop stress, `phase_field` the energy of fra
 the shrinkage of a skin.
 """
 
-from procgen.cracks.crazing import CrazingParameters, simulate_crazing
+from procgen.cracks.crazing import MOST_CELLS, CrazingParameters, cells_on, simulate_crazing, smallest_cell
 from procgen.cracks.graph import CrackGraph
 from procgen.cracks.layer import Crack
 from procgen.cracks.path import CrackParameters, simulate_minimum_energy_path
@@ -13,14 +13,17 @@ from procgen.cracks.phase_field import PhaseFieldParameters, simulate_phase_fiel
 from procgen.cracks.walk import WalkParameters, simulate_fracture_walk
 
 __all__ = [
+    "MOST_CELLS",
     "Crack",
     "CrackGraph",
     "CrackParameters",
     "CrazingParameters",
     "PhaseFieldParameters",
     "WalkParameters",
+    "cells_on",
     "simulate_crazing",
     "simulate_fracture_walk",
     "simulate_minimum_energy_path",
     "simulate_phase_field_crack",
+    "smallest_cell",
 ]

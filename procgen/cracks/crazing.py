@@ -1,5 +1,6 @@
 """Networks of cracks in a skin that shrinks: glaze, lacquer, chilled or heat-checked metal, dried coatings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -73,8 +74,8 @@ def simulate_crazing(
     middle = 0.5 * high if centre is None else np.asarray(centre, dtype=np.float64)
     if parameters.radius is not None:
         low, high = np.maximum(low, middle - parameters.radius), np.minimum(high, middle + parameters.radius)
+    cells = cells_on((high - low).tolist(), parameters.cell)
     low, high = low - MARGIN * parameters.cell, high + MARGIN * parameters.cell
-    cells = float(np.prod(high - low)) / parameters.cell**2
     if cells > MOST_CELLS:
         raise BlemishError(
             f"crazing: found a cell of {parameters.cell:g} m, which makes {cells:.0f} cells; "
@@ -88,6 +89,17 @@ def simulate_crazing(
     graph = opened(parameters, vertices, edges, rng, share=shares)
     gaping = (graph.widths[edges] > 0.0).any(axis=1)
     return CrackGraph(vertices, edges[gaping], graph.widths, graph.depths)
+
+
+def cells_on(size: Sequence[float], cell: float) -> float:
+    """How many cells a network over extents `size` (2,), m, has to have."""
+    return (size[0] / cell + 2.0 * MARGIN) * (size[1] / cell + 2.0 * MARGIN)
+
+
+def smallest_cell(size: Sequence[float]) -> float:
+    """The smallest cell, m, of a network over extents `size` (2,), m: the root of cells_on(size, cell) = MOST_CELLS."""
+    left, edges = MOST_CELLS - 4.0 * MARGIN**2, MARGIN * (size[0] + size[1])
+    return float((edges + np.sqrt(edges**2 + left * size[0] * size[1])) / left)
 
 
 def _matured(parameters: CrazingParameters, low: Floats, high: Floats, rng: np.random.Generator) -> _Network:

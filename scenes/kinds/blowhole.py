@@ -75,7 +75,7 @@ def _blowhole(recipe: BlowholeRecipe, surface: Chart, lot: Lot) -> VoidsLayer:
     return VoidsLayer(
         kind="blowhole",
         parameters=VoidParameters(diameter=diameter, **quantities),
-        place=place_at(recipe.origin, surface, lot),
+        place=place_at(recipe.origin, surface, lot, reach=diameter / 2),
         seed=lot.layer_seed(),
         **wall,
     )

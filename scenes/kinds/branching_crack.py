@@ -11,7 +11,7 @@ from procgen.layer import Layer
 from scenes.atlas import Chart
 from scenes.distribution import Constant, Distribution, Within
 from scenes.kinds.opening import CrackedLayer, OpeningRecipe, drawn_opening
-from scenes.kinds.placing import place_on_border, place_within
+from scenes.kinds.placing import Run, place_on_border, place_within
 from scenes.kinds.sites import PlacedSection
 from scenes.lot import Lot
 from scenes.sections import Count, Degrees, Fine, Ratio
@@ -59,10 +59,11 @@ class BranchingCrackLayer(CrackedLayer):
 def _crack(recipe: BranchingCrackRecipe, surface: Chart, lot: Lot) -> BranchingCrackLayer:
     quantities, look = drawn_opening(recipe, lot, omit=("count",))
     course = quantities.pop("angle")
+    run, reach = Run(quantities["length"], course), 0.5 * quantities["width"]
     if recipe.origin == "anywhere":
-        start = place_within(surface, lot)
+        start = place_within(surface, lot, reach=reach, along=run)
     else:
-        start, inward = place_on_border(surface, lot, ends_only=recipe.origin == "ends")
+        start, inward = place_on_border(surface, lot, ends_only=recipe.origin == "ends", reach=reach, along=run)
         course += inward
     quantities["step"] = max(quantities["step"], quantities["length"] / STEPS_PER_CRACK)
     parameters = WalkParameters(**quantities, start_taper=START_TAPER if recipe.origin == "anywhere" else 0.0)

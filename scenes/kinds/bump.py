@@ -61,6 +61,6 @@ def _bump(recipe: BumpRecipe, surface: Chart, lot: Lot) -> BumpLayer:
     quantities = lot.quantities(recipe, omit=("count", "severity"))
     radius = quantities.pop("diameter") / 2
     height = quantities.pop("height") * share_at(recipe.severity, lot, least=FAINTEST)
-    place = place_at(recipe.origin, surface, lot)
+    place = place_at(recipe.origin, surface, lot, reach=radius)
     contact_radius = radius * quantities.pop("contact_share")
     return BumpLayer(radius=radius, height=height, contact_radius=contact_radius, place=place, **quantities)

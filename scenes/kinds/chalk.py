@@ -49,7 +49,7 @@ class ChalkRecipe(PlacedSection):
         lay, pressure = quantities.pop("lay"), quantities.pop("pressure")
         return ChalkLayer(
             sign=self.sign,
-            place=place_within(surface, lot),
+            place=place_within(surface, lot, reach=0.5 * math.sqrt(2) * quantities["size"]),
             colour=lot.colour("colour", self.colour),
             pressure=pressure * share_at(self.severity, lot, least=FAINTEST),
             lay=(math.cos(lay), math.sin(lay), 0.0),

@@ -79,7 +79,8 @@ def _chip(recipe: ChippedEdgeRecipe, surface: Chart, lot: Lot) -> ChippedEdgeLay
     share = share_at(recipe.severity, lot, least=FAINTEST)
     for name in ("length", "reach", "depth"):
         quantities[name] *= share
-    place, inward = place_on_border(surface, lot, ends_only=recipe.origin == "ends")
+    reach = max(0.5 * quantities["length"], quantities["reach"])
+    place, inward = place_on_border(surface, lot, ends_only=recipe.origin == "ends", reach=reach)
     return ChippedEdgeLayer(
         parameters=ChipParameters(hollows=lot.whole("hollows", recipe.hollows), **quantities),
         place=place,

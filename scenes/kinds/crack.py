@@ -73,7 +73,7 @@ def _crack(recipe: CrackRecipe, surface: Chart, lot: Lot) -> CrackLayer:
         length = _way_out(surface, start, heading)
     else:
         length = quantities.pop("length")
-        start, heading = place_line(recipe.origin, surface, lot, length, turn)
+        start, heading = place_line(recipe.origin, surface, lot, length, turn, reach=0.5 * quantities["width"])
     return CrackLayer(
         parameters=CrackParameters(
             **quantities,

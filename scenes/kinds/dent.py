@@ -72,8 +72,9 @@ class DentLayer(Concrete):
 
 def _dent(recipe: DentRecipe, surface: Chart, lot: Lot) -> DentLayer:
     quantities = lot.quantities(recipe, omit=("count", "severity"))
-    ball = DentShape.of_size(quantities.pop("diameter") / 2, depth := quantities.pop("depth"), quantities["decay"])
-    place = place_at(recipe.origin, surface, lot)
+    radius, depth = quantities.pop("diameter") / 2, quantities.pop("depth")
+    ball = DentShape.of_size(radius, depth, quantities["decay"])
+    place = place_at(recipe.origin, surface, lot, reach=radius * quantities["elongation"])
     shape = DentShape(
         ball.ball_radius, depth * share_at(recipe.severity, lot, least=FAINTEST), decay=quantities.pop("decay")
     )

@@ -37,9 +37,10 @@ class FibreRecipe(PlacedSection):
         return [self._one(surface, lot.at(number)) for number in range(lot.whole("count", self.count))]
 
     def _one(self, surface: Chart, lot: Lot) -> FibreLayer:
+        quantities = lot.quantities(self, omit=("count",))
         return FibreLayer(
-            **lot.quantities(self, omit=("count",)),
-            place=place_within(surface, lot),
+            **quantities,
+            place=place_within(surface, lot, reach=0.5 * quantities["length"]),
             colour=lot.colour("colour", self.colour),
             seed=lot.layer_seed(),
         )

@@ -50,7 +50,7 @@ class FingerprintRecipe(PlacedSection):
         )
         return FingerprintLayer(
             parameters=FingerprintParameters(pattern=natural if self.pattern == "any" else self.pattern, **quantities),
-            place=place_within(surface, lot),
+            place=place_within(surface, lot, reach=0.5 * quantities["length"]),
             turn=turn,
             haze=haze * share_at(self.severity, lot, least=FAINTEST),
             seed=lot.layer_seed(),

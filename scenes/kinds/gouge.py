@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from procgen.gouges import Gouge
 from procgen.layer import Family, Layer
-from procgen.paths import Path, arc
+from procgen.paths import Path, arc, sagitta
 from scenes.atlas import Chart
 from scenes.concrete import Concrete, NotNegative, Positive
 from scenes.distribution import Constant, Distribution, Within
@@ -94,5 +94,12 @@ def _gouge(recipe: GougeRecipe, surface: Chart, lot: Lot) -> GougeLayer:
     depth = quantities["depth"] = quantities["depth"] * share
     for name in ("smear_height", "lip"):
         quantities[name] *= depth
-    start, heading = place_line(recipe.origin, surface, lot, quantities["length"], quantities.pop("angle"))
+    start, heading = place_line(
+        recipe.origin,
+        surface,
+        lot,
+        quantities["length"],
+        quantities.pop("angle"),
+        reach=0.5 * quantities["width"] + sagitta(quantities["length"], quantities["bend"]),
+    )
     return GougeLayer(start=start, heading=heading, seed=lot.layer_seed(), **quantities)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 from procgen.layer import Family, Layer
@@ -45,7 +46,7 @@ class MarkerRecipe(PlacedSection):
         opacity = quantities.pop("opacity")
         return MarkerLayer(
             sign=self.sign,
-            place=place_within(surface, lot),
+            place=place_within(surface, lot, reach=0.5 * math.sqrt(2) * quantities["size"]),
             colour=lot.colour("colour", self.colour),
             opacity=opacity * share_at(self.severity, lot, least=FAINTEST),
             seed=lot.layer_seed(),

@@ -41,7 +41,7 @@ class OilFilmRecipe(PlacedSection):
 
     def _one(self, surface: Chart, lot: Lot) -> OilFilmLayer:
         quantities = lot.quantities(self, omit=("count", "severity"))
-        anchor = anchored(surface, place_within(surface, lot), quantities.pop("turn"))
+        anchor = anchored(surface, place_within(surface, lot, reach=quantities["radius"]), quantities.pop("turn"))
         quantities["thickness"] *= share_at(self.severity, lot, least=FAINTEST)
         return OilFilmLayer(film=OilFilm(anchor=anchor, metal=self.metal, seed=lot.layer_seed(), **quantities))
 

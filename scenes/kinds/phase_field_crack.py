@@ -54,7 +54,9 @@ class PhaseFieldCrackLayer(CrackedLayer):
 def _crack(recipe: PhaseFieldCrackRecipe, surface: Chart, lot: Lot) -> PhaseFieldCrackLayer:
     quantities, look = drawn_opening(recipe, lot, omit=("count", "flaws"))
     length = quantities.pop("length")
-    start, heading = place_line(recipe.origin, surface, lot, length, quantities.pop("angle"))
+    start, heading = place_line(
+        recipe.origin, surface, lot, length, quantities.pop("angle"), reach=0.5 * quantities["width"]
+    )
     return PhaseFieldCrackLayer(
         parameters=PhaseFieldParameters(
             **quantities,

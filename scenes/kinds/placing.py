@@ -1,41 +1,77 @@
 """Drawing where on a chart something lies."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from procgen.anchor import Anchor, Vector
 from scenes.atlas import Chart, Floats
-from scenes.kinds.sites import MOST_ATTEMPTS, Place, Site
+from scenes.kinds.sites import MOST_ATTEMPTS, Body, Place, Site
 from scenes.lot import Lot
 
+RUN_POINTS = 33  # at which the distance of a line to other things is looked up
 POPULATION_PLACES = 200  # among which the members of a population choose
 Origin = Literal["anywhere", "edge", "ends"]
 
 
-def place_within(surface: Chart, lot: Lot) -> Place:
-    """A point of the chart: uniform over its area, or as the lot's site has it."""
+@dataclass(frozen=True)
+class Run:
+    """The straight way that something long takes: `length` (m) in the direction `heading` (radians) of the chart.
+
+    behind: share of it that lies behind the place that it is given.
+    """
+
+    length: float
+    heading: float
+    behind: float = 0.0
+
+    def turned(self, angle: float) -> Run:
+        return replace(self, heading=self.heading + angle)
+
+    def start(self, place: Place) -> Place:
+        back = self.behind * self.length
+        return place[0] - back * math.cos(self.heading), place[1] - back * math.sin(self.heading)
+
+    def points(self, place: Place) -> Floats:
+        """(N, 2) points along it."""
+        along = np.linspace(0.0, self.length, RUN_POINTS)[:, np.newaxis]
+        return np.asarray(self.start(place)) + along * np.array([math.cos(self.heading), math.sin(self.heading)])
+
+
+def place_within(surface: Chart, lot: Lot, reach: float = 0.0, along: Run | None = None) -> Place:
+    """A point of the chart: uniform over its area, or as the lot's site has it.
+
+    reach: m, of the thing round that point, or round the run that begins there.
+    """
     site = lot.site or Site()
     for drawn in _attempts(lot):
         place = site.candidate(surface, drawn)
-        if surface.covers(np.array([place]))[0] and site.suits(surface, place, drawn):
+        body = Body(reach, None if along is None else along.points(place))
+        if surface.covers(np.array([place]))[0] and site.suits(surface, place, drawn, body):
             site.take(surface, place)
             return place
     site.take(surface, None)
     return place
 
 
-def place_on_border(surface: Chart, lot: Lot, *, ends_only: bool) -> tuple[Place, float]:
+def place_on_border(
+    surface: Chart, lot: Lot, *, ends_only: bool, reach: float = 0.0, along: Run | None = None
+) -> tuple[Place, float]:
     """A point of the border, uniform over its length, and the direction (radians) from there into the chart.
 
-    ends_only: of its lower and upper border.
+    ends_only: of its lower and upper border. reach: m, of the thing round that point, or round the run that begins
+    there, headed as seen from straight inwards.
     """
     site = lot.site or Site()
     for drawn in _attempts(lot):
         place, inward = _on_border(surface, drawn.chance("place"), ends_only=ends_only)
-        if site.suits(surface, place, drawn, on_border=True):
+        body = Body(reach, None if along is None else along.turned(inward).points(place))
+        if site.suits(surface, place, drawn, body, on_border=True):
             site.take(surface, place)
             return place, inward
     site.take(surface, None)
@@ -85,27 +121,30 @@ def population_places(surface: Chart, lot: Lot) -> tuple[Place, ...] | None:
     return tuple(place for place, found in zip(places, lot.site.places, strict=True) if found is not None)
 
 
-def place_at(origin: Origin, surface: Chart, lot: Lot) -> tuple[float, float]:
-    """A point of the chart (anywhere), of its border (edge), or of its lower and upper border (ends)."""
+def place_at(origin: Origin, surface: Chart, lot: Lot, reach: float = 0.0) -> tuple[float, float]:
+    """A point of the chart (anywhere), of its border (edge), or of its lower and upper border (ends).
+
+    reach: m, of the thing round that point.
+    """
     if origin == "anywhere":
-        return place_within(surface, lot)
-    return place_on_border(surface, lot, ends_only=origin == "ends")[0]
+        return place_within(surface, lot, reach)
+    return place_on_border(surface, lot, ends_only=origin == "ends", reach=reach)[0]
 
 
 def place_line(
-    origin: Origin, surface: Chart, lot: Lot, length: float, turn: float
+    origin: Origin, surface: Chart, lot: Lot, length: float, turn: float, reach: float = 0.0
 ) -> tuple[tuple[float, float], float]:
     """The start (m) and heading (radians) of something `length` m long that lies round a point of the chart (anywhere)
     or begins on its border, or at what its site has it begin at.
 
-    turn: of its heading, from growing u or, on the border, from straight inwards; radians.
+    turn: of its heading, from growing u or, on the border, from straight inwards; radians. reach: m, to both sides.
     """
+    run = Run(length, turn)
     if origin == "anywhere":
-        u, v = place_within(surface, lot)
-        if lot.site is not None and lot.site.kind == "at":
-            return (u, v), turn
-        return (u - length / 2 * math.cos(turn), v - length / 2 * math.sin(turn)), turn
-    start, inward = place_on_border(surface, lot, ends_only=origin == "ends")
+        if lot.site is None or lot.site.kind != "at":
+            run = replace(run, behind=0.5)
+        return run.start(place_within(surface, lot, reach, run)), turn
+    start, inward = place_on_border(surface, lot, ends_only=origin == "ends", reach=reach, along=run)
     return start, inward + turn
 
 

@@ -60,7 +60,7 @@ def _cluster(recipe: PoreRecipe, pores: int, surface: Chart, lot: Lot) -> VoidsL
     return VoidsLayer(
         kind="pore",
         parameters=VoidParameters(diameter=diameter, count=pores, spread=spread, **quantities),
-        place=place_at(recipe.origin, surface, lot),
+        place=place_at(recipe.origin, surface, lot, reach=spread + diameter / 2),
         seed=lot.layer_seed(),
         **wall,
     )

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from procgen.layer import Family, Layer
-from procgen.paths import Path, arc
+from procgen.paths import Path, arc, sagitta
 from procgen.scratches import Scratch, ScratchProfile, simulate_tracks
 from scenes.atlas import Chart
 from scenes.concrete import Concrete, NotNegative, Positive
@@ -114,8 +114,15 @@ class ScratchLayer(Concrete):
 def _scratch(recipe: ScratchRecipe, surface: Chart, lot: Lot) -> ScratchLayer:
     quantities = lot.quantities(recipe, omit=("count", "severity", "tracks"))
     share = share_at(recipe.severity, lot, least=FAINTEST)
-    length = quantities.pop("length")
-    start, heading = place_line(recipe.origin, surface, lot, length, quantities.pop("angle"))
+    length, tracks = quantities.pop("length"), lot.whole("tracks", recipe.tracks)
+    start, heading = place_line(
+        recipe.origin,
+        surface,
+        lot,
+        length,
+        quantities.pop("angle"),
+        reach=0.5 * (quantities["width"] + (tracks > 1) * quantities["spread"]) + sagitta(length, quantities["bend"]),
+    )
     profile = ScratchProfile(
         width=quantities.pop("width") * math.sqrt(share),
         depth=quantities.pop("depth") * share,
@@ -128,7 +135,7 @@ def _scratch(recipe: ScratchRecipe, surface: Chart, lot: Lot) -> ScratchLayer:
         heading=heading,
         run_in=quantities.pop("run_in") * length,
         run_out=quantities.pop("run_out") * length,
-        tracks=lot.whole("tracks", recipe.tracks),
+        tracks=tracks,
         seed=lot.layer_seed(),
         **quantities,
     )

@@ -1,7 +1,9 @@
 """Where the things of one entry of a recipe may lie: apart from each other, off other things, at them or along them.
 
 A recipe says it in `placement`. What is already there is read from the masks of the layers drawn before, so that it
-holds for every kind. A place is that of a thing's middle, or of the start of a line; distances are those in space.
+holds for every kind. Clearances run in space to the edge of a thing where its extent is known when it is placed: a
+thing that is round, or fits a circle, has a reach round its place; a line has points along it. Other places are that of
+a thing's middle, or of the start of a line.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,9 @@ from scenes.atlas import Chart, Floats
 from scenes.distribution import Constant, Distribution, Within
 from scenes.lot import MM, Lot
 from scenes.sections import Fine, Section, together
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 Place = tuple[float, float]
 Placeable = TypeVar("Placeable")
@@ -36,9 +41,10 @@ MOST_ATTEMPTS = 300  # to find room; what finds none is left out
 class Placement(Section):
     """Where on the surface the things of an entry lie.
 
-    kind: uniform over the area; poisson_disk, likewise but spacing_mm apart; edge, the denser the nearer to the border,
-    falling to 1/e at reach_mm from it; curvature, in proportion to how sharply the surface bends; at, in the middle of
-    a thing of the kind `of`; along, anywhere on one. margin_mm: off the border. keep_off_mm: kind -> off its masks.
+    kind: uniform over the area; poisson_disk, likewise but spacing_mm from middle to middle; edge, the denser the
+    nearer to the border, falling to 1/e at reach_mm from it; curvature, in proportion to how sharply the surface bends;
+    at, in the middle of a thing of the kind `of`; along, anywhere on one. margin_mm: off the border. keep_off_mm: kind
+    -> off its masks.
     """
 
     kind: Literal["uniform", "poisson_disk", "edge", "curvature", "at", "along"] = "uniform"
@@ -125,12 +131,20 @@ class Seen:
         return len(self.uv)
 
 
+@dataclass(frozen=True)
+class Body:
+    """How far a thing reaches (m) round its place, or to both sides of a line, (N, 2) m of points on the chart."""
+
+    reach: float = 0.0
+    line: Floats | None = None
+
+
 @dataclass
 class Site:
     """Where the things of one entry may lie in one frame; it remembers where they went.
 
-    spacing, margin, reach: m; see Placement. hosts: what to lie at or along. obstacles: positions (N, 3) m to keep off,
-    each with a clearance (m). places: (3,) m of what has been placed, None for what found no room.
+    spacing, margin, reach: m; see Placement. hosts: what to lie at or along. obstacles: trees of positions (N, 3) m to
+    keep off, each with a clearance (m). places: (3,) m of what has been placed, None for what found no room.
     """
 
     kind: str = "uniform"
@@ -138,7 +152,7 @@ class Site:
     margin: float = 0.0
     reach: float = 0.0
     hosts: Seen | None = None
-    obstacles: tuple[tuple[Floats, float], ...] = ()
+    obstacles: tuple[tuple[cKDTree, float], ...] = ()
     places: list[Floats | None] = field(default_factory=list)
 
     def candidate(self, surface: Chart, lot: Lot) -> Place:
@@ -154,14 +168,14 @@ class Site:
         u, v = body[np.argmin(((body - body.mean(axis=0)) ** 2).sum(axis=1))].tolist()
         return u, v
 
-    def suits(self, surface: Chart, place: Place, lot: Lot, *, on_border: bool = False) -> bool:
-        """Whether something may lie there."""
+    def suits(self, surface: Chart, place: Place, lot: Lot, body: Body, *, on_border: bool = False) -> bool:
+        """Whether a thing of such a body may lie there."""
         if self.hosts is not None and not len(self.hosts):
             return False
         uv = np.array([place])
         if not on_border and (self.margin > 0.0 or self.kind == "edge"):
             inwards = float(distance_to_border(uv, _border(surface))[0])
-            if inwards < self.margin:
+            if inwards < self.margin + body.reach:
                 return False
             if self.kind == "edge" and lot.chance("place.kept") >= math.exp(-inwards / self.reach):
                 return False
@@ -171,10 +185,10 @@ class Site:
         placed = [other for other in self.places if other is not None]
         if self.spacing > 0.0 and placed and np.linalg.norm(np.array(placed) - position, axis=1).min() < self.spacing:
             return False
-        return all(
-            np.linalg.norm(positions - position, axis=1).min(initial=np.inf) >= clearance
-            for positions, clearance in self.obstacles
-        )
+        if not self.obstacles:
+            return True
+        middles = position[np.newaxis] if body.line is None else surface.embed(body.line)
+        return all(tree.query(middles)[0].min() >= clearance + body.reach for tree, clearance in self.obstacles)
 
     def kept(self, layers: Sequence[Placeable]) -> Sequence[Placeable]:
         """Of the layers of the entry, one a thing, those that found room; all where one layer holds a population."""
@@ -195,6 +209,8 @@ def site_for(
     earlier: the layers drawn before, each with the kind of its entry and the chart that it lies on.
     """
 
+    from scipy.spatial import cKDTree
+
     def seen(kind: str, on: int) -> Seen:
         return Seen.on(
             charts[on], [layer for its_kind, layer, its_chart in earlier if (its_kind, its_chart) == (kind, on)]
@@ -207,7 +223,7 @@ def site_for(
         reach=0.0 if placement.reach_mm is None else MM * lot.draw("reach_mm", placement.reach_mm),
         hosts=None if placement.of is None else seen(placement.of, chart),
         obstacles=tuple(
-            (np.concatenate([seen(kind, on).positions for on in range(len(charts))]), MM * clearance)
+            (cKDTree(np.concatenate([seen(kind, on).positions for on in range(len(charts))])), MM * clearance)
             for kind, clearance in placement.keep_off_mm.items()
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -62,9 +63,10 @@ class StickerRecipe(PlacedSection):
     def _one(self, surface: Chart, lot: Lot) -> StickerLayer:
         quantities = lot.quantities(self, omit=("count", "number", "bubbles"))
         number = f"{lot.whole('number', self.number):0{self.digits}d}" if self.digits else ""
+        place = place_within(surface, lot, reach=0.5 * math.hypot(quantities["width"], quantities["height"]))
         return StickerLayer(
             sticker=Sticker(
-                anchor=anchored(surface, place_within(surface, lot), quantities.pop("turn")),
+                anchor=anchored(surface, place, quantities.pop("turn")),
                 **quantities,
                 text=(self.prefix + number).strip(),
                 bars=self.bars,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
-from scenes import Recipe, RecipeError, draw, load_recipe
+from scenes import Recipe, RecipeError, build_part, draw, load_recipe
 from scenes.recipe import recipe_from, shipped_recipes
 
 
@@ -186,3 +186,23 @@ def test_one_entry_switched_off_moves_no_other() -> None:
 def test_an_entry_that_is_not_there_cannot_be_switched_off(off: str, found: str) -> None:
     with pytest.raises(RecipeError, match=found):
         recipe_from({**load_recipe("plate").model_dump(mode="json"), "switched_off": [off]}, "plate")
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        ({"cell_mm": 1}, "make 12896 cells on 120 x 100 mm; expected at most 1000: a cell_mm of 3.968 or more"),
+        ({"cell_mm": {"uniform": [1, 9]}, "radius_mm": {"uniform": [3, 20]}}, "make 1936 cells on 40 x 40 mm"),
+        ({"cell_mm": {"uniform": [3.968, 9]}}, None),
+        ({"cell_mm": 1, "radius_mm": 13}, None),
+    ],
+)
+def test_crazing_that_would_take_long_is_refused_when_it_is_read(network: dict[str, object], told: str | None) -> None:
+    fields = {**load_recipe("plate").model_dump(mode="json"), "impurities": []}
+    fields["defects"] = [{"kind": "crazing", "width_um": 50, "depth_um": 50, "reflectance_change": -0.2, **network}]
+    if told is not None:
+        with pytest.raises(RecipeError, match=f"my.yaml: defects.0.cell_mm: found .* which may {told}"):
+            recipe_from(fields, "my.yaml")
+    else:
+        scene = draw(recipe_from(fields, "my.yaml"), 0, 0)
+        scene.layers[0].grown(build_part(scene.part).surface)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
 from scenes import Recipe, RecipeError, Scene, build_part, draw, load_recipe
@@ -80,6 +81,30 @@ def test_keep_off_is_a_distance_from_the_mask() -> None:
     distance = np.linalg.norm(mask[:, None] - surface.embed(places(scene)), axis=-1).min(axis=0)
     assert len(places(scene)) == 150
     assert 7.9e-3 <= distance.min() < 10e-3  # found on a grid of a quarter of a millimetre
+
+
+@pytest.mark.parametrize(
+    "kept_off",
+    [
+        {"kind": "sticker", "count": 2, "width_mm": 12, "height_mm": 8, "turn_degrees": 30},
+        {**SCRATCH, "count": 8, "length_mm": 15, "bend_degrees": 20, "tracks": 3, "spread_mm": 3},
+        {"kind": "bump", "count": 8, "diameter_mm": 10, "height_um": 300},
+        {**CRACK, "count": 6, "toughness_sigma": 0},
+    ],
+    ids=lambda thing: str(thing["kind"]),
+)
+def test_keep_off_is_a_distance_from_edge_to_edge(kept_off: dict[str, Any]) -> None:
+    kept_off = {**kept_off, "placement": {"keep_off_mm": {"dent": 3}}}
+    dents = {**DENT, "count": 8, "diameter_mm": 6, "elongation": 1.4}
+    is_impurity = kept_off["kind"] == "sticker"
+    scene = draw(plate(dents, *([] if is_impurity else [kept_off]), impurities=(kept_off,) * is_impurity), 3, 0)
+    surface = build_part(scene.part).surface
+    dented, others = (
+        np.concatenate([_mask(layer.grown(surface), surface) for layer in scene.layers if (layer.kind == "dent") == of])
+        for of in (True, False)
+    )
+    assert len(others) > 100
+    assert cKDTree(dented).query(others)[0].min() > 2.7e-3  # masks are looked up on a grid of a quarter of a millimetre
 
 
 def _mask(layer: Any, surface: Any) -> NDArray[np.float64]:
