@@ -14,6 +14,7 @@ MODULES = (
     "progress",
     "operators.part",
     "operators.layers",
+    "operators.placement",
     "operators.preview",
     "operators.imaging",
     "operators.recipe",

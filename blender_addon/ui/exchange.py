@@ -139,7 +139,7 @@ def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
     before = json.loads(group.written or "{}")
     fields: dict[str, Any] = {}
     for field in section.fields:
-        if not field.optional or getattr(group, f"use_{field.name}"):
+        if schema.is_used(section.key, field, group):
             fields[field.name] = _field_written(group, field, before.get(field.name))
     if section.group in ("light", "camera", "sensor") and section.kinds:
         fields["kind"] = section.kinds[0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,13 +15,25 @@ FEWEST = 16  # letters a line, however narrow the panel
 
 
 def fitting(text: str, width: float, scale: float) -> list[str]:
-    """A text's lines in a panel of this width in pixels, at this scale of the interface."""
+    """A text's lines in a panel of this width in pixels, at this scale of the interface; paths break behind a slash."""
     letters = max(FEWEST, int((width / scale - MARGINS) / LETTER))
-    return [
-        line
-        for paragraph in text.splitlines()
-        for line in textwrap.wrap(paragraph, letters, break_long_words=True, break_on_hyphens=False)
-    ]
+    lines = [""]
+    for paragraph in text.splitlines():
+        for piece in re.findall(r"[^\s/\\]*[/\\]|[^\s/\\]+\s*|\s+", paragraph):
+            while len(piece.rstrip()) > letters:
+                lines.append(piece[:letters])
+                piece = piece[letters:]
+            if len(lines[-1]) + len(piece.rstrip()) > letters:
+                lines.append("")
+            lines[-1] += piece
+        lines.append("")
+    return [line.strip() for line in lines if line.strip()]
+
+
+def shown(path: Path) -> str:
+    """A path as a person writes it, from the home folder where it lies there."""
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) and path != home else str(path)
 
 
 def draw(

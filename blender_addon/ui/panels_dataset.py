@@ -33,7 +33,9 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
         column.prop(context.scene.blemish, "seed")
         column.prop(settings, "samples")
         column.prop(settings, "workers")
-        column.row().prop(settings, "without")
+        column = layout.column(heading="Leave Out", align=True)
+        column.prop(settings, "without_defects")
+        column.prop(settings, "without_impurities")
         draw_folder(layout, context)
 
         run = progress.current(RENDER)
@@ -42,7 +44,9 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
         else:
             draw_cost(layout, context)
             draw_start(layout, context)
-            layout.prop(settings, "open_when_done")
+            row = layout.row()
+            row.use_property_split = False
+            row.prop(settings, "open_when_done")
         if run is not None:
             draw_result(layout, context, run)
 
@@ -54,7 +58,7 @@ def draw_folder(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.prop(settings, "folder")
     row.operator("blemish.new_folder", text="", icon="ADD")
     if not settings.folder:
-        lines.draw(layout, context, str(folder_of(context)), icon="BLANK1")
+        lines.draw(layout, context, lines.shown(folder_of(context)), icon="BLANK1")
 
 
 def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

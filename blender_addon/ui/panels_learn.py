@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import bpy
 
@@ -29,12 +29,21 @@ RESULTS_BYTES_LIMIT = 64 << 20
 
 
 class LearnPanel(SidebarPanel):
+    """Sub-panels of work that the environment outside offers."""
+
     bl_parent_id = "BLEMISH_PT_learn"
+    command: str
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        found = environment(context)
+        return found is not None and found.ready and cls.command in found.commands
 
 
 class BLEMISH_PT_learn(SidebarPanel, bpy.types.Panel):
     bl_label = "Learn"
     bl_order = 5
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -49,6 +58,7 @@ class BLEMISH_PT_learn(SidebarPanel, bpy.types.Panel):
 
 class BLEMISH_PT_train(LearnPanel, bpy.types.Panel):
     bl_label = "Train"
+    command = "train"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = prepared(self.layout)
@@ -64,24 +74,23 @@ class BLEMISH_PT_train(LearnPanel, bpy.types.Panel):
 
 class BLEMISH_PT_evaluate(LearnPanel, bpy.types.Panel):
     bl_label = "Evaluate"
+    command = "evaluate"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = prepared(self.layout)
         settings = context.scene.blemish_learn
         layout.prop(settings, "judge_on")
         draw_place(layout, context, "report", learn.report(context))
-        layout.prop(settings, "open_when_done")
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(settings, "open_when_done")
         layout.operator("blemish.evaluate", icon="VIEWZOOM")
         draw_figures(layout, learn.report(context))
 
 
 class BLEMISH_PT_refine(LearnPanel, bpy.types.Panel):
     bl_label = "Refine"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        found = environment(context)
-        return found is not None and "refine" in found.commands
+    command = "refine"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = prepared(self.layout)
@@ -101,7 +110,7 @@ def draw_place(layout: bpy.types.UILayout, context: bpy.types.Context, name: str
     settings = context.scene.blemish_learn
     layout.prop(settings, name)
     if not getattr(settings, name):
-        lines.draw(layout, context, str(folder), icon="BLANK1")
+        lines.draw(layout, context, lines.shown(folder), icon="BLANK1")
 
 
 def draw_run(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -> None:

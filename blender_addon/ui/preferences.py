@@ -108,7 +108,10 @@ def draw_environment(
     lines.draw(column, context, found.problem + ".", icon="ERROR", width=width)
     column = layout.column(align=True)
     lines.draw(column, context, found.fix + ".", icon="BLANK1", width=width)
-    column.operator("blemish.look_again", icon="FILE_REFRESH")
+    row = layout.row(align=True)
+    row.operator("blemish.look_again", icon="FILE_REFRESH")
+    if context.area.type != "PREFERENCES":
+        row.operator("blemish.preferences", icon="PREFERENCES")
 
 
 class BLEMISH_OT_look_again(bpy.types.Operator):
@@ -126,7 +129,21 @@ class BLEMISH_OT_look_again(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (BLEMISH_OT_look_again, BlemishPreferences)
+class BLEMISH_OT_preferences(bpy.types.Operator):
+    bl_idname = "blemish.preferences"
+    bl_label = "Preferences"
+    bl_description = "Open the add-on's preferences: the Python environment, the output folder and the render device"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if BlemishPreferences.bl_idname not in context.preferences.addons:
+            self.report({"WARNING"}, "Blemish was not enabled as an add-on, so it has no preferences")
+            return {"CANCELLED"}
+        bpy.ops.preferences.addon_show(module=BlemishPreferences.bl_idname)
+        return {"FINISHED"}
+
+
+CLASSES = (BLEMISH_OT_preferences, BLEMISH_OT_look_again, BlemishPreferences)
 
 
 def register() -> None:

@@ -96,8 +96,10 @@ def tell(run: Run, state: State) -> None:
 
 def sentence(run: Run, state: State) -> str:
     """What to say of a run that has ended."""
+    from blender_addon.ui.runs import Phase
+
     message = state.message or str(state.phase)
-    return f"{run.title}: {message}"
+    return message if state.phase is Phase.FAILED else f"{run.title}: {message}"
 
 
 def redraw() -> None:

@@ -322,6 +322,11 @@ def _build() -> None:
         "object": bpy.props.PointerProperty(
             type=bpy.types.Object, name="Object", description="The object that shows the part"
         ),
+        "source": bpy.props.PointerProperty(
+            type=bpy.types.Object, name="Source", description="The object of yours that is inspected"
+        ),
+        "camera_before": bpy.props.PointerProperty(type=bpy.types.Object),
+        "world_before": bpy.props.PointerProperty(type=bpy.types.World),
         "live": bpy.props.BoolProperty(
             name="Live", description="Draw the preview anew whenever a setting changes", default=True, update=changed
         ),

@@ -14,13 +14,13 @@ from typing import Any
 from blender_addon.ui.schema import Field
 
 FIXED, UNIFORM, LOG_UNIFORM, NORMAL, CHOICE, POISSON = "FIXED", "UNIFORM", "LOG_UNIFORM", "NORMAL", "CHOICE", "POISSON"
-FORMS = (
-    (FIXED, "Fixed", "The same in every frame"),
-    (UNIFORM, "Uniform", "Anything between two ends, all equally likely"),
-    (LOG_UNIFORM, "Log-Uniform", "Between two ends, as often from 1 to 2 as from 10 to 20"),
-    (NORMAL, "Normal", "About a mean, the rarer the further off"),
-    (CHOICE, "Choice", "One of a list; what stands there twice comes twice as often"),
-    (POISSON, "Poisson", "A random number of independent events"),
+FORMS = (  # as Blender's enumerations have them
+    (FIXED, "Fixed", "The same in every frame", "DECORATE", 0),
+    (UNIFORM, "Uniform", "Anything between two ends, all equally likely", "ARROW_LEFTRIGHT", 1),
+    (LOG_UNIFORM, "Log-Uniform", "Between two ends, as often from 1 to 2 as from 10 to 20", "IPO_EXPO", 2),
+    (NORMAL, "Normal", "About a mean, the rarer the further off", "SMOOTHCURVE", 3),
+    (CHOICE, "Choice", "One of a list; what stands there twice comes twice as often", "PRESET", 4),
+    (POISSON, "Poisson", "A random number of independent events", "PARTICLES", 5),
 )
 PARTS = ("form", "low", "high", "mean", "deviation", "clipped", "values")
 MOST_DIGITS = 17  # that a double needs

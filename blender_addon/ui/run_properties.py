@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import bpy
 
-FAMILIES = (
-    ("defects", "Defects", "Leave every defect off, as good parts to train on; all else stays the same to the bit"),
-    ("impurities", "Impurities", "Leave stains, dust and the like off; all else stays the same to the bit"),
-)
-
 
 class DatasetSettings(bpy.types.PropertyGroup):
     """test_*: what the last test frame took, in seconds, and what it was rendered with."""
@@ -33,8 +28,12 @@ class DatasetSettings(bpy.types.PropertyGroup):
             soft_max=16,
             description="Blender processes side by side, sharing this machine's cores; the files are the same bytes",
         ),
-        "without": bpy.props.EnumProperty(
-            name="Leave Out", items=FAMILIES, options={"ENUM_FLAG"}, description="What is left off in every frame"
+        "without_defects": bpy.props.BoolProperty(
+            name="Defects",
+            description="Leave every defect off, as for good parts to train on; all else stays the same to the bit",
+        ),
+        "without_impurities": bpy.props.BoolProperty(
+            name="Impurities", description="Leave stains, dust and the like off; all else stays the same to the bit"
         ),
         "folder": bpy.props.StringProperty(
             name="Folder",
@@ -53,7 +52,7 @@ class DatasetSettings(bpy.types.PropertyGroup):
 class LearnSettings(bpy.types.PropertyGroup):
     __annotations__ = {
         "train_on": bpy.props.StringProperty(
-            name="Good Pictures",
+            name="Pictures",
             subtype="DIR_PATH",
             description="Dataset to train on, of which the good pictures are taken. Empty: the one of the panel above",
         ),

@@ -21,6 +21,14 @@ SOFT_BEYOND = 3.0  # what a slider reaches, over the largest value in any shippe
 Sort = Literal["quantity", "colour", "number", "pair", "flag", "choice", "text", "section", "clearances"]
 
 
+# Optional fields that are there exactly when another field says so: (section, field) -> that and its values.
+FOLLOWS = {
+    ("placement", "reach_mm"): ("kind", ("edge",)),
+    ("placement", "of"): ("kind", ("at", "along")),
+    ("crack", "length_mm"): ("origin", ("anywhere", "edge", "ends")),
+}
+
+
 @dataclass(frozen=True)
 class Field:
     """One field of a section.
@@ -62,6 +70,16 @@ def sections() -> dict[str, SectionFields]:
 def section_of_kind() -> dict[str, SectionFields]:
     """Kind of part, finish, defect or impurity -> its section."""
     return {kind: section for section in sections().values() if section.group in CATALOGUE for kind in section.kinds}
+
+
+def is_used(section: str, field: Field, group: Any) -> bool:
+    """Whether an optional field of a section's group is there: by its switch, or as another field has it."""
+    if not field.optional:
+        return True
+    if (section, field.name) in FOLLOWS:
+        other, values = FOLLOWS[section, field.name]
+        return getattr(group, other) in values
+    return bool(getattr(group, f"use_{field.name}"))
 
 
 def kinds_in(group: str) -> tuple[str, ...]:

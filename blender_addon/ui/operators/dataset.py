@@ -24,8 +24,9 @@ def recipe_of(context: bpy.types.Context) -> Recipe:
     """The recipe that the panel shows, less what the dataset shall leave out. Raises RecipeError."""
     from blender_addon.ui.exchange import to_recipe
 
-    recipe = to_recipe(context.scene.blemish)
-    return recipe.without(*context.scene.blemish_dataset.without)
+    settings = context.scene.blemish_dataset
+    left_out = {"defects": settings.without_defects, "impurities": settings.without_impurities}
+    return to_recipe(context.scene.blemish).without(*(family for family, left in left_out.items() if left))
 
 
 def folder_of(context: bpy.types.Context) -> Path:

@@ -1,8 +1,57 @@
-"""Operators and handlers of this part of the panel."""
+"""Operators of the panel Preview."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
 
 import bpy
 
-CLASSES: tuple[type, ...] = ()
+from blender_addon.ui import preview
+
+
+def needs_part(cls: Any, context: bpy.types.Context) -> bool:
+    """Whether the part is in the scene; says what to do where it is not."""
+    if preview.shown_object(context.scene) is None:
+        cls.poll_message_set("There is no inspected part in this scene; add one with Add ▸ Mesh ▸ Inspected Part")
+        return False
+    return True
+
+
+class BLEMISH_OT_preview_update(bpy.types.Operator):
+    """Draw the preview anew"""
+
+    bl_idname = "blemish.preview_update"
+    bl_label = "Update Preview"
+    bl_options: ClassVar = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return needs_part(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        report = preview.update(context.scene)
+        if report.problem:
+            self.report({"ERROR"}, report.problem)
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_frame_step(bpy.types.Operator):
+    """Show the next or the last frame of the dataset"""
+
+    bl_idname = "blemish.frame_step"
+    bl_label = "Step Frame"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    __annotations__ = {"step": bpy.props.IntProperty(name="Step", default=1)}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.blemish
+        settings.frame = max(0, settings.frame + self.step)
+        return {"FINISHED"}
+
+
+CLASSES = (BLEMISH_OT_preview_update, BLEMISH_OT_frame_step)
 
 
 def register() -> None:
