@@ -8,7 +8,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Sequence
-from importlib.metadata import files
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -40,9 +40,10 @@ def light(tmp_path_factory: pytest.TempPathFactory, own_wheel: Path) -> Path:
 
 def bpy_of(series: str) -> Path:
     """The folder of the bpy wheel of a Blender series; skips where it is not installed."""
-    for site in (Path(sys.prefix) / SITE_PACKAGES, REPOSITORY / ".blenders" / f"bpy-{series}" / SITE_PACKAGES):
-        if (site / "bpy" / series).is_dir():
-            return site / "bpy"
+    for home in (sys.prefix, REPOSITORY / ".venv", REPOSITORY / ".blenders" / f"bpy-{series}"):
+        folder = Path(home) / SITE_PACKAGES / "bpy"
+        if (folder / series).is_dir():
+            return folder
     pytest.skip(f"bpy {series} is not installed; tools/blenders installs it")
 
 
@@ -60,8 +61,9 @@ def link_libraries(folder: Path, names: Sequence[str]) -> None:
     """Make the installed libraries of these names, and no others, importable from `folder`."""
     lock = extension.LOCK.read_text(encoding="utf-8")
     for name in (pin.name for pin in extension.pinned(names, extension.PLATFORMS["linux-x64"], lock)):
-        for top in {path.parts[0] for path in files(name) or [] if path.parts[0] not in ("..", "__pycache__")}:
-            (folder / top).symlink_to(Path(sys.prefix) / SITE_PACKAGES / top)
+        found = distribution(name)
+        for top in {path.parts[0] for path in found.files or [] if path.parts[0] not in ("..", "__pycache__")}:
+            (folder / top).symlink_to(Path(str(found.locate_file(top))))
 
 
 def bare_python(folder: Path, series: str, *libraries: str) -> Path:
