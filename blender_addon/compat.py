@@ -55,4 +55,6 @@ def draw_progress(layout: bpy.types.UILayout, factor: float, text: str, owner: o
     if hasattr(layout, "progress"):
         layout.progress(factor=factor, text=text, type="BAR")
     else:
-        layout.prop(owner, percent, text=text, slider=True)
+        row = layout.row()
+        row.use_property_split = False
+        row.prop(owner, percent, text=text, slider=True)

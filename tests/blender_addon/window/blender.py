@@ -1,0 +1,157 @@
+"""A Blender window under test: started with the add-on in a fresh profile, driven by hand, asked how it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+from blender_addon import bl_info
+from tests.blender_addon.window.screen import HEIGHT, SETTLED, WHEEL_DOWN, WHEEL_UP, WIDTH, Screen
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PACKED = os.environ.get("BLEMISH_LEGACY_ZIP")  # the add-on as it is shipped, to test that; else its sources
+STEP = 9  # pixels between two looks at what is under the mouse; Blender's buttons are 20 high
+COLUMN = 0.72  # of the sidebar's width, where a button or a field's value is rather than its name
+
+
+class Blender:
+    """One Blender process with its window on a screen."""
+
+    def __init__(self, screen: Screen, profile: Path, blend: Path | None = None, program: str = "blender") -> None:
+        self.screen = screen
+        self.log = profile / "blender.log"
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(1)
+        install(profile)
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [program, *([str(blend)] if blend else []), "--python-use-system-env", "-p", "0", "0", str(WIDTH),
+                 str(HEIGHT), "--python-exit-code", "1", "--python", str(Path(__file__).with_name("start.py"))],
+                env={**os.environ, "DISPLAY": screen.display, "BLEMISH_TEST_PORT": str(listener.getsockname()[1]),
+                     "PYTHONPATH": "" if PACKED else os.pathsep.join([str(REPOSITORY), *filter(is_libraries, sys.path)]),
+                     "BLENDER_USER_CONFIG": str(profile / "config"), "BLENDER_USER_SCRIPTS": str(profile / "scripts"),
+                     "LIBGL_ALWAYS_SOFTWARE": "1"},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        self._connection = self.until(lambda: self._call(listener), "Blender to start", 180)
+        self._lines = self._connection.makefile("r")
+        listener.close()
+        window = screen.do("search", "--sync", "--name", "Blender").split()[0]
+        screen.do("windowfocus", window)
+        time.sleep(1)
+
+    def _call(self, listener: socket.socket) -> socket.socket | None:
+        assert self.process.poll() is None, f"Blender did not start:\n{self.log.read_text()[-3000:]}"
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            return None
+        connection.settimeout(60)
+        return connection
+
+    def ask(self, name: str, *arguments: object) -> Any:
+        """Have the agent answer; raises AssertionError with what went wrong inside."""
+        self._connection.sendall(json.dumps([name, *arguments]).encode() + b"\n")
+        line = self._lines.readline()
+        assert line, f"Blender is gone:\n{self.log.read_text()[-3000:]}"
+        reply = json.loads(line)
+        assert "error" not in reply, reply["error"]
+        return reply["value"]
+
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+        """Wait until something holds, and give it back."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = holds()
+            if value:
+                return value
+            time.sleep(0.2)
+        raise AssertionError(f"waited {seconds:.0f} s for {what}")
+
+    def find(self, wanted: str, scroll: bool = True) -> tuple[int, int]:
+        """Where in the sidebar the button or field is whose operator's call or property's path holds this.
+
+        Looks down the sidebar with the mouse, scrolling as a user does.
+        """
+        seen: list[str] = []
+        left, top, right, bottom = self.ask("place")
+        x = int(left + COLUMN * (right - left - 20))
+        if scroll:
+            self.scroll(WHEEL_UP, 60)
+        for _ in range(8 if scroll else 1):
+            for y in range(top + 6, bottom - 4, STEP):
+                self.screen.move(x, y)
+                time.sleep(0.04)
+                here = self.ask("under_mouse")
+                if here and here not in seen:
+                    seen.append(here)
+                if wanted in here:
+                    return x, y + 4
+            if not scroll:
+                break
+            before = self.screen.pixels()[top:bottom, left:right]
+            self.scroll(WHEEL_DOWN, 8)
+            if (self.screen.pixels()[top:bottom, left:right] == before).all():
+                break
+        raise AssertionError(f"{wanted} is not in the sidebar; found {seen}")
+
+    def open_tab(self) -> None:
+        """Click along the sidebar's tabs until ours is shown."""
+        _, top, right, bottom = self.ask("place")
+        for y in range(top + 20, min(bottom, top + 600), 30):
+            self.screen.click(right - 9, y)
+            if self.ask("drawn"):
+                return
+        raise AssertionError("no tab of the sidebar shows the panel")
+
+    def scroll(self, wheel: int, clicks: int) -> None:
+        left, top, right, bottom = self.ask("place")
+        self.screen.move(right - 60, (top + bottom) // 2)
+        time.sleep(SETTLED)
+        self.screen.do("click", "--repeat", clicks, "--delay", 15, wheel)
+        time.sleep(2 * SETTLED)
+
+    def press(self, wanted: str, **options: Any) -> None:
+        """Click a button of the sidebar."""
+        self.screen.click(*self.find(wanted, **options))
+
+    def enter(self, wanted: str, value: object) -> None:
+        """Type a value into a field of the sidebar."""
+        x, y = self.find(wanted)
+        self.screen.click(x, y, times=2)
+        self.screen.key("ctrl+a")
+        self.screen.do("type", "--delay", 40, str(value))
+        self.screen.key("Return")
+
+    def quit(self) -> None:
+        """Kill it, as a crash or an impatient user does; whatever it started ends with it."""
+        self.process.kill()
+        self.process.wait()
+        self._connection.close()
+
+
+def is_libraries(folder: str) -> bool:
+    return Path(folder).name in ("site-packages", "dist-packages") and Path(folder).is_dir()
+
+
+def install(profile: Path) -> None:
+    """Put the legacy add-on into a profile: the packed one that is named, or its sources with this Python's libraries."""
+    addons = profile / "scripts" / "addons"
+    if addons.exists():
+        return
+    addons.mkdir(parents=True)
+    if PACKED:
+        with ZipFile(PACKED) as archive:
+            archive.extractall(addons)
+        return
+    (addons / "blemish_addon").mkdir()
+    entry = (REPOSITORY / "blender_addon" / "extension" / "__init__.py").read_text()
+    (addons / "blemish_addon" / "__init__.py").write_text(f"{entry}\nbl_info = {bl_info!r}\n")

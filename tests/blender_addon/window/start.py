@@ -1,0 +1,12 @@
+"""Blender's start-up script in the window tests: enables the add-on as the preferences do, then lets the agent in."""
+
+import runpy
+from pathlib import Path
+
+import addon_utils
+import bpy
+
+bpy.context.preferences.view.show_splash = False
+bpy.context.preferences.view.ui_scale = 1.0
+assert addon_utils.enable("blemish_addon", default_set=True) is not None, "the add-on could not be enabled"
+runpy.run_path(str(Path(__file__).with_name("agent.py")))
