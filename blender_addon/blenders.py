@@ -38,7 +38,7 @@ class Blender:
         """What to start so that it runs a line of Python, after opening a .blend where one is named."""
         if self.is_python:
             reach = f"import sys; sys.path += {[str(PACKAGES), *libraries()]!r}; "
-            return [self.executable, "-c", expression if self.executable == sys.executable else reach + expression]
+            return [self.executable, "-c", reach + expression]  # this Python's too, of Blender's extensions
         opened = [blend, "--disable-autoexec"] if blend else ["--factory-startup"]
         return [self.executable, "--background", *opened, "--python-use-system-env", "--python-expr", expression]
 
