@@ -44,7 +44,7 @@ FAMILIES = {
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("size", "dimensions"), [(2, 3), (7, 2), (24, 5), (40, 19)])
+@pytest.mark.parametrize(("size", "dimensions"), [(2, 3), (7, 2), (24, 5), (90, 19)])
 def test_coreset_equals_the_literal_algorithm_row_for_row(family, dtype, size, dimensions):
     features = FAMILIES[family](np.random.default_rng([size, dimensions]), 400, dimensions).astype(dtype)
     literal, accepted = oracle.literal_coreset(features, size, epochs=3)
@@ -62,24 +62,28 @@ def test_coreset_equals_the_literal_algorithm_row_for_row(family, dtype, size, d
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    size=st.integers(1, 12),
+    size=st.integers(1, 20),
     dimensions=st.integers(1, 6),
     levels=st.integers(1, 5),
     exponent=st.integers(-120, 120),
+    far=st.sampled_from([0, 0, 60]),
     offset=st.sampled_from([0.0, 1.0, 1e5]),
     double=st.booleans(),
     block=st.integers(1, 40),
 )
 def test_coreset_equals_the_literal_algorithm_on_any_lattice(
-    seed, size, dimensions, levels, exponent, offset, double, block
+    seed, size, dimensions, levels, exponent, far, offset, double, block
 ):
-    lattice = np.random.default_rng(seed).integers(0, levels, (80, dimensions)) + offset
+    rng = np.random.default_rng(seed)
+    lattice = rng.integers(0, levels, (80, dimensions)) + offset
+    lattice[rng.random(80) < 0.1] *= 2.0 ** (far if exponent < 60 else -far)
     features = (lattice * 2.0**exponent).astype(np.float64 if double else np.float32)
     literal, _ = oracle.literal_coreset(features, size, epochs=2)
     ours = SequentialCoreset(size)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coreset, "LARGEST_BLOCK", 2 * block)
         patch.setattr(coreset, "SMALLEST_BLOCK", block)
+        patch.setattr(coreset, "FEWEST_ROWS", coreset.POPULAR)
         for _ in range(2):
             ours.update(torch.from_numpy(features))
     np.testing.assert_array_equal(ours.bank.numpy(), literal)
@@ -95,6 +99,29 @@ def test_values_whose_squares_overflow_are_handled_like_the_literal_algorithm():
         for _ in range(2):
             ours.update(torch.from_numpy(features))
         np.testing.assert_array_equal(ours.bank.numpy(), literal)
+
+
+def test_values_whose_squares_underflow_are_handled_like_the_literal_algorithm():
+    lattice = np.random.default_rng(6).integers(0, 4, (150, 3)).astype(float)
+    for magnitude in (1e-140, 1e-170, 1e-200, 1e-310):
+        literal, _ = oracle.literal_coreset(lattice * magnitude, 20, epochs=2)
+        ours = SequentialCoreset(20)
+        for _ in range(2):
+            ours.update(torch.from_numpy(lattice * magnitude))
+        np.testing.assert_array_equal(ours.bank.numpy(), literal)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("family", ["normal", "duplicated", "half constant", "two far clusters", "heavy tails"])
+def test_coreset_equals_the_literal_algorithm_after_much_was_refused(family, dtype):
+    """A bank of which a few rows refuse most patches, and lose their places while they are witnesses."""
+    rng = np.random.default_rng(12)
+    features = FAMILIES[family](rng, 3000, 4).astype(dtype)
+    features[rng.random(3000) < 0.8] *= 0.05
+    literal, accepted = oracle.literal_coreset(features, 70, epochs=2)
+    ours = SequentialCoreset(70)
+    assert [ours.update(torch.from_numpy(features)) for _ in range(2)] == accepted
+    np.testing.assert_array_equal(ours.bank.numpy(), literal)
 
 
 def test_low_product_precision_and_autocast_change_nothing():
@@ -148,6 +175,115 @@ def test_meld_is_an_update_with_the_other_bank():
     assert ours.meld(other) == expected.update(other.bank) > 0
     assert torch.equal(ours.bank, expected.bank)
     assert ours.meld(SequentialCoreset(9)) == 0
+
+
+def test_meld_takes_any_number_of_coresets_and_their_sources():
+    rng = np.random.default_rng(7)
+    parts = [torch.from_numpy(rng.standard_normal((200, 5)) + 2 * k) for k in range(4)]
+    coresets = [SequentialCoreset(30) for _ in parts]
+    for number, (part, one) in enumerate(zip(parts, coresets, strict=True)):
+        one.update(part, number)
+    expected = SequentialCoreset(30)
+    for part in (coresets[0].bank, coresets[1].bank, coresets[2].bank, coresets[3].bank):
+        expected.update(part)
+    melded, *others = coresets
+    melded.meld(*others)
+    assert torch.equal(melded.bank, expected.bank)
+    for row, source in zip(melded.bank, melded.sources.tolist(), strict=True):
+        assert bool((parts[source] == row).all(dim=1).any())
+
+
+def test_every_row_knows_its_source_and_generation():
+    features = torch.from_numpy(np.random.default_rng(9).standard_normal((600, 6)))
+    ours = SequentialCoreset(80)
+    ours.update(features[:300], torch.arange(300))
+    ours.generation = 1
+    ours.update(features[300:], torch.arange(300, 600))
+    assert torch.equal(ours.bank, features[ours.sources])
+    assert torch.equal(ours.generations, (ours.sources >= 300).long())
+    again = SequentialCoreset(80)
+    again.load_state_dict(ours.state_dict())
+    assert torch.equal(again.sources, ours.sources)
+    assert torch.equal(again.generations, ours.generations)
+    assert again.generation == 1
+    with pytest.raises(ValueError, match=r"expected \(600,\) int64"):
+        ours.update(features, torch.arange(300))
+
+
+def test_forgotten_sources_leave_no_row_and_their_room_is_filled_again():
+    features = torch.from_numpy(np.random.default_rng(11).standard_normal((900, 6)))
+    images = torch.arange(900) // 90
+    ours = SequentialCoreset(100)
+    ours.update(features, images)
+    kept = ours.bank[~torch.isin(ours.sources, torch.tensor([2, 5]))]
+    assert ours.forget([2, 5, 77]) == 100 - len(kept) > 0
+    assert torch.equal(ours.bank, kept)
+    assert ours.closest == float("inf")
+    assert ours.forget([2]) == 0
+    remaining = ~torch.isin(images, torch.tensor([2, 5]))
+    ours.update(features[remaining], images[remaining])
+    assert len(ours.bank) == 100
+    expected = SequentialCoreset(100)
+    expected.update(kept)
+    expected.update(features[remaining])
+    assert torch.equal(ours.bank, expected.bank)
+
+
+def test_rows_of_old_generations_age_out():
+    features = torch.from_numpy(np.random.default_rng(13).standard_normal((400, 3)))
+    ours = SequentialCoreset(60)
+    for ours.generation, part in enumerate(features.split(100)):
+        ours.update(part)
+    before = ours.generations
+    assert ours.age_out(2) == int((before < 2).sum()) > 0
+    assert torch.equal(ours.generations, before[before >= 2])
+
+
+@pytest.mark.parametrize("family", ["normal", "duplicated", "half constant", "two far clusters"])
+def test_shrinking_takes_the_closest_pairs_lower_row_and_growing_makes_room(family):
+    rows = FAMILIES[family](np.random.default_rng(14), 120, 4)
+    ours = SequentialCoreset(120)
+    ours.update(torch.from_numpy(rows), torch.arange(120))
+    ours.resize(50)
+    left = list(range(120))
+    while len(left) > 50:
+        matrix = np.stack([oracle.squared_distances(rows[row], rows[left]) for row in left])
+        np.fill_diagonal(matrix, np.inf)
+        del left[min(np.unravel_index(matrix.argmin(), matrix.shape))]
+    assert ours.sources.tolist() == left
+    ours.resize(70)
+    assert ours.update(torch.from_numpy(rows[:5] + 1)) == 5
+    assert ours.bank.shape == (55, 4)
+    ours.resize(1)
+    assert ours.bank.shape == (1, 4)
+
+
+def test_certificate_holds_against_every_possible_choice_of_centres():
+    from itertools import combinations
+
+    rng = np.random.default_rng(15)
+    for _ in range(12):
+        points = rng.standard_normal((11, 2))
+        ours = SequentialCoreset(3)
+        while ours.update(torch.from_numpy(points)):
+            pass
+        proof = ours.certificate(torch.from_numpy(points).split(4))
+        matrix = np.sqrt(np.stack([oracle.squared_distances(point, points) for point in points]))
+        covers = [matrix[:, list(centres)].min(axis=1).max() for centres in combinations(range(11), 3)]
+        assert proof.patches == 11
+        assert proof.cover <= proof.closest
+        assert proof.factor == 2
+        assert proof.optimum_at_least <= min(covers) <= proof.cover <= 2 * min(covers) * (1 + 1e-12)
+
+
+def test_certificate_says_how_far_an_unfinished_bank_may_be():
+    points = torch.tensor([[0.0], [1.0], [10.0], [11.0], [100.0]])
+    ours = SequentialCoreset(2)
+    ours.update(points[:2])
+    proof = ours.certificate(points)
+    assert (proof.cover, proof.closest, proof.optimum_at_least, proof.factor) == (99.0, 1.0, 0.5, 198.0)
+    assert ours.certificate(points[:2]).factor == 1
+    assert SequentialCoreset(9).closest == float("inf")
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 4096])
