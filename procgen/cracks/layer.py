@@ -21,6 +21,7 @@ LIP_END = 3.0  # half widths from the middle at which a lip has run out: it is a
 # Widths in texels: up to the first, a texel is changed by what the crack covers of it; from the second on, by what its
 # centre sees. In between, one gives way to the other.
 HAIRLINE, RESOLVED = 0.75, 1.5
+NARROWEST_MASK = 2.0  # texels, which is a pixel of a rendered picture: its centre sees only every second texel
 POINTLIKE = 1e-6  # half widths, under which the extent of a texel makes no difference but for rounding
 NUDGE = 1e-6  # texels by which edges are moved before they are cut, so that none runs along the border of two texels
 # Means over the width of the crack of 1 - |x| and of 1 - x⁴, where x runs from -1 to 1 across it.
@@ -34,11 +35,11 @@ class Crack:
     reflectance_change: of the base colour at the bottom, < 0. roughness_change: of its walls. lip: height of the raised
     lips, as a share of the depth beside them; they fall to nothing within a width of the crack. instance: its id.
 
-    Of points alone, those are inside that lie no further than half the width from an edge. Texels, points of a grid,
-    are also inside where an edge crosses them, so that a hairline keeps its mask, as a connected band of single texels,
-    however thin it is. Their look gives way from the groove as the texel's centre sees it to its mean over the texel,
-    so that a hairline changes each texel by the share of it that it covers, and all texels together by its whole area.
-    So what is said of a texel depends on its size, never on other texels.
+    Of points alone, those are inside that lie no further than half the width from an edge. Of texels, points of a grid,
+    also those are inside whose centre an edge passes within a texel, so that a hairline keeps its mask, as a connected
+    band of two texels, however thin it is. Their look gives way from the groove as the texel's centre sees it to its
+    mean over the texel, so that a hairline changes each texel by the share of it that it covers, and all texels
+    together by its whole area. So what is said of a texel depends on its size, never on other texels.
     Raises BlemishError for a graph that is not embedded in space.
     """
 
@@ -81,8 +82,7 @@ class Crack:
         lips = self.lip * np.where(in_groove, near.offset, falling)
         sample.height[near.point] = near.depth * (resolved * (lips - groove) - covered * MEAN_GROOVE)
 
-        inside = in_groove | (near.coverage > 0.0)
-        masked = near.point[inside]
+        masked = near.point[in_groove | near.masked]
         sample.inside[masked] = True
         sample.instance[masked] = self.instance
         # Little light gets into a crack and less comes back: it is dark nearly up to its edges.
@@ -122,11 +122,12 @@ class _Edges:
         self.middles, self.spans = 0.5 * (tail + head), head - tail
         self.squares = np.maximum(np.einsum("nk,nk->n", self.spans, self.spans), np.finfo(np.float64).tiny)
         self.half_widths, self.depths = 0.5 * graph.widths[graph.edges], graph.depths[graph.edges]
+        self.half_mask = 0.5 * NARROWEST_MASK * max(rows_apart, columns_apart)  # which exceeds the half diagonal
         self.reach = 0.5 * np.sqrt(self.squares) + np.maximum(
-            outermost * self.half_widths.max(axis=1, initial=0.0), self.half_diagonal
+            outermost * self.half_widths.max(axis=1, initial=0.0), self.half_mask
         )
         # What is broader has the centre of every texel that it crosses inside, and no need to be looked up.
-        self.thin = self.half_widths.min(axis=1) < max(self.half_diagonal, 0.5 * RESOLVED * np.sqrt(self.texel_area))
+        self.thin = self.half_widths.min(axis=1) < self.half_mask
 
     def compare(
         self, profile: "_Profile", positions: Floats, frame: "_Frame | None", point: Indices, edge: Indices
@@ -143,6 +144,9 @@ class _Edges:
         offset = np.divide(distance, half_width, out=np.full(len(edge), np.inf), where=half_width > 0.0)
         matters = offset <= self.outermost
         if frame is not None:
+            masked = self.thin[edge] & (distance <= self.half_mask) & (half_width > 0.0)
+            profile.masked[point[masked]] = True
+            matters |= masked
             may = np.flatnonzero(self.thin[edge] & (distance <= self.half_diagonal))
             enter, leave = _crossed(away[may], span[may], frame.at(point[may]), self.half_diagonal)
             breadth = 2.0 * _between(half_widths[may], 0.5 * (enter + leave))
@@ -179,7 +183,8 @@ class _Profile:
     """Points in the profile of the nearest edge, nearest in terms of its width.
 
     point: (n,) which one. offset: distance from the edge over half the width there. half_width, depth: m, there.
-    coverage: share of the texel that the crack covers, over 1 where edges meet.
+    coverage: share of the texel that the crack covers, over 1 where edges meet. masked: whether an edge passes the
+    texel's centre so near that it is inside.
     """
 
     point: Indices
@@ -187,11 +192,12 @@ class _Profile:
     half_width: Floats
     depth: Floats
     coverage: Floats
+    masked: Booleans
 
     @classmethod
     def blank(cls, point: Indices) -> "_Profile":
         half_width, depth, coverage = np.zeros((3, len(point)))
-        return cls(point, np.full(len(point), np.inf), half_width, depth, coverage)
+        return cls(point, np.full(len(point), np.inf), half_width, depth, coverage, np.zeros(len(point), dtype=bool))
 
     def touched(self) -> "_Profile":
         here = np.isfinite(self.offset)
