@@ -14,7 +14,10 @@ from torch.nn import functional
 
 from procgen.errors import BlemishError
 
-BACKBONE = "mobilenetv3_large_100"
+EMBEDDED = "embedded"  # ARCHITECTURE with the weights that lie in `backbone`
+UNTRAINED = "untrained"  # ARCHITECTURE with weights drawn from the seed
+ARCHITECTURE = BACKBONE = "mobilenetv3_large_100"
+EMBEDDED_WEIGHTS = Path(__file__).parent / "backbone" / "embedded.safetensors"
 STRIDES = (8, 16)  # the 3rd and 4th layers of seed 003: 40 + 112 channels of MobileNetV3-large
 POOLING = 2  # kernel of the average pooling, seed 003, section V.B
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -28,9 +31,12 @@ class BackboneError(BlemishError):
 class FeatureExtractor(nn.Module):
     """Images (B, 3, H, W), ImageNet-normalised, to patch features (B, D, ⌈H/8⌉, ⌈W/8⌉); frozen, always in eval mode.
 
-    Weights come from a local safetensors file, from timm's hub, or from a seed: `weights` says which in words. The
-    seeded network keeps its initial batch statistics: calibrating them on good images gained .00 to .02 of image AUROC
-    and of best pixel F1 on real tiles, and features that depend on the training set could not be melded.
+    backbone: "embedded" (the network that `anomaly/backbone` trained on procedural pictures), "untrained", or the name
+    of a timm model. Its weights come from a local safetensors file or from timm's hub where one is asked for; a timm
+    model without either is untrained, and "embedded" with either is its architecture with those weights. `weights`
+    says in words what was taken. A seeded network keeps its initial batch statistics: calibrating them on good images
+    gained .00 to .02 of image AUROC and of best pixel F1 on real tiles, and features that depend on the training set
+    could not be melded.
 
     Raises:
         BackboneError: no such timm model, no stages of the strides, weights missing, unreachable or not fitting.
@@ -49,15 +55,22 @@ class FeatureExtractor(nn.Module):
         if pretrained and weights is not None:
             raise BackboneError("pretrained weights and a weights file are both asked for; give one of them")
         self.backbone, self.strides = backbone, tuple(strides)
-        self.pretrained = pretrained or weights is not None
+        name = ARCHITECTURE if backbone in (EMBEDDED, UNTRAINED) else backbone
+        if backbone == UNTRAINED and (pretrained or weights is not None):
+            raise BackboneError("an untrained backbone has no weights to load; leave out --backbone untrained")
+        embedded = backbone == EMBEDDED and not pretrained and weights is None
+        self.pretrained = pretrained or embedded or weights is not None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network: Any = _network(backbone, self.strides, pretrained)
-        if weights is not None:
-            _load_strictly(self.network, backbone, Path(weights))
+            self.network: Any = _network(name, self.strides, pretrained)
+        if embedded:
+            _load_strictly(self.network, name, EMBEDDED_WEIGHTS)
+            self.weights = "embedded, trained on procedural pictures alone"
+        elif weights is not None:
+            _load_strictly(self.network, name, Path(weights))
             self.weights = f"local weights from {Path(weights).name}"
         elif pretrained:
-            self.weights = f"pretrained, timm {self.network.pretrained_cfg.get('hf_hub_id') or backbone}"
+            self.weights = f"pretrained, timm {self.network.pretrained_cfg.get('hf_hub_id') or name}"
         else:
             self.weights = f"untrained, seed {seed}"
         self.channels: int = sum(self.network.feature_info.channels())
@@ -88,8 +101,13 @@ def normalised(image: NDArray[np.uint8], scale: float = 1.0) -> Tensor:
     if scale != 1:
         size = [max(1, round(side * scale)) for side in image.shape[:2]]
         tensor = functional.interpolate(tensor, size, mode="bilinear", antialias=True, align_corners=False)
-    mean, deviation = (torch.tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-    return (tensor - mean) / deviation
+    return standardised(tensor)
+
+
+def standardised(images: Tensor) -> Tensor:
+    """Images (B, 3, H, W) of values 0 to 1, ImageNet-normalised."""
+    mean, deviation = (images.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    return (images - mean) / deviation
 
 
 def patches(features: Tensor) -> Tensor:
@@ -118,7 +136,7 @@ def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
             raise
         raise BackboneError(
             f"pretrained weights of {backbone} could not be had ({_brief(error)}); "
-            "give a local file with --weights, or leave out --pretrained for an untrained network"
+            "give a local file with --weights, or leave out --pretrained for the embedded network"
         ) from error
     deepest = network.feature_info.module_name()[-1]
     if deepest.startswith("blocks.") and deepest.count(".") == 1:
