@@ -10,7 +10,8 @@ near enough, so a block of patches meets those rows first and only what they lea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,16 @@ class SequentialCoreset:
     which it entered.
     """
 
+    _screen: Screen
+    _hits: NDArray[np.float64]  # patches that each row lately refused
+    # Squared distances: at least `_near` to the nearest row, exactly that where `_exact`; it is `_neighbour` (-1: not
+    # known). At least `_others` to any row but that one.
+    _near: NDArray[np.float64]
+    _others: NDArray[np.float64]
+    _neighbour: NDArray[np.int64]
+    _exact: NDArray[np.bool_]
+    _closest: int  # the lower row of the closest pair
+
     def __init__(self, size: int) -> None:
         self.size = _checked_size(size)
         self.generation = 0
@@ -110,8 +121,7 @@ class SequentialCoreset:
         """
         sources = _one_each(source, len(features))
         rows = self._checked(features)
-        # Squares may overflow to infinity: such distances are compared as they are, and the screen rules nothing out.
-        with np.errstate(over="ignore", invalid="ignore"), full_precision(self._device), torch.no_grad():
+        with self._careful():
             return self._update(rows, sources)
 
     def meld(self, *others: SequentialCoreset) -> int:
@@ -188,6 +198,12 @@ class SequentialCoreset:
     def _is_full(self) -> bool:
         return self.count == self.size
 
+    @contextmanager
+    def _careful(self) -> Iterator[None]:
+        # Squares may overflow to infinity: such distances are compared as they are, and the screen rules nothing out.
+        with np.errstate(over="ignore", invalid="ignore"), full_precision(self._device), torch.no_grad():
+            yield
+
     def _checked(self, features: Tensor) -> NDArray[Any]:
         if features.ndim != 2 or not features.is_floating_point():
             raise ValueError(
@@ -219,7 +235,7 @@ class SequentialCoreset:
             new[: self.count] = old[: self.count]
         self._rows, self._sources, self._generations = rows, sources, generations
         if self._is_full and self.count:
-            with np.errstate(over="ignore", invalid="ignore"), full_precision(self._device), torch.no_grad():
+            with self._careful():
                 self._measure_all()
 
     def _remove(self, gone: NDArray[np.bool_]) -> int:
@@ -260,8 +276,6 @@ class SequentialCoreset:
     def _measure_all(self) -> None:
         """Bound the distance of every row to its nearest neighbour, and find the closest pair."""
         self._hits = np.zeros(self.size)
-        # Squared distances: at least `_near` to the nearest row, exactly that where `_exact`; it is `_neighbour` (-1:
-        # not known). At least `_others` to any row but that one.
         self._near, self._others = np.full(self.size, -np.inf), np.full(self.size, -np.inf)
         self._neighbour, self._exact = np.full(self.size, -1), np.zeros(self.size, bool)
         self._screen = Screen(self._rows, self._device)
@@ -397,7 +411,7 @@ class SequentialCoreset:
     def _without_closest(self, number: int) -> NDArray[np.bool_]:
         """(M,) False for the rows that go when the closest pair's lower row goes `number` times; the bank is spoilt."""
         kept = np.ones(self.size, bool)
-        with np.errstate(over="ignore", invalid="ignore"), full_precision(self._device), torch.no_grad():
+        with self._careful():
             for _ in range(number):
                 row = self._closest
                 kept[row] = False

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from anomaly.inspector import Inspector, InspectorError, blemish_version
+from anomaly.inspector import Inspector, InspectorError
 from anomaly.metrics import Evaluator, ThresholdFinder
 from anomaly.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.specimens import GOOD, Specimen, split_by_group
 from anomaly.train import Progress
+from scenes.dataset import blemish_version
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the judged dataset itself
 

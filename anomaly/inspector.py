@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from anomaly.coreset import SequentialCoreset
 from anomaly.features import BackboneError, FeatureExtractor, normalised
 from anomaly.torch_model import SequentialPatchcoreModel
 from procgen.errors import BlemishError
+from scenes.dataset import DatasetError, blemish_version, write_atomically
 
 SCHEMA = 1
 BANK_FILE = "bank.safetensors"
@@ -30,10 +31,12 @@ class InspectorError(BlemishError):
 
 @dataclass(frozen=True)
 class Training:
-    """How an inspector was made; all of it decides the bank's bytes except the two thresholds' fields.
+    """How an inspector came to be; all of `settings` decides the bank's bytes.
 
     scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
-    groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown.
+    groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown and of the
+    bank that was gone on from. generation: how often a bank was gone on from. history: what was done, in words.
+    sources: file names of the pictures that the bank's rows come from, by `source_key`.
     """
 
     backbone: str
@@ -46,6 +49,10 @@ class Training:
     trained_on: tuple[str, ...]
     groups: tuple[str, ...]
     pictures: str
+    augmented: bool = False
+    generation: int = 0
+    history: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
     accepted: tuple[int, ...] = ()  # patches that entered the bank, epoch by epoch
     threshold: float | None = None  # of an anomaly map's pixels; at or above it lie defects
     threshold_origin: str = ""
@@ -53,7 +60,7 @@ class Training:
     @property
     def settings(self) -> dict[str, Any]:
         """What must agree for a stopped training to be continued."""
-        results = ("accepted", "threshold", "threshold_origin", "trained_on")
+        results = ("accepted", "threshold", "threshold_origin", "trained_on", "history", "sources")
         return {name: value for name, value in asdict(self).items() if name not in results}
 
 
@@ -68,13 +75,28 @@ class Inspector:
         """(1, 3, h, w) what the model sees of an RGB image (H, W, 3)."""
         return normalised(image, self.training.scale)
 
+    def prepared_seen(self, seen: NDArray[np.bool_] | None) -> Tensor | None:
+        """(1, h, w) where the model sees the surface, of what is seen of an image (H, W); None: everywhere."""
+        if seen is None:
+            return None
+        size = [max(1, round(side * self.training.scale)) for side in seen.shape]
+        values = torch.from_numpy(np.ascontiguousarray(seen))[None, None].float()
+        return functional.interpolate(values, size, mode="nearest")[:, 0] > 0
+
+    def features(self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None) -> Tensor:
+        """(N, D) patch features of an RGB image (H, W, 3), only of patches of which something is `seen` (H, W)."""
+        return self.model.features(self.prepared(image), self.prepared_seen(seen))
+
     @torch.no_grad()
-    def judge(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        """Anomaly map (H, W) float32 at image size, and the image's score, the map's maximum."""
-        anomaly_map = self.model.anomaly_maps(self.prepared(image))
-        if anomaly_map.shape[-2:] != image.shape[:2]:
-            anomaly_map = functional.interpolate(anomaly_map, image.shape[:2], mode="bilinear", align_corners=False)
-        return anomaly_map[0, 0].numpy(), float(anomaly_map.max())
+    def judge(
+        self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.float32], float]:
+        """Anomaly map (H, W) float32 at image size, 0 where nothing is `seen`, and the image's score, its maximum."""
+        maps = self.model.anomaly_maps(self.prepared(image), self.prepared_seen(seen))
+        if maps.shape[-2:] != image.shape[:2]:
+            maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
+        anomaly_map = maps[0, 0].numpy()
+        return anomaly_map if seen is None else anomaly_map * seen, float(maps.max())
 
     def with_threshold(self, threshold: float, origin: str) -> Inspector:
         return replace(self, training=replace(self.training, threshold=threshold, threshold_origin=origin))
@@ -82,7 +104,7 @@ class Inspector:
     def save(self, folder: Path | str) -> None:
         """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
         tensors = {f"backbone.{name}": value for name, value in self.model.extractor.network.state_dict().items()}
-        write_tensors(Path(folder) / BANK_FILE, {"bank": self.model.coreset.bank, **tensors}, asdict(self.training))
+        write_tensors(Path(folder) / BANK_FILE, {**bank_tensors(self.model.coreset), **tensors}, asdict(self.training))
 
     @classmethod
     def load(cls, folder: Path | str) -> Inspector:
@@ -101,8 +123,7 @@ class Inspector:
             )
         tensors, described = read_tensors(path)
         try:
-            lists = {name: tuple(described[name]) for name in ("trained_on", "groups", "accepted")}
-            training = Training(**{**described, **lists})
+            training = training_from(described)
             extractor = FeatureExtractor(training.backbone, seed=training.seed)
             prefix = "backbone."
             extractor.network.load_state_dict(
@@ -110,11 +131,40 @@ class Inspector:
             )
             extractor.weights, extractor.pretrained = training.weights, training.pretrained
             model = SequentialPatchcoreModel(extractor, training.size)
-            model.update_features(tensors["bank"])
+            restore(model, tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, BackboneError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
         return cls(model, training)
+
+
+def training_from(described: Mapping[str, Any]) -> Training:
+    """The record that JSON made plain; raises KeyError or TypeError where it is another's."""
+    lists = ("trained_on", "groups", "history", "accepted")
+    return Training(**{**described, **{name: tuple(described[name]) for name in lists if name in described}})
+
+
+def bank_tensors(coreset: SequentialCoreset) -> dict[str, Tensor]:
+    """What of a coreset is kept in a file."""
+    return {"bank": coreset.bank, "sources": coreset.sources, "generations": coreset.generations}
+
+
+def restore(model: SequentialPatchcoreModel, tensors: Mapping[str, Tensor]) -> None:
+    """Give a model the bank that `bank_tensors` took from a coreset of its size."""
+    names = ("bank", "sources", "generations")
+    kept = {name: tensors[name] for name in names if name in tensors}
+    model.coreset.load_state_dict({"size": model.coreset.size, "generation": model.coreset.generation, **kept})
+    model.take_over()
+
+
+def source_of(path: Path) -> int:
+    """The number by which a bank knows a picture: from its content, so that banks made apart agree on it."""
+    return int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "big", signed=True)
+
+
+def source_key(source: int) -> str:
+    """That number as a word of 16 hexadecimal digits."""
+    return f"{source & 0xFFFFFFFFFFFFFFFF:016x}"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> None:
@@ -124,16 +174,12 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
     # One metadata key: safetensors writes several in no fixed order.
     text = json.dumps({"schema": SCHEMA, "blemish": blemish_version(), **described}, sort_keys=True)
     content = save({name: value.contiguous() for name, value in tensors.items()}, {"blemish": text})
-    temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_atomically(path, content)
+    except DatasetError as error:
+        raise InspectorError(f"{error}; choose another --out") from error
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise InspectorError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
 
 
@@ -154,10 +200,3 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{path}: schema {described.get('schema')} found, {SCHEMA} expected; use the blemish that wrote it"
         )
     return tensors, {name: value for name, value in described.items() if name not in ("schema", "blemish")}
-
-
-def blemish_version() -> str:
-    try:
-        return version("blemish")
-    except PackageNotFoundError:
-        return "from a checkout"

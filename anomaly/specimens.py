@@ -186,8 +186,15 @@ class Specimen:
     split: str = ""
 
     def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB; grey is repeated, 16 bits are scaled to 8, alpha is dropped. Raises SpecimenError."""
-        return _read_picture(self.image_path)
+        """(H, W, 3) RGB; grey is repeated, 16 bits are scaled to 8, transparent is black. Raises SpecimenError."""
+        return _read_picture(self.image_path)[0]
+
+    def seen(self) -> NDArray[np.bool_] | None:
+        """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is seen."""
+        with _opened(self.image_path) as image:
+            if not image.has_transparency_data:
+                return None
+        return _read_picture(self.image_path)[1]
 
     def truth(self) -> Truth:
         """The masks, read now. Raises SpecimenError when they are missing, damaged, of another size or unknown."""
@@ -428,15 +435,20 @@ def _brief(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _read_picture(path: Path) -> NDArray[np.uint8]:
+def _read_picture(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
     image = _decoded(path)
     if image.mode == "F" or image.mode.startswith("I"):
         levels = np.asarray(image)
         if image.mode == "F" or levels.min() < 0 or levels.max() > 65535:
             raise SpecimenError(f"{path}: holds values beyond 16 bits (mode {image.mode}); save it with 8 or 16 bits")
         grey = ((levels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    return np.array(image.convert("RGB"))
+        return np.repeat(grey[..., None], 3, axis=2), None
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB")), None
+    values = np.array(image.convert("RGBA"))
+    seen = values[..., 3] > 0
+    values[~seen] = 0
+    return values[..., :3].copy(), seen
 
 
 def _read_mask(path: Path) -> NDArray[np.integer]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anomaly.coreset import CHUNK, SequentialCoreset, nearest_rows
+from anomaly.coreset import CHUNK, UNKNOWN, SequentialCoreset, nearest_rows
 from anomaly.features import FeatureExtractor, patches
 from anomaly.screen import full_precision
 
@@ -20,10 +21,14 @@ BANK_SIZE = 2048  # seed 003, section V.B
 class SequentialPatchcoreModel(nn.Module):
     """Judges images (B, 3, H, W), ImageNet-normalised, by the distance of their patches from the bank of good ones.
 
-    `memory_bank` (M', D) is a buffer, so that it travels with checkpoints and exports; the coreset fills it.
+    `memory_bank` (M', D) is a buffer, so that it travels with checkpoints and exports; the coreset fills it. So are the
+    `sources` and `generations` of its rows (M'), which no judgement needs. `seen` (B, H, W) bool says where images show
+    the surface: a patch of which nothing is seen is neither learnt nor judged.
     """
 
     memory_bank: Tensor
+    sources: Tensor
+    generations: Tensor
 
     def __init__(self, extractor: FeatureExtractor, size: int = BANK_SIZE, chunk: int = CHUNK) -> None:
         super().__init__()
@@ -31,34 +36,62 @@ class SequentialPatchcoreModel(nn.Module):
         self.chunk = chunk
         self.coreset = SequentialCoreset(size)
         self.register_buffer("memory_bank", torch.empty(0, extractor.channels))
+        self.register_buffer("sources", torch.empty(0, dtype=torch.int64))
+        self.register_buffer("generations", torch.empty(0, dtype=torch.int64))
 
     @torch.no_grad()
-    def features(self, images: Tensor) -> Tensor:
-        """(B·h·w, D) float32 patch features, without autocast or TF32."""
+    def features(self, images: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(N, D) float32 patch features, image by image and row by row, without autocast or TF32."""
         with full_precision(images.device):
-            return patches(self.extractor(images.float()))
+            every = patches(self.extractor(images.float()))
+        return every if seen is None else every[self._cells(seen).reshape(-1)]
 
-    def update(self, images: Tensor) -> int:
-        """Offer the patches of good images to the bank; return how many entered."""
-        return self.update_features(self.features(images))
+    def update(self, images: Tensor, seen: Tensor | None = None, sources: Sequence[int] | None = None) -> int:
+        """Offer the patches of good images, image by image, to the bank; return how many entered.
 
-    def update_features(self, features: Tensor) -> int:
-        """Offer patches (N, D) to the bank; return how many entered."""
-        accepted = self.coreset.update(features)
-        if accepted:
-            self.memory_bank = self.coreset.bank.to(self.memory_bank.device)
+        sources: a number for each image, by which `coreset.forget` knows it.
+        """
+        accepted = 0
+        for index, image in enumerate(images):
+            patches_of_one = self.features(image[None], None if seen is None else seen[index, None])
+            accepted += self.update_features(patches_of_one, UNKNOWN if sources is None else sources[index])
         return accepted
 
-    def anomaly_maps(self, images: Tensor) -> Tensor:
-        """(B, 1, H, W) distance of each pixel's patch from the bank, enlarged by nearest neighbour and blurred."""
+    def update_features(self, features: Tensor, source: int = UNKNOWN) -> int:
+        """Offer patches (N, D) to the bank; return how many entered."""
+        accepted = self.coreset.update(features, source)
+        if accepted:
+            self.take_over()
+        return accepted
+
+    def take_over(self) -> None:
+        """Copy the coreset into the buffers; to be called by whoever changes the coreset directly."""
+        device = self.memory_bank.device
+        bank = self.coreset.bank.reshape(-1, self.extractor.channels)
+        self.memory_bank = bank.to(device, self.memory_bank.dtype)
+        self.sources, self.generations = self.coreset.sources.to(device), self.coreset.generations.to(device)
+
+    def anomaly_maps(self, images: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(B, 1, H, W) distance of each pixel's patch from the bank, enlarged by nearest neighbour and blurred.
+
+        Zero where nothing is `seen`.
+        """
         if len(self.memory_bank) == 0:
             raise ValueError("the bank is empty: train on good images first")
         grid = self.extractor(images)
         distances, _ = nearest_rows(patches(grid), self.memory_bank, self.chunk)
         stride = self.extractor.strides[0]
         maps = distances.reshape(-1, 1, *grid.shape[-2:])
+        if seen is not None:
+            maps = maps * self._cells(seen)[:, None]
         maps = functional.interpolate(maps, scale_factor=float(stride), mode="nearest")
-        return gaussian_blur(maps[..., : images.shape[-2], : images.shape[-1]])
+        maps = gaussian_blur(maps[..., : images.shape[-2], : images.shape[-1]])
+        return maps if seen is None else maps * seen[:, None]
+
+    def _cells(self, seen: Tensor) -> Tensor:
+        """(B, h, w) bool: whether any pixel of a patch's own cell is seen."""
+        stride = self.extractor.strides[0]
+        return functional.max_pool2d(seen[:, None].float(), stride, ceil_mode=True)[:, 0] > 0
 
     def forward(self, images: Tensor) -> Any:
         """An anomalib `InferenceBatch`: anomaly_map (B, 1, H, W) and pred_score (B, 1), the map's maximum."""
@@ -70,8 +103,15 @@ class SequentialPatchcoreModel(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         bank = state_dict.get(f"{prefix}memory_bank")
         if bank is not None:
+            count = len(bank)
+            sources = state_dict.setdefault(f"{prefix}sources", torch.full((count,), UNKNOWN))
+            generations = state_dict.setdefault(f"{prefix}generations", torch.zeros(count, dtype=torch.int64))
             self.memory_bank = self.memory_bank.new_empty(bank.shape)
-            self.coreset.load_state_dict({"size": self.coreset.size, "bank": bank})
+            self.sources, self.generations = self.sources.new_empty(count), self.generations.new_empty(count)
+            self.coreset.size = max(self.coreset.size, count)  # a bank may have grown since the model was configured
+            self.coreset.load_state_dict(
+                {"size": self.coreset.size, "bank": bank, "sources": sources, "generations": generations}
+            )
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 

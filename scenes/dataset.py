@@ -92,7 +92,7 @@ class DatasetWriter:
         self.recipe = recipe
         header = Header(
             schema=SCHEMA,
-            generator={"blemish": _version()},
+            generator={"blemish": blemish_version()},
             recipe=_portable(recipe),
             seed=seed,
             frames=frames,
@@ -590,7 +590,8 @@ def _differences(theirs: object, ours: object, path: str) -> Iterator[str]:
         yield f"{path} is {shown(theirs)} there and {shown(ours)} now"
 
 
-def _version() -> str:
+def blemish_version() -> str:
+    """The distribution's version, which datasets and inspectors carry; "unknown" where it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
