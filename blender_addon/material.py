@@ -50,7 +50,7 @@ class SurfaceMaterial:
         turns = 0.25 if lay_along_v is None else acos(min(1.0, abs(lay_along_v))) / tau
         self.shader.inputs["Anisotropic"].default_value = anisotropy
         self.shader.inputs["Anisotropic Rotation"].default_value = turns
-        compat.coat_input(self.shader, "Weight").default_value = coat
+        compat.set_coat(self.shader, coat)
 
     def _stretch_across(self, tangent: str) -> None:
         """Take the shader's tangent from the node of this name."""
@@ -65,6 +65,7 @@ def build_surface_material() -> SurfaceMaterial:
     material = new_material("inspected surface")
     tree = material.node_tree
     shader = tree.nodes["Principled BSDF"]
+    shader.distribution = "MULTI_GGX"  # without loss on rough metal; what a new node has since 4.0
     albedo, relief, labels, lay = (tree.nodes.new("ShaderNodeTexImage") for _ in range(4))
     for node in (albedo, relief, labels, lay):
         node.extension = "EXTEND"

@@ -143,7 +143,8 @@ def place_panels(
         collection.objects.link(panel)
         panels.append(panel)
     for panel, light in zip(panels, wanted, strict=True):
-        panel.data.size, panel.data.size_y, panel.data.energy = light.width, light.length, light.power
+        panel.data.size, panel.data.size_y = light.width, light.length
+        panel.data.energy = compat.area_energy(light.power)
         panel.matrix_world = frame(light.position, x=light.along, z=-np.asarray(light.direction))
 
 
