@@ -80,7 +80,7 @@ def look(chosen: str) -> Environment:
         return NOWHERE
     try:
         finished = subprocess.run(
-            [str(python), "-c", LOOK],
+            [str(python), "-P", "-c", LOOK],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

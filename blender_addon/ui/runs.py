@@ -315,7 +315,7 @@ main()
 
 def leashed(python: Path, *arguments: str) -> list[str]:
     """The command line that runs `blemish ARGUMENTS` in the environment of this Python."""
-    return [str(python), "-c", LEASH, *arguments]
+    return [str(python), "-P", "-c", LEASH, *arguments]  # -P: not what lies in the current folder
 
 
 def outside(environment: Mapping[str, str]) -> dict[str, str]:
