@@ -30,10 +30,21 @@ def place():
     return [region.x, window.height - region.y - region.height, region.x + region.width, window.height - region.y]
 
 
-def middle_of_view():
-    window, area, _ = sidebar()
+def view():
+    """Left, top, right and bottom of what is free of the 3D view, beside tools and sidebar."""
+    window, area, side = sidebar()
     region = next(region for region in area.regions if region.type == "WINDOW")
-    return [region.x + region.width // 3, window.height - region.y - region.height // 2]
+    right = min(side.x, region.x + region.width) if side.width > 1 else region.x + region.width
+    return [region.x + 60, window.height - region.y - region.height + 60, right - 10, window.height - region.y - 10]
+
+
+def middle_of_view():
+    left, top, right, bottom = view()
+    return [(left + right) // 2, (top + bottom) // 2]
+
+
+def clipboard():
+    return window_manager().clipboard
 
 
 def under_mouse():
@@ -69,6 +80,13 @@ def get(path):
     """The value of a property of the scene, by its path."""
     value = bpy.context.scene.path_resolve(path)
     return value if isinstance(value, (bool, int, float, str)) else list(value) if hasattr(value, "__len__") else None
+
+
+def recipe():
+    """The recipe that the panel describes, as JSON."""
+    from blender_addon.ui.exchange import to_recipe
+
+    return to_recipe(bpy.context.scene.blemish).model_dump_json()
 
 
 def layers():
@@ -127,6 +145,8 @@ ANSWERS = {
         is_open,
         place,
         middle_of_view,
+        view,
+        clipboard,
         under_mouse,
         drawn,
         get,

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
+
 from blender_addon import bl_info
 from tests.blender_addon.window.screen import HEIGHT, SETTLED, WHEEL_DOWN, WHEEL_UP, WIDTH, Screen
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+LIBRARIES = [str(REPOSITORY), *(folder for folder in sys.path if Path(folder).name == "site-packages")]
 PACKED = os.environ.get("BLEMISH_LEGACY_ZIP")  # the add-on as it is shipped, to test that; else its sources
-STEP = 9  # pixels between two looks at what is under the mouse; Blender's buttons are 20 high
+STEP = 11  # pixels between two looks at what is under the mouse; Blender's buttons are 20 high
+SCREENFULS = 9
+MENU_PIXELS = 40  # that a menu changes of a row or column, and the highlight of the button that opened it does not
 COLUMN = 0.72  # of the sidebar's width, where a button or a field's value is rather than its name
 
 
@@ -36,9 +41,9 @@ class Blender:
                 [program, *([str(blend)] if blend else []), "--python-use-system-env", "-p", "0", "0", str(WIDTH),
                  str(HEIGHT), "--python-exit-code", "1", "--python", str(Path(__file__).with_name("start.py"))],
                 env={**os.environ, "DISPLAY": screen.display, "BLEMISH_TEST_PORT": str(listener.getsockname()[1]),
-                     "PYTHONPATH": "" if PACKED else os.pathsep.join([str(REPOSITORY), *filter(is_libraries, sys.path)]),
+                     "PYTHONPATH": "" if PACKED else os.pathsep.join(LIBRARIES),
                      "BLENDER_USER_CONFIG": str(profile / "config"), "BLENDER_USER_SCRIPTS": str(profile / "scripts"),
-                     "LIBGL_ALWAYS_SOFTWARE": "1"},
+                     "HOME": str(profile), "LIBGL_ALWAYS_SOFTWARE": "1"},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self._connection = self.until(lambda: self._call(listener), "Blender to start", 180)
@@ -66,7 +71,7 @@ class Blender:
         assert "error" not in reply, reply["error"]
         return reply["value"]
 
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+    def until(self, holds: Callable[[], Any], what: str, seconds: float = 120) -> Any:
         """Wait until something holds, and give it back."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -76,17 +81,23 @@ class Blender:
             time.sleep(0.2)
         raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
-    def find(self, wanted: str, scroll: bool = True) -> tuple[int, int]:
+    def find(self, wanted: str, from_right: int = 0, from_left: int = 0) -> tuple[int, int]:
         """Where in the sidebar the button or field is whose operator's call or property's path holds this.
 
-        Looks down the sidebar with the mouse, scrolling as a user does.
+        Looks down the sidebar with the mouse, scrolling as a user does. from_right, from_left: pixels from the
+        sidebar's border at which to look.
         """
-        seen: list[str] = []
         left, top, right, bottom = self.ask("place")
-        x = int(left + COLUMN * (right - left - 20))
-        if scroll:
-            self.scroll(WHEEL_UP, 60)
-        for _ in range(8 if scroll else 1):
+        x = right - from_right if from_right else left + (from_left or int(COLUMN * (right - left - 20)))
+        seen: list[str] = []
+        for turn in range(SCREENFULS):  # first as it is scrolled now, then from the top
+            if turn == 1:
+                self.scroll(WHEEL_UP, 60)
+            elif turn > 1:
+                before = self.screen.pixels()[top:bottom, left:right]
+                self.scroll(WHEEL_DOWN, 8)
+                if (self.screen.pixels()[top:bottom, left:right] == before).all():
+                    break
             for y in range(top + 6, bottom - 4, STEP):
                 self.screen.move(x, y)
                 time.sleep(0.04)
@@ -94,13 +105,7 @@ class Blender:
                 if here and here not in seen:
                     seen.append(here)
                 if wanted in here:
-                    return x, y + 4
-            if not scroll:
-                break
-            before = self.screen.pixels()[top:bottom, left:right]
-            self.scroll(WHEEL_DOWN, 8)
-            if (self.screen.pixels()[top:bottom, left:right] == before).all():
-                break
+                    return x, y + 3
         raise AssertionError(f"{wanted} is not in the sidebar; found {seen}")
 
     def open_tab(self) -> None:
@@ -113,15 +118,41 @@ class Blender:
         raise AssertionError("no tab of the sidebar shows the panel")
 
     def scroll(self, wheel: int, clicks: int) -> None:
-        left, top, right, bottom = self.ask("place")
+        _, top, right, bottom = self.ask("place")
         self.screen.move(right - 60, (top + bottom) // 2)
         time.sleep(SETTLED)
         self.screen.do("click", "--repeat", clicks, "--delay", 15, wheel)
-        time.sleep(2 * SETTLED)
+        self.screen.settle(still=2 * SETTLED, within=3)
 
     def press(self, wanted: str, **options: Any) -> None:
         """Click a button of the sidebar."""
         self.screen.click(*self.find(wanted, **options))
+
+    def choose(self, x: int, y: int, wanted: str) -> None:
+        """Open the menu at a place and click the entry whose call, which Ctrl-C copies, holds this."""
+        self.screen.move(x, y)
+        before = self.screen.settle().astype(int)
+        self.screen.click(x, y)
+
+        def opened() -> Any:
+            changed = (abs(self.screen.settle() - before) > 8).any(axis=-1)
+            spans = [np.flatnonzero(changed.sum(axis=axis) > MENU_PIXELS) for axis in (1, 0)]
+            return spans if all(span.size > MENU_PIXELS for span in spans) else None
+
+        rows, columns = self.until(opened, "the menu")
+        found = set()
+        for column in np.linspace(columns[0], columns[-1], 5)[1:4:2].astype(int):
+            for row in range(rows[0] + 8, rows[-1] - 4, STEP):
+                self.screen.move(column, row)
+                time.sleep(0.05)
+                self.screen.do("key", "ctrl+c")
+                time.sleep(0.05)
+                here = self.ask("clipboard")
+                found.add(here)
+                if wanted in here:
+                    self.screen.click(column, row + 3)
+                    return
+        raise AssertionError(f"{wanted} is not in the menu; found {sorted(found)}")
 
     def enter(self, wanted: str, value: object) -> None:
         """Type a value into a field of the sidebar."""
@@ -130,6 +161,7 @@ class Blender:
         self.screen.key("ctrl+a")
         self.screen.do("type", "--delay", 40, str(value))
         self.screen.key("Return")
+        self.until(lambda: self.ask("get", wanted) == value, f"{wanted} to be {value}")
 
     def quit(self) -> None:
         """Kill it, as a crash or an impatient user does; whatever it started ends with it."""
@@ -138,12 +170,8 @@ class Blender:
         self._connection.close()
 
 
-def is_libraries(folder: str) -> bool:
-    return Path(folder).name in ("site-packages", "dist-packages") and Path(folder).is_dir()
-
-
 def install(profile: Path) -> None:
-    """Put the legacy add-on into a profile: the packed one that is named, or its sources with this Python's libraries."""
+    """Put the legacy add-on into a profile: the packed one that is named, or its entry and this Python's libraries."""
     addons = profile / "scripts" / "addons"
     if addons.exists():
         return

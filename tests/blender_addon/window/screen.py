@@ -84,6 +84,19 @@ class Screen:
         picture = np.frombuffer(dump, np.uint8, line * rows, start).reshape(rows, line)[:, : 4 * columns]
         return picture.reshape(rows, columns, 4)[..., 2::-1].copy()
 
+    def settle(self, still: float = 0.4, within: float = 20) -> NDArray[np.uint8]:
+        """Wait until nothing has moved for a while, and give what is seen then."""
+        deadline = time.monotonic() + within
+        before = self.pixels()
+        while time.monotonic() < deadline:
+            time.sleep(still)
+            now = self.pixels()
+            if (now == before).all():
+                break
+            before = now
+        return before
+
     def save(self, path: Path) -> None:
+        self.settle(within=3)
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(self.pixels()).save(path)

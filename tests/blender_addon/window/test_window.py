@@ -1,0 +1,181 @@
+"""The panel in the window of a real Blender, worked with mouse and keyboard as a person does."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenes import Dataset
+from tests.blender_addon.window.blender import Blender
+from tests.blender_addon.window.screen import Screen
+
+pytestmark = pytest.mark.window
+
+FRAMES, MORE_FRAMES = 3, 12
+SAMPLES = 4
+A_FRAME = 10  # seconds in which a frame would be done
+BUTTON, SIDE_BUTTONS = 20, 48  # pixels: a button's height, and how far from the border those beside a list are
+CHECK_BOX, TITLE = 51, 27  # how far a panel's check box is from the border, and its title above its first field
+PATIENCE = 300  # seconds for a rendering on a machine that is busy
+ENDED = ("done", "cancelled", "failed")
+
+
+def test_a_dataset_is_made_by_hand(
+    start: Callable[..., Blender], screen: Screen, picture: Callable[[str], None], tmp_path: Path
+) -> None:
+    blender = start()
+
+    # The sidebar and its tab.
+    remove_the_cube(blender)
+    open_sidebar(blender)
+    blender.open_tab()
+    picture("01-sidebar")
+
+    # A plate, seen as Blender shows materials.
+    blender.press("mesh.blemish_part_add")
+    blender.until(lambda: any(kind == "MESH" for _, kind in blender.ask("objects")), "the plate")
+    assert blender.ask("get", "blemish.part.kind") == "plate"
+    screen.move(*blender.ask("middle_of_view"))
+    screen.key("Home")
+    picture("02-plate")
+
+    # A crack and stains.
+    clean = seen(blender)
+    for kind in ("crack", "water_stains"):
+        x, y = blender.find("blemish.layer_remove", from_right=SIDE_BUTTONS)
+        blender.choose(x, y - BUTTON, f"kind='{kind}'")
+        blender.until(lambda kind=kind: kind in blender.ask("layers"), f"a layer of {kind}")
+    assert sorted(blender.ask("layers")) == ["crack", "water_stains"]
+    blender.until(lambda: differing(seen(blender), clean) > 0.001, "the layers to be seen")
+    picture("03-layers")
+
+    # A slider, dragged.
+    stains = blender.ask("layers").index("water_stains")
+    severity = f"blemish.layers[{stains}].water_stains.severity"
+    stained, before = seen(blender), blender.ask("get", severity)
+    x, y = blender.find(severity)
+    screen.drag(x, y, x - 40)
+    blender.until(lambda: blender.ask("get", severity) < before, "the slider to follow")
+    blender.until(lambda: differing(seen(blender), stained) > 0.001, "the stains to change")
+    picture("04-slider")
+
+    # The masks over the preview.
+    plain = seen(blender)
+    blender.press("preview.overlay", from_left=CHECK_BOX)
+    blender.until(lambda: blender.ask("get", "blemish.preview.overlay"), "the overlay")
+    blender.until(lambda: differing(seen(blender), plain) > 0.001, "the masks to be seen")
+    picture("05-overlay")
+
+    # What a frame costs, and three frames.
+    show_alone(blender, "blemish_dataset.frames")
+    blender.enter("blemish_dataset.frames", FRAMES)
+    blender.enter("blemish_dataset.samples", SAMPLES)
+    blender.press("blemish.test_frame")
+    assert ended(blender) == "done"
+    assert blender.ask("get", "blemish_dataset.test_seconds") > 0
+    picture("06-test-frame")
+    blender.press("blemish.render_dataset")
+    blender.until(lambda: blender.ask("run", "render")["done"] > 0, "a frame", PATIENCE)
+    picture("07-rendering")
+    assert ended(blender) == "done"
+    picture("08-rendered")
+    first = Dataset(blender.ask("run", "render")["folder"])
+    assert first.complete
+    assert len(first) == FRAMES
+    assert first.recipe.model_dump_json() == blender.ask("recipe")
+    assert any(frame.classes.any() for frame in first)
+    assert any(f"{FRAMES} frames in" in line for line in blender.ask("reports"))
+
+    # A second run: paused, taken up, cancelled.
+    blender.press("blemish.new_folder", from_right=SIDE_BUTTONS)
+    blender.enter("blemish_dataset.frames", MORE_FRAMES)
+    blender.press("blemish.render_dataset")
+    blender.until(lambda: blender.ask("run", "render")["done"] > 0, "a frame", PATIENCE)
+    blender.press("blemish.pause")
+    blender.until(lambda: blender.ask("run", "render")["phase"] == "paused", "the pause")
+    time.sleep(A_FRAME)
+    paused_at = blender.ask("run", "render")["done"]
+    picture("09-paused")
+    time.sleep(A_FRAME)
+    assert blender.ask("run", "render")["done"] == paused_at
+    blender.press("blemish.go_on")
+    blender.until(lambda: blender.ask("run", "render")["done"] > paused_at, "the next frame", PATIENCE)
+    blender.press("blemish.cancel")
+    assert ended(blender) == "cancelled"
+    picture("10-cancelled")
+    folder = Path(blender.ask("run", "render")["folder"])
+    kept = len(Dataset(folder))
+    assert folder != first.path
+    assert 0 < kept < MORE_FRAMES
+
+    # Resumed; saved; Blender is killed; what it started ends with it.
+    blender.press("blemish.resume_dataset")
+    blender.until(lambda: blender.ask("run", "render")["done"] > kept, "a further frame", PATIENCE)
+    blend = tmp_path / "inspection.blend"
+    recipe = blender.ask("recipe")
+    blender.ask("save", str(blend))
+    blender.quit()
+    time.sleep(2)
+    kept = len(Dataset(folder))
+    time.sleep(A_FRAME)
+    assert len(Dataset(folder)) == kept < MORE_FRAMES
+
+    # Reopened, everything is as it was, and the dataset is rendered to its end.
+    blender = start(blend)
+    assert blender.ask("recipe") == recipe
+    assert blender.ask("get", "blemish_dataset.frames") == MORE_FRAMES
+    if not blender.ask("is_open"):
+        open_sidebar(blender)
+    blender.open_tab()
+    picture("11-reopened")
+    show_alone(blender, "blemish_dataset.frames")
+    blender.press("blemish.resume_dataset")
+    assert ended(blender) == "done"
+    picture("12-resumed")
+    assert Dataset(folder).complete
+    assert Dataset(folder).recipe == first.recipe
+
+
+def ended(blender: Blender) -> str:
+    """Wait for the end of the rendering, and say which it was."""
+    state = blender.until(
+        lambda: (run := blender.ask("run", "render")) and run["phase"] in ENDED and run, "the end", PATIENCE
+    )
+    time.sleep(1)  # for the window to have told of it
+    return str(state["phase"])
+
+
+def show_alone(blender: Blender, field: str) -> None:
+    """Close the other panels, with Ctrl and a click on the title of the one whose first field this is."""
+    x, y = blender.find(field)
+    blender.screen.do("keydown", "ctrl")
+    blender.screen.click(x, y - TITLE)
+    blender.screen.do("keyup", "ctrl")
+
+
+def differing(one: Any, other: Any) -> float:
+    """Share of the pixels that differ; of pictures of one size."""
+    return float((abs(one - other) > 8).any(axis=-1).mean())
+
+
+def remove_the_cube(blender: Blender) -> None:
+    """Clear the view of what a new file shows."""
+    blender.screen.move(*blender.ask("middle_of_view"))
+    blender.screen.key("a", "x", "Return")
+    blender.until(lambda: blender.ask("objects") == [], "an empty scene")
+
+
+def open_sidebar(blender: Blender) -> None:
+    assert not blender.ask("is_open")
+    blender.screen.move(*blender.ask("middle_of_view"))
+    blender.screen.key("n")
+    blender.until(lambda: blender.ask("is_open"), "the sidebar")
+
+
+def seen(blender: Blender) -> Any:
+    """The pixels of the 3D view beside the sidebar."""
+    left, top, right, bottom = blender.ask("view")
+    return blender.screen.settle()[top:bottom, left:right].astype(np.int16)
