@@ -52,7 +52,7 @@ class BLEMISH_PT_part(SidebarPanel, bpy.types.Panel):
             else:
                 column.operator("mesh.blemish_part_add", text="Add Inspected Part", icon="ADD").kind = part.kind
             layout.separator()
-        rows.padded(layout).prop(part, "kind")
+        layout.prop(part, "kind")
         section = schema.section_of_kind()[part.kind]
         if part.kind == "mesh":
             self.draw_own(layout, context)
@@ -62,14 +62,14 @@ class BLEMISH_PT_part(SidebarPanel, bpy.types.Panel):
     def draw_own(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         settings = settings_of(context)
         mesh = settings.part.mesh
-        rows.padded(layout).prop(settings.preview, "source")
+        layout.prop(settings.preview, "source")
         buttons = layout.column(align=True)
         buttons.operator("blemish.part_from_active", icon="EYEDROPPER")
         if settings.preview.source is not None:
             buttons.operator("blemish.part_update", icon="FILE_REFRESH")
         column = layout.column()
         for name in ("path", "unit_mm", "up"):
-            rows.padded(column).prop(mesh, name)
+            column.prop(mesh, name)
 
 
 class BLEMISH_PT_surface(SidebarPanel, bpy.types.Panel):
@@ -153,7 +153,7 @@ class BLEMISH_PT_finish(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, finish = prepared(self), settings_of(context).finish
-        rows.padded(layout).prop(finish, "kind")
+        layout.prop(finish, "kind")
         section = schema.section_of_kind()[finish.kind]
         rows.draw_section(layout, getattr(finish, section.key), section)
 
@@ -176,8 +176,8 @@ class BLEMISH_PT_preview(SidebarPanel, bpy.types.Panel):
         row.operator("blemish.frame_step", text="", icon="TRIA_LEFT").step = -1
         row.operator("blemish.frame_step", text="", icon="TRIA_RIGHT").step = 1
         layout.prop(settings.preview, "size")
-        row = layout.row(align=True)
-        row.operator("blemish.preview_update", icon="FILE_REFRESH")
+        if not settings.preview.live:
+            layout.operator("blemish.preview_update", icon="FILE_REFRESH")
         if report.seconds and not report.problem:
             layout.label(text=f"Drawn in {report.seconds:.2f} s", icon="TIME")
 
@@ -253,7 +253,7 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
         row.prop(settings, "use_texel_um", text="")
         rest = row.row(align=True)
         rest.active = settings.use_texel_um
-        rest.prop(settings, "texel_um", text="")
+        rest.prop(settings, "texel_um", text=words.unit("texel_um"))
         column = layout.column(align=True)
         row = column.row(align=True)
         row.operator("blemish.recipe_load", text="Load", icon="FILE_FOLDER")

@@ -71,7 +71,7 @@ def properties_of(section: SectionFields) -> dict[str, Any]:
 
 def _properties(section: SectionFields, field: Field) -> dict[str, Any]:
     tip = words.tooltip(section.key, field.name)
-    label = words.label(field.name)
+    label = words.full_label(field.name)
     found: dict[str, Any] = {}
     if field.optional:
         found[f"use_{field.name}"] = bpy.props.BoolProperty(name=label, description=tip, update=changed)
@@ -194,7 +194,8 @@ def _shown_as(field: Field, *, bounded: bool) -> dict[str, Any]:
         return {"subtype": "PIXEL", "precision": 2, "step": 10}
     if (field.low, field.high) == (0, 1) and bounded:
         return {"subtype": "FACTOR", "precision": 3}
-    return {"precision": 3, "step": 10}
+    reach = field.soft_high or 1.0
+    return {"precision": 3 if reach < 20 else 2 if reach < 200 else 1, "step": 10}
 
 
 def _number(field: Field, label: str, tip: str, default: float) -> Any:
@@ -377,7 +378,7 @@ def _build() -> None:
         "sensor": bpy.props.PointerProperty(type=GROUPS["sensor"]),
         "use_texel_um": bpy.props.BoolProperty(name="Texel Size", description=words.FIELDS["texel_um"], update=changed),
         "texel_um": bpy.props.FloatProperty(
-            name=words.label("texel_um"),
+            name=words.full_label("texel_um"),
             description=words.FIELDS["texel_um"],
             min=0.01,
             max=1e5,

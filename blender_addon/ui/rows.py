@@ -13,6 +13,8 @@ from blender_addon.ui.properties import channels
 from blender_addon.ui.schema import Field, SectionFields
 
 PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}
+PART_LABELS = {"high": "to", "deviation": "±"}
+NARROW = 300  # pixels at a scale of 1, below which two numbers and their units do not fit a row
 LABEL_SHARE = 0.4  # of a row, as Blender's own split layouts have it
 
 
@@ -36,22 +38,17 @@ def draw_field(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
             draw_colour(layout, group, field)
         case "pair":
             column = layout.column(align=True)
-            for axis in "xy":
-                named = f"{words.label(field.name)} {axis.upper()}" if axis == "x" else axis.upper()
-                padded(column).prop(group, f"{field.name}_{axis}", text=named)
-        case "number":
-            if field.optional:
-                row = optional_row(layout, group, field)
-                row.prop(group, field.name, text="")
-                row.label(text="", icon="BLANK1")
-            else:
-                padded(layout).prop(group, field.name)
-        case "choice":
-            padded(layout).prop(group, field.name)
-        case "flag" | "text":
-            padded(layout).prop(group, field.name)
-        case "section" | "clearances":
-            pass  # in panels of their own
+            column.prop(group, f"{field.name}_x", text=f"{words.label(field.name)} X")
+            column.prop(group, f"{field.name}_y", text="Y")
+        case "number" if field.optional or words.unit(field.name):
+            row = field_row(layout, group, field, words.label(field.name))
+            row.prop(group, field.name, text=words.unit(field.name))
+        case "number" | "choice" | "flag":
+            layout.prop(group, field.name)
+        case "text" if not field.optional:
+            layout.prop(group, field.name)
+        case _:
+            pass  # in panels of their own, or nobody's to change
 
 
 def labelled_row(layout: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
@@ -65,9 +62,11 @@ def labelled_row(layout: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
     return right
 
 
-def optional_row(layout: bpy.types.UILayout, group: Any, field: Field) -> bpy.types.UILayout:
-    """A row that begins with the switch of an optional field; gives the rest of the row, grey while it is off."""
-    right = labelled_row(layout, words.label(field.name))
+def field_row(layout: bpy.types.UILayout, group: Any, field: Field, label: str) -> bpy.types.UILayout:
+    """The rest of a field's row behind its label and, of an optional field, its switch; grey while that is off."""
+    right = labelled_row(layout, label)
+    if not field.optional:
+        return right
     right.prop(group, f"use_{field.name}", text="")
     rest = right.row(align=True)
     rest.active = getattr(group, f"use_{field.name}")
@@ -76,33 +75,60 @@ def optional_row(layout: bpy.types.UILayout, group: Any, field: Field) -> bpy.ty
 
 def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: str | None = None) -> None:
     """Draw a quantity: one slider where it is fixed, otherwise what its distribution needs, on few rows."""
-    form = getattr(group, f"{field.name}_form")
-    text = words.label(field.name) if label is None else label
-    column = layout.column(align=True)
-    row = optional_row(column, group, field) if field.optional else labelled_row(column, text)
     name = field.name
-    if form == quantities.FIXED:
-        row.prop(group, name, text="", slider=is_slider(field))
-    elif form in (quantities.UNIFORM, quantities.LOG_UNIFORM):
-        row.prop(group, f"{name}_low", text="")
-        row.prop(group, f"{name}_high", text="")
+    form = getattr(group, f"{name}_form")
+    unit = words.unit(name)
+    column = layout.column(align=True)
+    row = field_row(column, group, field, words.label(name) if label is None else label)
+    pair = {
+        quantities.UNIFORM: ("low", "high"),
+        quantities.LOG_UNIFORM: ("low", "high"),
+        quantities.NORMAL: ("mean", "deviation"),
+    }.get(form)
+    if pair is not None:
+        _draw_pair(column, row, group, field, pair)
     elif form == quantities.CHOICE:
         row.alert = not _is_list(getattr(group, f"{name}_values"))
-        row.prop(group, f"{name}_values", text="")
+        row.prop(group, f"{name}_values", text=unit)
+        row.alert = False
     elif form == quantities.POISSON:
-        row.prop(group, f"{name}_mean", text="")
+        row.prop(group, f"{name}_mean", text=unit)
     else:
-        row.prop(group, f"{name}_mean", text="")
-        row.prop(group, f"{name}_deviation", text="")
+        row.prop(group, name, text=unit, slider=is_slider(field))
     row.prop(group, f"{name}_form", text="", icon_only=True)
     if form == quantities.NORMAL:
         ends = labelled_row(column, "Clip")
         ends.prop(group, f"{name}_clipped", text="")
         rest = ends.row(align=True)
         rest.active = getattr(group, f"{name}_clipped")
-        rest.prop(group, f"{name}_low", text="")
-        rest.prop(group, f"{name}_high", text="")
+        _draw_pair(column, rest, group, field, ("low", "high"), label="")
         ends.label(text="", icon="BLANK1")
+
+
+def _draw_pair(
+    column: bpy.types.UILayout,
+    row: bpy.types.UILayout,
+    group: Any,
+    field: Field,
+    parts: tuple[str, str],
+    label: str | None = None,
+) -> None:
+    """Draw two numbers in a row, or where the panel is narrow the second in a row below."""
+    first, second = (f"{field.name}_{part}" for part in parts)
+    row.prop(group, first, text=words.unit(field.name))
+    if not is_narrow():
+        row.prop(group, second, text="")
+        return
+    below = labelled_row(column, PART_LABELS[parts[1]] if label is None else label)
+    below.active = row.active
+    below.prop(group, second, text=words.unit(field.name))
+    below.label(text="", icon="BLANK1")
+
+
+def is_narrow() -> bool:
+    """Whether the panel has no room for two numbers in a row."""
+    region = bpy.context.region
+    return region is not None and region.width < NARROW * bpy.context.preferences.system.ui_scale
 
 
 def is_slider(field: Field) -> bool:
@@ -130,7 +156,7 @@ def draw_placement(layout: bpy.types.UILayout, group: Any) -> None:
     column = layout.column()
     column.active = group.use_placement
     placement = group.placement
-    padded(column).prop(placement, "kind")
+    column.prop(placement, "kind")
     needed = PLACEMENT_NEEDS.get(placement.kind)
     for field in schema.sections()["placement"].fields:
         if field.sort == "quantity" and field.name in ("margin_mm", needed):
@@ -147,16 +173,6 @@ def draw_placement(layout: bpy.types.UILayout, group: Any) -> None:
     row = labelled_row(column, "")
     row.menu("BLEMISH_MT_keep_off", text="Keep Off", icon="ADD")
     row.label(text="", icon="BLANK1")
-
-
-def padded(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    """A row in a split layout that leaves the room at its end that other rows have their form in."""
-    row = layout.row(align=True)
-    row.use_property_decorate = False
-    inner = row.row(align=True)
-    inner.use_property_split = True
-    row.label(text="", icon="BLANK1")
-    return inner
 
 
 def _is_list(listed: str) -> bool:

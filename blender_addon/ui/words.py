@@ -61,55 +61,79 @@ KINDS = {
 }
 
 LABELS = {
-    "alpha": "Rim Reflectance",
-    "amplitude_mm": "Outline Height",
+    "alpha": "Rim Change",
     "ambient_w_per_m2_sr": "Ambient",
+    "amplitude_mm": "Outline Height",
     "axis_x_mm": "Axis X",
     "axis_y_mm": "Axis Y",
-    "ball_mm": "Ball Diameter",
+    "ball_mm": "Ball",
     "bits": "Bit Depth",
     "bore_mm": "Bore",
+    "branching_angle_degrees": "Fork Angle",
+    "branching_threshold": "Fork Threshold",
     "cell_mm": "Cell Size",
+    "chip_breaker_depth_mm": "Groove Depth",
+    "chip_breaker_mm": "Chip Groove",
     "cluster_mm": "Cluster Spread",
+    "correlation_across_mm": "Mark Width",
+    "correlation_along_mm": "Mark Length",
+    "depth_variation": "Depth Varies",
+    "diameter_variation": "Size Varies",
+    "direction_spread_degrees": "Direction ±",
     "f_number": "F-Stop",
     "frequency_per_mm": "Outline Waves",
     "gamma": "Rim Sharpness",
     "grain_um": "Grain Height",
+    "growth_exponent": "Growth Power",
     "head_mm": "Head Height",
     "height_rms_um": "Height RMS",
     "hole_mm": "Hole Diameter",
     "hours": "Age",
     "imbalance": "Imbalance",
-    "intensity_sigma": "Intensity Spread",
-    "journal_mm": "Journal Diameter",
+    "inscribed_circle_mm": "Inner Circle",
+    "intensity_sigma": "Stress Spread",
+    "journal_length_mm": "Journal Length",
+    "journal_mm": "Journal",
     "land_mm": "Land Width",
     "leg_mm": "Leg",
     "lip": "Lip Height",
     "metal": "Bare Metal",
+    "metallic_change": "Metallic +",
+    "mixity_correlation_mm": "Mixity Length",
     "of": "Thing",
     "path": "File",
+    "pit_darkening": "Pit Darkness",
     "ra_um": "Ra",
     "radius_sigma": "Radius Spread",
+    "reflectance_change": "Brightness +",
+    "ridge_period_um": "Ridge Pitch",
+    "roughness_change": "Roughness +",
+    "roughness_streaks": "Rough Streaks",
+    "run_in": "Run-In",
     "run_out": "Run-Out",
     "run_out_um": "Run-Out",
-    "run_in": "Run-In",
+    "scale_darkening": "Scale Darkness",
+    "scale_roughness": "Scale Rough.",
     "sha256": "SHA-256",
+    "speck_darkening": "Speck Darkness",
     "stick_slip": "Stick-Slip",
-    "stick_slip_length_mm": "Stick-Slip Length",
+    "stick_slip_length_mm": "Slip Length",
     "texel_um": "Texel Size",
-    "thread_mm": "Thread Diameter",
+    "thread_mm": "Thread",
     "tooth_across_um": "Tooth Across",
     "tooth_along_um": "Tooth Along",
-    "toughness_correlation_mm": "Toughness Size",
-    "toughness_sigma": "Toughness Spread",
+    "toughness_correlation_mm": "Tough Size",
+    "toughness_sigma": "Tough Spread",
     "track_mm": "Track Width",
     "unit_mm": "Unit",
     "up": "Up Axis",
     "upright_mm": "Upright",
     "warp_degrees": "Warp Direction",
     "wave_length_mm": "Wavelength",
-    "wavelength_mm": "Edge Wavelength",
-    "width_correlation_mm": "Width Change Length",
+    "wavelength_mm": "Wavelength",
+    "width_correlation_mm": "…over Length",
+    "width_variation": "Width Varies",
+    "working_distance_mm": "Distance",
 }
 
 FIELDS = {
@@ -461,25 +485,34 @@ OF_KIND = {
     },
 }
 
-UNITS = {  # what a label says of a unit that Blender has no field for
+UNITS = {  # that Blender has no fields for
     "_mm_per_day": "mm/day",
     "_per_mm": "1/mm",
     "_per_cm2": "1/cm²",
     "_um": "µm",
     "_nm": "nm",
-    "_electrons": "electrons",
+    "_electrons": "e⁻",
     "_w_per_m2_sr": "W/m²/sr",
 }
-SILENT_UNITS = ("_mm", "_degrees", "_px", "_w", "_hours")  # shown in the field itself, or part of the label
+SILENT_UNITS = ("_mm", "_degrees", "_px", "_w", "_hours")  # shown by Blender itself, but for the hours
 UNIT_OF = {"hours": "h", "decay_hours": "h"}
 
 
 def label(field: str) -> str:
-    """The name of a field, as Blender writes names, with its unit where the field itself cannot show it."""
-    unit = next((suffix for suffix in (*UNITS, *SILENT_UNITS) if field.endswith(suffix)), "")
-    plain = LABELS.get(field) or " ".join(word.capitalize() for word in field.removesuffix(unit).split("_"))
-    shown = UNITS.get(unit) or UNIT_OF.get(field)
-    return f"{plain} ({shown})" if shown else plain
+    """The name of a field, as Blender writes names, without its unit."""
+    suffix = next((suffix for suffix in (*UNITS, *SILENT_UNITS) if field.endswith(suffix)), "")
+    return LABELS.get(field) or " ".join(word.capitalize() for word in field.removesuffix(suffix).split("_"))
+
+
+def unit(field: str) -> str:
+    """The unit of a field where Blender has none for it and so does not show it by itself; otherwise nothing."""
+    found = next((shown for suffix, shown in UNITS.items() if field.endswith(suffix)), "")
+    return UNIT_OF.get(field, found)
+
+
+def full_label(field: str) -> str:
+    """The name of a field with such a unit."""
+    return f"{label(field)} ({unit(field)})" if unit(field) else label(field)
 
 
 def tooltip(kind: str, field: str) -> str:

@@ -103,7 +103,7 @@ class BLEMISH_OT_part_update(bpy.types.Operator):
 
 def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.types.Object, *, hide: bool) -> set[str]:
     """Make an object the inspected part."""
-    from blender_addon.meshes import UNIT_MM
+    from blender_addon.render import UNIT_MM
     from procgen.errors import BlemishError
 
     settings = context.scene.blemish
