@@ -8,7 +8,8 @@ surface. A statistic is plausible when the synthetic median lies in the range an
 Where all real values are the same, as with the junctions of cracks that never fork, halves do not differ and allow no
 distance; there the share of synthetic values that differ is set beside the largest share that so many surfaces without
 one leave open at 95 % (Clopper and Pearson, 1934). With few surfaces that share is large, and little is shown.
-Synthetic masks are the layers of the shipped recipes evaluated at pixel centres, without Blender.
+Synthetic masks are the layers of the shipped recipes evaluated at pixel centres, without Blender; finishes are seen
+in rendered pictures, see --tiles.
 """
 
 import argparse
@@ -26,16 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from anomaly.specimens import read_specimens
 from benchmarks.common import Figure, report
-from procgen.layer import compose
 from procgen.statistics import blob_statistics, energy_distance, line_statistics, texture_statistics
 from scenes import Dataset, Scene, build_part, draw, load_recipe
 from scenes.imaging import pixel_footprint
-from scenes.sensor import develop
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 MASKS, MASKS_QUICK = 240, 60  # synthetic ones of each surface
 SPLITS = 200  # random halvings of the real sample
 LEAST_SAMPLE = 8  # values; no comparison is made with fewer
+BORDER = 0.1  # of a picture's side, on each side: the rim of the tile and the backdrop, which run along the lay
 SEED = 0
 
 Mask = NDArray[np.bool_]
@@ -65,7 +65,8 @@ def blobs(mask: NDArray) -> Measured:
 
 
 def textures(picture: NDArray) -> Measured:
-    return [asdict(texture_statistics(picture))]
+    rows, columns = (round(BORDER * side) for side in picture.shape)
+    return [asdict(texture_statistics(picture[rows:-rows, columns:-columns]))]
 
 
 SURFACES = (
@@ -108,12 +109,12 @@ def real(surface: Surface, folder: Path) -> tuple[Measured, list[str]]:
 
 
 def synthetic(surface: Surface, count: int, rendered: Path | None) -> Measured:
-    """Statistics of `count` masks, or pictures, of the surface's recipe; of rendered pictures where there are."""
-    if surface.synthetic_class is None and rendered is not None:
-        return [entry for frame in Dataset(rendered) for entry in surface.measure(frame.image.astype(np.float64))]
+    """Statistics of `count` masks of the surface's recipe, or of the rendered pictures of its finish."""
+    if surface.synthetic_class is None:
+        frames = () if rendered is None else Dataset(rendered)
+        return [entry for frame in frames for entry in surface.measure(frame.image.astype(np.float64))]
     scenes = (draw(load_recipe(surface.recipe), SEED, index) for index in range(20 * count))
-    pictures = map(bare_picture, scenes) if surface.synthetic_class is None else class_masks(scenes, surface)
-    return [entry for picture in islice(pictures, count) for entry in surface.measure(picture)]
+    return [entry for mask in islice(class_masks(scenes, surface), count) for entry in surface.measure(mask)]
 
 
 def class_masks(scenes: Iterator[Scene], surface: Surface) -> Iterator[Mask]:
@@ -129,19 +130,6 @@ def class_masks(scenes: Iterator[Scene], surface: Surface) -> Iterator[Mask]:
         if mask.any():
             assert points.shape is not None
             yield mask.reshape(points.shape)
-
-
-def bare_picture(scene: Scene) -> NDArray:
-    """The finish as its sensor takes it under even light, shaded by its relief: a stand-in for a render."""
-    part = build_part(scene.part)
-    maps = compose(
-        part.surface.points(pixel_footprint(scene.camera, scene.camera.focus_distance)), scene.finish, [], scene.classes
-    )
-    level = MEAN_EXPOSURE / float(maps.base_colour.mean()) / scene.sensor.exposure
-    return develop((level * maps.base_colour).astype(np.float32), scene.sensor).reshape(*maps.height.shape, -1)[..., 0]
-
-
-MEAN_EXPOSURE = 0.12  # share of full well; the real tiles are dark pictures
 
 
 def compared(
@@ -246,7 +234,7 @@ def main() -> None:
         "--tiles",
         type=Path,
         help="dataset of the tile finish, rendered by `blemish render magnetic_tile --without defects --without "
-        "impurities`; without it, the finish is shown under even light",
+        "impurities`; without it, the finish is left out, for what relief does to it shows in a render alone",
     )
     arguments = parser.parse_args()
     if not arguments.data.is_dir():

@@ -5,6 +5,7 @@ its module by the example of the shortest, `sand_blasted`, and name it here.
 """
 
 from procgen.finish.anodised import AnodisedFinish
+from procgen.finish.asphalt import AsphaltFinish
 from procgen.finish.cast import CastFinish
 from procgen.finish.ceramic import CeramicFinish
 from procgen.finish.ground import GroundFinish
@@ -17,6 +18,7 @@ from procgen.finish.turned import TurnedFinish
 
 __all__ = [
     "AnodisedFinish",
+    "AsphaltFinish",
     "CastFinish",
     "CeramicFinish",
     "GroundFinish",

@@ -69,8 +69,8 @@ class ProfiledFinish:
         """Height, colour, roughness and lay of the bare surface at N points."""
         positions = SurfacePoints.of(points).positions
         mean, ra = self._reference
-        relief = (self._relief(positions) - mean) / ra
-        tone, roughness = self._look(positions)
+        relief, tone, roughness = self._relief_and_look(positions)
+        relief = (relief - mean) / ra
         tone = self.contrast * relief + tone
         if self.mottle > 0.0:
             tone += self.mottle * isotropic(
@@ -92,6 +92,10 @@ class ProfiledFinish:
     def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
         """What else is added to the logarithm of the base colour, and to the roughness; (N,) or one number."""
         return 0.0, 0.0
+
+    def _relief_and_look(self, positions: Floats) -> tuple[Floats, Floats | float, Floats | float]:
+        """All three, where they share work."""
+        return self._relief(positions), *self._look(positions)
 
     def _lay(self, positions: Floats) -> Floats | None:
         """(N, 3) unit vectors along the marks, where their direction changes."""

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from procgen.finish import (
     AnodisedFinish,
+    AsphaltFinish,
     CastFinish,
     CeramicFinish,
     GroundFinish,
@@ -22,6 +23,7 @@ from procgen.finish import (
     TurnedFinish,
 )
 from scenes.kinds.anodised import AnodisedFinishRecipe
+from scenes.kinds.asphalt import AsphaltFinishRecipe
 from scenes.kinds.blowhole import BlowholeRecipe, VoidsLayer
 from scenes.kinds.branching_crack import BranchingCrackLayer, BranchingCrackRecipe
 from scenes.kinds.bump import BumpLayer, BumpRecipe
@@ -66,6 +68,7 @@ from scenes.kinds.wear import WearLayer, WearRecipe
 
 FinishRecipe = Annotated[
     AnodisedFinishRecipe
+    | AsphaltFinishRecipe
     | CastFinishRecipe
     | CeramicFinishRecipe
     | GroundFinishRecipe
@@ -115,6 +118,7 @@ ImpurityRecipe = Annotated[
 
 SceneFinish = Annotated[
     AnodisedFinish
+    | AsphaltFinish
     | CastFinish
     | CeramicFinish
     | GroundFinish

@@ -7,7 +7,7 @@ from scenes.distribution import Constant, Distribution, Within
 from scenes.lot import Colour, Lot
 from scenes.sections import Fine, Fraction, Ratio, Section, together
 
-Roughness = Annotated[Distribution, Within(0.001, 200)]  # um, Ra
+Roughness = Annotated[Distribution, Within(0.001, 2000)]  # um, Ra; the most is a road
 SPECKS_PER_SQUARE_RADIUS = 2.0  # more cannot lie apart on the jittered grid that places them; see `speck_cell`
 
 Brightness = Annotated[Distribution, Within(0, 4)]

@@ -8,6 +8,7 @@ import pytest
 from procgen.errors import BlemishError
 from procgen.finish import (
     AnodisedFinish,
+    AsphaltFinish,
     CastFinish,
     CeramicFinish,
     LaminateFinish,
@@ -27,6 +28,7 @@ MILLED = MilledFinish(
 TURNED = TurnedFinish(ra=8e-7, feed=2.5e-4, contrast=0.1, anisotropy=0.7, **GREY)
 FINISHES = {
     "anodised": AnodisedFinish(ra=4e-7, grain_size=8e-5, die_lines=0.2, **GREY),
+    "asphalt": AsphaltFinish(ra=3e-4, stone_size=8e-3, contrast=0.1, **GREY),
     "cast": CastFinish(ra=1.2e-5, sand_size=4e-4, contrast=0.2, **GREY),
     "ceramic": CeramicFinish(ra=3e-7, grain_size=8e-5, speck_density=5e4, coat=1.0, **GREY),
     "laminate": LaminateFinish(ra=1e-6, warp_pitch=5.8e-4, weft_pitch=7.9e-4, **GREY),
