@@ -85,6 +85,8 @@ def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button to begin, and to go on with what is there."""
+    from scenes.overview import overview_path
+
     found = begun_in(folder_of(context))
     column = layout.column(align=True)
     column.scale_y = 1.4
@@ -93,9 +95,12 @@ def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         column.operator("blemish.resume_dataset", text=f"Resume {found.missing} Missing Frames", icon="PLAY")
     if found is not None:
         there = f"all {found.frames}" if not found.missing else f"{found.written} of {found.frames}"
-        row = layout.row()
-        row.label(text=f"{there} frames are there", icon="FILE_TICK" if not found.missing else "FILE_BLANK")
-        row.operator("blemish.open", text="Open Folder", icon="FILE_FOLDER").path = str(found.folder)
+        layout.label(text=f"{there} frames are there", icon="FILE_TICK" if not found.missing else "FILE_BLANK")
+        row = layout.row(align=True)
+        row.operator("blemish.open", text="Folder", icon="FILE_FOLDER").path = str(found.folder)
+        page = overview_path(found.folder)
+        if page.is_file():
+            row.operator("blemish.open", text="Overview", icon="URL").path = str(page)
 
 
 def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:

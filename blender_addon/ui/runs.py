@@ -120,7 +120,7 @@ class Run:
         except Cancelled as cancelled:
             phase, message = Phase.CANCELLED, str(cancelled)
         except BlemishError as error:
-            phase, message = Phase.FAILED, str(error)
+            phase, message = Phase.FAILED, for_panel(str(error))
         except OSError as error:
             place = f"{error.filename}: " if error.filename else ""
             phase, message = Phase.FAILED, f"{place}{error.strerror or error}"
@@ -159,18 +159,19 @@ class Order:
 
 
 class RenderRun(Run):
-    """A dataset being rendered in Blender processes of its own.
+    """A dataset being rendered in Blender processes of its own; with a page about it beside its folder, where wished.
 
     seconds_to_start: from the beginning until the first of them had set its stage; None before.
     """
 
     can_pause = True
 
-    def __init__(self, title: str, order: Order) -> None:
+    def __init__(self, title: str, order: Order, *, overview: bool = False) -> None:
         from blender_addon.control import Control
 
         super().__init__(title, order.folder)
         self.order = order
+        self.overview = overview
         self.seconds_to_start: float | None = None
         self._begun = 0.0
         self._control = Control(on_ready=self._on_ready)
@@ -190,10 +191,11 @@ class RenderRun(Run):
 
     def _work(self) -> str:
         from blender_addon.render import render_dataset
+        from scenes.overview import write_overview
 
         self._begun = time.monotonic()
         order = self.order
-        render_dataset(
+        dataset = render_dataset(
             order.recipe,
             order.folder,
             order.frames,
@@ -205,6 +207,8 @@ class RenderRun(Run):
             control=self._control,
             **(order.options or {}),  # type: ignore[arg-type]
         )
+        if self.overview:
+            write_overview(dataset)
         return f"{order.frames} {'frame' if order.frames == 1 else 'frames'} in {order.folder}"
 
     def _on_begin(self, missing: int) -> None:
@@ -221,6 +225,21 @@ class RenderRun(Run):
     def _on_frame(self, index: int) -> None:
         with self._lock:
             self._state = replace(self._state, done=self._state.done + 1, message=f"frame {index}")
+
+
+# What the command line advises, as the panel's buttons and fields are called.
+PANEL_WORDS = {
+    "run the same command again": "press Resume",
+    "with fewer --workers": "with fewer Processes",
+    "use --device cpu": "choose the processor in the preferences",
+}
+
+
+def for_panel(message: str) -> str:
+    """A sentence of the command line's, said for those who sit before the panel."""
+    for words, ours in PANEL_WORDS.items():
+        message = message.replace(words, ours)
+    return message
 
 
 class CommandError(BlemishError):

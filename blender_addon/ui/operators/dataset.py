@@ -38,20 +38,14 @@ def folder_of(context: bpy.types.Context) -> Path:
     return Path(chosen(context).folder) / name
 
 
-def options_of(context: bpy.types.Context) -> dict[str, object]:
-    """What `render_dataset` is told besides: the Blender to start, which is this one, and what it renders on."""
-    return {"blender": bpy.app.binary_path or None, "device": chosen(context).device}
-
-
 def order_of(context: bpy.types.Context, folder: Path, frames: int) -> Order:
     """The order for frames as the panel describes them. Raises RecipeError."""
     from blender_addon.ui.runs import Order
 
     settings = context.scene.blemish_dataset
     seed = context.scene.blemish.seed
-    return Order(
-        recipe_of(context), folder, frames, seed, settings.samples, settings.workers, options=options_of(context)
-    )
+    options = {"device": chosen(context).device}
+    return Order(recipe_of(context), folder, frames, seed, settings.samples, settings.workers, options=options)
 
 
 def made_with(context: bpy.types.Context) -> str:
@@ -87,7 +81,7 @@ class Renders(NeedsNoRendering):
     def start(self, context: bpy.types.Context, title: str, order: Order, *, waits: bool) -> set[str]:
         from blender_addon.ui.runs import Phase, RenderRun
 
-        run = RenderRun(title, order)
+        run = RenderRun(title, order, overview=title != TEST_NAME)
         progress.begin(RENDER, run, partial(after, context.scene.name, run))
         if not waits:
             progress.redraw()
@@ -101,6 +95,7 @@ class Renders(NeedsNoRendering):
 def after(scene: str, run: RenderRun, state: State) -> None:
     """What follows a rendering's end; the operator that started it is long gone, and the scene may be too."""
     from blender_addon.ui.runs import Phase
+    from scenes.overview import overview_path
 
     settings = getattr(bpy.data.scenes.get(scene), "blemish_dataset", None)
     if state.phase is not Phase.DONE or settings is None:
@@ -110,7 +105,8 @@ def after(scene: str, run: RenderRun, state: State) -> None:
         settings.test_start = run.seconds_to_start or 0.0
         settings.test_made_with = f"{run.order.samples} samples, {(run.order.options or {}).get('device')}"
     elif settings.open_when_done and not bpy.app.background:
-        bpy.ops.wm.path_open(filepath=str(run.folder))
+        for path in (run.folder, overview_path(run.folder)):
+            bpy.ops.wm.path_open(filepath=str(path))
 
 
 class BLEMISH_OT_test_frame(Renders, bpy.types.Operator):
@@ -197,9 +193,8 @@ class BLEMISH_OT_resume_dataset(Renders, bpy.types.Operator):
         except BlemishError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        options = {**(order.options or {}), "blender": bpy.app.binary_path or None}
         workers = context.scene.blemish_dataset.workers
-        return self.start(context, folder.name, replace(order, workers=workers, options=options), waits=waits)
+        return self.start(context, folder.name, replace(order, workers=workers), waits=waits)
 
 
 class BLEMISH_OT_new_folder(bpy.types.Operator):
