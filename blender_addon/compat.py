@@ -32,18 +32,45 @@ def can_denoise() -> bool:
     return bool(getattr(_cycles, "with_openimagedenoise", False))
 
 
+COAT, COAT_IOR, COAT_ROUGHNESS = "coat", 1.5, 0.03  # as Principled's own since 4.0
+
+
+def add_coat(shader: bpy.types.ShaderNodeBsdfPrincipled, normal: bpy.types.NodeSocket) -> None:
+    """Prepare Principled for `set_coat`.
+
+    Its own clear coat was until 3.6 another: a quarter as strong, with long tails, and the base as bright beneath it.
+    There a mirror of glass is mixed in instead.
+    """
+    tree = shader.id_data
+    if "Coat Weight" in shader.inputs:
+        tree.links.new(normal, shader.inputs["Coat Normal"])
+        return
+    glossy, fresnel, weight, mix = (
+        tree.nodes.new(f"ShaderNode{kind}") for kind in ("BsdfGlossy", "Fresnel", "Math", "MixShader")
+    )
+    (surface,) = shader.outputs["BSDF"].links
+    glossy.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
+    glossy.inputs["Roughness"].default_value = COAT_ROUGHNESS
+    fresnel.inputs["IOR"].default_value = COAT_IOR
+    weight.name, weight.operation = COAT, "MULTIPLY"
+    weight.inputs[1].default_value = 0.0
+    for node in (glossy, fresnel):
+        tree.links.new(normal, node.inputs["Normal"])
+    tree.links.new(fresnel.outputs["Fac"], weight.inputs[0])
+    tree.links.new(weight.outputs["Value"], mix.inputs["Fac"])
+    output = surface.to_socket
+    tree.links.new(shader.outputs["BSDF"], mix.inputs[1])
+    tree.links.new(glossy.outputs["BSDF"], mix.inputs[2])
+    tree.links.new(mix.outputs["Shader"], output)
+
+
 def set_coat(shader: bpy.types.ShaderNodeBsdfPrincipled, weight: float) -> None:
-    """Give Principled a clear coat that covers `weight` of it; until 3.6 its 1 meant a quarter of that reflection."""
+    """Cover `weight` of Principled, 0 to 1, with a clear coat."""
     since_4 = shader.inputs.get("Coat Weight")
     if since_4:
         since_4.default_value = weight
     else:
-        shader.inputs["Clearcoat"].default_value = 4.0 * weight
-
-
-def coat_input(shader: bpy.types.ShaderNodeBsdfPrincipled, name: str) -> bpy.types.NodeSocket:
-    """The socket of Principled's clear coat called Roughness or Normal ("Clearcoat …" until 3.6)."""
-    return shader.inputs.get(f"Coat {name}") or shader.inputs[f"Clearcoat {name}"]
+        shader.id_data.nodes[COAT].inputs[1].default_value = weight
 
 
 def set_uvs(layer: bpy.types.MeshUVLoopLayer, corners: NDArray[np.float32]) -> None:

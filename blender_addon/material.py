@@ -89,7 +89,7 @@ def build_surface_material() -> SurfaceMaterial:
     tree.links.new(relief.outputs["Color"], normal_map.inputs["Color"])
     tree.links.new(relief.outputs["Alpha"], shader.inputs["Metallic"])
     tree.links.new(normal_map.outputs["Normal"], shader.inputs["Normal"])
-    tree.links.new(normal_map.outputs["Normal"], compat.coat_input(shader, "Normal"))
+    compat.add_coat(shader, normal_map.outputs["Normal"])
     tree.links.new(lay.outputs["Color"], signed.inputs[0])
     tree.links.new(tangent.outputs["Tangent"], shader.inputs["Tangent"])
     tree.links.new(coordinates.outputs["UV"], place.inputs[0])
