@@ -587,7 +587,8 @@ def _differences(theirs: object, ours: object, path: str) -> Iterator[str]:
         for key in sorted({*theirs, *ours}):
             yield from _differences(theirs.get(key), ours.get(key), f"{path}.{key}" if path else key)
     elif theirs != ours:
-        yield f"{path} is {shown(theirs)} there and {shown(ours)} now"
+        there, now = ("not given" if value is None else shown(value) for value in (theirs, ours))
+        yield f"{path} is {there} there and {now} now"
 
 
 def blemish_version() -> str:
