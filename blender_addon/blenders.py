@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from shutil import which
+from tempfile import TemporaryDirectory
 
 from blender_addon.errors import RenderError
 
@@ -19,6 +20,7 @@ USUAL = (5, 0)  # the series of the bpy wheel that comes with Blemish
 ANSWER_WITHIN = 120  # seconds for a program to tell its version, on a machine that is busy and cold
 ASK_BPY = "import bpy; print('bpy', bpy.app.version_string)"
 
+EXTENSIONS = "BLENDER_USER_EXTENSIONS"  # the variable that names the folder of the user's extensions
 RUN = "import sys; from blender_addon.worker import main; main()"
 
 
@@ -42,11 +44,15 @@ class Blender:
         opened = [blend, "--disable-autoexec"] if blend else ["--factory-startup"]
         return [self.executable, "--background", *opened, "--python-use-system-env", "--python-expr", expression]
 
-    def environment(self) -> dict[str, str]:
-        """Its environment variables: Blender's own Python finds Blemish's libraries before those that it may bring."""
+    def environment(self, extensions: str) -> dict[str, str]:
+        """Its environment variables: Blender's own Python finds Blemish's libraries before those that it may bring.
+
+        extensions: an empty folder. Without preferences Blender would delete the libraries of the user's extensions.
+        """
+        own = {**os.environ, EXTENSIONS: extensions}
         if self.is_python:
-            return dict(os.environ)
-        return {**os.environ, "PYTHONPATH": os.pathsep.join([*libraries(), str(PACKAGES)])}
+            return own
+        return {**own, "PYTHONPATH": os.pathsep.join([*libraries(), str(PACKAGES)])}
 
     @property
     def series(self) -> str:
@@ -114,14 +120,16 @@ def libraries() -> list[str]:
 def _said(command: list[str]) -> str:
     """What a program prints, "" where it does not run."""
     try:
-        finished = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=ANSWER_WITHIN,
-            check=False,
-        )
+        with TemporaryDirectory(prefix="blemish-", ignore_cleanup_errors=True) as extensions:
+            finished = subprocess.run(
+                command,
+                env={**os.environ, EXTENSIONS: extensions},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=ANSWER_WITHIN,
+                check=False,
+            )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return finished.stdout.decode(errors="replace")

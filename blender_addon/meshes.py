@@ -46,7 +46,8 @@ def export_active(thing: bpy.types.Object, folder: Path) -> Path:
     finally:
         evaluated.to_mesh_clear()
     pose = np.array(evaluated.matrix_world, dtype=np.float64)
-    placed = vertices.reshape(-1, 3).astype(np.float64) @ pose[:3, :3].T + pose[:3, 3]
+    with np.errstate(invalid="ignore"):  # of what is not finite
+        placed = vertices.reshape(-1, 3).astype(np.float64) @ pose[:3, :3].T + pose[:3, 3]
     placed *= bpy.context.scene.unit_settings.scale_length
     if not np.isfinite(placed).all():
         raise RenderError(f"object {thing.name}: found vertices or a transform that are not finite numbers")

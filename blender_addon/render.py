@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from blender_addon.blenders import USUAL, Blender, find
 from blender_addon.control import Control
@@ -152,16 +152,17 @@ def exported(program: Blender, blend: Path, name: str, folder: Path) -> Path:
 
 def asked(program: Blender, request: str, mark: str) -> tuple[list[str], str]:
     """What follows `mark` on the lines that a Blender answers a request with, and its error for the user, or ""."""
-    finished = subprocess.run(
-        program.command(),
-        env=program.environment(),
-        input=request + "\n",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with TemporaryDirectory(prefix="blemish-", ignore_cleanup_errors=True) as extensions:
+        finished = subprocess.run(
+            program.command(),
+            env=program.environment(extensions),
+            input=request + "\n",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     lines = finished.stdout.splitlines()
     answers, errors = (
         [line.removeprefix(word) for line in lines if line.startswith(word)] for word in (mark, ERROR_MARK)
@@ -178,9 +179,10 @@ class BlenderProcess:
 
     def __post_init__(self) -> None:
         self.errors = TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 - closed by `stop`
+        self.extensions = TemporaryDirectory(prefix="blemish-", ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
             self.program.command(),
-            env=self.program.environment(),
+            env=self.program.environment(self.extensions.name),
             stdin=subprocess.PIPE,  # held open: the process ends when this one does
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -232,6 +234,7 @@ class BlenderProcess:
         with suppress(OSError):  # what it was told last and did not read
             self.process.stdin.close()  # type: ignore[union-attr]
         self.errors.close()
+        self.extensions.cleanup()
 
 
 def run_all(program: Blender, jobs: list[Job], on_frame: Callable[[int], None], control: Control) -> None:

@@ -1,6 +1,6 @@
 """Runs pytest inside a Blender that is no Python: what follows -- on its command line is pytest's.
 
-    PYTHONPATH=… blender --background --factory-startup --python-use-system-env --python inside.py -- tests/blender_addon
+PYTHONPATH=… blender --background --factory-startup --python-use-system-env --python inside.py -- TESTS
 """
 
 import os

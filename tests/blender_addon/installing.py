@@ -103,7 +103,7 @@ def main(package, result):
     heavy = sorted({name.partition(".")[0] for name in set(sys.modules) - loaded})
     tell("disabled", enabled(module, False))
     tell("enabled again", enabled(module, True))
-    use()
+    use(Path(result).parent)
     tell("used")
     tell("disabled again", enabled(module, False))
     enabled(module, True)
@@ -122,8 +122,8 @@ def user_repository():
     return next(index for index, repository in enumerate(repositories) if repository.module == "user_default")
 
 
-def use():
-    """Import every module, and with a drawn surface the compiled libraries: what a person would come to need."""
+def use(folder):
+    """What a person comes to use: every module, the compiled libraries, the panel, and a frame that is rendered."""
     import blender_addon
     import procgen
     import scenes
@@ -132,6 +132,12 @@ def use():
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     scenes.surface_maps(scenes.draw(scenes.load_recipe("magnetic_tile"), seed=1, index=0))
+
+    bpy.ops.blemish.recipe_shipped(name="plate")
+    bpy.ops.mesh.blemish_part_add(kind="plate")
+    settings = bpy.context.scene.blemish_dataset
+    settings.folder, settings.frames, settings.samples = str(folder / "dataset"), 1, 1
+    bpy.ops.blemish.render_dataset()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scenes import Dataset
 from tools import extension
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -98,6 +99,7 @@ def install(program: list[str], package: Path, folder: Path, **environment: str)
     said = done.stdout + done.stderr
     assert (folder / "found.json").exists(), said
     assert "Traceback" not in said, said
+    assert len(Dataset(folder / "dataset")) == 1
     found = json.loads((folder / "found.json").read_text())
     found["files"] = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
     return found
