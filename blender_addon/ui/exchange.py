@@ -123,7 +123,7 @@ def _switch_off(settings: Any, off: list[str]) -> None:
 
 def set_section(group: Any, section: SectionFields, fields: dict[str, Any]) -> None:
     """Set a section's group to what a recipe says; fields that it leaves out get their defaults."""
-    remembered = {}
+    remembered = {name: value for name, value in fields.items() if name != "kind"}
     for field in section.fields:
         value = fields.get(field.name, None if field.optional else field.default)
         remembered[field.name] = value
@@ -137,7 +137,8 @@ def set_section(group: Any, section: SectionFields, fields: dict[str, Any]) -> N
 def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
     """What a recipe says of a section. Raises ValueError for a list that holds no numbers."""
     before = json.loads(group.written or "{}")
-    fields: dict[str, Any] = {}
+    known = {field.name for field in section.fields}
+    fields: dict[str, Any] = {name: value for name, value in before.items() if name not in known}  # nothing gets lost
     for field in section.fields:
         if schema.is_used(section.key, field, group):
             fields[field.name] = _field_written(group, field, before.get(field.name))
@@ -209,8 +210,8 @@ def _field_written(group: Any, field: Field, before: Any) -> Any:
 def _set_quantity(group: Any, field: Field, value: Any) -> None:
     """Set the properties of the form that is written, and begin the others where a switch to them makes sense."""
     state = quantities.state_of(field, value)
-    if state["form"] == quantities.FIXED:
-        state = {**quantities.spread_about(field, state[""]), "clipped": True, "values": "", **state}
+    middle = quantities.middle(field, value)
+    state = {**quantities.spread_about(field, middle), "": middle, "clipped": True, "values": "", **state}
     for part, number in state.items():
         setattr(group, f"{field.name}_{part}" if part else field.name, number)
 

@@ -116,10 +116,10 @@ def _choice_label(choice: str | int) -> str:
 
 def _quantity(field: Field, name: str, label: str, tip: str) -> dict[str, Any]:
     """A quantity's fixed value, and what its random forms need."""
-    state = {**quantities.spread_about(field, _middle(field)), **quantities.state_of(field, field.default)}
-    fixed = state.get("", _middle(field))
+    middle = quantities.middle(field, field.default)
+    state = {**quantities.spread_about(field, middle), "": middle, **quantities.state_of(field, field.default)}
     found = {
-        name: _plain(field, label, tip, fixed, bounded=True, whole=field.whole),
+        name: _plain(field, label, tip, state[""], bounded=True, whole=field.whole),
         f"{name}_form": bpy.props.EnumProperty(
             name=label,
             description=f"How {label} differs from frame to frame",
@@ -147,18 +147,6 @@ def _quantity(field: Field, name: str, label: str, tip: str) -> dict[str, Any]:
         field, "Deviation", f"{tip}: standard deviation", state["deviation"], bounded=False, whole=False, least=0.0
     )
     return found
-
-
-def _middle(field: Field) -> float:
-    """A fixed value for a quantity whose default is random."""
-    default = field.default
-    if not isinstance(default, dict):
-        return quantities.kept(field, default)
-    if "poisson" in default:
-        return quantities.kept(field, max(1.0, default["poisson"]))
-    listed = next(iter(default.values()))
-    value = listed[0] if "normal" in default else sum(listed) / len(listed)
-    return quantities.kept(field, value)
 
 
 def _plain(
@@ -243,7 +231,7 @@ def _form_update(field: Field, name: str) -> Callable[[Any, Any], None]:
             elif form == quantities.CHOICE:
                 if not getattr(group, f"{name}_values"):
                     setattr(group, f"{name}_values", quantities.text(quantities.read(field, value)))
-            elif low >= high or (form == quantities.LOG_UNIFORM and low <= 0):
+            elif not low <= value <= high or low == high or (form == quantities.LOG_UNIFORM and low <= 0):
                 for part, number in quantities.spread_about(field, value).items():
                     setattr(group, f"{name}_{part}", number)
         changed()
@@ -271,7 +259,7 @@ class ClearanceSettings(bpy.types.PropertyGroup):
 
 def _kind_items(*groups: str) -> list[tuple[str, str, str]]:
     kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=words.kind_label)
-    return [(kind, words.kind_label(kind), words.KINDS[kind][1]) for kind in kinds]
+    return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in kinds]
 
 
 def _class(name: str, properties: dict[str, Any], doc: str) -> type:

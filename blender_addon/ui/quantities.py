@@ -117,6 +117,22 @@ def text(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
+def middle(field: Field, written: Any) -> float:
+    """A property's number for a fixed value in the middle of what a recipe writes."""
+    if not isinstance(written, dict):
+        return kept(field, written)
+    if "poisson" in written:
+        value = max(1.0, written["poisson"])
+    elif "normal" in written:
+        value = written["normal"][0]
+    else:
+        (listed,) = written.values()
+        value = (min(listed) + max(listed)) / 2
+    if field.low is not None and field.high is not None:
+        value = min(max(value, field.low), field.high)
+    return kept(field, value)
+
+
 def spread_about(field: Field, value: float) -> dict[str, float]:
     """Ends, mean and deviation round a fixed value, for when it becomes random; properties' numbers."""
     room = SPREAD * abs(value) or SPREAD * (single((field.soft_high or 1.0) * factor(field.name)))

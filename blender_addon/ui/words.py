@@ -18,6 +18,7 @@ KINDS = {
     "plate": ("Plate", "A flat rectangular plate"),
     "ring": ("Ring", "A flat ring, seen from above"),
     "shaft": ("Shaft", "A shaft with a journal at either end, lying"),
+    "asphalt": ("Asphalt", "A road: stones of two sizes in a dark binder"),
     "anodised": ("Anodised", "Fine etched grain under a dyed oxide film"),
     "brushed": ("Brushed", "Long fine hairlines of an abrasive belt"),
     "cast": ("Cast", "The skin of a sand casting: round bumps on waves"),
@@ -98,16 +99,16 @@ LABELS = {
     "leg_mm": "Leg",
     "lip": "Lip Height",
     "metal": "Bare Metal",
-    "metallic_change": "Metallic +",
+    "metallic_change": "Metallic ±",
     "mixity_correlation_mm": "Mixity Length",
     "of": "Thing",
     "path": "File",
     "pit_darkening": "Pit Darkness",
     "ra_um": "Ra",
     "radius_sigma": "Radius Spread",
-    "reflectance_change": "Brightness +",
+    "reflectance_change": "Reflectance ±",
     "ridge_period_um": "Ridge Pitch",
-    "roughness_change": "Roughness +",
+    "roughness_change": "Roughness ±",
     "roughness_streaks": "Rough Streaks",
     "run_in": "Run-In",
     "run_out": "Run-Out",
@@ -150,6 +151,7 @@ FIELDS = {
     "axis_y_mm": "Where the lathe's axis meets the surface, of concentric marks",
     "back_cutting": "How deep the back of the cutter cuts: 0 leaves plain arcs, 1 a cross-hatch",
     "ball_mm": "Diameter of the balls that run in the groove",
+    "bare": "How much the stones are worn bare of the binder",
     "bars": "Print a bar code above the text",
     "base_colour": "Colour of the bare surface, linear red, green and blue",
     "bend_degrees": "How far it turns from end to end",
@@ -369,6 +371,7 @@ FIELDS = {
     "step_over_mm": "From pass to pass of the cutter",
     "stick_slip": "Swing of the depth as the tip sticks and slips",
     "stick_slip_length_mm": "From one slip to the next",
+    "stone_size_mm": "Size of a stone",
     "streaks": "Contrast of single bright and dark marks",
     "tail_colour": "Colour of the rust behind a thread's head",
     "tear": "Swing of the torn floor, over the depth",
@@ -394,6 +397,7 @@ FIELDS = {
     "unit_mm": "Millimetres in one unit of the file: 1000 for glTF, which is in metres",
     "up": "Axis of the file that faces the camera",
     "upright_mm": "Length of the standing leg",
+    "variety": "How much the stones differ in brightness",
     "vignetting": "Share of the light that is lost in the corners",
     "warp_degrees": "Direction of the warp yarns",
     "warp_pitch_mm": "From warp yarn to warp yarn",
@@ -516,10 +520,15 @@ def full_label(field: str) -> str:
 
 
 def tooltip(kind: str, field: str) -> str:
-    """What a field means, for one of the kinds of its section. Raises KeyError where nobody has said."""
-    return OF_KIND.get(kind, {}).get(field) or FIELDS[field]
+    """What a field means, for one of the kinds of its section; its name where nobody has said."""
+    return OF_KIND.get(kind, {}).get(field) or FIELDS.get(field) or full_label(field)
 
 
 def kind_label(kind: str) -> str:
     """The name of a kind."""
     return KINDS[kind][0] if kind in KINDS else kind.replace("_", " ").capitalize()
+
+
+def kind_tip(kind: str) -> str:
+    """What a kind is; nothing where nobody has said."""
+    return KINDS[kind][1] if kind in KINDS else ""

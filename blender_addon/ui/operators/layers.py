@@ -15,7 +15,7 @@ BOARD = ("missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spuriou
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for family in FAMILIES for kind in schema.kinds_in(family)]
-    return [(kind, *words.KINDS[kind]) for kind in kinds]
+    return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in kinds]
 
 
 def active_layer(context: bpy.types.Context) -> Any:
@@ -44,7 +44,7 @@ class BLEMISH_OT_layer_add(bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: Any) -> str:
-        return words.KINDS[properties.kind][1]
+        return words.kind_tip(properties.kind)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from blender_addon.ui import exchange
@@ -169,18 +169,19 @@ def add(settings: Any, entry: dict[str, Any], exchange: Any) -> None:
 
 
 def example_entry(kind: str) -> dict[str, Any]:
-    """The entry that the shipped example of a kind has, less what it says of other entries. Raises BlemishError."""
-    from scenes.examples import KINDS
+    """The entry that the shipped example of a kind has, but for what it says of others. Raises BlemishError."""
+    from scenes.examples import KINDS, catalogue
     from scenes.recipe import RecipeError, recipe_fields
 
-    family = schema.section_of_kind()[kind].group
+    family: Any = schema.section_of_kind()[kind].group
     fields = recipe_fields(KINDS / f"{kind}.yaml")
     entries = fields.get(family, []) if isinstance(fields, dict) else []
     for entry in entries:
         if entry.get("kind") == kind:
             placement = entry.get("placement") or {}
             refers = placement.get("of") is not None or placement.get("keep_off_mm")
-            return {name: value for name, value in entry.items() if name != "placement" or not refers}
+            alone = {name: value for name, value in entry.items() if name != "placement" or not refers}
+            return catalogue()[family][kind].model_validate(alone).model_dump(mode="json")
     raise RecipeError(kind, ["found no example that ships with this kind; expected one"])
 
 

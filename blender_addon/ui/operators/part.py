@@ -16,7 +16,7 @@ FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive un
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for kind in schema.kinds_in("part") if kind != "mesh"]
-    return [(kind, *words.KINDS[kind]) for kind in sorted(kinds, key=words.kind_label)]
+    return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in sorted(kinds, key=words.kind_label)]
 
 
 def in_object_mode(cls: Any, context: bpy.types.Context) -> bool:
