@@ -46,7 +46,8 @@ class Augmentation:
         if rng.random() < 0.5:
             levels = levels + self.noise * rng.random() * rng.standard_normal(levels.shape[:2], np.float32)[..., None]
         if self.border > 0:
-            levels = np.where(_beyond_a_line(levels.shape[:2], self.border, rng)[..., None], np.float32(0), levels)
+            height, width = levels.shape[:2]
+            levels = np.where(_beyond_a_line((height, width), self.border, rng)[..., None], np.float32(0), levels)
         changed = np.rint(levels.clip(0, 1) * 255).astype(np.uint8)
         if seen is not None:
             changed[~seen] = 0

@@ -1,4 +1,4 @@
-"""The commands `blemish train` and `blemish evaluate`."""
+"""The commands `blemish train`, `evaluate`, `meld` and `bank`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from anomaly.inspector import Inspector
     from anomaly.results import Metrics
     from anomaly.specimens import Specimen
 
@@ -49,14 +50,33 @@ def register(app: typer.Typer) -> None:
     """Mount this module's commands."""
     app.command()(train)
     app.command()(evaluate)
+    app.command()(meld)
+    app.command()(bank)
 
 
 def train(
     datasets: Datasets,
     out: Annotated[Path, typer.Option(help="Folder for the inspector. A stopped training in it is taken up again.")],
     format: FormatOption = Format.auto,
-    size: Annotated[int, typer.Option(min=2, help="Patch features that the bank holds.")] = 2048,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures; fewer when one changes nothing.")] = 5,
+    start: Annotated[
+        Path | None, typer.Option(help="Go on from this inspector's bank: fine-tune it on the new pictures.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Patch features that the bank holds; 2048, or as --start has.")
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Passes over the pictures at most; it ends when one changes nothing. 20, or 5 with --augment.",
+        ),
+    ] = None,
+    augment: Annotated[
+        bool,
+        typer.Option(
+            "--augment", help="Change the light, flip, blur, add noise and mask a border at random in every pass."
+        ),
+    ] = False,
     image_size: Annotated[
         int | None,
         typer.Option(
@@ -89,9 +109,16 @@ def train(
 
         blemish train photos/magnetic_tile --share 0.5 --out out/tiles
 
+    Fine-tuned on photographs after renders under several lights:
+
+        blemish train out/render out/render-turned out/render-large --augment --out out/rendered
+
+        blemish train photos/magnetic_tile --start out/rendered --out out/tuned
+
     Without --pretrained or --weights the backbone is untrained: that works offline, at the cost of accuracy.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
+    from anomaly.augment import Augmentation
     from anomaly.specimens import split_by_group
     from anomaly.train import train_inspector, training_part
 
@@ -105,6 +132,7 @@ def train(
         inspector = train_inspector(
             good,
             out,
+            start=start,
             size=size,
             backbone=backbone,
             epochs=epochs,
@@ -112,16 +140,19 @@ def train(
             seed=seed,
             pretrained=pretrained,
             weights=weights,
+            augmentation=Augmentation() if augment else None,
             trained_on=[str(dataset) for dataset in datasets],
             validation=_read([validation], Format.auto) if validation else (),
             progress=progress,
         )
     training = inspector.training
-    typer.echo(f"backbone  {training.backbone}: {training.weights}")
-    typer.echo(f"bank      {len(inspector.model.memory_bank)} of {training.size} rows")
+    _describe(inspector)
     typer.echo(f"accepted  {', '.join(map(str, training.accepted))} patches in {len(training.accepted)} epochs")
-    if training.threshold is not None:
-        typer.echo(f"threshold {training.threshold:.4g}: {training.threshold_origin}")
+    if training.accepted[-1] == 0 and inspector.model.coreset.count == training.size:
+        typer.echo(
+            f"settled   every patch trained on lies within {inspector.model.coreset.closest:.4g} of the bank, at most "
+            f"twice what any {training.size} points could reach"
+        )
     typer.echo(f"{out} is trained; judge it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
 
 
@@ -137,6 +168,9 @@ def evaluate(
             min=0.01, max=0.99, help="Where no threshold is given: share of the surfaces to find it on, not judged."
         ),
     ] = 0.2,
+    smallest: Annotated[
+        int, typer.Option(min=0, help="Drop predicted regions of fewer pixels, at the price of small defects.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
     threads: ThreadsOption = 1,
 ) -> None:
@@ -170,6 +204,7 @@ def evaluate(
             _read([validation], Format.auto) if validation else None,
             out,
             share=validation_share,
+            smallest=smallest,
             seed=seed,
             judged_on=[str(dataset) for dataset in datasets],
             command=command,
@@ -181,6 +216,114 @@ def evaluate(
         typer.echo(line)
     report = write_report(out / "report.html", datasets=datasets, evaluation=record, command=command)
     typer.echo(f"report     {report}")
+
+
+def meld(
+    banks: Annotated[list[Path], typer.Argument(help="Folders of two or more inspectors.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for the melded inspector.")],
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Rows of its bank; as the first has. With the sum of all no row is lost.")
+    ] = None,
+    validation: ValidationOption = None,
+    threads: ThreadsOption = 1,
+) -> None:
+    """Meld the banks of several inspectors into one, without their pictures.
+
+        blemish meld out/rendered out/photographed --out out/melded
+
+    Rows are offered in turn and kept where they expand the bank. A melded bank covers its parts' pictures a little less
+    well than one trained on all of them at once; where the pictures are at hand, `blemish train --start` mends that.
+    """
+    from anomaly.inspector import Inspector
+    from anomaly.upkeep import melded
+
+    _use(threads)
+    _refuse_inspector(out)
+    _keep(melded([Inspector.load(folder) for folder in banks], size), out, validation)
+
+
+def bank(
+    inspector: Annotated[Path, typer.Argument(help="Folder of an inspector.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Folder for the changed inspector; without it only look.")] = None,
+    forget: Annotated[
+        list[Path] | None,
+        typer.Option(help="A picture whose rows shall go: its file, or its name where the file is gone. Repeatable."),
+    ] = None,
+    generations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Keep the rows of so many of the latest trainings; --start begins a new one."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Grow to, or shrink to, so many rows: of the closest pair one goes.")
+    ] = None,
+    validation: ValidationOption = None,
+    threads: ThreadsOption = 1,
+) -> None:
+    """Look at an inspector's bank, or forget pictures, let old rows age out, grow or shrink it.
+
+        blemish bank out/inspector
+
+        blemish bank out/inspector --forget photos/flawed.png --out out/cleaned
+
+        blemish bank out/inspector --generations 3 --size 1024 --out out/small
+
+    What a forgotten row displaced does not come back by itself: go on with `blemish train --start`.
+    """
+    from anomaly.inspector import Inspector, InspectorError
+    from anomaly.upkeep import aged, resized, without_pictures
+
+    _use(threads)
+    changes = [change for change in (forget, generations, size) if change is not None]
+    if bool(changes) != (out is not None):
+        raise InspectorError(
+            "--out is missing: where shall the changed inspector go?"
+            if changes
+            else "--out is given but no change; give --forget, --generations or --size"
+        )
+    changed = Inspector.load(inspector)
+    if out is None:
+        _describe(changed)
+        return
+    _refuse_inspector(out)
+    if forget:
+        changed, gone = without_pictures(changed, forget)
+        typer.echo(f"forgot    {gone} rows of {len(forget)} pictures")
+    if generations is not None:
+        changed, gone = aged(changed, generations)
+        typer.echo(f"aged out  {gone} rows")
+    if size is not None:
+        changed = resized(changed, size)
+    _keep(changed, out, validation)
+
+
+def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
+    """Find the threshold where validation pictures are given, and save."""
+    from anomaly.evaluate import best_threshold
+
+    if validation is not None:
+        specimens = _read([validation], Format.auto)
+        with _progress() as progress:
+            inspector = inspector.with_threshold(*best_threshold(inspector, specimens, progress))
+    inspector.save(out)
+    _describe(inspector)
+    typer.echo(f"written to {out}")
+
+
+def _refuse_inspector(out: Path) -> None:
+    from anomaly.inspector import BANK_FILE, InspectorError
+
+    if (out / BANK_FILE).exists():
+        raise InspectorError(f"{out}: holds an inspector already; choose another --out, or remove it")
+
+
+def _describe(inspector: Inspector) -> None:
+    training, coreset = inspector.training, inspector.model.coreset
+    typer.echo(f"backbone  {training.backbone}: {training.weights}")
+    typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {len(training.sources)} pictures")
+    for line in training.history:
+        typer.echo(f"          {line}")
+    if training.threshold is not None:
+        typer.echo(f"threshold {training.threshold:.4g}: {training.threshold_origin}")
 
 
 def _use(threads: int) -> None:
@@ -207,6 +350,7 @@ def _figures(metrics: Metrics) -> Iterator[str]:
         yield (
             f"  {name:24} {recall.pixel_recall:.3f} of pixels, "
             f"{recall.detected[0]} of {recall.instances} found ({recall.family})"
+            + (f", {recall.leaked} only by an impurity's leakage" if recall.leaked else "")
         )
 
 

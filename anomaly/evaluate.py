@@ -23,6 +23,7 @@ def evaluate_inspector(
     out: Path | str,
     *,
     share: float = VALIDATION_SHARE,
+    smallest: int = 0,
     seed: int = 0,
     judged_on: Sequence[str] = (),
     command: str = "",
@@ -32,7 +33,7 @@ def evaluate_inspector(
 
     Surfaces that it was trained on are left out, and so are a source's own training pictures. The threshold is that of
     best pixel F1 on `validation`; without it the bank's own; without that one, on the source's validation pictures or
-    on a share of the groups, which are then not judged.
+    on a share of the groups, which are then not judged. Predicted regions of fewer than `smallest` pixels are dropped.
 
     Raises:
         InspectorError: the bank cannot be used, or nothing is left to judge.
@@ -62,12 +63,12 @@ def evaluate_inspector(
         threshold, origin = best_threshold(inspector, validation, progress)
     assert threshold is not None
     judged = [s for s in judged if s.split != "validation"] or judged
-    evaluator = Evaluator(threshold)
+    evaluator = Evaluator(threshold, smallest=smallest)
     with ResultsWriter(out) as writer:
         for done, specimen in enumerate(judged, 1):
-            image, truth = specimen.image(), specimen.truth()
-            anomaly_map, score = inspector.judge(image)
-            evaluator.update(anomaly_map, truth, specimen.label, score)
+            image, truth, seen = specimen.image(), specimen.truth(), specimen.seen()
+            anomaly_map, score = inspector.judge(image, seen)
+            evaluator.update(anomaly_map, truth, specimen.label, score, seen)
             writer.add(specimen, score, anomaly_map, truth, image)
             progress("judging", done, len(judged))
         return writer.finish(
@@ -93,8 +94,8 @@ def best_threshold(
     finder = ThresholdFinder()
     defective = 0
     for done, specimen in enumerate(validation, 1):
-        defect = specimen.truth().defect
-        finder.update(inspector.judge(specimen.image())[0], defect)
+        defect, seen = specimen.truth().defect, specimen.seen()
+        finder.update(inspector.judge(specimen.image(), seen)[0], defect, seen)
         defective += bool(defect.any())
         progress("finding the threshold", done, len(validation))
     good = sum(specimen.label == GOOD for specimen in validation)
@@ -110,6 +111,7 @@ def inspector_record(inspector: Inspector) -> InspectorRecord:
         "backbone strides": ", ".join(str(stride) for stride in inspector.model.extractor.strides),
         "working scale": f"{training.scale:.4g}",
         "surfaces trained on": str(len(training.groups)),
+        "how the bank came to be": "; ".join(training.history),
     }
     return InspectorRecord(
         backbone=training.backbone,

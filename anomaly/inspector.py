@@ -95,8 +95,10 @@ class Inspector:
         maps = self.model.anomaly_maps(self.prepared(image), self.prepared_seen(seen))
         if maps.shape[-2:] != image.shape[:2]:
             maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
-        anomaly_map = maps[0, 0].numpy()
-        return anomaly_map if seen is None else anomaly_map * seen, float(maps.max())
+        anomaly_map: NDArray[np.float32] = maps[0, 0].numpy()
+        if seen is not None:
+            anomaly_map[~seen] = 0
+        return anomaly_map, float(anomaly_map.max())
 
     def with_threshold(self, threshold: float, origin: str) -> Inspector:
         return replace(self, training=replace(self.training, threshold=threshold, threshold_origin=origin))

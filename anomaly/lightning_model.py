@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from anomalib import LearningType
 from anomalib.data import Batch
@@ -17,8 +18,11 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
-from anomaly.coreset import CHUNK
-from anomaly.features import BACKBONE, FeatureExtractor
+from anomaly.augment import Augmentation
+from anomaly.binned import BinnedPostProcessor, binned_evaluator
+from anomaly.coreset import CHUNK, UNKNOWN
+from anomaly.features import BACKBONE, IMAGENET_DEVIATION, IMAGENET_MEAN, FeatureExtractor, normalised
+from anomaly.inspector import Inspector, source_of
 from anomaly.screen import full_precision
 from anomaly.torch_model import BANK_SIZE, SequentialPatchcoreModel
 
@@ -29,8 +33,9 @@ LIGHTNING_EPOCHS = 1000  # what Lightning puts in place of a number of epochs th
 class SequentialPatchcore(AnomalibModule):
     """Sequential PatchCore (seed 003): several epochs over good images, ending early when one changes nothing.
 
-    The thresholds of best F1 on the validation images are anomalib's. `epochs` counts where the trainer's own
-    `max_epochs` is not given. The order of the images follows from `seed` and the epoch alone.
+    `epochs` counts where the trainer's own `max_epochs` is not given. The order of the images follows from `seed` and
+    the epoch alone. start: folder of an inspector that `blemish train` made, to go on from: its backbone, bank and
+    size are taken, and the settings of these are not looked at. augmentation: as seed 003 does, in every epoch.
     """
 
     def __init__(
@@ -41,6 +46,8 @@ class SequentialPatchcore(AnomalibModule):
         size: int = BANK_SIZE,
         epochs: int = EPOCHS,
         seed: int = 0,
+        start: str | None = None,
+        augmentation: bool = False,
         chunk: int = CHUNK,
         pre_processor: nn.Module | bool = True,
         post_processor: nn.Module | bool = True,
@@ -51,11 +58,22 @@ class SequentialPatchcore(AnomalibModule):
         if epochs < 1:
             raise ValueError(f"epochs is {epochs}; expected at least 1")
         self.epochs, self.seed = epochs, seed
-        extractor = FeatureExtractor(
-            backbone, pretrained=pretrained, weights=Path(weights) if weights else None, seed=seed
-        )
-        self.model: SequentialPatchcoreModel = SequentialPatchcoreModel(extractor, size, chunk)
+        if start is None:
+            extractor = FeatureExtractor(
+                backbone, pretrained=pretrained, weights=Path(weights) if weights else None, seed=seed
+            )
+            self.model: SequentialPatchcoreModel = SequentialPatchcoreModel(extractor, size, chunk)
+        else:
+            begun = Inspector.load(start)
+            self.model = begun.model
+            self.model.chunk = chunk
+            self.model.coreset.generation = begun.training.generation + 1
+            # A checkpoint holds bank and backbone: it is loaded without that folder.
+            taken = {"backbone": begun.training.backbone, "size": begun.training.size, "pretrained": False}
+            self.hparams.update({**taken, "weights": None, "start": None})
+        self._augmentation = Augmentation() if augmentation else None
         self._accepted = 0
+        self._sources: dict[str, int] = {}
 
     @staticmethod
     def configure_optimizers() -> None:
@@ -63,8 +81,13 @@ class SequentialPatchcore(AnomalibModule):
 
     @staticmethod
     def configure_post_processor() -> PostProcessor:
-        """Normalisation and the thresholds of best F1 on the validation images."""
-        return PostProcessor()
+        """Normalisation and the thresholds of best F1 on the validation images, in constant memory."""
+        return BinnedPostProcessor()
+
+    @staticmethod
+    def configure_evaluator() -> Evaluator:
+        """anomalib's usual figures and AUPRO, in constant memory."""
+        return binned_evaluator()
 
     @classmethod
     def configure_pre_processor(cls, image_size: tuple[int, int] | None = None) -> PreProcessor:
@@ -81,11 +104,31 @@ class SequentialPatchcore(AnomalibModule):
         if isinstance(sampler, RandomSampler):
             sampler.generator = torch.Generator().manual_seed((self.seed << 20) + self.current_epoch)
 
-    def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int, *args: Any, **kwargs: Any) -> Tensor:
         """Offer the batch's patches to the bank, at once: validation runs before the epoch's end is announced."""
         del args, kwargs
-        self._accepted += self.model.update(batch.image)
+        images, paths = batch.image, batch.image_path or [""] * len(batch.image)
+        if self._augmentation is not None:
+            images = torch.cat([self._augmented(image, (batch_idx, index)) for index, image in enumerate(images)])
+        self._accepted += self.model.update(images, sources=[self._source(str(path)) for path in paths])
         return torch.zeros((), device=self.device, requires_grad=True)  # Lightning counts steps by losses
+
+    def _augmented(self, image: Tensor, place: tuple[int, int]) -> Tensor:
+        """(1, 3, H, W) an ImageNet-normalised image (3, H, W), changed at random as its place in the epoch decides."""
+        assert self._augmentation is not None
+        dice = np.random.default_rng([self.seed, self.current_epoch, *place])
+        mean, deviation = (
+            torch.tensor(values, device=image.device)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION)
+        )
+        levels = ((image.float() * deviation + mean).clamp(0, 1) * 255).round().byte()
+        changed, _ = self._augmentation(levels.permute(1, 2, 0).cpu().numpy(), None, dice)
+        return normalised(changed).to(image.device)
+
+    def _source(self, path: str) -> int:
+        """By which the bank knows a picture that is a file."""
+        if path not in self._sources:
+            self._sources[path] = source_of(Path(path)) if Path(path).is_file() else UNKNOWN
+        return self._sources[path]
 
     def on_train_epoch_end(self) -> None:
         self.log("accepted", float(self._accepted), prog_bar=True)

@@ -50,61 +50,177 @@ def lowest_of_key(keys: NDArray[np.integer]) -> NDArray[np.float32]:
     return np.where(negative, ~ordered, ordered & np.uint32(0x7FFFFFFF)).astype(np.uint32).view(np.float32)
 
 
+class Histograms:
+    """Pixels by bin of their score, of all pictures together: `KEYS` bins each, however many pictures there are.
+
+    all, bad: (KEYS,) int64 counts of all pixels and of defective ones; overlap: (KEYS,) shares of defect regions,
+    summed over `regions` of them.
+    """
+
+    def __init__(
+        self,
+        all: NDArray[np.int64] | None = None,
+        bad: NDArray[np.int64] | None = None,
+        overlap: NDArray[np.float64] | None = None,
+        regions: int = 0,
+    ) -> None:
+        self.all = np.zeros(KEYS, np.int64) if all is None else all
+        self.bad = np.zeros(KEYS, np.int64) if bad is None else bad
+        self.overlap = np.zeros(KEYS) if overlap is None else overlap
+        self.regions = regions
+
+    def add(
+        self, scores: NDArray[np.floating[Any]], defect: NDArray[np.bool_], seen: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Take in one picture: all (H, W); only pixels that are `seen` count. Regions are 8-connected."""
+        keys = score_keys(scores)
+        _tally(self.all, keys if seen is None else keys[seen])
+        defect = defect if seen is None else defect & seen
+        if defect.any():
+            from skimage.measure import label
+
+            regions = label(defect, connectivity=2)[defect]
+            sizes = np.bincount(regions)
+            _tally(self.bad, keys[defect])
+            _tally(self.overlap, keys[defect], 1.0 / sizes[regions])
+            self.regions += len(sizes) - 1
+
+    @property
+    def good(self) -> NDArray[np.int64]:
+        """(KEYS,) counts of pixels that are not defective."""
+        return self.all - self.bad
+
+    @property
+    def has_both(self) -> bool:
+        """Whether there are good and defective pixels."""
+        return bool(self.bad.any() and self.good.any())
+
+    def threshold(self) -> float:
+        """The score of best F1; just above the highest where no pixel is defective. Raises MetricsError when empty."""
+        used = np.flatnonzero(self.all)
+        if not used.size:
+            raise MetricsError("the validation specimens hold no pixel; give at least one to find the threshold on")
+        if not self.bad.any():
+            # Above every value of the highest bin: no good pixel of the validation set is called defective.
+            return float(lowest_of_key(used[-1:] + 1)[0])
+        return _best_f1(self.good, self.bad)[0]
+
+    def best_f1(self) -> float | None:
+        """The highest F1 of any threshold; None without both kinds of pixels."""
+        return _best_f1(self.good, self.bad)[1] if self.has_both else None
+
+    def auroc(self) -> float | None:
+        """Area under the receiver operating characteristic; None without both kinds of pixels."""
+        return _pixel_auroc(self.good, self.bad) if self.has_both else None
+
+    def aupro(self) -> float | None:
+        """Area under the per-region overlap up to `PRO_LIMIT`; None without both kinds of pixels."""
+        return _aupro(self.good, self.overlap / max(self.regions, 1)) if self.has_both else None
+
+    def precision_recall(self) -> Curve | None:
+        """Precision over recall; None without both kinds of pixels."""
+        return _precision_recall_curve(self.good, self.bad) if self.has_both else None
+
+
 class ThresholdFinder:
     """The pixel threshold of best F1 over validation specimens, fed one at a time; at or above it lie defects."""
 
     def __init__(self) -> None:
-        self._all, self._bad = np.zeros(KEYS, np.int64), np.zeros(KEYS, np.int64)  # pixels by key; of defects only
+        self._pixels = Histograms()
 
-    def update(self, anomaly_map: NDArray[np.floating[Any]], defect: NDArray[np.bool_]) -> None:
-        """Take in one specimen: both (H, W)."""
-        keys = score_keys(_checked(anomaly_map, defect, "a validation specimen"))
-        _tally(self._all, keys)
-        _tally(self._bad, keys[defect])
+    def update(
+        self,
+        anomaly_map: NDArray[np.floating[Any]],
+        defect: NDArray[np.bool_],
+        seen: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Take in one specimen: all (H, W); only pixels that are `seen` count."""
+        self._pixels.add(_checked(anomaly_map, defect, "a validation specimen"), defect, seen)
 
     def compute(self) -> float:
         """The threshold; where no validation pixel is defective, just above the highest score seen.
 
         Raises MetricsError when nothing was taken in.
         """
-        used = np.flatnonzero(self._all)
-        if not used.size:
-            raise MetricsError("the validation specimens hold no pixel; give at least one to find the threshold on")
-        if not self._bad.any():
-            # Above every value of the highest bin: no good pixel of the validation set is called defective.
-            return float(lowest_of_key(used[-1:] + 1)[0])
-        return _best_f1(self._all - self._bad, self._bad)[0]
+        return self._pixels.threshold()
+
+
+def without_small(predicted: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:
+    """Predictions (H, W) without the 8-connected regions of fewer than `smallest` pixels (seed 003, Appendix C)."""
+    if smallest <= 1 or not predicted.any():
+        return predicted
+    from skimage.measure import label
+
+    regions = label(predicted, connectivity=2)
+    kept = np.bincount(regions.ravel()) >= smallest
+    kept[0] = False
+    return kept[regions]
+
+
+def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_], truth: Truth) -> list[bool]:
+    """Whether each instance was found only because the prediction of an impurity spilled onto it.
+
+    anomaly_map, predicted: (H, W). So it is for a defect when every predicted region (8-connected) that touches it is
+    stronger on an impurity, where no defect is, than anywhere on this defect. Masks must overlap to tell: under a
+    stain a defect's own pixels stay its own. False for impurities and for what was not found.
+    """
+    kinds = truth.kinds()
+    spill = truth.of_family("impurity") & ~truth.defect & predicted
+    answers = [False] * len(kinds)
+    if not spill.any():
+        return answers
+    from skimage.measure import label
+
+    regions = label(predicted, connectivity=2)
+    count = int(regions.max()) + 1
+    on_impurity = np.full(count, -np.inf)
+    np.maximum.at(on_impurity, regions[spill], anomaly_map[spill])
+    for index, (family, _) in enumerate(kinds):
+        if family != "defect":
+            continue
+        found = truth.instances[index].mask & predicted
+        if found.any():
+            own = np.full(count, -np.inf)
+            np.maximum.at(own, regions[found], anomaly_map[found])
+            touched = own > -np.inf
+            answers[index] = bool((on_impurity[touched] > own[touched]).all())
+    return answers
 
 
 class Evaluator:
     """Judges specimens one at a time; what it keeps are counts.
 
     threshold: a pixel at or above it is predicted defective; coverages: per cent of an instance's pixels that must be
-    predicted for it to count as detected, ascending from 0.
+    predicted for it to count as detected, ascending from 0; smallest: predicted regions of fewer pixels are dropped
+    (what needs no threshold, the areas and the best F1, knows nothing of that).
     """
 
-    def __init__(self, threshold: float, coverages: Sequence[float] = COVERAGES) -> None:
+    def __init__(self, threshold: float, coverages: Sequence[float] = COVERAGES, smallest: int = 0) -> None:
         from torchmetrics import MetricCollection
         from torchmetrics.classification import BinaryF1Score, BinaryPrecision, BinaryRecall
 
         if not np.isfinite(threshold):
             raise MetricsError(f"threshold {threshold}: expected a finite number; find it on validation specimens")
         self.threshold, self.coverages = float(threshold), tuple(float(c) for c in coverages)
+        self.smallest = smallest
         self._labels: list[bool] = []
         self._scores: list[float] = []
-        self._all, self._bad = np.zeros(KEYS, np.int64), np.zeros(KEYS, np.int64)  # pixels by key; of defects only
-        self._overlap = np.zeros(KEYS)  # shares of defect regions by key, summed over regions
-        self._regions = 0
+        self._pixels = Histograms()
         self._pixelwise = MetricCollection([BinaryPrecision(), BinaryRecall(), BinaryF1Score()])
         self._classes: dict[tuple[str, str], _ClassCount] = {}
 
     def update(
-        self, anomaly_map: NDArray[np.floating[Any]], truth: Truth, label: str, score: float | None = None
+        self,
+        anomaly_map: NDArray[np.floating[Any]],
+        truth: Truth,
+        label: str,
+        score: float | None = None,
+        seen: NDArray[np.bool_] | None = None,
     ) -> None:
         """Take in one specimen.
 
         anomaly_map: (H, W) at image size; label: "good" or anything else for a defective specimen; score: the
-        specimen's own, the highest of its map by default.
+        specimen's own, the highest of its map by default; seen: (H, W) the pixels that count, all by default.
         """
         defect = truth.defect
         anomaly_map = _checked(anomaly_map, defect, f"a specimen labelled {label}")
@@ -113,36 +229,29 @@ class Evaluator:
             raise MetricsError(f"a specimen labelled {label} has the score {score}; train the inspector again")
         self._labels.append(label != GOOD)
         self._scores.append(score)
-        keys = score_keys(anomaly_map)
-        _tally(self._all, keys)
-        if defect.any():
-            _tally(self._bad, keys[defect])
-            self._add_regions(keys, defect)
+        self._pixels.add(anomaly_map, defect, seen)
         predicted = anomaly_map >= self.threshold
-        self._pixelwise.update(torch.from_numpy(predicted.ravel()), torch.from_numpy(defect.ravel()))
-        for (family, name), size, hit in zip(truth.kinds(), truth.areas(), truth.areas(predicted), strict=True):
+        if seen is not None:
+            predicted &= seen
+        predicted = without_small(predicted, self.smallest)
+        counted = (predicted, defect) if seen is None else (predicted[seen], defect[seen])
+        self._pixelwise.update(*(torch.from_numpy(mask.ravel()) for mask in counted))
+        found = zip(
+            truth.kinds(), truth.areas(), truth.areas(predicted), leaked(anomaly_map, predicted, truth), strict=True
+        )
+        for (family, name), size, hit, spilled in found:
             counts = self._classes.setdefault((family, name), _ClassCount(self.coverages))
-            counts.add(int(size), int(hit))
-
-    def _add_regions(self, keys: NDArray[np.uint32], defect: NDArray[np.bool_]) -> None:
-        from skimage.measure import label
-
-        regions = label(defect, connectivity=2)[defect]
-        sizes = np.bincount(regions)
-        _tally(self._overlap, keys[defect], 1.0 / sizes[regions])
-        self._regions += len(sizes) - 1
+            counts.add(int(size), int(hit), spilled)
 
     def compute(self) -> Metrics:
         """All figures so far; raises MetricsError when nothing was taken in."""
         if not self._labels:
             raise MetricsError("there is no specimen to judge; give a dataset with at least one")
-        good, bad = self._all - self._bad, self._bad
         labels = np.array(self._labels)
         pixelwise: dict[str, float | None] = {name: float(v) for name, v in self._pixelwise.compute().items()}
-        if not bad.any():
+        if not self._pixels.bad.any():
             pixelwise = dict.fromkeys(pixelwise)
         auroc, roc = _image_auroc(np.array(self._scores), labels)
-        both = bool(good.any() and bad.any())
         names = sorted(self._classes, key=lambda key: (key[0] != "defect", key[1]))
         classes = {name: self._classes[family, name].recall(family) for family, name in names}
         curves = [recall.curve for recall in classes.values() if recall.family == "defect"]
@@ -155,15 +264,16 @@ class Evaluator:
             pixel_precision=pixelwise["BinaryPrecision"],
             pixel_recall=pixelwise["BinaryRecall"],
             pixel_f1=pixelwise["BinaryF1Score"],
-            pixel_auroc=_pixel_auroc(good, bad) if both else None,
-            aupro=_aupro(good, self._overlap / max(self._regions, 1)) if both else None,
-            best_pixel_f1=_best_f1(good, bad)[1] if both else None,
+            pixel_auroc=self._pixels.auroc(),
+            aupro=self._pixels.aupro(),
+            best_pixel_f1=self._pixels.best_f1(),
             mean_defect_wise_recall=None if mean is None else mean[0],
             coverages=self.coverages,
             mean_defect_wise_curve=mean,
             classes=classes,
             image_roc=roc,
-            pixel_precision_recall=_precision_recall_curve(good, bad) if both else None,
+            pixel_precision_recall=self._pixels.precision_recall(),
+            smallest_prediction=self.smallest,
         )
 
 
@@ -172,17 +282,19 @@ class _ClassCount:
         self._coverages = np.array(coverages)
         self._instances = self._pixels = self._predicted = 0
         self._detected = np.zeros(len(coverages), np.int64)
+        self._leaked = 0
 
-    def add(self, size: int, hit: int) -> None:
+    def add(self, size: int, hit: int, leaked: bool) -> None:
         self._instances += 1
         self._pixels += size
         self._predicted += hit
+        self._leaked += leaked
         # Required coverages multiply the size rather than divide the hits: 100 × 7/7 must not miss 100 % by rounding.
         self._detected += (hit > 0) & (100 * hit >= self._coverages * size)
 
     def recall(self, family: str) -> ClassRecall:
         detected = tuple(int(count) for count in self._detected)
-        return ClassRecall(family, self._instances, self._pixels, self._predicted, detected)
+        return ClassRecall(family, self._instances, self._pixels, self._predicted, detected, self._leaked)
 
 
 def _checked(anomaly_map: NDArray[np.floating[Any]], defect: NDArray[np.bool_], whose: str) -> NDArray[np.float32]:

@@ -50,6 +50,7 @@ class ClassRecall:
     pixels: int
     predicted_pixels: int
     detected: tuple[int, ...]
+    leaked: int = 0  # found only because an impurity's prediction spilled onto it: see `anomaly.metrics.leaked`
 
     @property
     def pixel_recall(self) -> float:
@@ -59,6 +60,11 @@ class ClassRecall:
     def defect_wise_recall(self) -> float:
         """Share of instances with at least one predicted pixel."""
         return self.detected[0] / self.instances
+
+    @property
+    def leakage(self) -> float | None:
+        """Share of the found instances that were found only by leakage; None where none was found."""
+        return self.leaked / self.detected[0] if self.detected[0] else None
 
     @property
     def curve(self) -> tuple[float, ...]:
@@ -94,6 +100,7 @@ class Metrics:
     classes: Mapping[str, ClassRecall] = field(default_factory=dict)  # by class name; defects first, then impurities
     image_roc: Curve | None = None
     pixel_precision_recall: Curve | None = None  # x recall, y precision
+    smallest_prediction: int = 0  # predicted regions of fewer pixels were dropped
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` is its inverse."""

@@ -64,6 +64,11 @@ class InstanceMaps(Sequence[DefectInstance]):
         """Family and class of every instance, without making its mask."""
         return [(family, class_name) for family, _, class_name in self._entries]
 
+    def of_family(self, family: Family) -> NDArray[np.bool_] | None:
+        """(H, W) where any instance of the family is; None where no map of it is kept."""
+        numbers = [number for kind, number, _ in self._entries if kind == family]
+        return np.isin(self._maps[family], numbers) if family in self._maps else None
+
     def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """(len,) pixels of every instance, only those `within` (H, W) when given: one pass over each map."""
         counts = {}
@@ -86,6 +91,14 @@ class Truth:
         if isinstance(self.instances, InstanceMaps):
             return self.instances.kinds()
         return [(instance.family, instance.class_name) for instance in self.instances]
+
+    def of_family(self, family: Family) -> NDArray[np.bool_]:
+        """(H, W) where any instance of the family is."""
+        if isinstance(self.instances, InstanceMaps):
+            found = self.instances.of_family(family)
+            return np.zeros(self.defect.shape, bool) if found is None else found
+        masks = (instance.mask for instance in self.instances if instance.family == family)
+        return np.logical_or.reduce([np.zeros(self.defect.shape, bool), *masks])
 
     def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """(instances,) pixels of every instance, only those `within` (H, W) when given."""

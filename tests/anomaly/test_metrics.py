@@ -8,7 +8,16 @@ import sklearn.metrics
 import torch
 from scipy import ndimage
 
-from anomaly.metrics import COVERAGES, Evaluator, MetricsError, ThresholdFinder, lowest_of_key, score_keys
+from anomaly.metrics import (
+    COVERAGES,
+    Evaluator,
+    MetricsError,
+    ThresholdFinder,
+    leaked,
+    lowest_of_key,
+    score_keys,
+    without_small,
+)
 from anomaly.results import Metrics
 from anomaly.specimens import DefectInstance, InstanceMaps, Truth
 
@@ -258,3 +267,129 @@ def test_nothing_to_judge_is_an_error():
         Evaluator(1.0).compute()
     with pytest.raises(MetricsError, match="hold no pixel"):
         ThresholdFinder().compute()
+
+
+def test_only_seen_pixels_count(cases):
+    rng = np.random.default_rng(3)
+    kept = rng.random((40, 50)) < 0.6
+    kept[10:20, 10:30] = False
+    evaluator, finder = Evaluator(2.5), ThresholdFinder()
+    for scores, truth in cases:
+        evaluator.update(scores, truth, "crack", seen=kept)
+        finder.update(scores, truth.defect, kept)
+    metrics = evaluator.compute()
+    defect = np.concatenate([truth.defect[kept] for _, truth in cases])
+    scores = np.concatenate([scores[kept] for scores, _ in cases])
+    assert metrics.pixel_f1 == pytest.approx(sklearn.metrics.f1_score(defect, scores >= 2.5), abs=1e-6)
+    assert metrics.pixel_auroc == pytest.approx(sklearn.metrics.roc_auc_score(defect, scores), abs=2e-4)
+    best = max(sklearn.metrics.f1_score(defect, scores >= t) for t in np.quantile(scores, np.linspace(0.3, 0.999, 60)))
+    assert sklearn.metrics.f1_score(defect, scores >= finder.compute()) >= best - 5e-4
+
+
+def test_small_predictions_are_dropped():
+    predicted = rectangle((20, 20), 0, 0, 2, 2) | rectangle((20, 20), 5, 5, 3, 3)
+    predicted[2, 2] = True  # touches the first only by a corner
+    np.testing.assert_array_equal(without_small(predicted, 5), predicted)
+    np.testing.assert_array_equal(without_small(predicted, 6), rectangle((20, 20), 5, 5, 3, 3))
+    assert not without_small(predicted, 10).any()
+    truth = Truth(rectangle((20, 20), 0, 0, 4, 4), (DefectInstance("pit", "defect", rectangle((20, 20), 0, 0, 4, 4)),))
+    evaluator = Evaluator(1.0, smallest=6)
+    evaluator.update(predicted.astype(float), truth, "pit")
+    metrics = evaluator.compute()
+    assert (metrics.pixel_recall, metrics.pixel_precision, metrics.mean_defect_wise_recall) == (0, 0, 0)
+    assert metrics.smallest_prediction == 6
+
+
+def leakage_scene():
+    """A stain, a scratch under it, a dent beside it and a pit far away, and the truth of them."""
+    shape = (40, 60)
+    masks = {
+        "stain": rectangle(shape, 5, 5, 20, 20),
+        "scratch": rectangle(shape, 10, 8, 2, 10),
+        "dent": rectangle(shape, 8, 25, 6, 8),
+        "pit": rectangle(shape, 30, 50, 4, 4),
+    }
+    families = {"stain": "impurity"}
+    instances = tuple(DefectInstance(name, families.get(name, "defect"), mask) for name, mask in masks.items())
+    return masks, Truth(masks["scratch"] | masks["dent"] | masks["pit"], instances)
+
+
+def test_a_defect_found_only_by_what_spilled_over_from_an_impurity_is_leakage():
+    masks, truth = leakage_scene()
+    scores = np.zeros((40, 60), np.float32)
+    scores[masks["stain"]] = 3.0
+    scores[9:12, 25:28] = 1.5  # what the stain's response leaves beside it, on the dent
+    answers = dict(zip(masks, leaked(scores, scores >= 1, truth), strict=True))
+    # The scratch's own pixels answer as strongly as the stain: no one can say that they would not without it.
+    assert answers == {"stain": False, "scratch": False, "dent": True, "pit": False}
+    scores[10, 27] = 3.5  # the dent answers more strongly than the stain
+    assert not any(leaked(scores, scores >= 1, truth))
+    scores[10, 27] = 1.5
+    scores[8:14, 24] = 0  # and is not connected with it
+    assert not any(leaked(scores, scores >= 1, truth))
+
+
+def test_leakage_counts_for_the_class_and_survives_json():
+    masks, truth = leakage_scene()
+    scores = np.where(masks["stain"], 3.0, 0.0)
+    scores[9:12, 25:28] = 1.5
+    scores[masks["pit"]] = 2.0
+    evaluator = Evaluator(1.0)
+    for _ in range(2):
+        evaluator.update(scores, truth, "dent")
+    metrics = evaluator.compute()
+    assert {name: recall.leaked for name, recall in metrics.classes.items()} == {
+        "dent": 2, "pit": 0, "scratch": 0, "stain": 0,
+    }  # fmt: skip
+    assert metrics.classes["dent"].leakage == 1
+    assert Metrics.from_dict(json.loads(json.dumps(metrics.as_dict()))) == metrics
+
+
+def test_instance_maps_and_separate_masks_leak_alike():
+    masks, truth = leakage_scene()
+    scores = np.where(masks["stain"], 3.0, 0.0).astype(np.float32)
+    scores[9:12, 25:28] = 1.5
+    defects = np.zeros((40, 60), int)
+    for number, name in enumerate(("scratch", "dent", "pit"), 1):
+        defects[masks[name]] = number
+    entries = [("impurity", 1, "stain"), ("defect", 1, "scratch"), ("defect", 2, "dent"), ("defect", 3, "pit")]
+    mapped = Truth(defects > 0, InstanceMaps({"defect": defects, "impurity": masks["stain"].astype(int)}, entries))
+    assert leaked(scores, scores >= 1, mapped) == leaked(scores, scores >= 1, truth)
+
+
+def test_binned_metrics_of_anomalib_give_the_figures_of_its_exact_ones():
+    from anomalib.metrics import F1AdaptiveThreshold
+    from anomalib.metrics.aupro import _AUPRO
+    from torchmetrics.classification import BinaryAUROC
+
+    from anomaly.binned import AUPRO, AUROC, PixelThreshold
+
+    rng = np.random.default_rng(17)
+    cases = [random_case(rng) for _ in range(6)]
+    maps = torch.stack([torch.from_numpy(scores)[None] for scores, _ in cases])
+    masks = torch.stack([torch.from_numpy(truth.defect) for _, truth in cases])
+
+    class Judged:
+        def __init__(self, part):
+            self.anomaly_map, self.gt_mask = maps[part], masks[part]
+
+    figures = []
+    for kind in (PixelThreshold, AUROC, AUPRO):
+        metric = kind(fields=["anomaly_map", "gt_mask"])
+        held = sum(state.numel() for state in vars(metric)["_defaults"].values())
+        for start in range(0, 6, 2):
+            metric.update(Judged(slice(start, start + 2)))
+        assert sum(getattr(metric, name).numel() for name in vars(metric)["_defaults"]) == held
+        figures.append(float(metric.compute()))
+    flat_maps, flat_masks = maps.flatten(), masks.flatten()
+    exact = F1AdaptiveThreshold(fields=["anomaly_map", "gt_mask"])
+    exact.update(Judged(slice(None)))
+    f1 = [sklearn.metrics.f1_score(flat_masks, flat_maps >= t) for t in (figures[0], float(exact.compute()))]
+    assert f1[0] == pytest.approx(f1[1], abs=1e-3)
+    reference = BinaryAUROC()
+    # Torchmetrics puts scores outside 0..1 through a sigmoid, whose upper end float32 rounds to ties.
+    reference.update(flat_maps / (flat_maps.max() + 1), flat_masks.int())
+    assert figures[1] == pytest.approx(float(reference.compute()), abs=1e-3)
+    per_region = _AUPRO()
+    per_region.update(maps[:, 0], masks.int())
+    assert figures[2] == pytest.approx(float(per_region.compute()), abs=1e-3)
