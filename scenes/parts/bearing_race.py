@@ -7,36 +7,24 @@ import numpy as np
 from pydantic import model_validator
 
 from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, Positive
+from scenes.concrete import Positive
 from scenes.distribution import Constant, Distribution
 from scenes.lot import Lot
-from scenes.parts.disc import turned_face
-from scenes.sections import Extent, Section, together
+from scenes.parts.disc import BoredRecipe, Round, turned_face
+from scenes.sections import Extent, together
 
 GROOVE_FACETS = 48
 CHAMFER = 0.08  # of the wall, on both edges
 
 
-class BearingRaceRecipe(Section):
+class BearingRaceRecipe(BoredRecipe):
     """A bearing washer; the groove is an arc of a circle slightly larger than the balls."""
 
     kind: Literal["bearing_race"]
-    diameter_mm: Extent
-    bore_mm: Extent
     thickness_mm: Extent
     ball_mm: Extent
     groove_depth_mm: Extent
     osculation: Distribution = Constant(1.04)
-
-    @property
-    def framed_mm(self) -> float:
-        """The least width that the camera may frame."""
-        return self.diameter_mm.low
-
-    @property
-    def longest_mm(self) -> float:
-        """The longest side that the inspected surface can have."""
-        return max(self.diameter_mm.high, math.pi * self.bore_mm.high)
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -61,26 +49,15 @@ class BearingRaceRecipe(Section):
         return BearingRace(**lot.quantities(self))
 
 
-class BearingRace(Concrete):
+class BearingRace(Round):
     """The dimensions of one bearing washer, metres; osculation: groove radius over ball radius."""
 
     kind: Literal["bearing_race"] = "bearing_race"
-    diameter: Positive
     bore: Positive
     thickness: Positive
     ball: Positive
     groove_depth: Positive
     osculation: Positive
-
-    @property
-    def framed_width(self) -> float:
-        """What the camera's picture is to hold, left to right."""
-        return self.diameter
-
-    @property
-    def framed_height(self) -> float:
-        """And top to bottom."""
-        return self.diameter
 
     def built(self) -> Part:
         """The washer's mesh and charts: its upper side, and the wall of its bore."""

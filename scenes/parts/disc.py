@@ -14,13 +14,10 @@ from scenes.parts.solids import Body, Formula, circle, lifted, rectangle, relief
 from scenes.sections import Extent, Offset, Section, together
 
 
-class DiscRecipe(Section):
-    """A flat disc with a chamfered edge."""
+class RoundRecipe(Section):
+    """What is framed by its diameter."""
 
-    kind: Literal["disc"]
     diameter_mm: Extent
-    thickness_mm: Extent
-    chamfer_mm: Offset = Constant(0.0)
 
     @property
     def framed_mm(self) -> float:
@@ -32,23 +29,11 @@ class DiscRecipe(Section):
         """The longest side that the inspected surface can have."""
         return self.diameter_mm.high
 
-    @model_validator(mode="after")
-    def _solid(self) -> Self:
-        chamfer_fits(self.chamfer_mm.low, self.chamfer_mm.high, self.thickness_mm.low, self.diameter_mm.low / 2)
-        return self
 
-    def drawn(self, lot: Lot) -> "Disc":
-        """The disc of one frame."""
-        return Disc(**lot.quantities(self))
+class Round(Concrete):
+    """What is framed by its diameter, m."""
 
-
-class Disc(Concrete):
-    """The dimensions of one disc, metres."""
-
-    kind: Literal["disc"] = "disc"
     diameter: Positive
-    thickness: Positive
-    chamfer: NotNegative
 
     @property
     def framed_width(self) -> float:
@@ -60,30 +45,54 @@ class Disc(Concrete):
         """And top to bottom."""
         return self.diameter
 
+
+class BoredRecipe(RoundRecipe):
+    """Likewise, with a bore whose wall is inspected, too."""
+
+    bore_mm: Extent
+
+    @property
+    def longest_mm(self) -> float:
+        """The longest side that the inspected surface can have."""
+        return max(self.diameter_mm.high, math.pi * self.bore_mm.high)
+
+
+class DiscRecipe(RoundRecipe):
+    """A flat disc with a chamfered edge."""
+
+    kind: Literal["disc"]
+    thickness_mm: Extent
+    chamfer_mm: Offset = Constant(0.0)
+
+    @model_validator(mode="after")
+    def _solid(self) -> Self:
+        chamfer_fits(self.chamfer_mm.low, self.chamfer_mm.high, self.thickness_mm.low, self.diameter_mm.low / 2)
+        return self
+
+    def drawn(self, lot: Lot) -> "Disc":
+        """The disc of one frame."""
+        return Disc(**lot.quantities(self))
+
+
+class Disc(Round):
+    """The dimensions of one disc, metres."""
+
+    kind: Literal["disc"] = "disc"
+    thickness: Positive
+    chamfer: NotNegative
+
     def built(self) -> Part:
         """The disc's mesh and chart: its upper side with the chamfer."""
         radii = [self.diameter / 2, self.diameter / 2 - self.chamfer, 0.0]
         return turned_face(radii, lambda r: -np.maximum(r - radii[1], 0), self.thickness)
 
 
-class RingRecipe(Section):
+class RingRecipe(BoredRecipe):
     """A flat ring with chamfered edges."""
 
     kind: Literal["ring"]
-    diameter_mm: Extent
-    bore_mm: Extent
     thickness_mm: Extent
     chamfer_mm: Offset = Constant(0.0)
-
-    @property
-    def framed_mm(self) -> float:
-        """The least width that the camera may frame."""
-        return self.diameter_mm.low
-
-    @property
-    def longest_mm(self) -> float:
-        """The longest side that the inspected surface can have."""
-        return max(self.diameter_mm.high, math.pi * self.bore_mm.high)
 
     @model_validator(mode="after")
     def _solid(self) -> Self:
@@ -101,24 +110,13 @@ class RingRecipe(Section):
         return Ring(**lot.quantities(self))
 
 
-class Ring(Concrete):
+class Ring(Round):
     """The dimensions of one ring, metres."""
 
     kind: Literal["ring"] = "ring"
-    diameter: Positive
     bore: Positive
     thickness: Positive
     chamfer: NotNegative
-
-    @property
-    def framed_width(self) -> float:
-        """What the camera's picture is to hold, left to right."""
-        return self.diameter
-
-    @property
-    def framed_height(self) -> float:
-        """And top to bottom."""
-        return self.diameter
 
     def built(self) -> Part:
         """The ring's mesh and charts: its upper side with both chamfers, and the wall of its bore."""

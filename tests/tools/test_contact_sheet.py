@@ -1,7 +1,7 @@
 import numpy as np
 
 from scenes.examples import catalogue, example
-from tools.contact_sheet import LARGEST_CELL, page, sheet, what_it_is
+from tools.contact_sheet import LARGEST_CELL, PAGE, PICTURES, TITLES, page, picture_name, sheet, what_it_is
 
 
 def test_the_page_lists_every_kind_with_its_knobs():
@@ -10,6 +10,11 @@ def test_the_page_lists_every_kind_with_its_knobs():
         for kind in kinds:
             assert f"| `{kind}` |" in text
     assert "**severity**, count" in text
+
+
+def test_the_written_page_is_what_the_sections_say_today():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python tools/contact_sheet.py --page`"
+    assert all((PICTURES / picture_name(group)).is_file() for group in TITLES)
 
 
 def test_references_in_docstrings_are_followed():
