@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,3 +39,18 @@ def scene(_registered: None) -> Any:
 def settings(scene: Any) -> Any:
     """What the panel shows."""
     return scene.blemish
+
+
+@pytest.fixture
+def user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that Blender takes for the user's."""
+    import bpy
+
+    def user_resource(kind: str, *, path: str = "", create: bool = False) -> str:
+        folder = tmp_path / path
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
+
+    monkeypatch.setattr(bpy.utils, "user_resource", user_resource)
+    return tmp_path
