@@ -17,6 +17,8 @@ COMMANDS = {
     "render": ("blender_addon.cli", "Render a recipe into a dataset of pictures with exact masks."),
     "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
     "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
+    "meld": ("anomaly.cli", "Meld the banks of several inspectors into one."),
+    "bank": ("anomaly.cli", "Look at an inspector's bank; forget pictures, age out rows, grow or shrink it."),
     "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
