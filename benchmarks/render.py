@@ -28,14 +28,6 @@ STEADY_SHRINK = 4  # the long run looks for growth, not for speed: a small pictu
 MEBIBYTE = 2**20
 
 
-def with_layers(recipe: Recipe, kinds: tuple[str, ...]) -> Recipe:
-    """The recipe with no other defects and impurities than those of `kinds`."""
-    fields = recipe.model_dump(mode="json")
-    for family in ("defects", "impurities"):
-        fields[family] = [entry for entry in fields[family] if entry["kind"] in kinds]
-    return Recipe.model_validate(fields)
-
-
 def overhead(label: str, recipe: Recipe, samples: int, frames: int) -> dict[str, Figure]:
     """Seconds of bare render, of a whole frame, and of its label pass; medians over `frames` frames after the first."""
     stage = build_stage(samples)
@@ -105,7 +97,7 @@ def main() -> None:
     arguments = parser.parse_args()
     plate = load_recipe("plate")
     frames = QUICK_FRAMES if arguments.quick else FULL_FRAMES
-    rows = [overhead("plate, cracks and stains", with_layers(plate, STAINED), arguments.samples, frames)]
+    rows = [overhead("plate, cracks and stains", plate.only(*STAINED), arguments.samples, frames)]
     if not arguments.quick:
         rows.append(overhead("plate, all that it can have", plate, arguments.samples, FULL_FRAMES))
         rows.append(overhead("magnetic_tile", load_recipe("magnetic_tile"), arguments.samples, FULL_FRAMES))

@@ -198,6 +198,16 @@ class Recipe(Section):
             raise RecipeError(self.name, [f"no family {shown(name)}; expected defects, impurities" for name in unknown])
         return self.model_copy(update={"switched_off": tuple(sorted({*self.switched_off, *families}))})
 
+    def only(self, *kinds: str) -> Recipe:
+        """This recipe with no other entries of defects and impurities than those of `kinds`.
+
+        Raises RecipeError where one of them is placed at, along or off a kind that is gone.
+        """
+        fields = self.model_dump(mode="json")
+        for family in get_args(Families):
+            fields[family] = [entry for entry in fields[family] if entry["kind"] in kinds]
+        return recipe_from(fields, self.name)
+
     @property
     def class_families(self) -> dict[str, Family]:
         """Class name -> family of every class that the recipe describes; the order gives the classes' bits."""

@@ -19,19 +19,11 @@ def changed(recipe: Recipe, **sections: dict[str, object]) -> Recipe:
     return Recipe.model_validate(fields)
 
 
-def only(recipe: Recipe, *kinds: str) -> Recipe:
-    """The recipe without the defects and impurities of other kinds."""
-    fields = recipe.model_dump(mode="json")
-    for family in ("defects", "impurities"):
-        fields[family] = [entry for entry in fields[family] if entry["kind"] in kinds]
-    return Recipe.model_validate(fields)
-
-
 @pytest.fixture
 def small_plate() -> Recipe:
     """The plate crowded with wide cracks and stains, at 64 x 48 pixels."""
     return changed(
-        only(load_recipe("plate"), "crack", "water_stains"),
+        load_recipe("plate").only("crack", "water_stains"),
         camera={"resolution": [64, 48]},
         defects={"count": 6, "width_um": 2000, "origin": "anywhere"},
         impurities={"probability": 1, "occupancy": 1, "cell_size_mm": 12, "radius_mm": 8, "amplitude_mm": 2},

@@ -4,7 +4,7 @@ import pytest
 from scenes import Recipe, build_part, draw, load_recipe, surface_maps
 from scenes.kinds import CrackLayer
 from scenes.maps import preview_picture
-from tests.scenes.conftest import changed, only
+from tests.scenes.conftest import changed
 
 
 def test_maps_cover_the_texel_grid(small_plate: Recipe) -> None:
@@ -31,7 +31,7 @@ def test_class_bits_are_set_exactly_where_a_family_has_instances(small_plate: Re
 
 @pytest.mark.parametrize("name", ["plate", "magnetic_tile"])
 def test_cracks_are_embedded_in_the_part(name: str) -> None:
-    recipe = changed(only(load_recipe(name), "crack"), defects={"count": 1, "origin": "ends", "length_mm": 12})
+    recipe = changed(load_recipe(name).only("crack"), defects={"count": 1, "origin": "ends", "length_mm": 12})
     scene = draw(recipe.without("impurities"), 6, 0)
     surface = build_part(scene.part).surface
     drawn = scene.layers[0]

@@ -9,7 +9,7 @@ from PIL import Image
 from scenes import Dataset, load_recipe, png
 from scenes.photographs import Lamp, PhotoError, draw_on, frame_of, photo_light, read_photograph, synthesize_dataset
 from scenes.sensor import linearised, transferred
-from tests.scenes.conftest import changed, only
+from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
 
@@ -17,7 +17,7 @@ SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
 @pytest.fixture
 def cracked():
     return changed(
-        only(load_recipe("plate"), "crack", "water_stains"), defects={"count": 3, "length_mm": 60, "width_um": 4000}
+        load_recipe("plate").only("crack", "water_stains"), defects={"count": 3, "length_mm": 60, "width_um": 4000}
     )
 
 

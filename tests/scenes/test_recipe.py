@@ -206,3 +206,11 @@ def test_crazing_that_would_take_long_is_refused_when_it_is_read(network: dict[s
     else:
         scene = draw(recipe_from(fields, "my.yaml"), 0, 0)
         scene.layers[0].grown(build_part(scene.part).surface)
+
+
+def test_only_some_kinds_keep_their_entries_and_what_refers_to_others_is_refused() -> None:
+    steel = load_recipe("milled_steel")
+    assert {entry.kind for entry in steel.only("scratch", "dent").defects} == {"scratch", "dent"}
+    assert steel.only("scratch").impurities == ()
+    with pytest.raises(RecipeError, match="milled_steel: defects.*found 'scratch'; expected the kind of an entry before"):
+        steel.only("dent")
