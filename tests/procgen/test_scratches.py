@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from procgen.errors import BlemishError
 from procgen.layer import SurfacePoints
 from procgen.paths import Path, arc
-from procgen.scratches import Scratch, ScratchProfile
+from procgen.scratches import Scratch, ScratchProfile, Track, simulate_tracks
 
 PROFILE = ScratchProfile(width=4e-4, depth=3e-5, cutting=0.3, left_share=0.7, ridge_width=0.5)
 STRAIGHT = Path(np.array([[0.0, 0.0, 0.0], [0.01, 0.0, 0.0], [0.02, 0.0, 0.0]]))
@@ -162,3 +162,48 @@ def test_runs_longer_than_the_path_and_paths_that_stand_still_are_refused():
         Path(np.zeros((2, 3)))
     with pytest.raises(BlemishError, match="two or more finite points"):
         Path(np.zeros((1, 3)))
+
+
+def test_grooves_of_a_rough_body_add_up():
+    """Summed over a section, the metal that is missing is the cut share of every track's groove, as of one."""
+    tracks = (Track(-6e-4, 0.6), Track(1e-4, 1.3, 0.1, 0.9), Track(5e-4, 1.0))
+    y = np.linspace(-2e-3, 2e-3, 40_001)
+    section = np.column_stack([np.full_like(y, 0.01), y])
+    together = Scratch(STRAIGHT, PROFILE, tracks=tracks).evaluate(flat(section))
+    alone = [Scratch(STRAIGHT, PROFILE, tracks=(track,)).evaluate(flat(section)) for track in tracks]
+    np.testing.assert_allclose(together.height, sum(sample.height for sample in alone), atol=1e-11)
+    np.testing.assert_array_equal(together.inside, np.any([sample.inside for sample in alone], axis=0))
+    grooves = sum(2 / 3 * PROFILE.width * PROFILE.depth * track.load**1.5 for track in tracks)
+    assert -together.height.sum() * (y[1] - y[0]) == pytest.approx(PROFILE.cutting * grooves, rel=1e-3)
+
+
+def test_a_track_begins_and_ends_where_it_says():
+    scratch = Scratch(STRAIGHT, PROFILE, tracks=(Track(0.0, 1.0, 0.25, 0.75),))
+    inside = scratch.evaluate(flat(np.array([[0.0049, 0.0], [0.0051, 0.0], [0.0149, 0.0], [0.0151, 0.0]]))).inside
+    np.testing.assert_array_equal(inside, [False, True, True, False])
+
+
+@pytest.mark.parametrize("contact", [0.3, 0.6, 0.9])
+def test_a_bouncing_tip_touches_for_its_share_of_the_way(contact):
+    along = np.linspace(0.0, 0.02, 4001)
+    shares = [
+        np.mean(Scratch(STRAIGHT, PROFILE, contact=contact, contact_length=4e-4, seed=seed).deepness(along) > 0.0)
+        for seed in range(20)
+    ]
+    assert np.mean(shares) == pytest.approx(contact, abs=0.05)
+
+
+def test_tracks_are_strewn_over_the_spread_and_one_alone_runs_in_the_middle():
+    tracks = simulate_tracks(400, 2e-3, 0.2, np.random.default_rng(3))
+    offsets, loads = (np.array([getattr(track, name) for track in tracks]) for name in ("offset", "load"))
+    assert np.ptp(offsets) == pytest.approx(2e-3, rel=0.05)
+    assert np.abs(offsets).max() <= 1e-3
+    assert np.median(loads) == pytest.approx(1.0, abs=0.1)
+    assert all(0.0 <= track.start <= 0.2 and 0.8 <= track.end <= 1.0 for track in tracks)
+    assert simulate_tracks(1, 2e-3, 0.2, np.random.default_rng(3)) == (Track(),)
+
+
+@pytest.mark.parametrize("wrong", [{"load": 0.0}, {"start": -0.1}, {"offset": np.nan}, {"start": 0.6, "end": 0.6}])
+def test_tracks_that_cannot_be_are_refused(wrong):
+    with pytest.raises(BlemishError, match="scratch track: found"):
+        Track(**wrong)
