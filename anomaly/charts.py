@@ -25,6 +25,24 @@ class Line:
     width: float = 2.0
 
 
+@dataclass(frozen=True)
+class Bar:
+    """One bar with its interval; index: set below the name's line; mark: a value to compare with, shown as a diamond.
+
+    A bar that is not solid is paler. NaN is left out.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    colour: str
+    index: str = ""
+    suffix: str = ""
+    is_solid: bool = True
+    mark: float | None = None
+
+
 def line_chart(
     title: str,
     lines: Sequence[Line],
@@ -104,6 +122,59 @@ def area_chart(title: str, areas: NDArray[np.int64], bounds: tuple[int, int], co
     parts.append(
         f'<path d="{_steps(np.log10(edges), counts, x, y)}" fill="{escape(colour)}" fill-opacity=".55" '
         f'stroke="{escape(colour)}" stroke-width="1.2"/>'
+    )
+    return _svg(title, parts, height)
+
+
+def bar_chart(
+    title: str, bars: Sequence[Bar], *, x_label: str, start: float = 0.0, line: float | None = None
+) -> Markup:
+    """Horizontal bars of shares from `start`, in per cent, with their intervals; line: a value drawn through."""
+    names, pitch, thickness = 132.0, 19.0, 11.0
+    height = TOP + pitch * len(bars) + BOTTOM
+    reached = [v for b in bars for v in (b.value, b.high, b.mark) if v is not None and np.isfinite(v)]
+    # A fifth more than is needed at most, and never beyond all.
+    top = next(
+        (step / 20 for step in range(1, 21) if step / 20 >= max(reached, default=1.0) and step / 20 > start), 1.0
+    )
+    x = _scale(start, top, names, WIDTH - RIGHT)
+    floor_y = height - BOTTOM
+    parts = []
+    for value in _round_ticks(start, top):
+        parts.append(f'<path class="rule" d="M{x(value):.1f} {TOP - 6}V{floor_y}"/>')
+        parts.append(f'<text x="{x(value):.1f}" y="{floor_y + 16}" text-anchor="middle">{100 * value:g}</text>')
+    if line is not None and start <= line <= top:
+        parts.append(f'<path class="mark" d="M{x(line):.1f} {TOP - 6}V{floor_y}"/>')
+    for row, bar in enumerate(bars):
+        middle = TOP + pitch * (row + 0.5)
+        below = f'<tspan dy="3" font-size="8.5">{escape(bar.index)}</tspan>' if bar.index else ""
+        after = f'<tspan dy="{-3 if bar.index else 0}">{escape(bar.suffix)}</tspan>' if bar.suffix else ""
+        parts.append(
+            f'<text class="name" x="{names - 7}" y="{middle + 4:.1f}" text-anchor="end">'
+            f"{escape(bar.name)}{below}{after}</text>"
+        )
+        if np.isfinite(bar.value):
+            said = f"{bar.name} {bar.index}{bar.suffix}: {100 * bar.value:.1f} %"
+            parts.append(
+                f'<rect x="{x(start):.1f}" y="{middle - thickness / 2:.1f}" height="{thickness}" '
+                f'width="{max(x(bar.value) - x(start), 0):.1f}" fill="{escape(bar.colour)}" '
+                f'fill-opacity="{1 if bar.is_solid else 0.45}"><title>{escape(said)}</title></rect>'
+            )
+        if np.isfinite(bar.low) and np.isfinite(bar.high):
+            low, high = x(max(bar.low, start)), x(max(bar.high, start))
+            parts.append(
+                f'<path class="whisker" d="M{low:.1f} {middle:.1f}H{high:.1f}M{low:.1f} {middle - 3:.1f}v6'
+                f'M{high:.1f} {middle - 3:.1f}v6"/>'
+            )
+        if bar.mark is not None and start <= bar.mark <= top:
+            parts.append(
+                f'<path class="diamond" d="M{x(bar.mark):.1f} {middle - 5:.1f}l4 5l-4 5l-4 -5Z">'
+                f"<title>{100 * bar.mark:.1f} %</title></path>"
+            )
+    parts.append(f'<path class="axis" d="M{names} {TOP - 6}V{floor_y}"/>')
+    parts.append(
+        f'<text class="name" x="{(names + WIDTH - RIGHT) / 2}" y="{height - 6}" text-anchor="middle">'
+        f"{escape(x_label)}</text>"
     )
     return _svg(title, parts, height)
 

@@ -1,0 +1,98 @@
+"""Making the banks of a study: trained on pictures, gone on with on others, or melded from several."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from anomaly.augment import Augmentation
+from anomaly.features import BACKBONE, FeatureExtractor
+from anomaly.inspector import Inspector
+from anomaly.specimens import Specimen
+from anomaly.train import LONGEST_SIDE, train_inspector
+from anomaly.upkeep import melded
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Making:
+    """How every bank of one seed is made; scale: working pixels per picture pixel, one for all pictures."""
+
+    size: int
+    epochs: int
+    seed: int
+    scale: float
+    backbone: str | None
+    pretrained: bool
+    weights: Path | None
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """What the pictures are seen with. Raises BackboneError."""
+        return FeatureExtractor(
+            self.backbone or BACKBONE, pretrained=self.pretrained, weights=self.weights, seed=self.seed
+        )
+
+
+def depends_on(making: Making, extractor: FeatureExtractor) -> dict[str, Any]:
+    """All that decides a bank besides the pictures, as JSON values; the backbone by its weights."""
+    digest = hashlib.sha256()
+    for name, value in sorted(extractor.network.state_dict().items()):
+        digest.update(name.encode() + value.numpy().tobytes())
+    named = {name: getattr(making, name) for name in ("size", "epochs", "seed", "scale")}
+    return {**named, "backbone": extractor.backbone, "weights": digest.hexdigest()}
+
+
+def scale_for(specimens: Sequence[Specimen], image_size: int | None) -> float:
+    """The scale at which the longest side of the largest picture is `image_size`, by default at most 640, pixels."""
+    longest = _longest(specimens)
+    return min(1.0, LONGEST_SIDE / longest) if image_size is None else image_size / longest
+
+
+def train(
+    making: Making,
+    specimens: Sequence[Specimen],
+    out: Path,
+    *,
+    augmentation: Augmentation | None,
+    start: Path | None,
+    name: str,
+    progress: Progress,
+) -> None:
+    """Train a bank of its own, or go on with the one in `start` (fine-tuning), and write the inspector to `out`."""
+    own: dict[str, Any] = {}
+    if start is None:
+        # One scale for all sets, whichever picture is the largest of each.
+        own = {"image_size": round(making.scale * _longest(specimens)), "backbone": making.backbone or BACKBONE}
+        own |= {"pretrained": making.pretrained, "weights": making.weights}
+    train_inspector(
+        specimens,
+        out,
+        start=start,
+        size=making.size,
+        epochs=making.epochs,
+        seed=making.seed,
+        augmentation=augmentation,
+        trained_on=(name,),
+        progress=progress,
+        **own,
+    )
+
+
+def meld(banks: Sequence[Path], out: Path) -> None:
+    """Meld banks into one of the first one's size, and write the inspector to `out`."""
+    melded([Inspector.load(bank) for bank in banks]).save(out)
+
+
+def _longest(specimens: Sequence[Specimen]) -> int:
+    longest = 0
+    for specimen in specimens:
+        with Image.open(specimen.image_path) as image:
+            longest = max(longest, *image.size)
+    return longest

@@ -1,0 +1,184 @@
+"""Results by content: a step's folder is named after the digest of everything that the step depends on.
+
+    CACHE/
+      renders/KEY/         a dataset; `blemish render` itself takes up one that was stopped
+      banks/KEY/           an inspector
+      judgements/KEY/      figures, tallies and heat maps of one inspector on one set
+      unfinished/KIND-KEY  what a step has done so far; moved to its place when it is done
+
+So a changed line of a study changes the keys of what depends on it and of nothing else, and a run killed at any moment
+loses no more than the step that it was at.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from anomaly.specimens import FrameOfDataset, MaskFile, Specimen
+from procgen.errors import BlemishError
+from scenes.dataset import write_atomically
+
+Kind = Literal["renders", "banks", "judgements"]
+INPUTS = "inputs.json"  # beside a step's results: what its key is the digest of
+PACKAGE = Path(__file__).parents[1]
+
+# Modules of this package whose code decides a step's result, and libraries that do. Renders answer for themselves: what
+# follows from them depends on their content.
+CODE: dict[Kind, tuple[str, ...]] = {
+    "renders": (),
+    "banks": (
+        "augment",
+        "coreset",
+        "features",
+        "inspector",
+        "screen",
+        "studies/banks",
+        "torch_model",
+        "train",
+        "upkeep",
+    ),
+    "judgements": ("coreset", "features", "inspector", "metrics", "screen", "studies/judging", "torch_model"),
+}
+LIBRARIES: dict[Kind, tuple[str, ...]] = {
+    "renders": ("blemish",),
+    "banks": ("numpy", "pillow", "timm", "torch"),
+    "judgements": ("numpy", "pillow", "scikit-image", "timm", "torch", "torchmetrics"),
+}
+
+
+class CacheError(BlemishError):
+    """A cache that cannot be used."""
+
+
+class Cache:
+    """Finished steps in a folder; one study at a time works in it."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    def place(self, kind: Kind, key: str) -> Path:
+        return self.folder / kind / key
+
+    def is_done(self, kind: Kind, key: str) -> bool:
+        return (self.place(kind, key) / INPUTS).is_file()
+
+    def step(self, kind: Kind, key: str, inputs: dict[str, Any], make: Callable[[Path], None]) -> Path:
+        """The folder of a step's results; `make` fills it, in a folder of its own, unless they are there already.
+
+        A step that is stopped finds what it left in that folder when it begins again.
+        """
+        place = self.place(kind, key)
+        if self.is_done(kind, key):
+            return place
+        unfinished = self.folder / "unfinished" / f"{kind}-{key}"
+        try:
+            unfinished.mkdir(parents=True, exist_ok=True)
+            place.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CacheError(f"{self.folder}: cannot be written ({error.strerror}); choose another folder") from error
+        make(unfinished)
+        text = json.dumps(inputs, indent=1, sort_keys=True, ensure_ascii=False)
+        write_atomically(unfinished / INPUTS, text.encode() + b"\n")
+        shutil.rmtree(place, ignore_errors=True)  # of an earlier, damaged result
+        unfinished.rename(place)
+        return place
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other studies out of the folder while this one is at work; the lock dies with the process."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = (self.folder / "lock").open("w")
+        except OSError as error:
+            raise CacheError(f"{self.folder}: cannot be written ({error.strerror}); choose another folder") from error
+        with file:
+            if not _lock(file.fileno()):
+                raise CacheError(f"{self.folder}: another study is at work there; wait for it, or name another --cache")
+            yield
+
+
+def key_of(kind: Kind, inputs: dict[str, Any]) -> str:
+    """The key of a step: digest of its kind, its inputs (JSON values), and the code and libraries that it runs."""
+    libraries = {name: _version(name) for name in LIBRARIES[kind]}
+    everything = {"kind": kind, "inputs": inputs, "code": code_digest(CODE[kind]), "libraries": libraries}
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@cache
+def code_digest(modules: tuple[str, ...]) -> str:
+    """A digest of what modules of the package do: comments, docstrings and layout leave it as it is."""
+    digest = hashlib.sha256()
+    for module in modules:
+        path = PACKAGE / f"{module}.py"
+        if path.is_file():
+            digest.update(module.encode() + meaning(path.read_text(encoding="utf-8")).encode())
+    return digest.hexdigest()
+
+
+def meaning(source: str) -> str:
+    """A module's code without comments, docstrings and layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def content_of(specimens: Sequence[Specimen]) -> str:
+    """A digest of specimens: what they show, what is known of them and which surfaces they are, wherever they lie."""
+    digest = hashlib.sha256()
+    for specimen in specimens:
+        digest.update(f"{specimen.name}\n{specimen.group}\n{specimen.label}\n{specimen.split}\n".encode())
+        for path in (specimen.image_path, *_truth_files(specimen)):
+            digest.update(_file_digest(path))
+    return digest.hexdigest()
+
+
+def _truth_files(specimen: Specimen) -> list[Path]:
+    annotation = specimen.annotation
+    if isinstance(annotation, MaskFile):
+        return [annotation.path]
+    if isinstance(annotation, FrameOfDataset):
+        number = f"{annotation.index:06d}"
+        names = (f"defects/{number}.png", f"impurities/{number}.png", f"scenes/{number}.json")
+        return [annotation.dataset / name for name in names]
+    return []
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise CacheError(f"{path}: cannot be read ({error.strerror}); restore it") from error
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _lock(descriptor: int) -> bool:
+    if os.name == "nt":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,214 @@
+"""Running a study: renders, then for every seed the split, the banks and their judgements; each step by its content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from anomaly.augment import Augmentation
+from anomaly.report import varied
+from anomaly.specimens import GOOD, Specimen
+from anomaly.studies import banks
+from anomaly.studies.cache import Cache, content_of, key_of
+from anomaly.studies.judging import Judgement, judge
+from anomaly.studies.plan import StudyFile
+from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_rendered, render, training_sets
+from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
+from anomaly.studies.sets import RealSide, read_photographs, read_renders, split_real, trouble_with
+from anomaly.train import training_part
+
+SHOWN = 8  # pictures whose heat maps are kept, of every scenario
+
+
+class Watcher(Protocol):
+    """Whom a run tells how it goes."""
+
+    def begin(self, steps: int) -> None:
+        """How many steps there are in all."""
+
+    def step(self, name: str, is_new: bool) -> None:
+        """A step begins; or its result was there already."""
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """How far the step is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """All that a report is made of; judgements: by scenario, one for every seed of the study."""
+
+    file: StudyFile
+    backbone: str
+    weights: str
+    pretrained: bool
+    real: list[Specimen]
+    sides: list[RealSide]
+    shown: list[Specimen]
+    rendered: dict[str, list[Specimen]]
+    judgements: dict[str, list[Judgement]] = field(default_factory=dict)
+
+
+def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None = None) -> Outcome:
+    """Do every step that is not in the cache yet, and gather the results.
+
+    real: the folder of photographs, in the stead of the study's own. Raises StudyError, CacheError, RenderingError, and
+    what reading datasets raises.
+    """
+    study = file.study
+    names = with_parents(study.chosen)
+    with cache.locked():
+        wanted = _needed(file, [SCENARIOS[name] for name in names])
+        held_out = held_out_sets(file)
+        steps = len(wanted) + len(held_out) + len(study.seeds) * (len(names) + len(study.chosen))
+        if held_out and real is not None:
+            raise file.error("real.rendered", "found renders and --real; expected one of them")
+        photographs = None if held_out else read_photographs(file, real)  # found missing before hours of rendering
+        watcher.begin(steps)
+        specimens = photographs or read_renders([_rendered(cache, one, watcher) for one in held_out])
+        sides = [split_real(specimens, study.real, seed) for seed in study.seeds]
+        for side in sides:
+            if trouble := trouble_with(side):
+                raise file.error("real", trouble)
+        folders = {key: _rendered(cache, one, watcher) for key, one in wanted.items()}
+        rendered = {key: training_part(read_renders([folder])) for key, folder in folders.items()}
+        shown = varied(sides[0].test, SHOWN)
+        outcome: Outcome | None = None
+        for number, (seed, side) in enumerate(zip(study.seeds, sides, strict=True)):
+            bench = _Bench(file, cache, watcher, seed, side, rendered, specimens)
+            if outcome is None:
+                extractor = bench.extractor
+                named = {wanted[key].name: part for key, part in rendered.items()}
+                outcome = Outcome(
+                    file,
+                    extractor.backbone,
+                    extractor.weights,
+                    extractor.pretrained,
+                    specimens,
+                    sides,
+                    shown,
+                    named,
+                )
+            for name in names:
+                bench.make_bank(SCENARIOS[name])
+            for name in study.chosen:
+                judgement = bench.judgement(SCENARIOS[name], shown if number == 0 else [])
+                outcome.judgements.setdefault(name, []).append(judgement)
+    assert outcome is not None
+    return outcome
+
+
+def _needed(file: StudyFile, scenarios: Sequence[Scenario]) -> dict[tuple[bool, str], RenderedSet]:
+    """The sets of renders that any of the scenarios is trained on."""
+    synthetic = [s for s in scenarios if s.kind == "synthetic"]
+    return {
+        (stained, light): wanted
+        for (stained, light), wanted in (training_sets(file) if synthetic else {}).items()
+        if any(s.stained == stained and (light == AS_BUILT or s.randomised) for s in synthetic)
+    }
+
+
+def _rendered(cache: Cache, wanted: RenderedSet, watcher: Watcher) -> Path:
+    folder = cache.place("renders", key_of("renders", wanted.depends_on))
+    is_new = not is_rendered(folder)
+    watcher.step(f"rendering: {wanted.name}", is_new)
+    if is_new:
+        render(wanted, folder, lambda done, total: watcher.progress("rendering", done, total))
+    return folder
+
+
+class _Bench:
+    """Where the banks of one seed are made and judged."""
+
+    def __init__(
+        self,
+        file: StudyFile,
+        cache: Cache,
+        watcher: Watcher,
+        seed: int,
+        side: RealSide,
+        rendered: dict[tuple[bool, str], list[Specimen]],
+        real: Sequence[Specimen],
+    ) -> None:
+        self._file, self._cache, self._watcher = file, cache, watcher
+        self._side, self._rendered = side, rendered
+        self._seed = seed
+        settings = file.study.inspector
+        self.making = banks.Making(
+            size=settings.bank,
+            epochs=settings.epochs,
+            seed=seed,
+            scale=banks.scale_for(real, settings.image_size),
+            backbone=settings.backbone,
+            pretrained=settings.pretrained,
+            weights=None if settings.weights is None else file.beside(settings.weights),
+        )
+        self.extractor = self.making.extractor
+        self._depends_on = banks.depends_on(self.making, self.extractor)
+        self._contents: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
+
+    def make_bank(self, scenario: Scenario) -> Path:
+        """The folder of a scenario's inspector; its parents' come first."""
+        specimens = self._training_set(scenario)
+        augmentation = Augmentation() if scenario.augmented and not scenario.fine_tuned else None
+        inputs: dict[str, Any] = {
+            "making": self._depends_on,
+            "pictures": self._content(scenario.name, specimens),
+            "augmentation": None if augmentation is None else vars(augmentation),
+            "parents": [self._keys[name] for name in scenario.parents],
+        }
+        key = self._keys[scenario.name] = key_of("banks", inputs)
+        self._watcher.step(f"seed {self._seed}: bank of {scenario.name}", not self._cache.is_done("banks", key))
+        parents = [self._cache.place("banks", self._keys[name]) for name in scenario.parents]
+
+        def make(out: Path) -> None:
+            if scenario.kind == "melding":
+                banks.meld(parents, out)
+                return
+            banks.train(
+                self.making,
+                specimens,
+                out,
+                augmentation=augmentation,
+                start=parents[0] if parents else None,
+                name=scenario.name,
+                progress=self._watcher.progress,
+            )
+
+        return self._cache.step("banks", key, inputs, make)
+
+    def judgement(self, scenario: Scenario, shown: Sequence[Specimen]) -> Judgement:
+        """How a scenario's inspector does."""
+        side = self._side
+        inputs = {
+            "bank": self._keys[scenario.name],
+            "validation": self._content("validation", side.validation),
+            "test": self._content("test", side.test),
+            "shown": [specimen.name for specimen in shown],
+        }
+        key = key_of("judgements", inputs)
+        self._watcher.step(f"seed {self._seed}: judging {scenario.name}", not self._cache.is_done("judgements", key))
+        bank = self._cache.place("banks", self._keys[scenario.name])
+        folder = self._cache.step(
+            "judgements",
+            key,
+            inputs,
+            lambda out: judge(bank, side.validation, side.test, shown, out, self._watcher.progress),
+        )
+        return Judgement.load(folder)
+
+    def _training_set(self, scenario: Scenario) -> list[Specimen]:
+        """The good pictures that a scenario's bank is filled with; fine-tuning fills on with the real ones."""
+        if scenario.kind == "melding":
+            return []
+        if scenario.kind == "real" or scenario.fine_tuned:
+            return [specimen for specimen in self._side.train if specimen.label == GOOD]
+        lights = [AS_BUILT, *(self._file.study.synthetic.lights if scenario.randomised else ())]
+        return [specimen for light in lights for specimen in self._rendered[scenario.stained, light]]
+
+    def _content(self, name: str, specimens: Sequence[Specimen]) -> str:
+        if name not in self._contents:
+            self._contents[name] = content_of(specimens)
+        return self._contents[name]

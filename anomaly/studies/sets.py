@@ -1,0 +1,70 @@
+"""The pictures of a study: those that every inspector is judged on, and those that each is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from anomaly.specimens import GOOD, Format, Specimen, read_specimens, split_by_group
+from anomaly.studies.plan import Real, StudyFile
+
+
+@dataclass(frozen=True)
+class RealSide:
+    """The parts of the real set; no surface is in two of them."""
+
+    train: list[Specimen]
+    validation: list[Specimen]
+    test: list[Specimen]
+
+
+def read_photographs(file: StudyFile, folder: Path | None) -> list[Specimen]:
+    """The study's own set of photographs, or the one in `folder`. Raises StudyError, SpecimenError."""
+    real = file.study.real
+    assert real.dataset is not None
+    place = file.beside(real.dataset) if folder is None else folder
+    if not place.is_dir():
+        raise file.error(
+            "real.dataset", f"found no folder {place}; expected photographs there, or name them with --real"
+        )
+    return read_specimens(place, real.format)
+
+
+def read_renders(folders: Sequence[Path]) -> list[Specimen]:
+    """The specimens of rendered datasets, one after the other."""
+    blemish: Format = "blemish"
+    return [specimen for folder in folders for specimen in read_specimens(folder, blemish)]
+
+
+def split_real(specimens: Sequence[Specimen], real: Real, seed: int) -> RealSide:
+    """Part the real set by surfaces, anew for every seed.
+
+    Surfaces without any defect are shared out among the three parts, the others among validation and test. Where the
+    source names its own training pictures, the good ones of them are trained on, and the others are shared out.
+    """
+    own = [s for s in specimens if s.split == "train" and s.label == GOOD]
+    rest = [s for s in specimens if s.split != "train"] if own else list(specimens)
+    flawed_groups = {s.group for s in rest if s.label != GOOD}
+    good = [s for s in rest if s.group not in flawed_groups]
+    flawed = [s for s in rest if s.group in flawed_groups]
+    if own:
+        train, others = own, good
+    else:
+        train, others = split_by_group(good, (real.train, 1 - real.train), seed)
+    parts = [split_by_group(part, (real.validation, 1 - real.validation), seed) for part in (others, flawed)]
+    validation, test = ([*parts[0][k], *parts[1][k]] for k in (0, 1))
+    return RealSide(train, validation, test)
+
+
+def trouble_with(side: RealSide) -> str:
+    """What makes a split useless, in words, or ""."""
+    for name, part, wanted in (
+        ("to train on", side.train, "a good surface"),
+        ("for the threshold", [s for s in side.validation if s.label != GOOD], "a defective surface"),
+        ("to judge", [s for s in side.test if s.label != GOOD], "a defective surface"),
+        ("to judge", [s for s in side.test if s.label == GOOD], "a good surface"),
+    ):
+        if not part:
+            return f"found too few surfaces to leave one {name}; expected at least {wanted} more, or other shares"
+    return ""
