@@ -23,6 +23,7 @@ LIBRARIES = [str(REPOSITORY), *(folder for folder in sys.path if Path(folder).na
 PACKED = os.environ.get("BLEMISH_LEGACY_ZIP")  # the add-on as it is shipped, to test that; else its sources
 STEP = 11  # pixels between two looks at what is under the mouse; Blender's buttons are 20 high
 SCREENFULS = 9
+TRIES = 4
 MENU_PIXELS = 40  # that a menu changes of a row or column, and the highlight of the button that opened it does not
 COLUMN = 0.72  # of the sidebar's width, where a button or a field's value is rather than its name
 
@@ -104,9 +105,27 @@ class Blender:
                 here = self.ask("under_mouse")
                 if here and here not in seen:
                     seen.append(here)
-                if wanted in here:
+                if wanted in here and self.rests_on(wanted, x, y + 3):
                     return x, y + 3
         raise AssertionError(f"{wanted} is not in the sidebar; found {seen}")
+
+    def rests_on(self, wanted: str, x: int, y: int) -> bool:
+        """Whether the mouse, once Blender has caught up with it, is over this in the sidebar."""
+        self.screen.move(x, y)
+        time.sleep(2 * SETTLED)
+        return wanted in self.ask("under_mouse")
+
+    def rests_on_entry(self, wanted: str, x: int, y: int) -> bool:
+        """Whether the mouse, once Blender has caught up with it, is over this entry of the open menu."""
+        self.screen.move(x, y)
+        self.screen.settle()
+        return wanted in self.copied()
+
+    def copied(self) -> str:
+        """The call of the menu's entry under the mouse."""
+        self.screen.do("key", "ctrl+c")
+        time.sleep(SETTLED)
+        return str(self.ask("clipboard"))
 
     def open_tab(self) -> None:
         """Click along the sidebar's tabs until ours is shown."""
@@ -130,28 +149,27 @@ class Blender:
 
     def choose(self, x: int, y: int, wanted: str) -> None:
         """Open the menu at a place and click the entry whose call, which Ctrl-C copies, holds this."""
-        self.screen.move(x, y)
-        before = self.screen.settle().astype(int)
-        self.screen.click(x, y)
-
-        def opened() -> Any:
-            changed = (abs(self.screen.settle() - before) > 8).any(axis=-1)
-            spans = [np.flatnonzero(changed.sum(axis=axis) > MENU_PIXELS) for axis in (1, 0)]
-            return spans if all(span.size > MENU_PIXELS for span in spans) else None
-
-        rows, columns = self.until(opened, "the menu")
+        for _ in range(TRIES):  # a Blender that is busy may take a press and its release for nothing
+            self.screen.move(x, y)
+            before = self.screen.settle().astype(int)
+            self.screen.click(x, y)
+            changed = (abs(self.screen.settle(still=1) - before) > 8).any(axis=-1)
+            rows, columns = (np.flatnonzero(changed.sum(axis=axis) > MENU_PIXELS) for axis in (1, 0))
+            if min(rows.size, columns.size) > MENU_PIXELS:
+                break
+            self.screen.key("Escape")
+        else:
+            raise AssertionError("the menu did not open")
         found = set()
         for column in np.linspace(columns[0], columns[-1], 5)[1:4:2].astype(int):
             for row in range(rows[0] + 8, rows[-1] - 4, STEP):
                 self.screen.move(column, row)
                 time.sleep(0.05)
-                self.screen.do("key", "ctrl+c")
-                time.sleep(0.05)
-                here = self.ask("clipboard")
-                found.add(here)
-                if wanted in here:
-                    self.screen.click(column, row + 3)
-                    return
+                found.add(self.copied())
+                for place in (row, row - STEP):  # what was copied may be what the mouse was on before
+                    if any(wanted in here for here in found) and self.rests_on_entry(wanted, column, place):
+                        self.screen.click(column, place)
+                        return
         raise AssertionError(f"{wanted} is not in the menu; found {sorted(found)}")
 
     def enter(self, wanted: str, value: object) -> None:

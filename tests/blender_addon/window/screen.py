@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-WIDTH, HEIGHT = 1600, 1000
+WIDTH, HEIGHT = 1440, 900
 LEFT, WHEEL_UP, WHEEL_DOWN = 1, 4, 5
 SETTLED = 0.15  # seconds for Blender to take an event in
 
@@ -58,14 +58,15 @@ class Screen:
             time.sleep(0.05)
         time.sleep(SETTLED)
 
-    def drag(self, x: int, y: int, to_x: int, steps: int = 8) -> None:
+    def drag(self, x: int, y: int, to_x: int, steps: int = 5) -> None:
         """Press, move along in steps as a hand does, and let go."""
         self.move(x, y)
         time.sleep(SETTLED)
         self.do("mousedown", LEFT)
+        time.sleep(2 * SETTLED)
         for step in range(1, steps + 1):
             self.move(x + (to_x - x) * step // steps, y)
-            time.sleep(0.05)
+            time.sleep(SETTLED)
         self.do("mouseup", LEFT)
         time.sleep(SETTLED)
 

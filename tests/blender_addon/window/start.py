@@ -7,6 +7,6 @@ import addon_utils
 import bpy
 
 bpy.context.preferences.view.show_splash = False
-bpy.context.preferences.view.ui_scale = 1.0
+bpy.context.preferences.inputs.use_mouse_continuous = False  # it would move the mouse that is being moved
 assert addon_utils.enable("blemish_addon", default_set=True) is not None, "the add-on could not be enabled"
 runpy.run_path(str(Path(__file__).with_name("agent.py")))

@@ -19,6 +19,7 @@ SAMPLES = 4
 A_FRAME = 10  # seconds in which a frame would be done
 BUTTON, SIDE_BUTTONS = 20, 48  # pixels: a button's height, and how far from the border those beside a list are
 CHECK_BOX, TITLE = 51, 27  # how far a panel's check box is from the border, and its title above its first field
+WIDER = 90  # pixels by which the sidebar is made wider, for its names not to be cut off
 PATIENCE = 300  # seconds for a rendering on a machine that is busy
 ENDED = ("done", "cancelled", "failed")
 
@@ -33,6 +34,7 @@ def test_a_dataset_is_made_by_hand(
     open_sidebar(blender)
     blender.open_tab()
     picture("01-sidebar")
+    widen_sidebar(blender)
 
     # A plate, seen as Blender shows materials.
     blender.press("mesh.blemish_part_add")
@@ -173,6 +175,17 @@ def open_sidebar(blender: Blender) -> None:
     blender.screen.move(*blender.ask("middle_of_view"))
     blender.screen.key("n")
     blender.until(lambda: blender.ask("is_open"), "the sidebar")
+
+
+def widen_sidebar(blender: Blender) -> None:
+    """Drag the sidebar's border, which is a few pixels wide, to the left."""
+    left, top, _, bottom = blender.ask("place")
+    for beside in (5, 6, 4, 7, 3, 8, 2, 1, 0):
+        blender.screen.drag(left + beside, (top + bottom) // 2, left - WIDER)
+        blender.screen.settle()
+        if blender.ask("place")[0] < left:
+            return
+    raise AssertionError("the sidebar's border could not be dragged")
 
 
 def seen(blender: Blender) -> Any:
