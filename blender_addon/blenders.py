@@ -113,8 +113,11 @@ def libraries() -> list[str]:
     standard = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     packed = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
     of_python = {path for lib in standard for path in (lib, f"{lib}/lib-dynload", str(Path(lib).with_name(packed)))}
-    folders = [os.path.abspath(folder) for folder in sys.path]
-    return [folder for folder in dict.fromkeys(folders) if folder not in of_python and os.path.isdir(folder)]
+    bpy = sys.modules.get("bpy")  # once imported, the scripts of its version are there too
+    of_blender = [bpy.utils.resource_path(kind) for kind in ("LOCAL", "SYSTEM")] if bpy is not None else []
+    others = tuple(f"{folder}{os.sep}" for folder in of_blender if folder)
+    folders = dict.fromkeys(os.path.abspath(folder) for folder in sys.path if not folder.startswith(others))
+    return [folder for folder in folders if folder not in of_python and os.path.isdir(folder)]
 
 
 def _said(command: list[str]) -> str:

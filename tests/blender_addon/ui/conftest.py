@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _registered() -> Iterator[None]:
     pytest.importorskip("bpy")
     import blender_addon
