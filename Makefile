@@ -2,6 +2,7 @@
 
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
+IN_EVERY_BLENDER := tests/blender_addon/ui tests/blender_addon/test_hostile.py tests/blender_addon/test_render.py
 
 .PHONY: help setup demo pictures test test-slow test-blender test-blender-versions lint benchmark contact-sheet \
 	extension lock clean
@@ -30,11 +31,16 @@ test-blender: setup  ## Work the panel in the window of Debian's Blender 3.4; pi
 	@tools/blenders
 	OMP_NUM_THREADS=1 $(PYTEST) tests/blender_addon/window -m window
 
-test-blender-versions: setup  ## Run the add-on's tests in Blender 4.2, 4.5 and 5.0
+test-blender-versions: setup  ## Run the panel's tests in Blender 3.4, 4.2, 4.5 and 5.0, and what compares them
 	@tools/blenders
 	@for python in .blenders/bpy-4.2/bin/python .blenders/bpy-4.5/bin/python .venv/bin/python; do \
-		OMP_NUM_THREADS=1 $$python -m pytest tests/blender_addon -m "not slow and not window" -n auto --dist loadfile \
-			|| exit 1; done
+		$$python -c 'import bpy; print("Blender", bpy.app.version_string)' && \
+		OMP_NUM_THREADS=1 $$python -m pytest $(IN_EVERY_BLENDER) -m "not window" -p no:cacheprovider || exit 1; done
+	@! command -v blender >/dev/null || { blender --version | head -n 1; \
+		PYTHONPATH=$(CURDIR)/.venv/lib/python3.11/site-packages:$(CURDIR) OMP_NUM_THREADS=1 \
+		blender --background --factory-startup --python-use-system-env --python tests/blender_addon/inside.py -- \
+		$(IN_EVERY_BLENDER) -m "not window"; }
+	OMP_NUM_THREADS=1 $(PYTEST) tests/blender_addon/test_versions.py tests/blender_addon/test_extension.py
 
 lint: setup
 	.venv/bin/ruff check .

@@ -162,6 +162,12 @@ def test_blenders_own_validator_accepts_the_extension(light: Path, own_wheel: Pa
     assert names == {"__init__.py", "LICENSE", "blender_manifest.toml", f"wheels/{own_wheel.name}"}
 
 
+@pytest.mark.parametrize("series", ["4.2", "4.5", "5.0"])
+def test_so_do_those_of_every_version(light: Path, series: str) -> None:
+    script = bpy_of(series) / series / "scripts" / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
+    subprocess.run([sys.executable, script, "validate", light], check=True, capture_output=True)
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
