@@ -19,7 +19,7 @@ BLOCK = 16  # pixels; over so many the noise of two renderings averages out
 # Largest difference of the mean, and of a block's mean, as shares of the picture's mean. Debian's Blender has no
 # denoiser, and shades what is no metal with other models.
 MEAN = {"4.2": 0.005, "4.5": 0.005, PROGRAM: 0.05}
-BLOCKS = {"4.2": 0.06, "4.5": 0.06, PROGRAM: 0.15}
+BLOCKS = {"4.2": 0.1, "4.5": 0.1, PROGRAM: 0.15}
 
 
 def noiseless(recipe: Recipe) -> Recipe:
