@@ -237,13 +237,31 @@ def test_bundled_libraries_are_all_that_is_needed(tmp_path: Path, bundled: list[
     check_life(install([str(bare_python(tmp_path / "python", series)), str(INSIDE)], package, tmp_path))
 
 
-@pytest.mark.slow
-def test_and_those_of_the_legacy_add_on(tmp_path: Path, bundled: list[Path]) -> None:
+@pytest.fixture(scope="session")
+def whole_legacy(tmp_path_factory: pytest.TempPathFactory, bundled: list[Path]) -> Path:
     linux = extension.PLATFORMS["linux-x64"]
     pins = extension.pinned(extension.SPARE, linux, extension.LOCK.read_text(encoding="utf-8"))
     spare = extension.downloaded(pins, linux, extension.CACHE / linux.name)
-    package = extension.legacy(tmp_path / "legacy.zip", bundled, spare)
-    check_life(install(debians_blender(), package, tmp_path))
+    return extension.legacy(tmp_path_factory.mktemp("legacy") / "legacy.zip", bundled, spare)
+
+
+@pytest.mark.slow
+def test_and_those_of_the_legacy_add_on(tmp_path: Path, whole_legacy: Path) -> None:
+    check_life(install(debians_blender(), whole_legacy, tmp_path))
+
+
+@pytest.mark.slow
+def test_the_unpacked_add_on_renders_without_being_enabled(tmp_path: Path, whole_legacy: Path) -> None:
+    blender = debians_blender()[0]
+    with zipfile.ZipFile(whole_legacy) as packed:
+        packed.extractall(tmp_path / "addons")
+    script = tmp_path / "addons" / extension.LEGACY_FOLDER / "libraries" / "blender_addon" / "headless.py"
+    command = [blender, "--background", "--python", script, "--", "render", "plate", "--frames", "1", "--samples", "1"]
+    done = subprocess.run(
+        [*command, "--out", tmp_path / "set"], env=profile(tmp_path), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(Dataset(tmp_path / "set")) == 1
 
 
 def test_another_python_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
