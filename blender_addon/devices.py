@@ -1,6 +1,7 @@
 """What Cycles renders on: the processor, or one graphics card a process."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 from procgen.errors import BlemishError
 
@@ -30,6 +31,7 @@ def chosen(wanted: str, found: Found) -> tuple[str, str | None]:
 
 def available() -> dict[str, list[str]]:
     """The cards that this Blender can render on. Loads the drivers, and dies with one that crashes."""
+    import_module("bpy")  # which brings the next
     import _cycles
 
     found = {}
