@@ -21,7 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def render(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name (see `blemish recipes`) or a YAML file.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A shipped recipe's name (see `blemish recipes`), a YAML file, or a dataset that has one."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the dataset. A stopped run in it is taken up again.")],
     frames: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many frames the dataset shall have.")] = 40,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
@@ -61,6 +64,10 @@ def render(
         blemish render plate --frames 80 --seed 1 --without defects --without impurities --out data/clean
 
         blemish render plate --frames 80 --seed 1 --without defects --out data/stained
+
+    In another Blender than the bpy that came along, and with an object of one's own as the part:
+
+        blemish render plate --blender /usr/bin/blender --blend cad.blend --object Housing --out data/housing
 
     Ctrl-C at any moment leaves whole frames; the same command goes on from there.
     """

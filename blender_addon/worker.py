@@ -104,8 +104,9 @@ def answer(line: str) -> int:
         return 2
     except ImportError as error:
         python = "{}.{}".format(*sys.version_info)
+        cause = (str(error).strip().splitlines() or [""])[0]  # numpy's goes on for a page
         print(
-            f"\n{ERROR_MARK}this Blender's Python {python} cannot load a library of Blemish ({error}); expected Python "
+            f"\n{ERROR_MARK}this Blender's Python {python} cannot load a library of Blemish ({cause}); expected Python "
             "3.11 and the libraries of blemish[render]",
             flush=True,
         )
