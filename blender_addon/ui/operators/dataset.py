@@ -106,7 +106,18 @@ def after(scene: str, run: RenderRun, state: State) -> None:
         settings.test_made_with = f"{run.order.samples} samples, {(run.order.options or {}).get('device')}"
     elif settings.open_when_done and not bpy.app.background:
         for path in (run.folder, overview_path(run.folder)):
-            bpy.ops.wm.path_open(filepath=str(path))
+            open_outside(path)
+
+
+def open_outside(path: Path) -> str:
+    """Open a folder or page with what the system has for it; gives a sentence where that cannot be."""
+    if not path.exists():
+        return f"{path} is not there any more"
+    try:
+        bpy.ops.wm.path_open(filepath=str(path))
+    except RuntimeError:  # a system without a desktop has nothing to open it with
+        return f"{path} cannot be opened from here: open it yourself"
+    return ""
 
 
 class BLEMISH_OT_test_frame(Renders, bpy.types.Operator):
@@ -221,11 +232,10 @@ class BLEMISH_OT_open(bpy.types.Operator):
         return f"Open {properties.path}"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        if not Path(self.path).exists():
-            self.report({"ERROR"}, f"{self.path} is not there any more")
-            return {"CANCELLED"}
-        bpy.ops.wm.path_open(filepath=self.path)
-        return {"FINISHED"}
+        problem = open_outside(Path(self.path))
+        if problem:
+            self.report({"ERROR"}, problem)
+        return {"CANCELLED"} if problem else {"FINISHED"}
 
 
 _seen: dict[Path, tuple[float, Begun | None]] = {}

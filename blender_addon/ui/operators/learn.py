@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from blender_addon.ui import progress
-from blender_addon.ui.operators.dataset import folder_of
+from blender_addon.ui.operators.dataset import folder_of, open_outside
 from blender_addon.ui.preferences import environment
 from blender_addon.ui.progress import LEARN
 
@@ -127,8 +127,8 @@ def after(scene: str, command: str, folder: Path, state: State) -> None:
 
     settings = getattr(bpy.data.scenes.get(scene), "blemish_learn", None)
     wished = settings is not None and settings.open_when_done and not bpy.app.background
-    if command == "evaluate" and state.phase is Phase.DONE and wished and (folder / REPORT).is_file():
-        bpy.ops.wm.path_open(filepath=str(folder / REPORT))
+    if command == "evaluate" and state.phase is Phase.DONE and wished:
+        open_outside(folder / REPORT)
 
 
 class BLEMISH_OT_train(Learns, bpy.types.Operator):
