@@ -99,11 +99,14 @@ def test_panel_leaves_out_what_the_shell_does(scene: Any, recipe: Recipe, tmp_pa
 def test_panel_and_shell_render_the_same_bytes_in_a_real_blender(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text(recipe.model_dump_json())
     (tmp_path / "panel.py").write_text(IN_BLENDER)
-    libraries = os.pathsep.join(dict.fromkeys([str(Path(blender_addon.__file__).parents[1]), *filter(None, sys.path)]))
+    libraries = [
+        str(Path(blender_addon.__file__).parents[1]),
+        *(path for path in sys.path if path.endswith("site-packages")),
+    ]
     finished = subprocess.run(
         ["blender", "--background", "--factory-startup", "--python-use-system-env", "--python-exit-code", "3",
          "--python", tmp_path / "panel.py", "--", tmp_path / "recipe.json", tmp_path / "panel"],
-        env={**os.environ, "PYTHONPATH": libraries}, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(libraries)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert contents(tmp_path / "panel") == from_shell(recipe, tmp_path / "shell", "--blender", "blender")

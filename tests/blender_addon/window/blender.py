@@ -21,6 +21,7 @@ from tests.blender_addon.window.screen import HEIGHT, SETTLED, WHEEL_DOWN, WHEEL
 REPOSITORY = Path(__file__).resolve().parents[3]
 LIBRARIES = [str(REPOSITORY), *(folder for folder in sys.path if Path(folder).name == "site-packages")]
 PACKED = os.environ.get("BLEMISH_LEGACY_ZIP")  # the add-on as it is shipped, to test that; else its sources
+AGENT_EVERY = 0.02  # seconds
 STEP = 11  # pixels between two looks at what is under the mouse; Blender's buttons are 20 high
 SCREENFULS = 9
 TRIES = 4
@@ -52,7 +53,14 @@ class Blender:
         listener.close()
         window = screen.do("search", "--sync", "--name", "Blender").split()[0]
         screen.do("windowfocus", window)
+        screen.taken_in = self.catch_up
         time.sleep(1)
+
+    def catch_up(self) -> None:
+        """Wait until Blender has acted on the events before this: its agent answers between one and the next."""
+        for _ in range(2):
+            time.sleep(AGENT_EVERY)
+            self.ask("process")
 
     def _call(self, listener: socket.socket) -> socket.socket | None:
         assert self.process.poll() is None, f"Blender did not start:\n{self.log.read_text()[-3000:]}"
@@ -101,7 +109,6 @@ class Blender:
                     break
             for y in range(top + 6, bottom - 4, STEP):
                 self.screen.move(x, y)
-                time.sleep(0.04)
                 here = self.ask("under_mouse")
                 if here and here not in seen:
                     seen.append(here)
@@ -112,7 +119,7 @@ class Blender:
     def rests_on(self, wanted: str, x: int, y: int) -> bool:
         """Whether the mouse, once Blender has caught up with it, is over this in the sidebar."""
         self.screen.move(x, y)
-        time.sleep(2 * SETTLED)
+        time.sleep(SETTLED)
         return wanted in self.ask("under_mouse")
 
     def rests_on_entry(self, wanted: str, x: int, y: int) -> bool:
@@ -123,8 +130,7 @@ class Blender:
 
     def copied(self) -> str:
         """The call of the menu's entry under the mouse."""
-        self.screen.do("key", "ctrl+c")
-        time.sleep(SETTLED)
+        self.screen.key("ctrl+c")
         return str(self.ask("clipboard"))
 
     def open_tab(self) -> None:
@@ -139,7 +145,6 @@ class Blender:
     def scroll(self, wheel: int, clicks: int) -> None:
         _, top, right, bottom = self.ask("place")
         self.screen.move(right - 60, (top + bottom) // 2)
-        time.sleep(SETTLED)
         self.screen.do("click", "--repeat", clicks, "--delay", 15, wheel)
         self.screen.settle(still=2 * SETTLED, within=3)
 
@@ -164,7 +169,6 @@ class Blender:
         for column in np.linspace(columns[0], columns[-1], 5)[1:4:2].astype(int):
             for row in range(rows[0] + 8, rows[-1] - 4, STEP):
                 self.screen.move(column, row)
-                time.sleep(0.05)
                 found.add(self.copied())
                 for place in (row, row - STEP):  # what was copied may be what the mouse was on before
                     if any(wanted in here for here in found) and self.rests_on_entry(wanted, column, place):
@@ -178,11 +182,13 @@ class Blender:
         self.screen.click(x, y, times=2)
         self.screen.key("ctrl+a")
         self.screen.do("type", "--delay", 40, str(value))
+        self.catch_up()
         self.screen.key("Return")
         self.until(lambda: self.ask("get", wanted) == value, f"{wanted} to be {value}")
 
     def quit(self) -> None:
         """Kill it, as a crash or an impatient user does; whatever it started ends with it."""
+        self.screen.taken_in = lambda: time.sleep(SETTLED)
         self.process.kill()
         self.process.wait()
         self._connection.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,7 @@ class Screen:
             text=True,
         )
         assert self._server.stdout is not None
+        self.taken_in: Callable[[], None] = lambda: time.sleep(SETTLED)  # waits until an event has been acted on
         self.display = f":{self._server.stdout.readline().strip()}"
 
     def __enter__(self) -> Self:
@@ -49,32 +51,37 @@ class Screen:
 
     def move(self, x: int, y: int) -> None:
         self.do("mousemove", x, y)
+        self.taken_in()
 
-    def click(self, x: int, y: int, button: int = LEFT, times: int = 1) -> None:
+    def press(self, button: int = LEFT) -> None:
+        self.do("mousedown", button)
+        self.taken_in()
+
+    def release(self, button: int = LEFT) -> None:
+        self.do("mouseup", button)
+        self.taken_in()
+
+    def click(self, x: int, y: int, times: int = 1) -> None:
         self.move(x, y)
-        time.sleep(SETTLED)
-        for _ in range(times):
-            self.do("click", button)
-            time.sleep(0.05)
-        time.sleep(SETTLED)
+        if times > 1:  # close enough to each other to be a double click
+            self.do("click", "--repeat", times, "--delay", 60, LEFT)
+        else:
+            self.press()
+            self.release()
+        self.taken_in()
 
     def drag(self, x: int, y: int, to_x: int, steps: int = 5) -> None:
         """Press, move along in steps as a hand does, and let go."""
         self.move(x, y)
-        time.sleep(SETTLED)
-        self.do("mousedown", LEFT)
-        time.sleep(2 * SETTLED)
+        self.press()
         for step in range(1, steps + 1):
             self.move(x + (to_x - x) * step // steps, y)
-            time.sleep(SETTLED)
-        self.do("mouseup", LEFT)
-        time.sleep(SETTLED)
+        self.release()
 
     def key(self, *names: str) -> None:
         for name in names:
             self.do("key", name)
-            time.sleep(0.05)
-        time.sleep(SETTLED)
+            self.taken_in()
 
     def pixels(self) -> NDArray[np.uint8]:
         """What is on the screen: (H, W, 3) uint8. The server keeps it in a file of the format XWD."""
