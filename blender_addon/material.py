@@ -31,11 +31,12 @@ class SurfaceMaterial:
     lay: bpy.types.ShaderNodeTexImage
     shader: bpy.types.ShaderNodeBsdfPrincipled
 
-    def show(self, maps: SurfaceMaps) -> None:
-        """Upload maps of shape (rows, columns), row 0 at v = 0 as Blender keeps its pixels."""
+    def show(self, maps: SurfaceMaps, *, labels: bool = True) -> None:
+        """Upload maps of shape (rows, columns), row 0 at v = 0 as Blender keeps its pixels; what labels say on wish."""
         upload(self.albedo, np.dstack([maps.base_colour, maps.roughness]))
         upload(self.relief, np.dstack([maps.normal * 0.5 + 0.5, maps.metallic]))
-        upload(self.labels, np.dstack([maps.classes, maps.defects, maps.impurities, np.ones_like(maps.classes)]))
+        if labels:
+            upload(self.labels, np.dstack([maps.classes, maps.defects, maps.impurities, np.ones_like(maps.classes)]))
         if maps.lay is not None:
             upload(self.lay, np.dstack([maps.lay * 0.5 + 0.5, np.ones_like(maps.metallic)]))
         self._stretch_across(U_DIRECTION if maps.lay is None else LAY_DIRECTION)

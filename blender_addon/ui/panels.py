@@ -211,9 +211,9 @@ class BLEMISH_PT_imaging(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = prepared(self), settings_of(context)
         layout.prop(settings.preview, "stage", text="Show in Scene")
-        row = layout.row(align=True)
-        row.operator("blemish.look_through", icon="CAMERA_DATA")
-        row.operator("blemish.frame_part", icon="FULLSCREEN_ENTER")
+        column = layout.column(align=True)
+        column.operator("blemish.look_through", icon="CAMERA_DATA")
+        column.operator("blemish.frame_part", icon="FULLSCREEN_ENTER")
 
 
 class _ImagingPanel(SidebarPanel):
@@ -261,7 +261,41 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
         column.menu("BLEMISH_MT_shipped_recipes", icon="PRESET")
 
 
+class BLEMISH_MT_blemish(bpy.types.Menu):
+    """What the tab does, for the search (F3), which looks through menus"""
+
+    bl_idname = "BLEMISH_MT_blemish"
+    bl_label = "Blemish"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator("blemish.part_from_active", text="Inspect Active Object", icon="EYEDROPPER")
+        layout.operator("blemish.part_update", icon="FILE_REFRESH")
+        layout.separator()
+        layout.menu("BLEMISH_MT_layer_add", icon="ADD")
+        layout.operator("blemish.layer_remove", icon="REMOVE")
+        layout.operator("blemish.layer_duplicate", icon="DUPLICATE")
+        layout.operator("blemish.seed_dice", text="Roll Another Seed")
+        layout.separator()
+        layout.operator("blemish.preview_update", icon="FILE_REFRESH")
+        layout.operator("blemish.look_through", icon="CAMERA_DATA")
+        layout.operator("blemish.frame_part", icon="FULLSCREEN_ENTER")
+        layout.separator()
+        layout.operator("blemish.test_frame", icon="RENDER_STILL")
+        layout.operator("blemish.render_dataset", icon="RENDER_ANIMATION")
+        layout.separator()
+        layout.operator("blemish.recipe_load", text="Load Recipe…", icon="FILE_FOLDER")
+        layout.operator("blemish.recipe_save", text="Save Recipe…", icon="FILE_TICK")
+        layout.menu("BLEMISH_MT_shipped_recipes", icon="PRESET")
+
+
+def _menu(menu: Any, context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.menu("BLEMISH_MT_blemish")
+
+
 CLASSES = (
+    BLEMISH_MT_blemish,
     BLEMISH_PT_part,
     BLEMISH_PT_surface,
     BLEMISH_PT_layer,
@@ -280,8 +314,10 @@ CLASSES = (
 def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    bpy.types.VIEW3D_MT_object.append(_menu)
 
 
 def unregister() -> None:
+    bpy.types.VIEW3D_MT_object.remove(_menu)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -72,8 +72,8 @@ def update(blender_scene: bpy.types.Scene) -> Report:
     begun = perf_counter()
     try:
         counts = refresh(blender_scene)
-    except BlemishError as error:
-        report = Report(problem=str(error))
+    except BlemishError as error:  # a recipe's problems without its name before each
+        report = Report(problem="\n".join(getattr(error, "problems", ())) or str(error))
     except Exception as error:  # numbers that no part can be made of; whatever it is, Blender goes on
         report = Report(problem=f"This cannot be drawn: {error}")
     else:
@@ -105,7 +105,7 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
     maps = surface_maps(coarse, _memory)
     place_part(blender_scene, part, coarse)
     surface = surface_of(settings.preview.object)
-    surface.show(maps)
+    surface.show(maps, labels=False)
     surface.brush(scene.finish.anisotropy, lay_along_v(scene, part) if maps.lay is None else None, scene.finish.coat)
     if settings.preview.overlay:
         _upload_overlay(surface.material, maps.classes)

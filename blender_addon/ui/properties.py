@@ -74,7 +74,9 @@ def _properties(section: SectionFields, field: Field) -> dict[str, Any]:
     label = words.full_label(field.name)
     found: dict[str, Any] = {}
     if field.optional:
-        found[f"use_{field.name}"] = bpy.props.BoolProperty(name=label, description=tip, update=changed)
+        found[f"use_{field.name}"] = bpy.props.BoolProperty(
+            name=label, description=tip, default=field.given, update=changed
+        )
     match field.sort:
         case "quantity":
             found |= _quantity(field, field.name, label, tip)
@@ -174,7 +176,7 @@ def _shown_as(field: Field, *, bounded: bool) -> dict[str, Any]:
     """Blender's own unit and subtype for a field, where it has them."""
     if field.name.endswith("_degrees"):
         return {"subtype": "ANGLE", "precision": 2, "step": 100}
-    if field.name.endswith("_mm"):
+    if field.name.endswith("_mm") and not field.name.endswith("_per_mm"):
         return {"unit": "CAMERA", "precision": 3, "step": 10}
     if field.name.endswith("_w"):
         return {"unit": "POWER", "precision": 3, "step": 10}

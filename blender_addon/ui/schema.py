@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 FILE = Path(__file__).with_name("schema.json")
+FIRST = {"resolution": [640, 512]}  # instead of the example's, which is for small pictures of the catalogue
 OTHER_DEFAULTS = {"f_number": 4.0, "working_distance_mm": 300.0}  # of what no shipped recipe switches on
 CATALOGUE = ("part", "finish", "defects", "impurities")  # fields of a recipe that name kinds
 SOFT_BEYOND = 3.0  # what a slider reaches, over the largest value in any shipped recipe
@@ -34,7 +35,8 @@ class Field:
     """One field of a section.
 
     low, high: what it may be; soft_low, soft_high: what its slider reaches. whole: whole numbers only. optional: may be
-    absent. default: as a recipe writes it, of a required field the value that an example has. choices: of a choice.
+    absent, and is at first unless `given`. default: what the panel begins with, as a recipe writes it: the value that
+    the example of the kind has, or else the model's own. choices: of a choice.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Field:
     soft_high: float | None = None
     whole: bool = False
     optional: bool = False
+    given: bool = False
     default: Any = None
     choices: tuple[str | int, ...] = ()
 
@@ -138,19 +141,21 @@ def described() -> dict[str, SectionFields]:
     return found
 
 
-def _section(group: str, model: Any, seen: dict[tuple[str, str], list[Any]], key: str = "") -> SectionFields:
+def _section(group: str, model: Any, seen: Seen, key: str = "") -> SectionFields:
     kinds = () if "kind" not in model.model_fields else get_args(model.model_fields["kind"].annotation)
     written_as, key = ((key,) if key else kinds), key or kinds[0]
     fields = []
     for name, info in model.model_fields.items():
         if name != "kind" or key == "placement":
-            fields.append(_field(name, info, [value for word in written_as for value in seen.get((word, name), [])]))
+            values = [value for word in written_as for value in seen.all.get((word, name), [])]
+            firsts = [value for word in written_as for value in seen.own.get((word, name), [])]
+            fields.append(_field(name, info, values, firsts[0] if firsts else None))
     class_name = getattr(model, "class_name", None)
     return SectionFields(key, group, kinds, class_name, tuple(fields))
 
 
-def _field(name: str, info: Any, seen: list[Any]) -> Field:
-    """The panel's view of one of a model's fields; seen: what shipped recipes write there."""
+def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
+    """The panel's view of a model's field; seen: what shipped recipes write there; first: what the example does."""
     from scenes.distribution import Distribution, Within
     from scenes.sections import Section
 
@@ -159,8 +164,10 @@ def _field(name: str, info: Any, seen: list[Any]) -> Field:
     if optional:
         (annotation,) = (argument for argument in get_args(annotation) if argument is not type(None))
         annotation, metadata = _stripped(annotation, metadata)
-    default = _written(None if info.is_required() else info.get_default(call_default_factory=True))
-    shared: dict[str, Any] = {"name": name, "optional": optional}
+    own = _written(None if info.is_required() else info.get_default(call_default_factory=True))
+    default = FIRST.get(name, own if first is None else first)
+    given = optional and default is not None
+    shared: dict[str, Any] = {"name": name, "optional": optional, "given": given}
     if default is None:
         default = next((value for value in seen if value is not None), OTHER_DEFAULTS.get(name))
     if annotation is Distribution:
@@ -247,26 +254,35 @@ def _soft(low: float, high: float, seen: list[float]) -> tuple[float, float]:
     return max(low, -reach) if low < 0 and min(seen) < 0 else max(low, 0.0), min(high, reach)
 
 
-def _seen_values() -> dict[tuple[str, str], list[Any]]:
-    """What shipped recipes and examples write: (kind or section, field) -> values."""
-    from scenes.examples import KINDS
+@dataclass(frozen=True)
+class Seen:
+    """Values that shipped files write, (kind or section, field) -> values: of all, and of each kind's own example."""
+
+    all: dict[tuple[str, str], list[Any]]
+    own: dict[tuple[str, str], list[Any]]
+
+    def note(self, key: str, written: dict[str, Any], *, own: bool) -> None:
+        for name, value in written.items():
+            self.all.setdefault((key, name), []).append(value)
+            if own:
+                self.own.setdefault((key, name), []).append(value)
+        if isinstance(written.get("placement"), dict):
+            self.note("placement", written["placement"], own=False)
+
+
+def _seen_values() -> Seen:
+    from scenes.examples import KINDS, STAGE
     from scenes.recipe import PRESETS, recipe_fields
 
-    found: dict[tuple[str, str], list[Any]] = {}
-
-    def note(key: str, written: dict[str, Any]) -> None:
-        for name, value in written.items():
-            found.setdefault((key, name), []).append(value)
-        if isinstance(written.get("placement"), dict):
-            note("placement", written["placement"])
-
+    found = Seen({}, {})
     for path in (*sorted(KINDS.glob("*.yaml")), *sorted(PRESETS.glob("*.yaml"))):
         fields = recipe_fields(path)
         assert isinstance(fields, dict)
         for group, value in fields.items():
             for entry in value if isinstance(value, list) else [value]:
                 if isinstance(entry, dict):
-                    note(group if group in ("light", "camera", "sensor") else str(entry.get("kind")), entry)
+                    kind = group if group in ("light", "camera", "sensor") else str(entry.get("kind"))
+                    found.note(kind, entry, own=path == STAGE or path.stem == kind)
     return found
 
 

@@ -1,6 +1,7 @@
 """The panel's fields are those of the recipe's models, and each is explained."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from blender_addon.ui.schema import SectionFields
 
 def structure(sections: dict[str, SectionFields]) -> dict[str, SectionFields]:
     """Without what follows from the numbers in shipped recipes: the reach of sliders, and first values."""
-    plain = {"soft_low": None, "soft_high": None, "default": None}
+    plain: dict[str, Any] = {"soft_low": None, "soft_high": None, "default": None, "given": False}
     return {
         key: replace(section, fields=tuple(replace(field, **plain) for field in section.fields))
         for key, section in sections.items()
