@@ -70,10 +70,10 @@ def judge(
     kept = {specimen.name for specimen in shown}
     maps = {}
     for done, specimen in enumerate(test, 1):
-        truth = specimen.truth()
-        anomaly_map, score = inspector.judge(specimen.image())
-        evaluator.update(anomaly_map, truth, specimen.label, score)
-        counter.update(anomaly_map, truth, specimen.label, specimen.group, score)
+        truth, seen = specimen.truth(), specimen.seen()
+        anomaly_map, score = inspector.judge(specimen.image(), seen)
+        evaluator.update(anomaly_map, truth, specimen.label, score, seen)
+        counter.update(anomaly_map, truth, specimen.label, specimen.group, score, seen)
         if specimen.name in kept:
             # Rounded down: at the threshold and above, and only there, lie HEAT_STEPS and more.
             levels = np.floor(anomaly_map.astype(np.float64) / threshold * HEAT_STEPS + 1e-9)

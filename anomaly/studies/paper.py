@@ -6,6 +6,7 @@ Impurities", Tables I and II, in per cent; a value that its text leaves out is N
 
 from __future__ import annotations
 
+from anomaly.features import ARCHITECTURE, EMBEDDED, UNTRAINED
 from anomaly.studies.plan import Study
 
 CITATION = (
@@ -58,6 +59,11 @@ def of_table_ii(scenario: str, figure: str) -> float | None:
     return TABLE_II[scenario][TABLE_II_FIGURES.index(figure)] / 100
 
 
+def seen_with(backbone: str) -> str:
+    """A backbone in words."""
+    return "MobileNetV3 large" if backbone in (ARCHITECTURE, EMBEDDED, UNTRAINED) else backbone
+
+
 def differences(
     study: Study, *, backbone: str, weights: str, real: tuple[int, int], synthetic: int, classes: tuple[str, ...]
 ) -> tuple[tuple[str, str, str], ...]:
@@ -69,25 +75,26 @@ def differences(
     inspector = study.inspector
     masks = "exact, rendered" if study.real.rendered else "drawn by hand, by others, of defects only"
     lights = "".join(f", {name}" for name in study.synthetic.lights)
+    seeds = f"means over {len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
     return (
         ("surface", "brushed aluminium plates of 10 × 12 cm", study.surface),
         ("defects", ", ".join(DEFECTS).lower(), ", ".join(classes)),
         ("imaging", "2448 × 2050 pixels, hexagonal ring light, robot", study.imaging),
-        ("backbone", "MobileNetV3 large, trained on ImageNet", f"{backbone}: {weights}"),
+        ("backbone", "MobileNetV3 large, trained on ImageNet", f"{seen_with(backbone)}: {weights}"),
         ("bank", "2048 patches, 5 epochs", f"{inspector.bank} patches, {inspector.epochs} epochs"),
-        ("trained on, real", "10 clean plates", f"{study.real.train:.0%} of the good surfaces"),
+        ("trained on, real", "10 clean plates", f"{100 * study.real.train:.0f} % of the good surfaces"),
         ("trained on, rendered", "80 renders in each set", f"{synthetic} renders in each set"),
         ("lights", "as built, turned by 90°, enlarged twofold", f"as built{lights}"),
         (
             "threshold",
             "one defective plate",
-            f"{study.real.validation:.0%} of the other good surfaces and of the defective ones",
+            f"{100 * study.real.validation:.0f} % of the other good surfaces and of the defective ones",
         ),
         (
             "judged on",
             "1 clean and 6 defective plates",
-            f"the rest of {real[0]} pictures of {real[1]} surfaces, parted anew for each of {len(study.seeds)} seeds",
+            f"the rest of {real[0]} pictures of {real[1]} surfaces, parted anew for every seed",
         ),
         ("true masks", "drawn by hand with LabelMe, of defects and impurities", masks),
-        ("figures", "one run", f"means over {len(study.seeds)} seeds, intervals by bootstrap over surfaces and seeds"),
+        ("figures", "one run", f"{seeds}, intervals by bootstrap over surfaces and seeds"),
     )

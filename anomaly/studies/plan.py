@@ -110,7 +110,7 @@ class Study(Section):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     surface: str
     imaging: str
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)]
+    seeds: tuple[Seed, ...]
     real: Real
     synthetic: Synthetic
     inspector: Inspector = Inspector()
@@ -120,8 +120,8 @@ class Study(Section):
     @field_validator("seeds")
     @classmethod
     def _differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"found {list(seeds)}; expected seeds that differ")
+        if not seeds or len(set(seeds)) < len(seeds):
+            raise ValueError(f"found {list(seeds)}; expected at least one seed, and seeds that differ")
         return seeds
 
     @field_validator("scenarios")

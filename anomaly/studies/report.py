@@ -20,6 +20,7 @@ from anomaly.studies import paper
 from anomaly.studies.bootstrap import FIGURES, Draws, Estimate, class_recalls, draw, estimate, replicated
 from anomaly.studies.run import Outcome
 from anomaly.studies.scenarios import REAL, SCENARIOS
+from anomaly.studies.tally import INSTANCES
 from scenes.dataset import blemish_version, write_atomically
 
 HEADINGS = {
@@ -42,6 +43,7 @@ COLOURS = {"real": "#7d8790", "clean": "#0072b2", "stained": "#d55e00", "melding
 HEAT_SCENARIOS = (REAL, "Synth", "Synth_WS", "Synth (ft)", "Synth_WS (ft)", "Melding")
 HEAT_LOW, HEAT_HIGH = 0.5, 1.5  # of the threshold
 GUESSING = 0.5  # image AUROC of one who does not look
+LEAST_RANKED = 5  # scenarios, for a rank correlation to say anything
 PICTURE_LENGTH = 320  # pixels, longest side
 
 
@@ -52,7 +54,7 @@ class Results:
     figures: dict[str, dict[str, Estimate]]
     above_real: dict[str, dict[str, Estimate]]
     classes: dict[tuple[str, str], dict[str, tuple[Estimate, Estimate]]]
-    instances: dict[tuple[str, str], int]
+    instances: dict[tuple[str, str], tuple[int, int]]  # and the surfaces that they are on
 
 
 def results_of(outcome: Outcome) -> Results:
@@ -60,12 +62,14 @@ def results_of(outcome: Outcome) -> Results:
     settings = outcome.file.study.bootstrap
     surfaces: dict[str, bool] = {}
     instances: dict[tuple[str, str], int] = {}
+    places: dict[tuple[str, str], set[str]] = {}
     for judgement in next(iter(outcome.judgements.values())):
         tally = judgement.tally
         for name, bad in zip(tally.surfaces, tally.defective_surfaces, strict=True):
             surfaces[name] = surfaces.get(name, False) or bool(bad)
-        for kind, rows in zip(tally.classes, tally.recalls.sum(axis=0), strict=True):
-            instances[kind] = instances.get(kind, 0) + int(rows[0])
+        for kind, counts in zip(tally.classes, np.moveaxis(tally.recalls[..., INSTANCES], 1, 0), strict=True):
+            instances[kind] = instances.get(kind, 0) + int(counts.sum())
+            places.setdefault(kind, set()).update(tally.surfaces[k] for k in np.flatnonzero(counts))
     seeds = len(outcome.file.study.seeds)
     draws = draw(surfaces, seeds, settings.samples, settings.seed)
     by_scenario = {name: _by_seed(outcome, name, draws) for name in outcome.judgements}
@@ -84,15 +88,20 @@ def results_of(outcome: Outcome) -> Results:
     kinds = sorted(instances, key=lambda kind: (kind[0] != "defect", kind[1]))
     classes = {
         kind: {
-            name: (
-                estimate(recalls[kind][0], draws, settings.level),
-                estimate(recalls[kind][1], draws, settings.level),
-            )
+            name: _recalls(recalls[kind], draws, settings.level, len(places[kind]))
             for name, (_, recalls) in by_scenario.items()
         }
         for kind in kinds
     }
-    return Results(figures, above, classes, {kind: instances[kind] for kind in kinds})
+    return Results(figures, above, classes, {kind: (instances[kind], len(places[kind])) for kind in kinds})
+
+
+def _recalls(by_seed: Any, draws: Draws, level: float, surfaces: int) -> tuple[Estimate, Estimate]:
+    """Recall of pixels and of instances of a class that is on so many surfaces; from one of them nothing is drawn."""
+    pixels, found = (estimate(values, draws, level) for values in by_seed)
+    if surfaces > 1:
+        return pixels, found
+    return Estimate(pixels.value, math.nan, math.nan), Estimate(found.value, math.nan, math.nan)
 
 
 _Replicates = dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]
@@ -182,6 +191,9 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         "classes": classes,
         "class_recalls": results.classes,
         "instances": results.instances,
+        "impurities": [name for family, name in classes if family == "impurity"],
+        "leakage": _leakage(outcome),
+        "ranks": _rank_correlation(results),
         "paper_classes": (*paper.DEFECTS, *paper.IMPURITIES),
         "paper_table": paper.TABLE_I,
         "differences": paper.differences(
@@ -234,6 +246,28 @@ def family_of(name: str) -> str:
     if scenario.kind != "synthetic":
         return scenario.kind
     return "stained" if scenario.stained else "clean"
+
+
+def _leakage(outcome: Outcome) -> dict[str, float]:
+    """By scenario, where masks of impurities tell: share of the found defects that were found only by leakage."""
+    shares = {}
+    for name, judgements in outcome.judgements.items():
+        recalls = [recall for judgement in judgements for recall in judgement.metrics.classes.values()]
+        found = sum(recall.detected[0] for recall in recalls if recall.family == "defect")
+        if found and any(recall.family == "impurity" for recall in recalls):
+            shares[name] = sum(recall.leaked for recall in recalls) / found
+    return shares
+
+
+def _rank_correlation(results: Results) -> float | None:
+    """Spearman's, between the pixel F1 of the scenarios here and in the paper; None for fewer than five."""
+    from scipy.stats import spearmanr
+
+    ours = [found["pixel_f1"].value for found in results.figures.values()]
+    theirs = [paper.of_table_ii(name, "pixel_f1") for name in results.figures]
+    if len(ours) < LEAST_RANKED or not np.isfinite(ours).all() or np.ptp(ours) == 0:
+        return None
+    return float(spearmanr(ours, theirs).statistic)
 
 
 def _chart(figure: str, results: Results) -> Markup:
@@ -369,7 +403,8 @@ def _plain(outcome: Outcome, results: Results) -> dict[str, Any]:
                 {
                     "family": family,
                     "class": kind,
-                    "instances": results.instances[family, kind],
+                    "instances": results.instances[family, kind][0],
+                    "surfaces": results.instances[family, kind][1],
                     "recall": {
                         name: {"pixels": asdict(pixels), "instances": asdict(found)}
                         for name, (pixels, found) in recalls.items()

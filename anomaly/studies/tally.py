@@ -67,18 +67,27 @@ class Counter:
         self._counts: dict[str, _Counts] = {}
         self._pictures: list[tuple[float, bool, str]] = []
 
-    def update(self, anomaly_map: NDArray[np.float32], truth: Truth, label: str, surface: str, score: float) -> None:
-        """Take in one picture: anomaly_map (H, W), distances."""
+    def update(
+        self,
+        anomaly_map: NDArray[np.float32],
+        truth: Truth,
+        label: str,
+        surface: str,
+        score: float,
+        seen: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Take in one picture: anomaly_map (H, W), distances; seen (H, W): the pixels that count, all by default."""
         counts = self._counts.setdefault(surface, _Counts({}, {}, {}, {}))
         self._pictures.append((score, label != GOOD, surface))
-        predicted = anomaly_map >= self._threshold
-        defect = truth.defect
+        predicted, defect = anomaly_map >= self._threshold, truth.defect
+        if seen is not None:
+            predicted, defect = predicted & seen, defect & seen
         hits = np.count_nonzero(predicted & defect)
         counts.pixels += (hits, np.count_nonzero(predicted) - hits, np.count_nonzero(defect) - hits)
         for kind, size, hit in zip(truth.kinds(), truth.areas(), truth.areas(predicted), strict=True):
             counts.recalls[kind] = counts.recalls.get(kind, 0) + np.array([1, size, hit, hit > 0])
         bins = bins_of(anomaly_map)
-        _add(counts.good, bins[~defect])
+        _add(counts.good, bins[~defect if seen is None else ~defect & seen])
         if defect.any():
             _add(counts.bad, bins[defect])
             counts.regions += _add_regions(counts.shares, bins, defect)
