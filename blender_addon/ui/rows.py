@@ -14,7 +14,7 @@ from blender_addon.ui.schema import Field, SectionFields
 
 PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}
 PART_LABELS = {"high": "to", "deviation": "±"}
-NARROW = 300  # pixels at a scale of 1, below which two numbers and their units do not fit a row
+NARROW = 370  # pixels at a scale of 1, below which two numbers and their units do not fit a row
 LABEL_SHARE = 0.4  # of a row, as Blender's own split layouts have it
 
 
