@@ -44,32 +44,29 @@ class BLEMISH_PT_part(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = prepared(self), settings_of(context)
         part = settings.part
-        if preview.shown_object(context.scene) is None:
+        if part.kind != "mesh" and preview.shown_object(context.scene) is None:
             column = layout.column()
             column.scale_y = 1.4
-            if part.kind == "mesh":
-                column.operator("blemish.part_from_active", icon="MESH_MONKEY")
-            else:
-                column.operator("mesh.blemish_part_add", text="Add Inspected Part", icon="ADD").kind = part.kind
+            column.operator("mesh.blemish_part_add", text="Add Inspected Part", icon="ADD").kind = part.kind
             layout.separator()
         layout.prop(part, "kind")
         section = schema.section_of_kind()[part.kind]
         if part.kind == "mesh":
-            self.draw_own(layout, context)
+            draw_own_mesh(layout, settings)
         else:
             rows.draw_section(layout, getattr(part, section.key), section)
 
-    def draw_own(self, layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-        settings = settings_of(context)
-        mesh = settings.part.mesh
-        layout.prop(settings.preview, "source")
-        buttons = layout.column(align=True)
-        buttons.operator("blemish.part_from_active", icon="EYEDROPPER")
-        if settings.preview.source is not None:
-            buttons.operator("blemish.part_update", icon="FILE_REFRESH")
-        column = layout.column()
-        for name in ("path", "unit_mm", "up"):
-            column.prop(mesh, name)
+
+def draw_own_mesh(layout: bpy.types.UILayout, settings: Any) -> None:
+    """Draw what says which mesh of the user is the part."""
+    layout.prop(settings.preview, "source")
+    buttons = layout.column(align=True)
+    buttons.operator("blemish.part_from_active", icon="EYEDROPPER")
+    if settings.preview.source is not None:
+        buttons.operator("blemish.part_update", icon="FILE_REFRESH")
+    column = layout.column()
+    for name in ("path", "unit_mm", "up"):
+        column.prop(settings.part.mesh, name)
 
 
 class BLEMISH_PT_surface(SidebarPanel, bpy.types.Panel):

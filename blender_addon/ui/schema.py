@@ -190,7 +190,7 @@ def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
             whole=annotation is int, default=low if default is None else default, **shared,
         )  # fmt: skip
     if annotation is str:
-        return Field(sort="text", default="" if optional or default is None else default, **shared)
+        return Field(sort="text", default=own or "", **shared)
     if get_origin(annotation) is tuple:
         inner, metadata = _stripped(get_args(annotation)[0], [])
         if inner is Distribution and len(get_args(annotation)) == 3:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -175,7 +177,8 @@ def show(operator: bpy.types.Operator, context: bpy.types.Context) -> set[str]:
     gone = preview.shown_object(context.scene) is None
     if gone and settings.preview.object is not None:
         settings.preview.object = None
-    report = preview.update(context.scene)
+    with waiting(context):
+        report = preview.update(context.scene)
     if report.problem:
         operator.report({"ERROR"}, report.problem)
         return {"CANCELLED"}
@@ -191,6 +194,18 @@ def show(operator: bpy.types.Operator, context: bpy.types.Context) -> set[str]:
             space.shading.type = "MATERIAL"
         focus(context)
     return {"FINISHED"}
+
+
+@contextmanager
+def waiting(context: bpy.types.Context) -> Iterator[None]:
+    """Show that Blender is busy: the first preview loads what simulates, which takes seconds."""
+    if context.window is not None:
+        context.window.cursor_modal_set("WAIT")
+    try:
+        yield
+    finally:
+        if context.window is not None:
+            context.window.cursor_modal_restore()
 
 
 def focus(context: bpy.types.Context) -> None:
