@@ -37,18 +37,14 @@ PACKAGE = Path(__file__).parents[1]
 CODE: dict[Kind, tuple[str, ...]] = {
     "renders": (),
     "banks": (
-        "augment",
-        "coreset",
-        "features",
-        "inspector",
-        "screen",
-        "studies/banks",
-        "torch_model",
-        "train",
+        "augment", "coreset", "features", "inspector", "screen", "specimens", "studies/banks", "torch_model", "train",
         "upkeep",
     ),
-    "judgements": ("coreset", "features", "inspector", "metrics", "screen", "studies/judging", "torch_model"),
-}
+    "judgements": (
+        "coreset", "evaluate", "features", "inspector", "metrics", "screen", "specimens", "studies/judging",
+        "studies/tally", "torch_model",
+    ),
+}  # fmt: skip
 LIBRARIES: dict[Kind, tuple[str, ...]] = {
     "renders": ("blemish",),
     "banks": ("numpy", "pillow", "timm", "torch"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from anomaly.evaluate import best_threshold
+from anomaly.features import FeatureExtractor
 from anomaly.inspector import Inspector
 from anomaly.metrics import Evaluator
 from anomaly.results import Metrics
@@ -21,7 +25,29 @@ from anomaly.studies.tally import Counter, Tally
 FIGURES_FILE, TALLY_FILE, HEAT_FILE = "figures.json", "tally.npz", "heat.npz"
 HEAT_STEPS = 100  # of a stored heat map from 0 to the threshold; 255 at most
 
+MEMORY_LIMIT = 2 << 30  # bytes of features that are kept between the judgements of one seed
+
 Progress = Callable[[str, int, int], None]
+
+
+class Memory(nn.Module):
+    """A backbone that sees every picture once: all inspectors of one seed judge the same pictures with it."""
+
+    def __init__(self, extractor: FeatureExtractor, limit: int = MEMORY_LIMIT) -> None:
+        super().__init__()
+        self.extractor, self.strides, self.channels = extractor, extractor.strides, extractor.channels
+        self._grids: dict[bytes, Tensor] = {}
+        self._room = limit
+
+    def forward(self, images: Tensor) -> Tensor:
+        key = hashlib.sha256(images.contiguous().numpy().tobytes() + bytes(str(tuple(images.shape)), "ascii")).digest()
+        if key in self._grids:
+            return self._grids[key]
+        grid: Tensor = self.extractor(images)
+        if grid.nbytes <= self._room:
+            self._grids[key] = grid
+            self._room -= grid.nbytes
+        return grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +84,15 @@ def judge(
     test: Sequence[Specimen],
     shown: Sequence[Specimen],
     out: Path,
+    memory: Memory,
     progress: Progress,
 ) -> None:
     """Judge the inspector in `bank` on `test`, at the threshold of best pixel F1 on `validation`, and write to `out`.
 
-    shown: those of `test` whose heat maps are kept.
+    shown: those of `test` whose heat maps are kept. memory: of the backbone that the bank was made with.
     """
     inspector = Inspector.load(bank)
+    inspector.model.extractor = cast(FeatureExtractor, memory)
     threshold, origin = best_threshold(inspector, validation, progress)
     evaluator, counter = Evaluator(threshold), Counter(threshold)
     kept = {specimen.name for specimen in shown}

@@ -12,7 +12,7 @@ from anomaly.report import varied
 from anomaly.specimens import GOOD, Specimen
 from anomaly.studies import banks
 from anomaly.studies.cache import Cache, content_of, key_of
-from anomaly.studies.judging import Judgement, judge
+from anomaly.studies.judging import Judgement, Memory, judge
 from anomaly.studies.plan import StudyFile
 from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_rendered, render, training_sets
 from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
@@ -146,6 +146,7 @@ class _Bench:
         )
         self.extractor = self.making.extractor
         self._depends_on = banks.depends_on(self.making, self.extractor)
+        self._memory = Memory(self.extractor)
         self._contents: dict[str, str] = {}
         self._keys: dict[str, str] = {}
 
@@ -195,7 +196,7 @@ class _Bench:
             "judgements",
             key,
             inputs,
-            lambda out: judge(bank, side.validation, side.test, shown, out, self._watcher.progress),
+            lambda out: judge(bank, side.validation, side.test, shown, out, self._memory, self._watcher.progress),
         )
         return Judgement.load(folder)
 
