@@ -1,24 +1,39 @@
-"""Time of the sequential coreset against the bare matrix products that any exhaustive search needs.
+"""The sequential coreset against the bare matrix products, greedy k-center, and anomalib's Patchcore in memory.
 
-    python benchmarks/coreset.py [--patches 50000] [--size 2048] [--epochs 5] [--threads 1] [--features FILE.npy]
+    python benchmarks/coreset.py [--quick] [--data FOLDER] [--json FILE] [--only {speed,cover,memory}]
 
-Without --features the patches are points of a curved 6-dimensional sheet in 152 dimensions with a little noise, offered
-in pieces of one picture each (4928, as of 612 × 512 pixels).
+Patches are those of real ground tiles under the default backbone where the set `magnetic_tile` is at hand (in
+$BLEMISH_DATA or ../shared/data), else of a curved sheet in 152 dimensions. Times are processor time of one thread, both
+sides in turn picture by picture, so that what else the machine does falls on both alike.
 """
 
 import argparse
+import os
+import resource
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from anomaly.coreset import LARGEST_BLOCK, SequentialCoreset
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-PICTURE = 4928
+from anomaly.coreset import SequentialCoreset, nearest_rows
+from benchmarks.common import Figure, report
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PICTURE = 1628  # patches offered at once: about those of one tile
 DIMENSIONS = 152
+SIZE, EPOCHS = 2048, 5  # seed 003, section V.B
+SIDE = 512  # pixels of the pictures whose memory is measured
 
 
-def sheet(patches: int) -> torch.Tensor:
+def sheet(patches: int) -> Tensor:
+    """Points of a curved 6-dimensional sheet in 152 dimensions with a little noise."""
     rng = np.random.default_rng(0)
     latent = rng.standard_normal((patches, 6))
     waves = np.sin(latent @ rng.standard_normal((6, 64)) + rng.uniform(0, 6.28, 64))
@@ -26,32 +41,183 @@ def sheet(patches: int) -> torch.Tensor:
     return torch.from_numpy(features.astype(np.float32))
 
 
+def tiles(patches: int, folder: Path) -> Tensor:
+    """Patches of good real tiles, picture after picture."""
+    from anomaly.features import FeatureExtractor, normalised
+    from anomaly.features import patches as rows_of
+    from anomaly.specimens import GOOD, read_specimens
+
+    good = [specimen for specimen in read_specimens(folder) if specimen.label == GOOD]
+    extractor, pieces, count = FeatureExtractor(), [], 0
+    for index in np.random.default_rng(0).permutation(len(good)):
+        with torch.no_grad():
+            pieces.append(rows_of(extractor(normalised(good[index].image()))))
+        count += len(pieces[-1])
+        if count >= patches:
+            break
+    return torch.cat(pieces)[:patches]
+
+
+def speed(features: Tensor, size: int) -> Iterator[dict[str, Figure]]:
+    """A whole training beside the products of all its patches with a bank of that size."""
+    coreset, rows = SequentialCoreset(size), features[:size].clone()
+    ours, products, entered = [0.0], [0.0], [0]
+    for epoch in range(EPOCHS):
+        spent = [0.0, 0.0]
+        entered.append(0)
+        for piece in features.split(PICTURE):
+            start = time.thread_time()
+            entered[-1] += coreset.update(piece)
+            between = time.thread_time()
+            torch.mm(piece, rows.T)
+            spent = [spent[0] + between - start, spent[1] + time.thread_time() - between]
+        ours.append(spent[0])
+        products.append(spent[1])
+        yield _row(f"epoch {epoch + 1}", entered[-1], spent[0], spent[1], len(features))
+    yield _row("all epochs", sum(entered), sum(ours), sum(products), EPOCHS * len(features))
+
+
+def _row(what: str, entered: int, ours: float, products: float, patches: int) -> dict[str, Figure]:
+    return {
+        "training": what,
+        "entered": entered,
+        "µs a patch": 1e6 * ours / patches,
+        "products alone": 1e6 * products / patches,
+        "ratio": ours / products,
+    }
+
+
+def cover(features: Tensor, size: int) -> Iterator[dict[str, Figure]]:
+    """How far the worst covered patch is from the bank, however the bank came to be."""
+    halves = features.split((len(features) + 1) // 2)
+    yield _covered("greedy k-center", features, lambda: greedy(features, size))
+    yield _covered(f"{EPOCHS} epochs", features, lambda: trained(features, size, EPOCHS).bank)
+    yield _covered("to the fixed point", features, lambda: trained(features, size, 50).bank)
+    parts = [trained(half, size, 50) for half in halves]
+    for room in (size, 2 * size):
+        yield _covered(f"two halves melded into {room} rows", features, lambda room=room: melded(parts, room).bank)
+    continued = melded(parts, size)
+    yield _covered("that, and on to the fixed point", features, lambda: _settle(continued, features).bank)
+
+
+def _covered(what: str, features: Tensor, make: Callable[[], Tensor]) -> dict[str, Figure]:
+    start = time.thread_time()
+    bank = make()
+    seconds = time.thread_time() - start
+    distances = nearest_rows(features, bank)[0].numpy()
+    return {
+        "bank": what,
+        "largest": float(distances.max()),
+        "99th per cent": float(np.quantile(distances, 0.99)),
+        "mean": float(distances.mean()),
+        "seconds": seconds,
+    }
+
+
+def trained(features: Tensor, size: int, epochs: int) -> SequentialCoreset:
+    coreset = SequentialCoreset(size)
+    for _ in range(epochs):
+        if not sum(coreset.update(piece) for piece in features.split(PICTURE)):
+            break
+    return coreset
+
+
+def _settle(coreset: SequentialCoreset, features: Tensor) -> SequentialCoreset:
+    while sum(coreset.update(piece) for piece in features.split(PICTURE)):
+        pass
+    return coreset
+
+
+def melded(parts: list[SequentialCoreset], size: int) -> SequentialCoreset:
+    result = SequentialCoreset(parts[0].size)
+    result.load_state_dict(parts[0].state_dict())
+    result.resize(size)
+    result.meld(*parts[1:])
+    return result
+
+
+def greedy(features: Tensor, size: int) -> Tensor:
+    """Farthest-first traversal: each new row is the patch farthest from those before."""
+    squares = features.square().sum(dim=1)
+    chosen, nearest = [0], (features - features[0]).square().sum(dim=1)
+    while len(chosen) < size:
+        chosen.append(int(nearest.argmax()))
+        row = features[chosen[-1]]
+        nearest = torch.minimum(nearest, squares + squares[chosen[-1]] - 2 * (features @ row))
+    return features[chosen]
+
+
+def memory(counts: tuple[int, ...], size: int) -> Iterator[dict[str, Figure]]:
+    """Peak resident memory of a process that trains on so many pictures, ours and anomalib's, backbone alike."""
+    for model in ("sequential", "patchcore"):
+        for count in counts:
+            command = [sys.executable, __file__, "--worker", model, "--pictures", str(count), "--size", str(size)]
+            environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+            run = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if run.returncode:
+                raise SystemExit(run.stderr)
+            before, peak = map(float, run.stdout.split()[-2:])
+            yield {"model": model, f"pictures of {SIDE}²": count, "MiB above an empty model": peak - before}
+
+
+def worker(model: str, pictures: int, size: int) -> None:
+    """Train on noise pictures one after the other; print the peak memory before and after in MiB."""
+    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+
+    from anomaly.features import FeatureExtractor
+    from anomaly.torch_model import SequentialPatchcoreModel
+
+    torch.set_num_threads(1)
+    ours = SequentialPatchcoreModel(FeatureExtractor("untrained"), size)
+    theirs = PatchcoreModel(
+        layers=["blocks.2", "blocks.4"], backbone="mobilenetv3_large_100", pre_trained=False
+    ).train()
+    dice = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        ours.extractor(torch.rand(1, 3, SIDE, SIDE, generator=dice))  # what one picture takes, both need
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        for _ in range(pictures):
+            picture = torch.rand(1, 3, SIDE, SIDE, generator=dice)
+            if model == "sequential":
+                ours.update(picture)
+            else:
+                theirs(picture)
+        if model == "patchcore":
+            # One row: what the subsampling itself keeps in memory does not depend on how many it chooses.
+            theirs.subsample_embedding(1.01 / (pictures * (SIDE // 8) ** 2))
+    print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--patches", type=int, default=50_000)
-    parser.add_argument("--size", type=int, default=2048)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--features", help="an .npy file of float32 features (N, D), say of real pictures")
+    parser.add_argument("--quick", action="store_true", help="fewer patches and pictures")
+    parser.add_argument(
+        "--data", type=Path, default=Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
+    )
+    parser.add_argument("--only", choices=["speed", "cover", "memory"])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--size", type=int, default=SIZE)
+    parser.add_argument("--worker", choices=["sequential", "patchcore"], help=argparse.SUPPRESS)
+    parser.add_argument("--pictures", type=int, help=argparse.SUPPRESS)
     settings = parser.parse_args()
-    torch.set_num_threads(settings.threads)
-    loaded = settings.features and torch.from_numpy(np.load(settings.features))
-    features = loaded if settings.features else sheet(settings.patches)
-    coreset = SequentialCoreset(settings.size)
-    total = 0.0
-    for epoch in range(settings.epochs):
-        begin = time.perf_counter()
-        accepted = sum(coreset.update(piece) for piece in features.split(PICTURE))
-        seconds = time.perf_counter() - begin
-        total += seconds
-        print(f"epoch {epoch + 1}: {accepted:6d} accepted, {1e6 * seconds / len(features):6.2f} µs a patch")
-    bank = coreset.bank
-    begin = time.perf_counter()
-    for piece in features.split(LARGEST_BLOCK):
-        torch.mm(piece, bank.T)
-    products = (time.perf_counter() - begin) * settings.epochs
-    print(f"matrix products alone: {1e6 * products / settings.epochs / len(features):.2f} µs a patch")
-    print(f"{settings.epochs} epochs: {total:.2f} s, {total / products:.2f} times the products")
+    if settings.worker:
+        worker(settings.worker, settings.pictures, settings.size)
+        return
+    torch.set_num_threads(1)
+    patches = 20_000 if settings.quick else 200_000
+    size = min(settings.size, 512) if settings.quick else settings.size
+    folder = settings.data / "magnetic_tile"
+    if settings.only != "memory":
+        features = tiles(patches, folder) if folder.is_dir() else sheet(patches)
+        source = f"{len(features)} {'real' if folder.is_dir() else 'synthetic'} patches, {size} rows"
+    for name, title, rows in (
+        ("speed", "Training on {}", lambda: speed(features, size)),
+        ("cover", "Distance of {} to the bank", lambda: cover(features, size)),
+        ("memory", "Peak memory of training", lambda: memory((25, 50) if settings.quick else (25, 100, 400), size)),
+    ):
+        if settings.only in (None, name):
+            path = settings.json and settings.json.with_stem(f"{settings.json.stem}-{name}")
+            report(list(rows()), path, title.format(source) if "{}" in title else title)
 
 
 if __name__ == "__main__":
