@@ -29,7 +29,8 @@ def read_exr(path: Path) -> dict[str, NDArray[np.float32]]:
     try:
         channels = _channels(content)
     except (struct.error, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise BlemishError(f"{path}: not an OpenEXR file of plain scan lines ({error}); Blender wrote it so") from None
+        what = f"not an OpenEXR file of plain scan lines ({error}), though Blender wrote it"
+        raise BlemishError(f"{path}: {what}; expected room for it on this disk") from None
     passes: dict[str, dict[str, NDArray[np.float32]]] = {}
     for name, values in channels.items():
         layer, _, colour = name.rpartition(".")
