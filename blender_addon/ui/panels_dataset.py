@@ -78,6 +78,8 @@ def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     found = begun_in(folder_of(context))
     frames = max(0, settings.frames - found.written) if found is not None else settings.frames
+    if not frames:
+        return
     total = settings.test_start + frames * settings.test_seconds
     each = spoken(settings.test_seconds)
     lines.draw(layout, context, f"{frames} frames of {each}: about {spoken(total)}", icon="TIME")
@@ -94,7 +96,7 @@ def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if found is not None and found.missing:
         column.operator("blemish.resume_dataset", text=f"Resume {found.missing} Missing Frames", icon="PLAY")
     if found is not None:
-        there = f"all {found.frames}" if not found.missing else f"{found.written} of {found.frames}"
+        there = f"All {found.frames}" if not found.missing else f"{found.written} of {found.frames}"
         layout.label(text=f"{there} frames are there", icon="FILE_TICK" if not found.missing else "FILE_BLANK")
         row = layout.row(align=True)
         row.operator("blemish.open", text="Folder", icon="FILE_FOLDER").path = str(found.folder)

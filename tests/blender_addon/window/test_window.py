@@ -14,8 +14,8 @@ from tests.blender_addon.window.screen import Screen
 
 pytestmark = pytest.mark.window
 
-FRAMES, MORE_FRAMES = 3, 12
-SAMPLES = 4
+FRAMES, MORE_FRAMES = 3, 10
+SAMPLES = 16
 A_FRAME = 10  # seconds in which a frame would be done
 BUTTON, SIDE_BUTTONS = 20, 48  # pixels: a button's height, and how far from the border those beside a list are
 CHECK_BOX, TITLE = 51, 27  # how far a panel's check box is from the border, and its title above its first field
@@ -81,6 +81,7 @@ def test_a_dataset_is_made_by_hand(
     picture("06-test-frame")
     blender.press("blemish.render_dataset")
     blender.until(lambda: blender.ask("run", "render")["done"] > 0, "a frame", PATIENCE)
+    time.sleep(1)
     picture("07-rendering")
     assert ended(blender) == "done"
     picture("08-rendered")
