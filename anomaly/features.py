@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from procgen.errors import BlemishError
 
-EMBEDDED = "embedded"  # ARCHITECTURE with the weights that lie in `backbone`
+BACKBONE = EMBEDDED = "embedded"  # ARCHITECTURE with the weights that lie in `backbone`
 UNTRAINED = "untrained"  # ARCHITECTURE with weights drawn from the seed
-ARCHITECTURE = BACKBONE = "mobilenetv3_large_100"
+ARCHITECTURE = "mobilenetv3_large_100"
 EMBEDDED_WEIGHTS = Path(__file__).parent / "backbone" / "embedded.safetensors"
 STRIDES = (8, 16)  # the 3rd and 4th layers of seed 003: 40 + 112 channels of MobileNetV3-large
 POOLING = 2  # kernel of the average pooling, seed 003, section V.B

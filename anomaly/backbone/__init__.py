@@ -1,0 +1,1 @@
+"""The embedded backbone: procedural pictures, what is learnt from them, and the weights that came of it."""

@@ -100,7 +100,7 @@ class LearnSettings(bpy.types.PropertyGroup):
         "weights": bpy.props.StringProperty(
             name="Weights",
             subtype="FILE_PATH",
-            description="The backbone's trained weights, a safetensors file. Empty: an untrained backbone",
+            description="The backbone's trained weights, a safetensors file. Empty: the embedded backbone",
         ),
         "open_when_done": bpy.props.BoolProperty(
             name="Open When Done", default=True, description="Open the report when the inspector is judged"

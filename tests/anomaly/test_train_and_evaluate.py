@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
     return root
 
 
-SETTINGS = {"size": 60, "epochs": 3, "seed": 2}
+SETTINGS = {"backbone": "untrained", "size": 60, "epochs": 3, "seed": 2}
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_commands_train_evaluate_and_report(command, folder, tmp_path):
     run = command("train", folder, "--out", tmp_path / "bank", "--size", 50, "--epochs", 2)
     assert run.exit_code == 0, run.output
     assert "6 good pictures of 6 surfaces" in run.output
-    assert "untrained, seed 0" in run.output
+    assert "embedded, trained on procedural pictures alone" in run.output
     run = command("evaluate", tmp_path / "bank", folder, "--out", tmp_path / "report", "--validation-share", 0.4)
     assert run.exit_code == 0, run.output
     assert "6 of 16 pictures left out" in run.output
