@@ -124,12 +124,12 @@ def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.ty
         mesh.path, mesh.unit_mm, mesh.up, mesh.use_sha256 = str(path), UNIT_MM, "z", False
         settings.preview.source = thing
     pin(settings)
-    result = show(operator, context)
+    result = show(operator, context, look=False)
     if result == {"CANCELLED"}:
         with properties.quiet():
             settings.part.kind, settings.part.mesh.path = before
         return result
-    stand_in(settings.preview.object, thing, context.scene.unit_settings.scale_length)
+    stand_in(settings.preview.object, path, context.scene.unit_settings.scale_length)
     if hide:
         thing.hide_set(True)
     return result
@@ -148,12 +148,13 @@ def exported(thing: bpy.types.Object) -> Path:
     return kept
 
 
-def stand_in(part: bpy.types.Object, thing: bpy.types.Object, metres: float) -> None:
-    """Put the part, whose frame has its origin over the middle, where the object is; metres: of Blender's unit."""
-    import mathutils
+def stand_in(part: bpy.types.Object, path: Path, metres: float) -> None:
+    """Put the part, which has its origin over its middle, where the exported mesh is; metres: of Blender's unit."""
+    import numpy as np
 
-    corners = [thing.matrix_world @ mathutils.Vector(corner) for corner in thing.bound_box]
-    low, high = ([end(corner[axis] for corner in corners) for axis in range(3)] for end in (min, max))
+    lines = (line.split()[1:4] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("v "))
+    vertices = np.array(list(lines), dtype=np.float64) / metres
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
     part.location = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2, high[2])
     part.scale = (1 / metres,) * 3
 
@@ -171,8 +172,8 @@ def pin(settings: Any) -> None:
         return  # the preview says what is wrong
 
 
-def show(operator: bpy.types.Operator, context: bpy.types.Context) -> set[str]:
-    """Draw the part, select it, and have the viewport show materials."""
+def show(operator: bpy.types.Operator, context: bpy.types.Context, *, look: bool = True) -> set[str]:
+    """Draw the part, select it, have the viewport show materials and, for those who want it, the part."""
     settings = context.scene.blemish
     gone = preview.shown_object(context.scene) is None
     if gone and settings.preview.object is not None:
@@ -192,7 +193,8 @@ def show(operator: bpy.types.Operator, context: bpy.types.Context) -> set[str]:
     if gone and isinstance(space, bpy.types.SpaceView3D):
         if space.shading.type == "SOLID":
             space.shading.type = "MATERIAL"
-        focus(context)
+        if look:
+            focus(context)
     return {"FINISHED"}
 
 

@@ -168,13 +168,15 @@ def test_changes_are_told_once_listened_to(settings: Any) -> None:
 
 
 def test_an_own_mesh_is_inspected_in_its_place(scene: Any, user_folder: Path) -> None:
-    bpy.ops.mesh.primitive_monkey_add(size=0.06, location=(0.3, -0.2, 0.1))
+    bpy.ops.mesh.primitive_monkey_add(size=0.06, location=(0.3, -0.2, 0.1), rotation=(0.4, 0.3, 1.0))
     mine = bpy.context.active_object
     bpy.ops.blemish.layer_add(kind="water_stains")
     assert bpy.ops.blemish.part_from_active() == {"FINISHED"}
     part = scene.blemish.preview.object
     bpy.context.view_layer.update()
-    assert np.array(part.location) == pytest.approx([0.3, -0.2, 0.1], abs=0.05)
+    corners = [np.array([thing.matrix_world @ vertex.co for vertex in thing.data.vertices]) for thing in (mine, part)]
+    for end in (np.min, np.max):
+        np.testing.assert_allclose(end(corners[1], axis=0), end(corners[0], axis=0), atol=1e-6)
     assert scene.blemish.preview.source == mine
     assert mine.hide_get()
     assert user_folder in Path(scene.blemish.part.mesh.path).parents
