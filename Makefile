@@ -2,11 +2,10 @@
 
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
-# Tests that run within Blender; the last three start commands of this Python, which a Blender program has not.
-IN_BLENDER := $(filter-out %/test_environment.py %/test_runs.py,$(wildcard tests/blender_addon/ui/test_*.py)) \
+# Tests that run within Blender; those beside it start commands of this Python, which a Blender program has not.
+BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/test_environment.py ui/test_learn.py ui/test_runs.py test_render.py)
+IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py)) \
 	tests/blender_addon/test_hostile.py
-IN_PYTHON := $(IN_BLENDER) tests/blender_addon/ui/test_environment.py tests/blender_addon/ui/test_runs.py \
-	tests/blender_addon/test_render.py
 
 .PHONY: help setup demo pictures test test-slow test-blender test-blender-versions lint benchmark contact-sheet \
 	extension lock clean
@@ -39,7 +38,7 @@ test-blender-versions: setup  ## Run the panel's tests in Blender 3.4, 4.2, 4.5 
 	@tools/blenders
 	@for python in .blenders/bpy-4.2/bin/python .blenders/bpy-4.5/bin/python .venv/bin/python; do \
 		$$python -c 'import bpy; print("Blender", bpy.app.version_string)' && \
-		OMP_NUM_THREADS=1 $$python -m pytest $(IN_PYTHON) -p no:cacheprovider || exit 1; done
+		OMP_NUM_THREADS=1 $$python -m pytest $(IN_BLENDER) $(BESIDE_BLENDER) -p no:cacheprovider || exit 1; done
 	@! command -v blender >/dev/null || { blender --version | head -n 1; \
 		PYTHONPATH=$(CURDIR)/.venv/lib/python3.11/site-packages:$(CURDIR) OMP_NUM_THREADS=1 \
 		blender --background --factory-startup --python-use-system-env --python tests/blender_addon/inside.py -- \
