@@ -25,6 +25,7 @@ from scenes.sections import Degrees, Extent, Fraction, Offset, Section, together
 
 PRESETS = Path(__file__).parent / "presets"
 RECIPE_BYTES_LIMIT = 1 << 20
+MOST_EXACT = 2.0**53  # below which every whole number is a double
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
 
@@ -321,6 +322,22 @@ def _yaml(text: str, source: str) -> object:
         raise RecipeError(source, [f"not valid YAML: {error}"]) from None
     except RecursionError:
         raise RecipeError(source, ["found brackets nested too deeply; expected a recipe's few levels"]) from None
+
+
+def as_yaml(fields: dict[str, Any]) -> str:
+    """A recipe's fields, or a piece of them, as YAML that `recipe_fields` reads; whole numbers without a point."""
+    import yaml
+
+    return yaml.safe_dump(_plain(fields), sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    whole = isinstance(value, float) and value == int(value) and abs(value) < MOST_EXACT
+    return int(value) if whole else value
 
 
 _EXPONENT = re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d+)[eE][-+]?\d+$")

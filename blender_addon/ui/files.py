@@ -36,9 +36,9 @@ def save_recipe(recipe: Recipe, path: Path) -> list[Path]:
 
 def write_yaml(path: Path, fields: dict[str, Any], head: str = "") -> None:
     """Write a mapping as YAML, whole or not at all. Raises OSError."""
-    import yaml
+    from scenes.recipe import as_yaml
 
-    text = head + yaml.safe_dump(_plain(fields), sort_keys=False, default_flow_style=None, allow_unicode=True)
+    text = head + as_yaml(fields)
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         unfinished.write_text(text, encoding="utf-8")
@@ -69,12 +69,3 @@ def _beside(mesh: Path, folder: Path) -> Path:
         if place.read_bytes() == content:
             return place
     raise BlemishError(f"{folder}: holds too many meshes called {mesh.name}; choose another folder")
-
-
-def _plain(value: Any) -> Any:
-    """Whole numbers without a point, as people write them."""
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    return int(value) if isinstance(value, float) and value == int(value) and abs(value) < 1e15 else value

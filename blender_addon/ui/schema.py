@@ -181,7 +181,7 @@ def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
     if get_origin(annotation) is Literal:
         return Field(sort="choice", choices=get_args(annotation), default=default, **shared)
     if annotation is bool:
-        return Field(sort="flag", default=bool(default), **shared)
+        return Field(sort="flag", default=default or None, **shared)
     if annotation in (int, float):
         low, high = _bounds(metadata)
         soft = _soft(low, high, [number for value in (*seen, default) for number in _numbers(value)])

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from scenes import Recipe, RecipeError, build_part, draw, load_recipe
-from scenes.recipe import recipe_from, shipped_recipes
+from scenes.recipe import as_yaml, recipe_from, shipped_recipes
 
 
 @pytest.mark.parametrize("name", ["plate", "magnetic_tile"])
@@ -212,5 +212,21 @@ def test_only_some_kinds_keep_their_entries_and_what_refers_to_others_is_refused
     steel = load_recipe("milled_steel")
     assert {entry.kind for entry in steel.only("scratch", "dent").defects} == {"scratch", "dent"}
     assert steel.only("scratch").impurities == ()
-    with pytest.raises(RecipeError, match="milled_steel: defects.*found 'scratch'; expected the kind of an entry before"):
+    with pytest.raises(
+        RecipeError, match=r"milled_steel: defects.*found 'scratch'; expected the kind of an entry before"
+    ):
         steel.only("dent")
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_a_recipe_written_as_yaml_is_read_as_it_was(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    (tmp_path / "again.yaml").write_text(as_yaml(recipe.model_dump(mode="json")), encoding="utf-8")
+    assert load_recipe(tmp_path / "again.yaml") == recipe
+
+
+def test_yaml_has_whole_numbers_without_a_point_and_no_number_changed() -> None:
+    numbers = {"a": 40.0, "b": [0.1, 1e300, -3.0], "c": {"d": True, "e": None, "f": 1e-7}}
+    text = as_yaml(numbers)
+    assert "a: 40\n" in text
+    assert yaml.safe_load(text) == numbers
