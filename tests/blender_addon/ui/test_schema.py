@@ -7,6 +7,7 @@ import pytest
 
 from blender_addon.ui import schema, words
 from blender_addon.ui.schema import SectionFields
+from scenes import Recipe
 
 
 def structure(sections: dict[str, SectionFields]) -> dict[str, SectionFields]:
@@ -59,3 +60,8 @@ def test_tooltips_end_without_a_full_stop_as_blenders_do() -> None:
 )
 def test_units_are_said_where_blender_has_none(field: str, label: str, unit: str) -> None:
     assert (words.label(field), words.unit(field)) == (label, unit)
+
+
+def test_the_panel_holds_every_field_of_a_recipe() -> None:
+    held = {"name", "texel_um", "switched_off", "defects", "impurities", "part", "finish", "light", "camera", "sensor"}
+    assert set(Recipe.model_fields) == held
