@@ -62,11 +62,12 @@ def extractor_of(name: str, seed: int = 0) -> nn.Module:
 def filled(extractor: nn.Module, bank: Sequence[Specimen], size: int, seed: int = 0) -> SequentialPatchcoreModel:
     """A model whose bank saw the patches of `bank` that lie clear of defects, epoch after epoch."""
     model = SequentialPatchcoreModel(extractor, size)  # type: ignore[arg-type]
+    stride: int = extractor.strides[0]  # type: ignore[index, assignment]
     rows: list[Tensor] = []
     for specimen in bank:
         features = model.features(normalised(specimen.image()))
         if specimen.label != GOOD:
-            features = features[_clear(specimen.truth().defect, extractor.strides[0])]  # type: ignore[index]
+            features = features[_clear(specimen.truth().defect, stride)]
         rows.append(features)
     for epoch in range(EPOCHS):
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))

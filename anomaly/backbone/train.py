@@ -89,7 +89,8 @@ class Training:
 
     def __init__(self, plan: Plan, out: Path, device: str = "cpu", workers: int = 0) -> None:
         self.plan, self.out, self.device, self.workers = plan, out, device, workers
-        self.apprentice = Apprentice(plan).to(device, memory_format=torch.channels_last)
+        # torch declares no such overload
+        self.apprentice = Apprentice(plan).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = FeatureExtractor("untrained", seed=plan.seed).network.to(device)
         parameters = list(self.apprentice.parameters())
         decaying = [p for p in parameters if p.ndim > 1]
