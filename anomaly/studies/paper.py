@@ -75,7 +75,8 @@ def differences(
     inspector = study.inspector
     masks = "exact, rendered" if study.real.rendered else "drawn by hand, by others, of defects only"
     lights = "".join(f", {name}" for name in study.synthetic.lights)
-    seeds = f"means over {len(study.seeds)} seeds" if len(study.seeds) > 1 else "one seed"
+    several = f"means over {len(study.seeds)} seeds, intervals by bootstrap over surfaces and seeds"
+    ours = several if len(study.seeds) > 1 else "one seed, intervals by bootstrap over surfaces"
     return (
         ("surface", "brushed aluminium plates of 10 × 12 cm", study.surface),
         ("defects", ", ".join(DEFECTS).lower(), ", ".join(classes)),
@@ -96,5 +97,5 @@ def differences(
             f"the rest of {real[0]} pictures of {real[1]} surfaces, parted anew for every seed",
         ),
         ("true masks", "drawn by hand with LabelMe, of defects and impurities", masks),
-        ("figures", "one run", f"{seeds}, intervals by bootstrap over surfaces and seeds"),
+        ("figures", "one run", ours),
     )

@@ -206,7 +206,8 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         ),
         "parts": _parts(outcome),
         "rendered": [
-            (name, len(part), pictures.jpeg(_small(part[len(part) // 2]))) for name, part in outcome.rendered.items()
+            (name, len(outcome.rendered[name]), pictures.jpeg(_small(specimen)))
+            for name, specimen in _examples(outcome.rendered).items()
         ],
         "cases": _cases(outcome),
         "case_names": [name for name in HEAT_SCENARIOS if name in outcome.judgements],
@@ -229,14 +230,15 @@ def _headline(results: Results) -> list[tuple[str, Estimate, str]]:
     if REAL in results.figures:
         cards.append((REAL, results.figures[REAL]["pixel_f1"], "trained on real pictures alone"))
     for words, kinds in (
-        ("the best that is trained on renders alone", lambda s: s.kind == "synthetic" and not s.fine_tuned),
-        ("the best that is trained on both", lambda s: s.fine_tuned or s.kind == "melding"),
+        ("trained on renders alone", lambda s: s.kind == "synthetic" and not s.fine_tuned),
+        ("trained on both", lambda s: s.fine_tuned or s.kind == "melding"),
     ):
         candidates = {name: results.figures[name]["pixel_f1"] for name in results.figures if kinds(SCENARIOS[name])}
         sound = {name: found for name, found in candidates.items() if not math.isnan(found.value)}
         if sound:
             best = max(sound, key=lambda name: sound[name].value)
-            cards.append((best, sound[best], words))
+            chosen = f", the best of {len(sound)} by this very figure" if len(sound) > 1 else ""
+            cards.append((best, sound[best], words + chosen))
     return cards
 
 
@@ -348,6 +350,17 @@ def _cases(outcome: Outcome) -> list[dict[str, Any]]:
                 heats.append((name, pictures.jpeg(pictures.outlined(heat, predicted, pictures.PREDICTED_OUTLINE))))
         cases.append({"name": specimen.name, "label": specimen.label, "image": pictures.jpeg(outlined), "heats": heats})
     return cases
+
+
+def _examples(rendered: Mapping[str, Sequence[Specimen]]) -> dict[str, Specimen]:
+    """One render of every set: that with most of the impurity on it, and of its twin the same."""
+    chosen: dict[str, int] = {}
+    for name, part in rendered.items():
+        kind, _, light = name.partition(", ")
+        if kind == "stained" or light not in chosen:
+            areas = [int(specimen.truth().of_family("impurity").sum()) for specimen in part]
+            chosen[light] = int(np.argmax(areas)) if any(areas) else len(part) // 2
+    return {name: part[min(chosen[name.partition(", ")[2]], len(part) - 1)] for name, part in rendered.items()}
 
 
 def _small(specimen: Specimen) -> Any:
