@@ -14,6 +14,7 @@ from blender_addon.ui.schema import Field, SectionFields
 
 PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}
 PART_LABELS = {"high": "to", "deviation": "±"}
+FORM_UNITS = 1.6  # width of the menu of forms beside the first number, in Blender's own unit
 NARROW = 370  # pixels at a scale of 1, below which two numbers and their units do not fit a row
 LABEL_SHARE = 0.4  # of a row, as Blender's own split layouts have it
 
@@ -122,7 +123,9 @@ def _draw_pair(
     below = labelled_row(column, PART_LABELS[parts[1]] if label is None else label)
     below.active = row.active
     below.prop(group, second, text=words.unit(field.name))
-    below.label(text="", icon="BLANK1")
+    blank = below.row()
+    blank.ui_units_x = FORM_UNITS
+    blank.label(text="")
 
 
 def is_narrow() -> bool:
