@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,15 @@ class Episodes(Dataset[Batch]):
         return collated(drawn, self.stride)
 
 
+def classifier(channels: int, families: int, seed: int) -> nn.Conv2d:
+    """A 1 x 1 convolution with torch's usual random start, from a generator of its own."""
+    layer = nn.utils.skip_init(nn.Conv2d, channels, families, 1)
+    generator = torch.Generator().manual_seed(seed)
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    nn.init.uniform_(layer.bias, -(channels**-0.5), channels**-0.5, generator=generator)
+    return layer
+
+
 class Apprentice(nn.Module):
     """The backbone while it learns, its classifier of families and the sharpness of its distances."""
 
@@ -70,9 +80,7 @@ class Apprentice(nn.Module):
         super().__init__()
         self.extractor = FeatureExtractor("untrained", seed=plan.seed)
         self.extractor.requires_grad_(True)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(plan.seed)
-            self.classifier = nn.Conv2d(self.extractor.channels, 1 + len(FAMILIES), 1)
+        self.classifier = classifier(self.extractor.channels, 1 + len(FAMILIES), plan.seed)
         self.log_sharpness = nn.Parameter(torch.tensor(plan.sharpness).log())
 
     def learn(self, batch: Batch) -> Any:
