@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.blender_addon.window.blender import REPOSITORY, Blender
-from tests.blender_addon.window.screen import Screen
+from tests.blender_addon.window.screen import HEIGHT, WIDTH, Screen
 
 PICTURES = REPOSITORY / "out" / "test-blender"
 PROGRAMS = ("blender", "Xvfb", "xdotool")
@@ -43,5 +43,10 @@ def start(screen: Screen, tmp_path: Path) -> Iterator[Callable[..., Blender]]:
 
 @pytest.fixture
 def picture(screen: Screen) -> Callable[[str], None]:
-    """Keep a picture of the screen under this name."""
-    return lambda name: screen.save(PICTURES / f"{name}.png")
+    """Keep a picture of the screen under this name, with the mouse out of the way."""
+
+    def keep(name: str) -> None:
+        screen.move(WIDTH - 1, HEIGHT - 1)
+        screen.save(PICTURES / f"{name}.png")
+
+    return keep
