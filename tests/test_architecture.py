@@ -31,7 +31,9 @@ LIBRARIES = {
     | {"PIL", "pycocotools", "pydantic", "pydantic_core", "rich", "tifffile", "trimesh", "typer", "xatlas", "yaml"},
     "blender_addon": ARRAYS | BLENDER | {"rich", "typer"},
     "diffusion_refine": ARRAYS | LEARNING | {"PIL", "rich", "typer"},
-    "anomaly": ARRAYS | LEARNING | {"PIL", "jinja2", "markupsafe", "matplotlib", "pydantic", "pydantic_core", "rich", "typer"},
+    "anomaly": ARRAYS
+    | LEARNING
+    | {"PIL", "jinja2", "markupsafe", "matplotlib", "pydantic", "pydantic_core", "rich", "typer"},
     "blemish": {"typer", "pydantic"},
 }
 
