@@ -77,13 +77,17 @@ def differences(
     lights = "".join(f", {name}" for name in study.synthetic.lights)
     several = f"means over {len(study.seeds)} seeds, intervals by bootstrap over surfaces and seeds"
     ours = several if len(study.seeds) > 1 else "one seed, intervals by bootstrap over surfaces"
+    held_out = study.real.rendered
+    good = (
+        f"{held_out.clean_frames} clean renders" if held_out else f"{100 * study.real.train:.0f} % of the good surfaces"
+    )
     return (
         ("surface", "brushed aluminium plates of 10 × 12 cm", study.surface),
         ("defects", ", ".join(DEFECTS).lower(), ", ".join(classes)),
         ("imaging", "2448 × 2050 pixels, hexagonal ring light, robot", study.imaging),
         ("backbone", "MobileNetV3 large, trained on ImageNet", f"{seen_with(backbone)}: {weights}"),
         ("bank", "2048 patches, 5 epochs", f"{inspector.bank} patches, {inspector.epochs} epochs"),
-        ("trained on, real", "10 clean plates", f"{100 * study.real.train:.0f} % of the good surfaces"),
+        ("trained on, real", "10 clean plates", good),
         ("trained on, rendered", "80 renders in each set", f"{synthetic} renders in each set"),
         ("lights", "as built, turned by 90°, enlarged twofold", f"as built{lights}"),
         (

@@ -38,7 +38,7 @@ class StudyError(BlemishError):
 class Rendered(Section):
     """Renders that stand for photographs: another seed, another sensor, another light than the ones trained on.
 
-    frames: with whatever the recipe puts on them; clean_frames: without defects and impurities.
+    frames: with whatever the recipe puts on them, to judge; clean_frames: without defects and impurities, to train on.
     """
 
     recipe: str
@@ -53,7 +53,8 @@ class Real(Section):
     """The surfaces that every inspector is judged on: a folder of photographs, or renders held out.
 
     dataset: relative to the study's file. train: share of the good surfaces to train on; validation: share of the
-    remaining good ones, and of the defective, that gives the threshold; all others are judged.
+    remaining good ones, and of the defective, that gives the threshold; all others are judged. Where the set names its
+    own training pictures, as held-out renders do, those are trained on.
     """
 
     dataset: str | None = None

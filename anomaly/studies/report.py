@@ -372,8 +372,9 @@ def _told(outcome: Outcome, results: Results) -> list[str]:
     """The two tables for a terminal: ours, and the paper's after a slash."""
     study = outcome.file.study
     lines: list[str] = [
-        f"{study.name}: {len(outcome.real)} real pictures of {len({s.group for s in outcome.real})} surfaces, "
-        f"{len(study.seeds)} seeds; backbone {outcome.backbone}: {outcome.weights}",
+        f"{study.name}: {len(outcome.real)} {'renders held out' if study.real.rendered else 'real pictures'} of "
+        f"{len({s.group for s in outcome.real})} surfaces, seeds {', '.join(map(str, study.seeds))}; "
+        f"backbone {outcome.backbone}: {outcome.weights}",
         "",
         "Table II, per cent: here [interval] / in the paper (another surface, another backbone)",
     ]

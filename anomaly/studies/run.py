@@ -16,7 +16,7 @@ from anomaly.studies.judging import Judgement, Memory, judge
 from anomaly.studies.plan import StudyFile
 from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_rendered, render, training_sets
 from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
-from anomaly.studies.sets import RealSide, read_photographs, read_renders, split_real, trouble_with
+from anomaly.studies.sets import RealSide, read_held_out, read_photographs, read_renders, split_real, trouble_with
 from anomaly.train import training_part
 
 SHOWN = 8  # pictures whose heat maps are kept, of every scenario
@@ -66,7 +66,7 @@ def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None
             raise file.error("real.rendered", "found renders and --real; expected one of them")
         photographs = None if held_out else read_photographs(file, real)  # found missing before hours of rendering
         watcher.begin(steps)
-        specimens = photographs or read_renders([_rendered(cache, one, watcher) for one in held_out])
+        specimens = photographs or read_held_out([_rendered(cache, one, watcher) for one in held_out])
         sides = [split_real(specimens, study.real, seed) for seed in study.seeds]
         for side in sides:
             if trouble := trouble_with(side):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anomaly.specimens import GOOD, Format, Specimen, read_specimens, split_by_group
@@ -35,6 +35,12 @@ def read_renders(folders: Sequence[Path]) -> list[Specimen]:
     """The specimens of rendered datasets, one after the other."""
     blemish: Format = "blemish"
     return [specimen for folder in folders for specimen in read_specimens(folder, blemish)]
+
+
+def read_held_out(folders: Sequence[Path]) -> list[Specimen]:
+    """Renders that stand for photographs: of the first folder, clean ones to train on, of the others those to judge."""
+    clean, *others = folders
+    return [*(replace(specimen, split="train") for specimen in read_renders([clean])), *read_renders(others)]
 
 
 def split_real(specimens: Sequence[Specimen], real: Real, seed: int) -> RealSide:

@@ -314,6 +314,8 @@ def test_renders_held_out_stand_for_photographs(tmp_path, recipe):
     assert len(outcome.real) == 18
     side = outcome.sides[0]
     assert not {s.group for s in side.test} & {s.group for s in side.train}
+    assert len(side.train) == 6
+    assert not any(s.truth().kinds() for s in side.train)
     classes = outcome.judgements["Real"][0].metrics.classes
     assert {name: recall.family for name, recall in classes.items()} == {"crack": "defect", "water_stain": "impurity"}
     _, report = write_study(outcome, tmp_path / "out", "blemish study small")
