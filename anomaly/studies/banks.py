@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 
 from anomaly.augment import Augmentation
 from anomaly.features import BACKBONE, FeatureExtractor
-from anomaly.inspector import Inspector
+from anomaly.inspector import Inspector, InspectorError
 from anomaly.specimens import Specimen
 from anomaly.train import LONGEST_SIDE, train_inspector
 from anomaly.upkeep import melded
@@ -63,15 +64,19 @@ def train(
     augmentation: Augmentation | None,
     start: Path | None,
     name: str,
+    extractor: FeatureExtractor,
     progress: Progress,
 ) -> None:
-    """Train a bank of its own, or go on with the one in `start` (fine-tuning), and write the inspector to `out`."""
+    """Train a bank of its own, or go on with the one in `start` (fine-tuning), and write the inspector to `out`.
+
+    extractor: what the bank's key says that its pictures are seen with. Raises InspectorError where that has changed.
+    """
     own: dict[str, Any] = {}
     if start is None:
         # One scale for all sets, whichever picture is the largest of each.
         own = {"image_size": round(making.scale * _longest(specimens)), "backbone": making.backbone or BACKBONE}
         own |= {"pretrained": making.pretrained, "weights": making.weights}
-    train_inspector(
+    inspector = train_inspector(
         specimens,
         out,
         start=start,
@@ -83,6 +88,17 @@ def train(
         progress=progress,
         **own,
     )
+    refuse_other_weights(inspector, extractor, out)
+
+
+def refuse_other_weights(inspector: Inspector, extractor: FeatureExtractor, folder: Path) -> None:
+    """Raise InspectorError where an inspector sees with other weights: their file was replaced while a study ran."""
+    ours, theirs = inspector.model.extractor.network.state_dict(), extractor.network.state_dict()
+    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+        raise InspectorError(
+            f"{folder}: the backbone's weights are not those that the study began with; "
+            "remove it and run the study again"
+        )
 
 
 def meld(banks: Sequence[Path], out: Path) -> None:

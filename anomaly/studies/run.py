@@ -175,6 +175,7 @@ class _Bench:
                 augmentation=augmentation,
                 start=parents[0] if parents else None,
                 name=scenario.name,
+                extractor=self.extractor,
                 progress=self._watcher.progress,
             )
 

@@ -11,9 +11,10 @@ import pytest
 import yaml
 from PIL import Image
 
+from anomaly.inspector import InspectorError
 from anomaly.specimens import read_specimens
+from anomaly.studies import banks, run
 from anomaly.studies import cache as caches
-from anomaly.studies import run
 from anomaly.studies.cache import Cache, CacheError, content_of, key_of, meaning
 from anomaly.studies.plan import StudyError, load_study
 from anomaly.studies.renders import RenderingError, render, training_sets
@@ -242,6 +243,20 @@ def test_damaged_judgement_is_named(cache, tmp_path, photos, recipe):
     (victim / "figures.json").write_text("{")
     with pytest.raises(CacheError, match=re.escape(str(victim))):
         run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, Watching())
+
+
+def test_weights_that_change_while_a_study_runs_make_no_bank(tmp_path, photos, recipe, monkeypatch):
+    begun = banks.depends_on
+
+    def then_changed(making, extractor):
+        described = begun(making, extractor)
+        next(extractor.network.parameters()).data += 1
+        return described
+
+    monkeypatch.setattr(banks, "depends_on", then_changed)
+    with pytest.raises(InspectorError, match="weights are not those that the study began with"):
+        run_study(study(tmp_path, photos, recipe), Cache(tmp_path / "cache"), Watching())
+    assert not list((tmp_path / "cache" / "banks").iterdir())
 
 
 def test_two_studies_do_not_share_a_cache_at_once(cache):
