@@ -42,7 +42,7 @@ def test_seed_decides_untrained_weights_and_leaves_the_global_state_alone():
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    first, second, other = FeatureExtractor(seed=4), FeatureExtractor(seed=4), FeatureExtractor(seed=5)
+    first, second, other = (FeatureExtractor("untrained", seed=seed) for seed in (4, 4, 5))
     assert torch.equal(torch.rand(3), expected)
     weight = "conv_stem.weight"
     assert torch.equal(first.network.state_dict()[weight], second.network.state_dict()[weight])

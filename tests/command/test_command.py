@@ -68,7 +68,9 @@ def test_library_of_an_extra_that_is_not_installed(run: Run, monkeypatch: pytest
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "bpy" else find_spec(name))
     line = run("render", "plate", "--out", tmp_path / "new").refusal()
-    assert line == "bpy is not installed; rendering needs: pip install 'blemish[render]', or --blender PATH"
+    assert (
+        line == "bpy is not installed; rendering needs it, pip install 'blemish[render]', or a Blender: --blender PATH"
+    )
     monkeypatch.setitem(sys.modules, "torch", None)
     line = run("train", tmp_path, "--out", tmp_path / "new").refusal()
     assert line == "torch is not installed; this command needs: pip install 'blemish[anomaly]'"
