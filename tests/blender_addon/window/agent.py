@@ -68,7 +68,7 @@ _drawn = [0]
 
 
 def drawn():
-    """How often the tab's first panel was drawn so far."""
+    """How often the tab's panels were drawn so far."""
     return _drawn[0]
 
 
@@ -187,5 +187,6 @@ def serve(port):
     bpy.app.timers.register(answer, persistent=True)
 
 
-bpy.types.BLEMISH_PT_part.append(count)
+for name in ("BLEMISH_PT_part", "BLEMISH_PT_dataset"):  # of which one is open
+    getattr(bpy.types, name).append(count)
 serve(int(os.environ["BLEMISH_TEST_PORT"]))

@@ -13,14 +13,14 @@ from tests.blender_addon.window.blender import Blender
 
 pytestmark = pytest.mark.window
 
-FRAMES, MORE_FRAMES = 3, 10
+FRAMES, MORE_FRAMES = 3, 24
 SAMPLES = 16
 A_WHILE = 15  # seconds in which a frame is done, unless the machine is very busy
 BUTTON, SIDE_BUTTONS = 20, 48  # pixels: a button's height, and how far from the border those beside a list are
 CHECK_BOX, TITLE = 51, 27  # how far a panel's check box is from the border, and its title above its first field
 WIDER = 90  # pixels by which the sidebar is made wider, for its names not to be cut off
 FIRST_OF_TWO = 90  # pixels from the border to the first of two buttons in a row
-PATIENCE = 600  # seconds for a rendering on a machine that is busy
+PATIENCE = 1200  # seconds for a rendering on a machine that is busy
 ENDED = ("done", "cancelled", "failed")
 
 
