@@ -210,7 +210,7 @@ def evaluate(
             command=command,
             progress=progress,
         )
-    typer.echo(f"backbone   {record.inspector.backbone}: {record.inspector.weights}")
+    typer.echo(f"backbone   {named(record.inspector.backbone, record.inspector.weights)}")
     typer.echo(f"threshold  {record.metrics.threshold:.4g}: {record.threshold_origin}")
     for line in _figures(record.metrics):
         typer.echo(line)
@@ -318,7 +318,7 @@ def _refuse_inspector(out: Path) -> None:
 
 def _describe(inspector: Inspector) -> None:
     training, coreset = inspector.training, inspector.model.coreset
-    typer.echo(f"backbone  {training.backbone}: {training.weights}")
+    typer.echo(f"backbone  {named(training.backbone, training.weights)}")
     typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {len(training.sources)} pictures")
     for line in training.history:
         typer.echo(f"          {line}")
@@ -401,3 +401,8 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def named(backbone: str, weights: str) -> str:
+    """A backbone and where its weights are from, in one."""
+    return weights if weights.startswith(backbone) else f"{backbone}: {weights}"
