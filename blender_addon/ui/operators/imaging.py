@@ -72,12 +72,4 @@ class BLEMISH_OT_frame_part(bpy.types.Operator):
 
 CLASSES = (BLEMISH_OT_look_through, BLEMISH_OT_frame_part)
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

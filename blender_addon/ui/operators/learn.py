@@ -198,12 +198,4 @@ class BLEMISH_OT_refine(Learns, bpy.types.Operator):
 
 CLASSES = (BLEMISH_OT_train, BLEMISH_OT_evaluate, BLEMISH_OT_refine)
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

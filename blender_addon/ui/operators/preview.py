@@ -53,12 +53,4 @@ class BLEMISH_OT_frame_step(bpy.types.Operator):
 
 CLASSES = (BLEMISH_OT_preview_update, BLEMISH_OT_frame_step)
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -120,12 +120,4 @@ def shipped_names() -> list[str]:
 
 CLASSES = (BLEMISH_OT_recipe_load, BLEMISH_OT_recipe_shipped, BLEMISH_OT_recipe_save, BLEMISH_MT_shipped_recipes)
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)
