@@ -1,0 +1,277 @@
+"""The words of prompts: what recipes and photographs call a thing and what a prompt calls it, and which word may take
+the place of which.
+
+Section 3.4 of the null embedding paper asks for "a corpus tailored to the defect domain" without giving it; this one is
+the paper's own words, DeepPCB's six, the labels of the public photographs and the kinds that a recipe can name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from procgen.errors import BlemishError
+
+WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\w\s]+|_+")  # as CLIP's tokenizer splits before it looks at letters
+
+CONNECTIVES = ("photo", "image", "of", "a", "on", "with", "and", "the", "defect", "good", "surface")
+GENERIC = "defect"  # stands for any kind of defect
+
+# By the kind or class name that recipes and datasets use.
+PARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "arc_segment": "tile",
+        "ball_screw": "screw",
+        "bearing_race": "bearing",
+        "bolt": "bolt",
+        "bracket": "bracket",
+        "disc": "disc",
+        "gear": "gear",
+        "hex_nut": "nut",
+        "insert": "insert",
+        "mesh": "part",
+        "pcb": "board",
+        "plate": "plate",
+        "ring": "ring",
+        "shaft": "shaft",
+    }
+)
+FINISHES: Mapping[str, str] = MappingProxyType(
+    {
+        "anodised": "anodised",
+        "asphalt": "asphalt",
+        "brushed": "brushed",
+        "cast": "cast",
+        "ceramic": "ceramic",
+        "ground": "ground",
+        "laminate": "laminate",
+        "milled": "milled",
+        "painted": "painted",
+        "rolled": "rolled",
+        "sand_blasted": "sandblasted",
+        "turned": "turned",
+    }
+)
+DEFECTS: Mapping[str, str] = MappingProxyType(
+    {
+        "blowhole": "blowhole",
+        "branching_crack": "crack",
+        "bump": "bump",
+        "chipped_edge": "chip",
+        "crack": "crack",
+        "crazing": "crazing",
+        "dent": "dent",
+        "filiform_corrosion": "corrosion",
+        "gouge": "gouge",
+        "missing_hole": "missing hole",
+        "mouse_bite": "mousebite",
+        "open_circuit": "open",
+        "phase_field_crack": "crack",
+        "pitting": "pit",
+        "pore": "pore",
+        "rust": "rust",
+        "scratch": "scratch",
+        "short": "short",
+        "spur": "spur",
+        "spurious_copper": "spurious copper",
+        "wear": "wear",
+    }
+)
+IMPURITIES: Mapping[str, str] = MappingProxyType(
+    {
+        "chalk": "chalk",
+        "dust": "dust",
+        "fibre": "fibre",
+        "fingerprint": "fingerprint",
+        "marker": "marker",
+        "oil_film": "oil",
+        "sticker": "sticker",
+        "water_stain": "stain",
+        "water_stains": "stain",
+    }
+)
+
+# What the labels of public photographs are called, by set: magnetic tiles, CrackForest, BSData, NEU, DeepPCB.
+LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "magnetic_tile": {
+            "Blowhole": "blowhole",
+            "Break": "break",
+            "Crack": "crack",
+            "Fray": "fray",
+            "Free": "good",
+            "Uneven": "uneven",
+        },
+        "crackforest": {"crack": "crack"},
+        "ballscrew_pitting": {"pit": "pit", "no_pit": "good"},
+        "neu_seg_dedup": {"1": "inclusion", "2": "patch", "3": "scratch"},
+        "deeppcb": {
+            "1": "open",
+            "2": "short",
+            "3": "mousebite",
+            "4": "spur",
+            "5": "spurious copper",
+            "6": "pinhole",
+            "template": "good",
+        },
+    }
+)
+# What those photographs show, for the end of a prompt.
+PHOTOGRAPHED: Mapping[str, str] = MappingProxyType(
+    {
+        "magnetic_tile": "a ground tile",
+        "crackforest": "asphalt",
+        "ballscrew_pitting": "a turned screw",
+        "neu_seg_dedup": "a rolled plate",
+        "deeppcb": "a laminate board",
+    }
+)
+
+# Which defects a material can have; the first of a list is its most common one.
+CORPUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "metal": (
+            "scratch",
+            "crack",
+            "dent",
+            "pit",
+            "rust",
+            "corrosion",
+            "inclusion",
+            "patch",
+            "gouge",
+            "wear",
+            "bump",
+            "chip",
+            "hole",
+            "stain",
+        ),
+        "ceramic": ("crack", "blowhole", "break", "chip", "pore", "fray", "crazing", "scratch", "uneven", "stain"),
+        "cast": ("blowhole", "pore", "crack", "inclusion", "scratch", "gouge", "rust", "chip", "hole", "stain"),
+        "painted": ("scratch", "peeling", "blistering", "dent", "corrosion", "bump", "chip", "crack", "rust", "stain"),
+        "asphalt": ("crack", "crazing", "hole", "patch", "wear", "stain"),
+        "board": (
+            "open",
+            "short",
+            "mousebite",
+            "spur",
+            "spurious copper",
+            "pinhole",
+            "missing hole",
+            "scratch",
+            "stain",
+        ),
+    }
+)
+MATERIAL_OF_FINISH: Mapping[str, str] = MappingProxyType(
+    {
+        "anodised": "metal",
+        "asphalt": "asphalt",
+        "brushed": "metal",
+        "cast": "cast",
+        "ceramic": "ceramic",
+        "ground": "metal",
+        "laminate": "board",
+        "milled": "metal",
+        "painted": "painted",
+        "rolled": "metal",
+        "sandblasted": "metal",
+        "turned": "metal",
+    }
+)
+MATERIAL_OF_SET: Mapping[str, str] = MappingProxyType(
+    {
+        "magnetic_tile": "ceramic",
+        "crackforest": "asphalt",
+        "ballscrew_pitting": "metal",
+        "neu_seg_dedup": "metal",
+        "deeppcb": "board",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One word, or phrase, of a prompt and what stands in its place: `new` is the prompt with `word` for `replaced`."""
+
+    old: str
+    new: str
+    replaced: str
+    word: str
+
+
+def split(text: str) -> list[str]:
+    """The words of a prompt, in lower case; a run of punctuation is a word of its own."""
+    return WORD.findall(text.lower())
+
+
+def find(words: list[str], phrase: str) -> list[int]:
+    """Places in `words` of every word that belongs to an occurrence of a phrase of one or more words, ascending."""
+    wanted = split(phrase)
+    starts = [i for i in range(len(words) - len(wanted) + 1) if wanted and words[i : i + len(wanted)] == wanted]
+    return sorted({start + offset for start in starts for offset in range(len(wanted))})
+
+
+def swapped(prompt: str, replaced: str, word: str) -> str:
+    """The prompt with every occurrence of one word or phrase replaced by another.
+
+    Raises BlemishError where the prompt does not contain it.
+    """
+    if not find(split(prompt), replaced):
+        raise BlemishError(
+            f"the prompt {prompt!r} does not contain {replaced!r}; name a word or phrase that it contains"
+        )
+    inner = r"\s+".join(re.escape(part) for part in split(replaced))
+    return re.sub(rf"(?<!\w){inner}(?!\w)", lambda _: word, prompt, flags=re.IGNORECASE)
+
+
+def material_of(prompt: str) -> str | None:
+    """The material that a prompt's finish or part stands for, where it names one."""
+    words = split(prompt)
+    found = (MATERIAL_OF_FINISH[word] for word in words if word in MATERIAL_OF_FINISH)
+    return next(found, "board" if "board" in words else None)
+
+
+def corpus(material: str | None = None) -> tuple[str, ...]:
+    """Defect words of one material, or of all where it is None. Raises BlemishError for a material unheard of."""
+    if material is None:
+        return tuple(dict.fromkeys(word for words in CORPUS.values() for word in words))
+    if material not in CORPUS:
+        raise BlemishError(f"no defect words for the material {material!r}; known are {', '.join(CORPUS)}")
+    return CORPUS[material]
+
+
+def defects_in(prompt: str) -> list[str]:
+    """Defect words and phrases that a prompt contains, in its order, longest first where they overlap."""
+    words = split(prompt)
+    taken: set[int] = set()
+    found: list[tuple[int, str]] = []
+    for phrase in sorted(corpus(), key=lambda phrase: -len(split(phrase))):
+        places = [place for place in find(words, phrase) if place not in taken]
+        if places:
+            taken.update(places)
+            found.append((places[0], phrase))
+    return [phrase for _, phrase in sorted(found)]
+
+
+def swaps(prompt: str, material: str | None = None) -> Iterator[Swap]:
+    """Every prompt that differs from the given one in one defect word, exchanged for another of its material's.
+
+    The material is the prompt's own where none is given. A prompt that names no kind of defect has the word "defect"
+    exchanged, as in the paper; one without that word has none to exchange and yields nothing.
+    """
+    words = corpus(material or material_of(prompt))
+    present = defects_in(prompt)
+    for replaced in present or ([GENERIC] if find(split(prompt), GENERIC) else []):
+        for word in words:
+            if word not in present:
+                yield Swap(prompt, swapped(prompt, replaced, word), replaced, word)
+
+
+def vocabulary() -> tuple[str, ...]:
+    """Every single word that this module can put into a prompt, sorted: what an embedded tokenizer must know."""
+    phrases = [*CONNECTIVES, *PARTS.values(), *FINISHES.values(), *DEFECTS.values(), *IMPURITIES.values()]
+    phrases += [*PHOTOGRAPHED.values(), *corpus(), *(word for labels in LABELS.values() for word in labels.values())]
+    return tuple(sorted({word for phrase in phrases for word in split(phrase)}))
