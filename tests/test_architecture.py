@@ -24,13 +24,16 @@ MAY_IMPORT = {
 }
 BLENDER = {"bpy", "_cycles", "mathutils", "bmesh"}
 LEARNING = {"torch", "torchvision", "torchmetrics", "lightning", "anomalib", "timm", "safetensors", "diffusers"}
+LEARNING |= {"transformers", "tokenizers", "peft", "accelerate"}
 ARRAYS = {"numpy", "scipy", "skimage", "numba"}
 LIBRARIES = {
     "procgen": ARRAYS | {"PIL"},  # Pillow draws the numbers on stickers
     "scenes": ARRAYS
     | {"PIL", "pycocotools", "pydantic", "pydantic_core", "rich", "tifffile", "trimesh", "typer", "xatlas", "yaml"},
     "blender_addon": ARRAYS | BLENDER | {"rich", "typer"},
-    "diffusion_refine": ARRAYS | LEARNING | {"PIL", "rich", "typer"},
+    "diffusion_refine": ARRAYS
+    | LEARNING
+    | {"PIL", "jinja2", "markupsafe", "matplotlib", "pydantic", "pydantic_core", "rich", "typer", "yaml"},
     "anomaly": ARRAYS
     | LEARNING
     | {"PIL", "jinja2", "markupsafe", "matplotlib", "pydantic", "pydantic_core", "rich", "typer"},
@@ -46,8 +49,9 @@ FORBIDDEN = (
     "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
 )  # fmt: skip
 GENERATORS = {f"numpy.random.{name}" for name in ("default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64")}
-# torch and timm initialise networks from the global generator only: seeded in a fork, it is as it was afterwards.
+# torch, timm and diffusers initialise networks from the global generator only: in a fork, it is as it was afterwards.
 EXCEPTIONS = {
+    ("diffusion_refine/architectures.py", "torch.random.fork_rng"),
     ("anomaly/features.py", "torch.manual_seed"),
     ("anomaly/features.py", "torch.random.fork_rng"),
 }
