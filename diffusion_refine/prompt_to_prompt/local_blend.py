@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d, interpolate, max_pool2d
 
-from diffusion_refine.prompt_to_prompt.alignment import Tokens
 from diffusion_refine.prompt_to_prompt.maps import Maps, Shape, resized
 from procgen.errors import BlemishError
 
