@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import bpy
 
@@ -164,6 +164,16 @@ class OfRun:
 
     __annotations__ = {"slot": bpy.props.StringProperty(default=RENDER, options={"SKIP_SAVE"})}
 
+    def told(self, what: Literal["pause", "go"], else_say: str) -> set[str]:
+        """Have a run that can pause do so, or go on."""
+        run = at_work(self.slot)  # type: ignore[attr-defined]
+        if run is None or not run.can_pause:
+            self.report({"WARNING"}, else_say)  # type: ignore[attr-defined]
+            return {"CANCELLED"}
+        run.pause() if what == "pause" else run.go()
+        redraw()
+        return {"FINISHED"}
+
 
 class BLEMISH_OT_pause(OfRun, bpy.types.Operator):
     bl_idname = "blemish.pause"
@@ -171,13 +181,7 @@ class BLEMISH_OT_pause(OfRun, bpy.types.Operator):
     bl_description = "Begin no further frame until you go on; the one at work is finished and kept"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        run = at_work(self.slot)
-        if run is None or not run.can_pause:
-            self.report({"WARNING"}, "Nothing is running that could be paused")
-            return {"CANCELLED"}
-        run.pause()
-        redraw()
-        return {"FINISHED"}
+        return self.told("pause", "Nothing is running that could be paused")
 
 
 class BLEMISH_OT_go_on(OfRun, bpy.types.Operator):
@@ -186,13 +190,7 @@ class BLEMISH_OT_go_on(OfRun, bpy.types.Operator):
     bl_description = "Go on with the next frame"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        run = at_work(self.slot)
-        if run is None or not run.can_pause:
-            self.report({"WARNING"}, "Nothing is paused")
-            return {"CANCELLED"}
-        run.go()
-        redraw()
-        return {"FINISHED"}
+        return self.told("go", "Nothing is paused")
 
 
 class BLEMISH_OT_cancel(OfRun, bpy.types.Operator):

@@ -7,21 +7,17 @@ from typing import Any, ClassVar
 import bpy
 
 from blender_addon.ui import preview, properties, quantities
-from blender_addon.ui.operators.preview import needs_part
+from blender_addon.ui.operators.preview import NeedsPart
 
 ROOM = 0.02  # share of the part's width left free at either side
 
 
-class BLEMISH_OT_look_through(bpy.types.Operator):
+class BLEMISH_OT_look_through(NeedsPart, bpy.types.Operator):
     """Put the recipe's camera and ring light into the scene and look through the camera, as the frame is taken"""
 
     bl_idname = "blemish.look_through"
     bl_label = "Look Through Camera"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return needs_part(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         with properties.quiet():
@@ -36,16 +32,12 @@ class BLEMISH_OT_look_through(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BLEMISH_OT_frame_part(bpy.types.Operator):
+class BLEMISH_OT_frame_part(NeedsPart, bpy.types.Operator):
     """Choose the margin so that all of the part is in the picture"""
 
     bl_idname = "blemish.frame_part"
     bl_label = "Frame Part"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return needs_part(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from procgen.errors import BlemishError

@@ -25,12 +25,15 @@ def active_layer(context: bpy.types.Context) -> Any:
     return settings.layers[settings.active_layer] if within else None
 
 
-def needs_layer(cls: Any, context: bpy.types.Context) -> bool:
-    """Whether a layer is selected; says so where none is."""
-    if active_layer(context) is None:
-        cls.poll_message_set("There is no layer yet; add one with +")
-        return False
-    return True
+class NeedsLayer:
+    """Operators on the layer that is selected."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if active_layer(context) is None:
+            cls.poll_message_set("There is no layer yet; add one with +")  # type: ignore[attr-defined]
+            return False
+        return True
 
 
 class BLEMISH_OT_layer_add(bpy.types.Operator):
@@ -62,16 +65,12 @@ class BLEMISH_OT_layer_add(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BLEMISH_OT_layer_remove(bpy.types.Operator):
+class BLEMISH_OT_layer_remove(NeedsLayer, bpy.types.Operator):
     """Remove the selected layer"""
 
     bl_idname = "blemish.layer_remove"
     bl_label = "Remove Layer"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return needs_layer(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.blemish
@@ -81,16 +80,12 @@ class BLEMISH_OT_layer_remove(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BLEMISH_OT_layer_duplicate(bpy.types.Operator):
+class BLEMISH_OT_layer_duplicate(NeedsLayer, bpy.types.Operator):
     """Add a copy of the selected layer above it; it is drawn with chances of its own"""
 
     bl_idname = "blemish.layer_duplicate"
     bl_label = "Duplicate Layer"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return needs_layer(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from blender_addon.ui import exchange
@@ -106,7 +101,7 @@ class BLEMISH_OT_layer_duplicate(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BLEMISH_OT_layer_move(bpy.types.Operator):
+class BLEMISH_OT_layer_move(NeedsLayer, bpy.types.Operator):
     """Move the selected layer; defects stay below impurities, which lie on the surface"""
 
     bl_idname = "blemish.layer_move"
@@ -119,10 +114,6 @@ class BLEMISH_OT_layer_move(bpy.types.Operator):
             items=[("UP", "Up", "Towards the surface's bottom"), ("DOWN", "Down", "Towards the top")],
         )
     }
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return needs_layer(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from blender_addon.ui.exchange import family_of

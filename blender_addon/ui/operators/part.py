@@ -21,15 +21,18 @@ def _kinds() -> list[tuple[str, str, str]]:
     return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in sorted(kinds, key=words.kind_label)]
 
 
-def in_object_mode(cls: Any, context: bpy.types.Context) -> bool:
-    """Whether Blender is in Object Mode; says so where it is not."""
-    if context.mode != "OBJECT":
-        cls.poll_message_set("Leave Edit Mode first: parts are added in Object Mode")
-        return False
-    return True
+class NeedsObjectMode:
+    """Operators that add a part, which Blender does in Object Mode only."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave Edit Mode first: parts are added in Object Mode")  # type: ignore[attr-defined]
+            return False
+        return True
 
 
-class MESH_OT_blemish_part_add(bpy.types.Operator):
+class MESH_OT_blemish_part_add(NeedsObjectMode, bpy.types.Operator):
     """Add a part to inspect, with the surface and layers of the tab Blemish"""
 
     bl_idname = "mesh.blemish_part_add"
@@ -40,10 +43,6 @@ class MESH_OT_blemish_part_add(bpy.types.Operator):
         "kind": bpy.props.EnumProperty(name="Kind", description="What is inspected", items=_kinds(), default="plate")
     }
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return in_object_mode(cls, context)
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.blemish
         with properties.quiet():
@@ -52,7 +51,7 @@ class MESH_OT_blemish_part_add(bpy.types.Operator):
         return show(self, context)
 
 
-class BLEMISH_OT_part_from_active(bpy.types.Operator):
+class BLEMISH_OT_part_from_active(NeedsObjectMode, bpy.types.Operator):
     """Inspect the active object as it looks now, in its place. It is unwrapped anew for the layers; your object and its own UVs stay as they are"""  # noqa: E501 - Blender's tooltip
 
     bl_idname = "blemish.part_from_active"
@@ -77,13 +76,13 @@ class BLEMISH_OT_part_from_active(bpy.types.Operator):
         if thing == context.scene.blemish.preview.object:
             cls.poll_message_set("This is the inspected part already; select an object of your own")
             return False
-        return in_object_mode(cls, context)
+        return super().poll(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return take(self, context, context.active_object, hide=self.hide)
 
 
-class BLEMISH_OT_part_update(bpy.types.Operator):
+class BLEMISH_OT_part_update(NeedsObjectMode, bpy.types.Operator):
     """Take your object anew, as it looks now"""
 
     bl_idname = "blemish.part_update"
@@ -96,7 +95,7 @@ class BLEMISH_OT_part_update(bpy.types.Operator):
         if source is None or context.scene.objects.get(source.name) != source:
             cls.poll_message_set("The object that was inspected is no longer in this scene")
             return False
-        return in_object_mode(cls, context)
+        return super().poll(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         source = context.scene.blemish.preview.source

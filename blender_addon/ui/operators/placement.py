@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import bpy
 
 from blender_addon.ui import properties, schema, words
-from blender_addon.ui.operators.layers import active_layer, needs_layer
+from blender_addon.ui.operators.layers import NeedsLayer, active_layer
 
 CLEARANCE_MM = 2.0
 
@@ -27,17 +27,20 @@ def earlier_kinds(settings: Any) -> list[str]:
     return list(dict.fromkeys(layer.kind for layer in settings.layers[: settings.active_layer]))
 
 
-def placed(cls: Any, context: bpy.types.Context) -> bool:
-    """Whether the selected layer has a placement; says so where it has none."""
-    if not needs_layer(cls, context):
-        return False
-    if not has_placement(active_layer(context).kind):
-        cls.poll_message_set("This layer is a population over all of the surface; it has no placement")
-        return False
-    return True
+class NeedsPlacement(NeedsLayer):
+    """Operators on where the things of the selected layer lie."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        if not has_placement(active_layer(context).kind):
+            cls.poll_message_set("This layer is a population over all of the surface; it has no placement")  # type: ignore[attr-defined]
+            return False
+        return True
 
 
-class BLEMISH_OT_placement_of(bpy.types.Operator):
+class BLEMISH_OT_placement_of(NeedsPlacement, bpy.types.Operator):
     """Lie at or along things of this kind"""
 
     bl_idname = "blemish.placement_of"
@@ -45,27 +48,19 @@ class BLEMISH_OT_placement_of(bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
     __annotations__ = {"kind": bpy.props.StringProperty(name="Kind")}
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return placed(cls, context)
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         placement = section_group(active_layer(context)).placement
         placement.use_of, placement.of = True, self.kind
         return {"FINISHED"}
 
 
-class BLEMISH_OT_keep_off_add(bpy.types.Operator):
+class BLEMISH_OT_keep_off_add(NeedsPlacement, bpy.types.Operator):
     """Keep off things of this kind"""
 
     bl_idname = "blemish.keep_off_add"
     bl_label = "Keep Off"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
     __annotations__ = {"kind": bpy.props.StringProperty(name="Kind")}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return placed(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         group = section_group(active_layer(context))
@@ -77,17 +72,13 @@ class BLEMISH_OT_keep_off_add(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BLEMISH_OT_keep_off_remove(bpy.types.Operator):
+class BLEMISH_OT_keep_off_remove(NeedsPlacement, bpy.types.Operator):
     """Keep off these no longer"""
 
     bl_idname = "blemish.keep_off_remove"
     bl_label = "Remove"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
     __annotations__ = {"number": bpy.props.IntProperty()}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return placed(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         section_group(active_layer(context)).placement.keep_off_mm.remove(self.number)

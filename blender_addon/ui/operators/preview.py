@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import bpy
 
 from blender_addon.ui import preview
 
 
-def needs_part(cls: Any, context: bpy.types.Context) -> bool:
-    """Whether the part is in the scene; says what to do where it is not."""
-    if preview.shown_object(context.scene) is None:
-        cls.poll_message_set("There is no inspected part in this scene; add one with Add ▸ Mesh ▸ Inspected Part")
-        return False
-    return True
+class NeedsPart:
+    """Operators on the part that is in the scene."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if preview.shown_object(context.scene) is None:
+            advice = "add one with Add ▸ Mesh ▸ Inspected Part"
+            cls.poll_message_set(f"There is no inspected part in this scene; {advice}")  # type: ignore[attr-defined]
+            return False
+        return True
 
 
-class BLEMISH_OT_preview_update(bpy.types.Operator):
+class BLEMISH_OT_preview_update(NeedsPart, bpy.types.Operator):
     """Draw the preview anew"""
 
     bl_idname = "blemish.preview_update"
     bl_label = "Update Preview"
     bl_options: ClassVar = {"REGISTER"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return needs_part(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         report = preview.update(context.scene)

@@ -250,6 +250,18 @@ def test_only_one_rendering_at_a_time(scene: Any, recipe: Recipe, tmp_path: Path
     assert bpy.ops.blemish.render_dataset.poll()
 
 
+def test_operators_pause_and_go_on_where_something_runs(scene: Any, recipe: Recipe, tmp_path: Path) -> None:
+    assert bpy.ops.blemish.pause() == bpy.ops.blemish.go_on() == {"CANCELLED"}
+    run = RenderRun("set", Order(recipe, tmp_path / "set", 50, SEED, SAMPLES))
+    progress.begin(RENDER, run)
+    assert bpy.ops.blemish.pause() == {"FINISHED"}
+    assert run.state.phase is Phase.PAUSED
+    assert bpy.ops.blemish.go_on() == {"FINISHED"}
+    assert run.state.phase is Phase.RUNNING
+    assert bpy.ops.blemish.cancel() == {"FINISHED"}
+    assert bpy.ops.blemish.pause() == {"CANCELLED"}
+
+
 def test_disabling_the_add_on_ends_what_it_started(recipe: Recipe, tmp_path: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     blender_addon.register()
