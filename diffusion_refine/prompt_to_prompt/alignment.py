@@ -87,7 +87,12 @@ def replacement(source: Tokens, target: Tokens) -> Alignment:
     """
     mapping = np.zeros((source.length, source.length), np.float32)
     mapping[0, 0] = 1
-    for old, new in _changed(source, target):
+    for old, new in correspondence(source, target):
+        if not old or not new:
+            left = " ".join([*(source.words[k] for k in old), *(target.words[k] for k in new)])
+            raise BlemishError(
+                f"{left!r} has no counterpart between {source.text!r} and {target.text!r}; refine instead of replacing"
+            )
         rows, columns = _places(source, old), _places(target, new)
         if len(rows) == len(columns):
             mapping[rows, columns] = 1
@@ -111,6 +116,34 @@ def refinement(source: Tokens, target: Tokens) -> Alignment:
 def unchanged(tokens: Tokens) -> Alignment:
     """Every map is the source's own."""
     return Alignment(np.eye(tokens.length, dtype=np.float32), np.ones(tokens.length, np.float32))
+
+
+def correspondence(source: Tokens, target: Tokens) -> list[tuple[range, range]]:
+    """Ranges of words of the source and of the target that stand for one another, in order; equal ones one by one.
+
+    Prompts of equally many words correspond word by word, others around the words that they share. A range is empty
+    where words were only added or only removed.
+    """
+    old, new = source.words, target.words
+    if len(old) == len(new):
+        return [(range(k, k + 1), range(k, k + 1)) for k in range(len(old))]
+    found: list[tuple[range, range]] = []
+    i = j = 0
+    for i_next, j_next in [*common_subsequence(old, new), (len(old), len(new))]:
+        if i < i_next or j < j_next:
+            found.append((range(i, i_next), range(j, j_next)))
+        found.append((range(i_next, i_next + 1), range(j_next, j_next + 1)))
+        i, j = i_next + 1, j_next + 1
+    return found[:-1]  # the last pair is the two ends
+
+
+def changes(source: Tokens, target: Tokens) -> list[tuple[list[int], list[int]]]:
+    """Positions of the tokens, of the source and of the target, wherever the words that correspond differ."""
+    return [
+        (_places(source, old), _places(target, new))
+        for old, new in correspondence(source, target)
+        if [source.words[k] for k in old] != [target.words[k] for k in new]
+    ]
 
 
 def common_subsequence(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[tuple[int, int]]:
@@ -138,26 +171,6 @@ def equaliser(tokens: Tokens, factors: Mapping[str, float]) -> NDArray[np.float3
     for phrase, factor in factors.items():
         found[tokens.of(phrase)] = factor
     return found
-
-
-def _changed(source: Tokens, target: Tokens) -> list[tuple[range, range]]:
-    """Ranges of words of the source and of the target that correspond, equal ones one by one."""
-    old, new = source.words, target.words
-    if len(old) == len(new):
-        return [(range(k, k + 1), range(k, k + 1)) for k in range(len(old))]
-    found: list[tuple[range, range]] = []
-    i = j = 0
-    for i_next, j_next in [*common_subsequence(old, new), (len(old), len(new))]:
-        if i < i_next and j < j_next:
-            found.append((range(i, i_next), range(j, j_next)))
-        elif i < i_next or j < j_next:
-            left = " ".join(old[i:i_next] or new[j:j_next])
-            raise BlemishError(
-                f"{left!r} has no counterpart between {source.text!r} and {target.text!r}; refine instead of replacing"
-            )
-        found.append((range(i_next, i_next + 1), range(j_next, j_next + 1)))
-        i, j = i_next + 1, j_next + 1
-    return found[:-1]  # the last pair is the two ends
 
 
 def _places(tokens: Tokens, words: range) -> list[int]:

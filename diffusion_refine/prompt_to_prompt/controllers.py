@@ -50,6 +50,12 @@ class Edit:
         """With the maps of some words or phrases of the target multiplied."""
         return replace(self, factors=self.factors * torch.from_numpy(equaliser(target, factors)))
 
+    def amplified(self, places: Sequence[int], factor: float) -> Edit:
+        """With the maps of some target tokens multiplied."""
+        factors = self.factors.clone()
+        factors[list(places)] *= factor
+        return replace(self, factors=factors)
+
 
 def replace_words(source: Tokens, target: Tokens) -> Edit:
     """Words for words: all maps are the source's."""

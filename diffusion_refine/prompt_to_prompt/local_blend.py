@@ -31,12 +31,13 @@ class Blend(Protocol):
 class LocalBlend:
     """Blends by where words attend to, accumulated over the steps.
 
-    maps: what a controller keeps; words: per branch, the source first, the positions of the tokens that are edited.
-    A target's place is where its words' map, or the source's, exceeds `threshold` of its maximum.
+    maps: what a controller keeps; words: for every target, positions of the tokens in the source's prompt and in its
+    own that differ. A target's place is where its words' map, or the source's words', exceeds `threshold` of its
+    maximum.
     """
 
     maps: Maps
-    words: Sequence[Sequence[int]]
+    words: Sequence[tuple[Sequence[int], Sequence[int]]]
     threshold: float = THRESHOLD
     start: float = START
 
@@ -52,11 +53,18 @@ class LocalBlend:
     def place(self, latent: Shape) -> Tensor:
         """Where each target is edited so far, (n, h, w) boolean at the shape of the latents."""
         attention = self.maps.placing(latent)
-        if len(attention) != len(self.words):
-            raise ValueError(f"maps of {len(attention)} branches for the words of {len(self.words)}")
-        chosen = [branch[..., list(words)].sum(-1) for branch, words in zip(attention, self.words, strict=True)]
-        places = attended(torch.stack(chosen), latent, self.threshold)
-        return places[1:] | places[:1]
+        if len(attention) != 1 + len(self.words):
+            raise ValueError(f"maps of {len(attention)} branches for {len(self.words)} targets; the source is one more")
+
+        def where(branch: Tensor, words: Sequence[int]) -> Tensor:
+            return attended(branch[None, ..., list(words)].sum(-1), latent, self.threshold)
+
+        return torch.cat(
+            [
+                where(attention[0], old) | where(own, new)
+                for own, (old, new) in zip(attention[1:], self.words, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True)

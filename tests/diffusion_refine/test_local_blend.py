@@ -25,8 +25,9 @@ def test_outside_the_words_places_latents_are_the_sources() -> None:
     maps.add(bumps((8, 12), (1, 1), (6, 10), (1, 1)), (8, 12))
     maps.add(bumps((2, 3), (1, 1), (0, 0), (0, 0)), (2, 3))  # too coarse to tell a place
     latents = torch.randn(3, 4, 32, 48, generator=torch.Generator().manual_seed(0))
-    blend = LocalBlend(maps, [[2], [2], [2]])
+    blend = LocalBlend(maps, [([2], [2]), ([2], [2])])
     assert torch.equal(blend(latents, 9, 50), latents)
+    assert not LocalBlend(maps, [([], []), ([], [2])]).place((32, 48))[0].any()  # words that nothing stands for
     found = blend(latents, 10, 50)
     assert torch.equal(found[0], latents[0])
     rows, columns = np.mgrid[:32, :48]
