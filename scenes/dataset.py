@@ -4,7 +4,8 @@
     images/000000.png       8 or 16 bits
     classes/000000.png      16-bit class bit mask
     defects/000000.png      16-bit instance ids of the defect family; impurities/ likewise
-    scenes/000000.json      the drawn scene and the instances; written last, it makes the frame count
+    scenes/000000.json      the drawn scene, the instances, and what was done to the picture since; written last, it
+                            makes the frame count
     mesh/part.obj           the mesh file of a part that is one (or .stl, .glb), so that nothing lies elsewhere
     annotations.json        COCO instances, when the run ends
 
@@ -18,7 +19,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +40,7 @@ from scenes.recipe import Recipe, recipe_from
 from scenes.scene import Scene
 
 SCHEMA: Final = 1
+CLASSES: Final = 16  # bits of a class mask
 HEADER, ANNOTATIONS, SCENES = "dataset.json", "annotations.json", "scenes"
 PICTURES = ("images", "classes", "defects", "impurities")
 MESH = "mesh"
@@ -79,27 +81,37 @@ class DatasetWriter:
     """Writes the frames of one dataset, in any order, from one process or several.
 
     recipe: as given; where its part is a mesh, one of the dataset's own copy of the file: draw scenes from this one.
+    classes: defect classes and their families beyond the recipe's, which get the next bits.
     settings: whatever else the frames depend on, such as samples=32; JSON values, kept in dataset.json.
     Opening begins a dataset in a new or empty folder, or resumes one that was begun with the same recipe, seed and
     settings; more frames than before extend it. Raises DatasetError where the folder holds anything else.
     """
 
-    def __init__(self, path: str | Path, recipe: Recipe, seed: int, frames: int, **settings: Any) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        recipe: Recipe,
+        seed: int,
+        frames: int,
+        *,
+        classes: Mapping[str, Family] | None = None,
+        **settings: Any,
+    ) -> None:
         self.path = Path(path)
         self.frames = frames
         self._began = self._made = False
         recipe, mesh = self._with_mesh_inside(recipe)
         self.recipe = recipe
+        families = {**recipe.class_families, **(classes or {})}
+        if len(families) > CLASSES:
+            raise DatasetError(f"{path}: {len(families)} classes; a class mask tells {CLASSES} apart: ask for fewer")
         header = Header(
             schema=SCHEMA,
             generator={"blemish": blemish_version()},
             recipe=_portable(recipe),
             seed=seed,
             frames=frames,
-            classes={
-                name: ClassEntry(bit=recipe.class_bits[name], family=family)
-                for name, family in recipe.class_families.items()
-            },
+            classes={name: ClassEntry(bit=bit, family=family) for bit, (name, family) in enumerate(families.items())},
             without=recipe.switched_off,
             settings=settings,
         )
@@ -203,12 +215,13 @@ class DatasetWriter:
         impurities: NDArray[np.uint16],
         scene: Scene,
         instances: Sequence[Instance],
+        refinement: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one frame; it counts once its scene file is there, which is last.
 
         image: (H, W, 3) or (H, W), uint8 or uint16. The masks: (H, W) uint16. instances: of both families, as
-        `surface_maps` gives them. Raises ValueError for arrays of other shapes and types, DatasetError where the disk
-        does not take the files.
+        `surface_maps` gives them. refinement: what was done to the picture after the scene was shown, JSON values.
+        Raises ValueError for arrays of other shapes and types, DatasetError where the disk does not take the files.
         """
         if not 0 <= index < self.frames:
             raise ValueError(f"frame {index} of a dataset of {self.frames}")
@@ -228,6 +241,8 @@ class DatasetWriter:
                 {"id": instance.id, "family": instance.family, "class": instance.class_name} for instance in instances
             ],
         }
+        if refinement is not None:
+            drawn["refinement"] = dict(refinement)
         self._write(f"{SCENES}/{index:06d}.json", _json(drawn))
 
     def _portable(self, scene: Scene) -> Scene:
@@ -320,6 +335,11 @@ class Frame:
     def instances(self) -> tuple[Instance, ...]:
         """What the ids in `defects` and `impurities` are; some may be out of the camera's sight."""
         return tuple(Instance(entry.id, entry.family, entry.class_name) for entry in self._record.instances)
+
+    @property
+    def refinement(self) -> dict[str, Any] | None:
+        """What was done to the picture after the scene was shown, and its parents; None for a picture as rendered."""
+        return self._record.refinement
 
     @cached_property
     def _record(self) -> _FrameRecord:
@@ -445,6 +465,7 @@ class _FrameRecord(BaseModel):
     schema_version: Literal[1] = Field(alias="schema")
     scene: Scene
     instances: tuple[_InstanceRecord, ...]
+    refinement: dict[str, Any] | None = None
 
 
 def read_header(folder: Path) -> Header:

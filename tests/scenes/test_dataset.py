@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
+from procgen.layer import Family, Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
 from scenes import dataset as dataset_module
 
@@ -338,3 +339,28 @@ def test_arrays_of_other_shapes_and_types_are_refused(tmp_path: Path, small_plat
     with pytest.raises(ValueError, match="frame 1 of a dataset of 1"):
         writer.write(1, image, mask, mask, mask, scene, ())
     assert writer.missing() == (0,)
+
+
+def test_what_was_done_to_a_picture_is_kept_with_its_frame(tmp_path: Path, small_plate: Recipe) -> None:
+    writer = DatasetWriter(tmp_path, small_plate, 0, 2, classes={"dent": "defect"}, refined={"model": "embedded"})
+    mask = np.full((48, 64), 4, np.uint16)
+    record = {"parents": [{"frame": 0, "sha256": "00"}], "metrics": {"psnr": None}}
+    for index, told in enumerate((record, None)):
+        scene, dent = draw(small_plate, 0, index), Instance(4, "defect", "dent")
+        writer.write(index, np.zeros((48, 64, 3), np.uint8), mask, mask, 0 * mask, scene, [dent], told)
+    writer.finish()
+    refined, plain = Dataset(tmp_path)
+    assert refined.refinement == record
+    assert plain.refinement is None
+    assert "refinement" not in json.loads((tmp_path / "scenes" / "000001.json").read_bytes())
+    assert Dataset(tmp_path).classes == {"crack": 0, "water_stain": 1, "dent": 2}
+    assert Dataset(tmp_path).header.settings == {"refined": {"model": "embedded"}}
+    categories = json.loads((tmp_path / "annotations.json").read_bytes())["categories"]
+    assert [category["name"] for category in categories] == ["crack", "water_stain", "dent"]
+
+
+def test_no_more_classes_than_a_mask_tells_apart(tmp_path: Path, small_plate: Recipe) -> None:
+    more: dict[str, Family] = {f"kind{number}": "defect" for number in range(15)}
+    with pytest.raises(DatasetError, match="17 classes"):
+        DatasetWriter(tmp_path / "new", small_plate, 0, 1, classes=more)
+    assert not (tmp_path / "new").exists()
