@@ -16,7 +16,8 @@ from procgen.errors import BlemishError
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\w\s]+|_+")  # as CLIP's tokenizer splits before it looks at letters
 
-CONNECTIVES = ("photo", "image", "of", "a", "on", "with", "and", "the", "defect", "good", "surface")
+CONNECTIVES = ("photo", "image", "of", "a", "an", "on", "with", "and", "the", "defect", "good", "surface")
+ARTICLES = frozenset(("a", "an"))
 GENERIC = "defect"  # stands for any kind of defect
 
 # By the kind or class name that recipes and datasets use.
@@ -215,7 +216,7 @@ def find(words: list[str], phrase: str) -> list[int]:
 
 
 def swapped(prompt: str, replaced: str, word: str) -> str:
-    """The prompt with every occurrence of one word or phrase replaced by another.
+    """The prompt with every occurrence of one word or phrase replaced by another, and the article before it fitting.
 
     Raises BlemishError where the prompt does not contain it.
     """
@@ -224,7 +225,13 @@ def swapped(prompt: str, replaced: str, word: str) -> str:
             f"the prompt {prompt!r} does not contain {replaced!r}; name a word or phrase that it contains"
         )
     inner = r"\s+".join(re.escape(part) for part in split(replaced))
-    return re.sub(rf"(?<!\w){inner}(?!\w)", lambda _: word, prompt, flags=re.IGNORECASE)
+    article = "an" if word[:1].lower() in "aeiou" else "a"
+
+    def exchanged(found: re.Match[str]) -> str:
+        before = found["article"]
+        return f"{article}{before.lstrip('anAN')}{word}" if before else word
+
+    return re.sub(rf"(?<!\w)(?P<article>(?:an?\s+)?){inner}(?!\w)", exchanged, prompt, flags=re.IGNORECASE)
 
 
 def material_of(prompt: str) -> str | None:

@@ -138,12 +138,16 @@ def correspondence(source: Tokens, target: Tokens) -> list[tuple[range, range]]:
 
 
 def changes(source: Tokens, target: Tokens) -> list[tuple[list[int], list[int]]]:
-    """Positions of the tokens, of the source and of the target, wherever the words that correspond differ."""
-    return [
-        (_places(source, old), _places(target, new))
-        for old, new in correspondence(source, target)
-        if [source.words[k] for k in old] != [target.words[k] for k in new]
-    ]
+    """Positions of the tokens, of the source and of the target, wherever the words that correspond differ.
+
+    An article that changed with its noun is no change.
+    """
+    found = []
+    for old, new in correspondence(source, target):
+        before, after = [source.words[k] for k in old], [target.words[k] for k in new]
+        if before != after and not {*before, *after} <= vocabulary.ARTICLES:
+            found.append((_places(source, old), _places(target, new)))
+    return found
 
 
 def common_subsequence(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from transformers import CLIPTokenizer
 from diffusion_refine.models import Model
 from diffusion_refine.prompt_to_prompt.alignment import (
     Tokens,
+    changes,
     common_subsequence,
     equaliser,
     refinement,
@@ -123,6 +124,16 @@ def test_refinement_keeps_common_tokens_and_leaves_new_ones_their_own(tokenizer,
             assert found.share[j] == 1
             assert (rows >= len(source.ids) - 1).all()
     assert found.mapping[len(source.ids) - 1, len(target.ids) - 1] == 1
+
+
+def test_changes_are_the_words_that_differ_but_no_articles(tokenizer) -> None:
+    source = tokens_of("a crack on a plate", [tokenizer])
+    target = tokens_of("an image on a plate", [tokenizer])
+    [(old, new)] = changes(source, target)
+    assert (old, new) == (source.of("crack"), target.of("image"))
+    [(old, new)] = changes(source, tokens_of("a crack on a ground plate", [tokenizer]))
+    assert (old, new) == ([], [5])
+    assert changes(source, source) == []
 
 
 def test_of_one_prompt_to_itself_both_are_the_identity(tokenizer) -> None:

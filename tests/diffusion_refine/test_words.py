@@ -47,11 +47,14 @@ def test_a_swap_changes_one_word_and_nothing_else() -> None:
     for swap in found:
         assert swap.old == PROMPT
         assert swap.replaced == "scratch"
-        assert swap.new.split() == ["photo", "of", "a", *swap.word.split(), "defect", "on", "a", "ground", "plate"]
+        article = "an" if swap.word == "inclusion" else "a"
+        assert swap.new.split() == ["photo", "of", article, *swap.word.split(), "defect", "on", "a", "ground", "plate"]
 
 
 def test_a_phrase_is_swapped_whole() -> None:
     found = {swap.word: swap.new for swap in words.swaps("photo of a spurious copper defect on a laminate board")}
+    assert found["open"] == "photo of an open defect on a laminate board"
+    assert words.swapped(found["open"], "open", "spur") == "photo of a spur defect on a laminate board"
     assert found["short"] == "photo of a short defect on a laminate board"
     assert found["missing hole"] == "photo of a missing hole defect on a laminate board"
     assert "spurious copper" not in found
