@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anomaly.nearest import CHUNK, nearest_rows
 from anomaly.screen import FAR, Screen, full_precision
 
-CHUNK = 2048  # patches compared with the bank at once during inference (seed 003, section V.B)
 LARGEST_BLOCK, SMALLEST_BLOCK = 2048, 64  # patches screened together during an update
 CROWDED, QUIET = 96, 16  # acceptances in a block above which the next one is halved, below which it is doubled
 POPULAR = 8  # one row in so many is met first
@@ -30,7 +30,6 @@ FEWEST_ROWS = 64  # of a bank of which the popular ones are worth meeting first
 HITS_KEPT = 0.9  # of a row's count of refused patches, from block to block
 PIECE = 256  # rows of a bank just filled that are measured against all others at once
 TOGETHER = 16  # rows that lost their nearest neighbour and are measured anew at once: one costs nearly as much
-EXPORTED_PIECE = 256  # rows of the bank compared with all patches at once by an exported model
 UNKNOWN = -1  # source of a row that nobody named
 
 
@@ -526,38 +525,6 @@ class _Block:
     def hits(self, size: int) -> NDArray[np.int64]:
         """(M,) how many patches each row is witness to."""
         return np.bincount(self._witness[self._witness >= 0], minlength=size)
-
-
-def nearest_rows(features: Tensor, bank: Tensor, chunk: int = CHUNK) -> tuple[Tensor, Tensor]:
-    """Distance (N,) from features (N, D) to the nearest of the bank's rows (M, D), and the row's index (N,) int64.
-
-    Only `chunk` x M values exist at once (in an exported model, N x `EXPORTED_PIECE`). The row is found by a matrix
-    product of centred vectors, the distance by direct differences, so that a feature equal to a bank row is at distance
-    zero exactly.
-    """
-    if features.shape[1] != bank.shape[1]:
-        raise ValueError(f"features have {features.shape[1]} dimensions; the bank has {bank.shape[1]}")
-    centre = bank.mean(dim=0)
-    rows = bank - centre
-    halves = rows.square().sum(dim=1) / 2
-    if torch.compiler.is_exporting():
-        indices = _nearest_piece_by_piece(features - centre, rows, halves)
-    else:
-        indices = torch.cat(
-            [torch.addmm(halves, part - centre, rows.T, alpha=-1).argmin(dim=1) for part in features.split(chunk)]
-        )
-    return (features - bank[indices]).square().sum(dim=1).sqrt(), indices
-
-
-def _nearest_piece_by_piece(features: Tensor, rows: Tensor, halves: Tensor) -> Tensor:
-    """The same row, met a piece of the bank at a time: in a graph the number of pieces must not depend on the image."""
-    lowest, indices = torch.addmm(halves[:EXPORTED_PIECE], features, rows[:EXPORTED_PIECE].T, alpha=-1).min(dim=1)
-    for start in range(EXPORTED_PIECE, len(rows), EXPORTED_PIECE):
-        piece = slice(start, start + EXPORTED_PIECE)
-        values, where = torch.addmm(halves[piece], features, rows[piece].T, alpha=-1).min(dim=1)
-        indices = torch.where(values < lowest, where + start, indices)
-        lowest = torch.minimum(lowest, values)
-    return indices
 
 
 def _checked_size(size: int) -> int:

@@ -84,6 +84,7 @@ class FeatureExtractor(nn.Module):
         height, width = images.shape[-2:]
         finest, coarsest = self.strides[0], self.strides[-1]
         padded = functional.pad(images, (0, -width % coarsest, 0, -height % coarsest), mode="replicate")
+        padded = padded.contiguous(memory_format=torch.channels_last)  # convolutions are a fifth faster so
         # An even kernel keeps the map's size only with a one-sided border: replicated at the right and the bottom.
         maps = [
             functional.avg_pool2d(functional.pad(stage, (0, POOLING - 1) * 2, mode="replicate"), POOLING, stride=1)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anomaly.coreset import CHUNK, UNKNOWN, SequentialCoreset, nearest_rows
+from anomaly.coreset import UNKNOWN, SequentialCoreset
 from anomaly.features import FeatureExtractor, patches
+from anomaly.nearest import CHUNK, NearestRows, nearest_rows
 from anomaly.screen import full_precision
 
 BLUR_DEVIATION = 2.0  # pixels; seed 003, section V.B
@@ -35,6 +36,7 @@ class SequentialPatchcoreModel(nn.Module):
         self.extractor = extractor
         self.chunk = chunk
         self.coreset = SequentialCoreset(size)
+        self._nearest: NearestRows | None = None
         self.register_buffer("memory_bank", torch.empty(0, extractor.channels))
         self.register_buffer("sources", torch.empty(0, dtype=torch.int64))
         self.register_buffer("generations", torch.empty(0, dtype=torch.int64))
@@ -79,14 +81,19 @@ class SequentialPatchcoreModel(nn.Module):
         if len(self.memory_bank) == 0:
             raise ValueError("the bank is empty: train on good images first")
         grid = self.extractor(images)
-        distances, _ = nearest_rows(patches(grid), self.memory_bank, self.chunk)
-        stride = self.extractor.strides[0]
-        maps = distances.reshape(-1, 1, *grid.shape[-2:])
+        maps = self._distances(patches(grid)).reshape(-1, 1, *grid.shape[-2:])
         if seen is not None:
             maps = maps * self._cells(seen)[:, None]
-        maps = functional.interpolate(maps, scale_factor=float(stride), mode="nearest")
-        maps = gaussian_blur(maps[..., : images.shape[-2], : images.shape[-1]])
+        maps = enlarged_and_blurred(maps, self.extractor.strides[0])[..., : images.shape[-2], : images.shape[-1]]
         return maps if seen is None else maps * seen[:, None]
+
+    def _distances(self, features: Tensor) -> Tensor:
+        """(N,) distance of patches (N, D) from the bank."""
+        if torch.compiler.is_exporting():
+            return nearest_rows(features, self.memory_bank)[0]
+        if self._nearest is None or self._nearest.bank is not self.memory_bank:
+            self._nearest = NearestRows(self.memory_bank, self.chunk)
+        return self._nearest(features)[0]
 
     def _cells(self, seen: Tensor) -> Tensor:
         """(B, h, w) bool: whether any pixel of a patch's own cell is seen."""
@@ -99,6 +106,9 @@ class SequentialPatchcoreModel(nn.Module):
 
         maps = self.anomaly_maps(images)
         return InferenceBatch(pred_score=maps.amax(dim=(-2, -1)), anomaly_map=maps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_nearest": None}  # made anew from the bank, not saved beside it
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         bank = state_dict.get(f"{prefix}memory_bank")
@@ -115,11 +125,28 @@ class SequentialPatchcoreModel(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def gaussian_blur(maps: Tensor, deviation: float = BLUR_DEVIATION, kernel: int = BLUR_KERNEL) -> Tensor:
-    """Separable Gaussian blur of (B, 1, H, W), the border replicated."""
-    offsets = torch.arange(kernel, dtype=maps.dtype, device=maps.device) - kernel // 2
-    weights = torch.exp(-(offsets**2) / (2 * deviation**2))
-    weights = weights / weights.sum()
-    padded = functional.pad(maps, (kernel // 2,) * 4, mode="replicate")
-    rows = functional.conv2d(padded, weights.reshape(1, 1, 1, -1))
-    return functional.conv2d(rows, weights.reshape(1, 1, -1, 1))
+def enlarged_and_blurred(cells: Tensor, factor: int, deviation: float = BLUR_DEVIATION) -> Tensor:
+    """(B, 1, factor·h, factor·w) of cells (B, 1, h, w): enlarged by nearest neighbour, then blurred; deviation in px.
+
+    The border is replicated. A pixel's place in its cell decides how much of its own and of the neighbouring cells the
+    kernel gathers, so that the enlarged map need not be made first.
+    """
+    weights = _gathered(factor, deviation).to(cells)
+    beyond = weights.shape[1] // 2
+    rows = functional.conv2d(functional.pad(cells, (beyond, beyond, 0, 0), mode="replicate"), weights[:, None, None, :])
+    wide = rows.permute(0, 2, 3, 1).flatten(2)[:, None]
+    columns = functional.conv2d(
+        functional.pad(wide, (0, 0, beyond, beyond), mode="replicate"), weights[:, None, :, None]
+    )
+    return columns.permute(0, 2, 1, 3).flatten(1, 2)[:, None]
+
+
+def _gathered(factor: int, deviation: float) -> Tensor:
+    """(factor, 2n + 1) what each pixel of a cell gathers from the n cells before, its own and the n after."""
+    reach = BLUR_KERNEL // 2
+    beyond = -(-reach // factor)
+    offsets = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-(offsets.double() ** 2) / (2 * deviation**2))
+    cells = torch.div(torch.arange(factor)[:, None] + offsets, factor, rounding_mode="floor") + beyond
+    none = torch.zeros(factor, 2 * beyond + 1, dtype=torch.float64)
+    return none.scatter_add(1, cells, (weights / weights.sum()).expand(factor, -1))

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomaly import coreset
-from anomaly.coreset import SequentialCoreset, nearest_rows
+from anomaly.coreset import SequentialCoreset
+from anomaly.nearest import nearest_rows
 
 specification = importlib.util.spec_from_file_location("coreset_oracle", Path(__file__).with_name("oracle.py"))
 oracle = importlib.util.module_from_spec(specification)
