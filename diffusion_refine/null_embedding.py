@@ -139,12 +139,13 @@ def _optimise_step(
             predicted = model.noise(latents[running], timestep, null)
             stepped = schedule.step(latents[running], guided(predicted, conditional[running], scale), index)
             losses = (stepped - wanted[running]).square().mean(dim=(1, 2, 3))
+            far = [place for place, loss in enumerate(losses.tolist()) if loss >= limit]
+            total = losses[far].sum()
         epsilon[running], distance[running] = predicted.detach(), losses.detach()
-        far = [place for place, loss in enumerate(losses.tolist()) if loss >= limit]
         if last or not far:
             break
         adam.zero_grad(set_to_none=True)
-        losses[far].sum().backward()
+        total.backward()
         model.tally.backwards += 1
         running = [running[place] for place in far]
         for picture in set(range(count)) - set(running):  # a zero gradient would still move it by Adam's momentum

@@ -33,10 +33,12 @@ def denoise(
 ) -> Tensor:
     """Clean latents (B, C, h, w), float32, from those that step `start` begins with, each under its own prompt.
 
-    The controller acts on the conditional pass alone; without one, both predictions are made in a single pass, as a
-    pipeline of diffusers makes them and with the same bits.
+    The controller acts on the conditional pass alone; without one that edits or keeps maps, both predictions are made
+    in a single pass, as a pipeline of diffusers makes them and with the same bits.
     """
     latents, prompt = latents.float(), prompt.expand(len(latents))
+    if controller is not None and not controller.edits and controller.maps is None:
+        controller = None
     for index in range(start, schedule.steps):
         unconditional, conditional = _predictions(model, latents, prompt, guidance, schedule, index, controller)
         epsilon = guidance.guided(index, latents, conditional, unconditional)
