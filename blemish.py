@@ -24,6 +24,7 @@ COMMANDS = {
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
+    "train-diffusion": ("diffusion_refine.embedded.cli", "Train or tune a diffusion model on your own parts."),
     "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
 }
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."

@@ -52,6 +52,10 @@ GENERATORS = {f"numpy.random.{name}" for name in ("default_rng", "Generator", "S
 # torch, timm and diffusers initialise networks from the global generator only: in a fork, it is as it was afterwards.
 EXCEPTIONS = {
     ("diffusion_refine/architectures.py", "torch.random.fork_rng"),
+    ("diffusion_refine/embedded/configs.py", "torch.manual_seed"),
+    ("diffusion_refine/embedded/configs.py", "torch.random.fork_rng"),
+    ("diffusion_refine/training.py", "torch.manual_seed"),
+    ("diffusion_refine/training.py", "torch.random.fork_rng"),
     ("anomaly/features.py", "torch.manual_seed"),
     ("anomaly/features.py", "torch.random.fork_rng"),
 }

@@ -1,0 +1,38 @@
+"""Pipelines on disk: diffusers' layout, half precision, safetensors, there whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+INDEX = "model_index.json"  # without which a folder is no model
+PART = "unfinished.model"
+
+
+def save_pipeline(pipeline: Any, folder: Path) -> None:
+    """Save a pipeline into a folder that may hold other things; its index comes last. It stays as it is itself."""
+    (folder / INDEX).unlink(missing_ok=True)
+    part = folder / PART
+    shutil.rmtree(part, ignore_errors=True)
+    modules = [module for module in pipeline.components.values() if isinstance(module, nn.Module)]
+    kept = [{name: value.clone() for name, value in module.state_dict().items()} for module in modules]
+    precisions = [next(module.parameters()).dtype for module in modules]
+    for module in modules:
+        module.half()
+    try:
+        pipeline.save_pretrained(part, safe_serialization=True)
+    finally:
+        for module, state, precision in zip(modules, kept, precisions, strict=True):
+            module.to(precision)
+            with torch.no_grad():
+                module.load_state_dict(state)
+    for entry in sorted(part.iterdir(), key=lambda path: path.name == INDEX):
+        there = folder / entry.name
+        if there.is_dir():
+            shutil.rmtree(there)
+        entry.replace(there)
+    part.rmdir()
