@@ -89,7 +89,7 @@ def train_autoencoder(
         optimizer.step()
         step += 1
         average.follow(step)
-        sums += torch.tensor([float(loss), *errors])
+        sums += torch.tensor([float(loss.detach()), *errors])
         if step % every == 0 or step == plan.steps:
             mean = (sums / ((step - 1) % every + 1)).tolist()
             curve.append([step, mean[0], decibels(mean[1]), decibels(mean[2]), clock() - begun])

@@ -42,8 +42,8 @@ class Shape:
     size: int = 128
     autoencoder: tuple[int, ...] = (32, 64, 96)
     latent_channels: int = 8
-    unet: tuple[int, ...] = (48, 80, 144)
-    head: int = 16
+    unet: tuple[int, ...] = (32, 64, 128)
+    head: int = 32
     text: int = 64
     text_layers: int = 2
     time: int = 32

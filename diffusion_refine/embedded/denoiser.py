@@ -101,7 +101,7 @@ def train_denoiser(
         optimizer.step()
         step += 1
         average.follow(step)
-        sums += torch.tensor([float(loss), float(error)])
+        sums += torch.tensor([float(loss.detach()), float(error)])
         if step % every == 0 or step == plan.steps:
             mean = (sums / ((step - 1) % every + 1)).tolist()
             curve.append([step, *mean, clock() - begun])

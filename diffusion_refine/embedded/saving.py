@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedTokenizerFast
 
 INDEX = "model_index.json"  # without which a folder is no model
 PART = "unfinished.model"
@@ -18,6 +19,10 @@ def save_pipeline(pipeline: Any, folder: Path) -> None:
     (folder / INDEX).unlink(missing_ok=True)
     part = folder / PART
     shutil.rmtree(part, ignore_errors=True)
+    for component in pipeline.components.values():
+        if isinstance(component, PreTrainedTokenizerFast):  # which would also save what it last padded to
+            component.backend_tokenizer.no_padding()
+            component.backend_tokenizer.no_truncation()
     modules = [module for module in pipeline.components.values() if isinstance(module, nn.Module)]
     kept = [{name: value.clone() for name, value in module.state_dict().items()} for module in modules]
     precisions = [next(module.parameters()).dtype for module in modules]
