@@ -23,9 +23,9 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """A line of a sheet: its title and as many pictures (H, W, 3) uint8 as the sheet has columns."""
+    """A line of a sheet: as many pictures (H, W, 3) uint8 as the sheet has columns, under one title or each its own."""
 
-    title: str
+    title: str | Sequence[str]
     pictures: Sequence[Pixels]
 
 
@@ -45,7 +45,8 @@ def sheet(columns: Sequence[str], rows: Sequence[Row], height: int = SIDE) -> Pi
     for left, name in zip(lefts, columns, strict=False):
         pen.text((int(left), GAP), name, fill=INK, font=font)
     for top, (title, pictures) in zip(tops, lines, strict=False):
-        pen.text((GAP, int(top) + 2), title, fill=FAINT, font=font)
+        for left, name in zip(lefts, [title] if isinstance(title, str) else title, strict=False):
+            pen.text((int(left), int(top) + 2), name, fill=FAINT, font=font)
         for left, picture in zip(lefts, pictures, strict=False):
             page.paste(Image.fromarray(picture), (int(left), int(top) + TITLE))
     return np.asarray(page)
@@ -78,8 +79,8 @@ def attention_sheet(photographs: Sequence[Picture], edited: Sequence[Edited]) ->
     for photograph, one in zip(photographs, edited, strict=True):
         veiled = [heat_over(photograph, picture) for picture in one.maps.values()]
         blank = np.full_like(veiled[0], PAPER[0])
-        rows.append(Row("   ".join(one.maps), [eight_bits(photograph), *veiled, *[blank] * (width - len(veiled))]))
-    return sheet(["photograph", *(f"word {k + 1}" for k in range(width))], rows)
+        rows.append(Row(["", *one.maps], [eight_bits(photograph), *veiled, *[blank] * (width - len(veiled))]))
+    return sheet(["photograph", *[""] * width], rows)
 
 
 def heat_over(photograph: Picture, values: NDArray[np.floating]) -> Pixels:
