@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
 
 from procgen.errors import BlemishError
 
@@ -239,7 +242,8 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
     if local and not (where / "model_index.json").is_file():
         raise ModelError(f"{where}: holds no model_index.json; give a folder that diffusers saved a pipeline into")
     try:
-        index = DiffusionPipeline.load_config(source)
+        with _quietly():
+            index = DiffusionPipeline.load_config(source)
     except (OSError, ValueError, json.JSONDecodeError) as error:
         hint = "mend or replace it" if local else "check the id and the network, or give a folder"
         raise ModelError(f"{name}: its model_index.json could not be had ({brief(error)}); {hint}") from error
@@ -250,9 +254,10 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
     kept = dtype or (torch.bfloat16 if chosen.startswith("cuda") else torch.float32)
     judges = JUDGES if kind == "StableDiffusionPipeline" else {}
     try:
-        pipeline = PIPELINES[kind].from_pretrained(
-            source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **judges
-        )
+        with _quietly():
+            pipeline = PIPELINES[kind].from_pretrained(
+                source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **judges
+            )
         return Model(pipeline.to(chosen), name)
     except ModelError:
         raise
@@ -260,6 +265,26 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
         raise ModelError(
             f"{name}: its weights could not be loaded ({brief(error)}); give complete safetensors in diffusers' layout"
         ) from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the libraries' progress bars and remarks, which are their own at every load; errors come through."""
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    shown = [library.is_progress_bar_enabled() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level, bars in zip(libraries, levels, shown, strict=True):
+            library.set_verbosity(level)
+            if bars:
+                library.enable_progress_bar()
 
 
 def brief(error: BaseException) -> str:
