@@ -24,6 +24,7 @@ COMMANDS = {
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
+    "refine": ("diffusion_refine.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-diffusion": ("diffusion_refine.embedded.cli", "Train or tune a diffusion model on your own parts."),
     "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
 }
@@ -32,6 +33,7 @@ USER_ERROR = 2  # exit code of every error that the user can mend
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
     "bpy": "render",
+    **dict.fromkeys(("accelerate", "diffusers", "peft", "tokenizers", "transformers"), "diffusion"),
     **dict.fromkeys(("anomalib", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
 }
 
