@@ -14,7 +14,7 @@ from diffusion_refine.prompt_to_prompt.alignment import Tokens
 from procgen.errors import BlemishError
 
 LARGEST = 32  # texels a side of the finest maps that are kept or copied, as in the reference implementation
-SMALLEST = 8  # texels a side below which a map tells nothing of a place
+SMALLEST = 16  # texels a side below which a map tells a place too roughly
 OF_LATENT = 4  # latent texels a side to one of the map that places an edit: 16 of 64 in Stable Diffusion 1.x
 FUNCTIONAL = frozenset(("a", "an", "of", "on", "the", "with", "and"))  # words that name nothing
 
@@ -53,7 +53,7 @@ class Maps:
     def placing(self, latent: Shape) -> Tensor:
         """Attention (B, rows, columns, length) at the shape that best tells a place in latents of a given shape.
 
-        It is the kept one nearest to a quarter of the latent's sides, but no coarser than eight texels where there is
+        It is the kept one nearest to a quarter of the latent's sides, but no coarser than sixteen texels where there is
         a finer one. Raises BlemishError where nothing was kept.
         """
         if not self._sums:

@@ -46,7 +46,7 @@ def test_the_placing_map_is_a_quarter_of_the_latent_where_that_is_fine_enough() 
         maps.add(bumps((side, side), (0, 0)), (side, side))
     assert maps.placing((64, 64)).shape == (1, 16, 16, 8)  # as Stable Diffusion 1.x
     assert maps.placing((128, 128)).shape == (1, 32, 32, 8)  # as SDXL
-    assert maps.placing((16, 16)).shape == (1, 8, 8, 8)
+    assert maps.placing((32, 32)).shape == (1, 16, 16, 8)
     with pytest.raises(BlemishError, match="no attention map"):
         Maps().placing((64, 64))
 
