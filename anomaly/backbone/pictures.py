@@ -195,54 +195,92 @@ def _photographed(source: Source, surface: Surface, albedo: Tensor) -> Tensor:
 
 def _defect(source: Source, family: str, surface: Surface, picture: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:
     """The picture (3, S, S) with one more defect, and its mask (S, S)."""
-    size = source.size
     # Strong enough to be told from the surface's own texture, most of the time.
     contrast = max(surface.deviation * source.between(0.8, 2.5), source.logarithmic(0.05, 0.5))
     sign = -1.0 if source.chance(0.7) else 1.0
-    if family == "catalogue":
-        return _of_catalogue(source, picture)
-    if family == "hole":
-        mask = _blob(source, source.logarithmic(2, 14), 0.25)
-        return _shaded(source, picture, mask, sign * contrast, rim=0.5 * source.chance(0.5)), mask
-    if family == "spots":
-        mask = torch.zeros(size, size, device=source.device)
-        centre = size * (0.15 + 0.7 * source.uniform(2))
-        for _ in range(int(source.dice.integers(3, 9))):
-            mask = torch.maximum(mask, _blob(source, source.logarithmic(1, 4), 0.2, centre + 10 * source.normal(2)))
-        return _shaded(source, picture, mask, sign * contrast), mask
-    if family == "stain":
-        mask = _blob(source, source.logarithmic(8, 35), 0.35)
-        soft = blurred(mask[None, None], source.logarithmic(0.5, 4))[0, 0]
-        rim = (soft * (1 - soft) * 4) * source.between(-1, 1)
-        factor = 1 + sign * contrast * (soft + rim) * (0.6 + 0.4 * source.uniform(1))
-        return picture * factor.clamp(0.1, 2.5), mask
-    if family in ("crack", "scratch"):
-        straight = family == "scratch"
-        mask = _line(source, source.logarithmic(0.8, 4), 0.15 if straight else source.between(0.5, 2.0))
-        if not straight and source.chance(0.3):
-            mask = torch.maximum(mask, _line(source, source.logarithmic(0.8, 2), 1.0))
-        if straight and source.chance(0.5):
-            sign = -sign
-        return _shaded(source, picture, mask, sign * 1.3 * contrast, rim=0.6 * straight * source.chance(0.5)), mask
-    if family == "relief":
-        mask = _blob(source, source.logarithmic(4, 25), 0.2)
-        return _embossed(source, picture, mask, contrast), mask
-    if family == "chip":
-        mask = _chip(source, outside)
-        mask = mask * (1 - outside)
-        other, _ = draw_surface(source).albedo(1)
-        inside = (
-            other[0] * source.between(0.5, 1.2) if source.chance(0.6) else picture.mean() * source.between(0.1, 1.8)
-        )
-        return _embossed(source, picture * (1 - mask) + inside * mask, mask, 0.5 * contrast), mask
-    mask = _blob(source, source.logarithmic(8, 40), 0.4)
-    soft = blurred(mask[None, None], source.between(0.3, 3))[0, 0]
-    if family == "smear":
-        flat = blurred(picture[None], source.logarithmic(1.0, 5))[0]
-        gain = source.between(1.6, 3.0) if source.chance(0.3) else source.between(0, 0.4)
-        base = blurred(picture[None], 8)[0]
-        changed = base + gain * (picture - base) if source.chance(0.5) else flat
-        return picture * (1 - soft) + changed * (1 + 0.15 * sign * source.between(0, 1)) * soft, mask
+    match family:
+        case "catalogue":
+            return _of_catalogue(source, picture)
+        case "hole":
+            return _hole(source, picture, sign * contrast)
+        case "spots":
+            return _spots(source, picture, sign * contrast)
+        case "stain":
+            return _stain(source, picture, sign * contrast)
+        case "crack":
+            return _crack(source, picture, sign * contrast)
+        case "scratch":
+            return _scratch(source, picture, sign * contrast)
+        case "relief":
+            mask = _blob(source, source.logarithmic(4, 25), 0.2)
+            return _embossed(source, picture, mask, contrast), mask
+        case "chip":
+            return _chipped(source, picture, outside, contrast)
+        case "smear":
+            return _smeared(source, picture, sign)
+        case _:  # texture
+            return _retextured(source, picture)
+
+
+def _hole(source: Source, picture: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
+    mask = _blob(source, source.logarithmic(2, 14), 0.25)
+    return _shaded(source, picture, mask, contrast, rim=0.5 * source.chance(0.5)), mask
+
+
+def _spots(source: Source, picture: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
+    mask = torch.zeros(source.size, source.size, device=source.device)
+    centre = source.size * (0.15 + 0.7 * source.uniform(2))
+    for _ in range(int(source.dice.integers(3, 9))):
+        mask = torch.maximum(mask, _blob(source, source.logarithmic(1, 4), 0.2, centre + 10 * source.normal(2)))
+    return _shaded(source, picture, mask, contrast), mask
+
+
+def _stain(source: Source, picture: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
+    mask = _blob(source, source.logarithmic(8, 35), 0.35)
+    soft = blurred(mask[None, None], source.logarithmic(0.5, 4))[0, 0]
+    rim = (soft * (1 - soft) * 4) * source.between(-1, 1)
+    factor = 1 + contrast * (soft + rim) * (0.6 + 0.4 * source.uniform(1))
+    return picture * factor.clamp(0.1, 2.5), mask
+
+
+def _crack(source: Source, picture: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
+    """A crooked line, some with a second one."""
+    mask = _line(source, source.logarithmic(0.8, 4), source.between(0.5, 2.0))
+    if source.chance(0.3):
+        mask = torch.maximum(mask, _line(source, source.logarithmic(0.8, 2), 1.0))
+    source.chance(0.5)  # of a lip, which only a scratch has; without it other pictures would be drawn than ever
+    return _shaded(source, picture, mask, 1.3 * contrast), mask
+
+
+def _scratch(source: Source, picture: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
+    """A nearly straight line, some with a lip."""
+    mask = _line(source, source.logarithmic(0.8, 4), 0.15)
+    if source.chance(0.5):
+        contrast = -contrast
+    return _shaded(source, picture, mask, 1.3 * contrast, rim=0.6 * source.chance(0.5)), mask
+
+
+def _chipped(source: Source, picture: Tensor, outside: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
+    """Broken off at the border, down to another material or to a plain one."""
+    mask = _chip(source, outside) * (1 - outside)
+    other, _ = draw_surface(source).albedo(1)
+    inside = other[0] * source.between(0.5, 1.2) if source.chance(0.6) else picture.mean() * source.between(0.1, 1.8)
+    return _embossed(source, picture * (1 - mask) + inside * mask, mask, 0.5 * contrast), mask
+
+
+def _smeared(source: Source, picture: Tensor, sign: float) -> tuple[Tensor, Tensor]:
+    """The texture blurred, weakened or exaggerated."""
+    mask, soft = _patch(source)
+    flat = blurred(picture[None], source.logarithmic(1.0, 5))[0]
+    gain = source.between(1.6, 3.0) if source.chance(0.3) else source.between(0, 0.4)
+    base = blurred(picture[None], 8)[0]
+    changed = base + gain * (picture - base) if source.chance(0.5) else flat
+    return picture * (1 - soft) + changed * (1 + 0.15 * sign * source.between(0, 1)) * soft, mask
+
+
+def _retextured(source: Source, picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Another texture, or the same with its lay turned."""
+    mask, soft = _patch(source)
     if source.chance(0.5):
         changed = picture.transpose(-1, -2).flip(-1)  # the lay turned by 90°
         changed = changed * source.between(0.7, 1.3)
@@ -252,6 +290,12 @@ def _defect(source: Source, family: str, surface: Surface, picture: Tensor, outs
         if source.chance(0.5):  # told by its texture alone, not by its level
             changed = changed - changed.mean() + picture.mean()
     return picture * (1 - soft) + changed * soft, mask
+
+
+def _patch(source: Source) -> tuple[Tensor, Tensor]:
+    """A blob, and the same with a soft edge."""
+    mask = _blob(source, source.logarithmic(8, 40), 0.4)
+    return mask, blurred(mask[None, None], source.between(0.3, 3))[0, 0]
 
 
 def _places(source: Source, centre: Tensor, angle: float) -> tuple[Tensor, Tensor]:
