@@ -112,23 +112,6 @@ def test_going_on_from_an_inspector_and_loading_the_checkpoint_without_it(tmp_pa
     assert torch.equal(loaded.model.coreset.generations, generations)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    root = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for kind, count in (("masks", 0), ("good", 4), ("good_test", 3), ("bad", 3)):
-        (root / kind).mkdir()
-        for index in range(count):
-            picture = rng.normal(120, 8, (64, 64, 3)).clip(0, 255).astype(np.uint8)
-            if kind == "bad":
-                picture[16:40, 24:48] = 255
-                mask = np.zeros((64, 64), np.uint8)
-                mask[16:40, 24:48] = 255
-                Image.fromarray(mask).save(root / "masks" / f"{index}.png")
-            Image.fromarray(picture).save(root / kind / f"{index}.png")
-    return root
-
-
 def anomalib(*arguments, cwd):
     program = "import sys; from anomalib.cli.cli import main; sys.argv[0] = 'anomalib'; main()"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "CUDA_VISIBLE_DEVICES": ""}

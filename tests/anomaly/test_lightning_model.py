@@ -13,24 +13,6 @@ from anomaly import SequentialPatchcore
 from anomaly.coreset import SequentialCoreset
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Noise of one grey; in the bad pictures a bright square, which the masks mark."""
-    root = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for kind, count in (("masks", 0), ("good", 6), ("good_test", 4), ("bad", 4)):
-        (root / kind).mkdir()
-        for index in range(count):
-            picture = rng.normal(120, 8, (64, 64, 3)).clip(0, 255).astype(np.uint8)
-            if kind == "bad":
-                picture[16:40, 24:48] = 255
-                mask = np.zeros((64, 64), np.uint8)
-                mask[16:40, 24:48] = 255
-                Image.fromarray(mask).save(root / "masks" / f"{index}.png")
-            Image.fromarray(picture).save(root / kind / f"{index}.png")
-    return root
-
-
 def datamodule(folder, batch=2):
     return Folder(
         name="squares", root=folder, normal_dir="good", normal_test_dir="good_test", abnormal_dir="bad",
