@@ -59,15 +59,17 @@ def extractor_of(name: str, seed: int = 0) -> nn.Module:
     return FeatureExtractor(name, seed=seed)
 
 
-def filled(extractor: nn.Module, bank: Sequence[Specimen], size: int, seed: int = 0) -> SequentialPatchcoreModel:
-    """A model whose bank saw the patches of `bank` that lie clear of defects, epoch after epoch."""
+def filled(
+    extractor: nn.Module, bank: Sequence[Specimen], size: int, seed: int = 0, scale: float = 1.0
+) -> SequentialPatchcoreModel:
+    """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch."""
     model = SequentialPatchcoreModel(extractor, size)  # type: ignore[arg-type]
     stride: int = extractor.strides[0]  # type: ignore[index, assignment]
     rows: list[Tensor] = []
     for specimen in bank:
-        features = model.features(normalised(specimen.image()))
+        features = model.features(normalised(specimen.image(), scale))
         if specimen.label != GOOD:
-            features = features[_clear(specimen.truth().defect, stride)]
+            features = features[_clear(specimen.truth().defect, stride, scale)]
         rows.append(features)
     for epoch in range(EPOCHS):
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))
@@ -77,21 +79,28 @@ def filled(extractor: nn.Module, bank: Sequence[Specimen], size: int, seed: int 
 
 
 @torch.no_grad()
-def judged(model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Specimen]]) -> dict[str, Metrics]:
+def judged(
+    model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Specimen]], scale: float = 1.0
+) -> dict[str, Metrics]:
     """The figures of a model on every part and on all together; those that need a threshold mean nothing here."""
     whole, evaluators = Evaluator(threshold=0.0), {part: Evaluator(threshold=0.0) for part in parts}
     for part, specimens in parts.items():
         for specimen in specimens:
-            anomaly_map, truth = model.anomaly_maps(normalised(specimen.image()))[0, 0].numpy(), specimen.truth()
+            image, truth = specimen.image(), specimen.truth()
+            maps = model.anomaly_maps(normalised(image, scale))
+            if scale != 1:
+                maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
+            anomaly_map = maps[0, 0].numpy()
             for evaluator in (evaluators[part], whole):
                 evaluator.update(anomaly_map, truth, specimen.label)
     return {part: evaluator.compute() for part, evaluator in {**evaluators, "both": whole}.items()}
 
 
-def _clear(defect: np.ndarray, stride: int) -> Tensor:
-    """(h·w,) bool, patches that no defect is near."""
+def _clear(defect: np.ndarray, stride: int, scale: float) -> Tensor:
+    """(h·w,) bool, patches of the scaled picture that no defect is near."""
     mask = torch.from_numpy(defect)[None, None].float()
-    height, width = defect.shape
+    height, width = (max(1, round(side * scale)) for side in defect.shape)
+    mask = functional.adaptive_max_pool2d(mask, (height, width))
     mask = functional.pad(mask, (0, -width % stride, 0, -height % stride))
     touched = functional.max_pool2d(mask, stride)
     return functional.max_pool2d(touched, 2 * CLEARANCE + 1, 1, CLEARANCE).flatten() == 0
@@ -110,6 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--backbone", action="append", help=f"repeatable; {', '.join(BACKBONES)}, or a weights file")
     parser.add_argument("--size", type=int, default=2048, help="rows of the bank")
     parser.add_argument("--most", type=int, help="pictures of every part at the most")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the pictures, as seen by the backbone")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -119,8 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for folder in given.folders:
         split = split_set(read_specimens(folder), given.seed, given.most)
         for name in given.backbone or BACKBONES:
-            model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed)
-            for part, metrics in judged(model, split.parts).items():
+            model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed, given.scale)
+            for part, metrics in judged(model, split.parts, given.scale).items():
                 figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro)
                 values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]
                 print(f"| {' | '.join(values)} |", flush=True)

@@ -34,7 +34,7 @@ LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step
 class Plan:
     """A training: everything that its weights follow from."""
 
-    steps: int = 2100
+    steps: int = 6000
     episodes: int = 6
     support: int = 2
     query: int = 2
