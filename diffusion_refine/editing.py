@@ -212,10 +212,13 @@ def _swapped(
 ) -> Swapped:
     """Outside the place the photograph keeps its pixels, but for what the edit changed there.
 
-    What the autoencoder lost, photograph − reconstruction, comes back with a soft edge: neither seam nor blur.
+    What the autoencoder lost, photograph − reconstruction, comes back with a soft edge: neither seam nor blur. A grey
+    photograph stays grey.
     """
     outside = 1 - gaussian_filter(place.astype(np.float32), FEATHER * factor / 2)[..., None]
     found = np.clip(decoded + outside * (photograph - reconstruction), 0, 1)
+    if (photograph == photograph[..., :1]).all():
+        found = np.repeat(found.mean(-1, keepdims=True), 3, axis=-1)
     return Swapped(
         prompt,
         found,

@@ -55,6 +55,13 @@ def test_an_edit_that_changes_nothing_leaves_every_pixel(tiny_model: Tiny, monke
     assert not swap.place.any()
 
 
+def test_a_grey_photograph_stays_grey(tiny_model: Tiny) -> None:
+    picture = photograph(64, 64)[..., :1].repeat(3, -1)
+    [swap] = swap_words(tiny_model("sd15"), picture, PROMPT, [DENT], settings=SwapSettings(steps=2)).swaps
+    assert (swap.picture == swap.picture[..., :1]).all()
+    assert np.ptp(swap.decoded, -1).max() > 1e-3
+
+
 def test_many_targets_at_once_are_what_each_alone_is(tiny_model: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     model, picture = tiny_model("sd15"), photograph(64, 64)
     settings = SwapSettings(steps=3)
