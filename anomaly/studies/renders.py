@@ -19,6 +19,7 @@ from anomaly.studies.plan import Changes, StudyFile
 from procgen.errors import BlemishError
 from scenes.dataset import ANNOTATIONS, committed, write_atomically
 from scenes.distribution import shown
+from scenes.leash import LEASH
 from scenes.parts.mesh import MeshRecipe
 from scenes.recipe import Recipe, RecipeError, recipe_fields, recipe_from, recipe_path, shipped_recipes
 
@@ -108,27 +109,42 @@ def render(wanted: RenderedSet, folder: Path, progress: Callable[[int, int], Non
     folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = folder.with_name(f"{folder.name}.yaml")  # JSON is YAML
     write_atomically(recipe, json.dumps(wanted.recipe.model_dump(mode="json"), indent=1).encode())
-    command = [sys.executable, "-m", "blemish", "render", str(recipe), "--out", str(folder)]
+    command = [sys.executable, "-c", LEASH, "render", str(recipe), "--out", str(folder)]
     command += ["--frames", str(wanted.frames), "--seed", str(wanted.seed), "--samples", str(wanted.samples)]
-    environment = {name: value for name, value in os.environ.items() if name != "BLEMISH_PROGRESS"}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
-    )
-    said = ""
-    try:
-        while True:
-            try:
-                said = process.communicate(timeout=POLL)[1]
-                break
-            except subprocess.TimeoutExpired:
-                progress(len(committed(folder, wanted.frames)), wanted.frames)
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
-    if process.returncode or not is_rendered(folder):
-        told = said.strip().removeprefix("blemish: ") or f"the command ended with {process.returncode}"
+    code, said = _run(command, lambda: progress(len(committed(folder, wanted.frames)), wanted.frames))
+    if code or not is_rendered(folder):
+        told = said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
         raise RenderingError(f"{wanted.name}: {told}")
+
+
+def _run(command: list[str], look: Callable[[], None]) -> tuple[int, str]:
+    """Run a leashed command, looking now and then; its exit code and what it wrote on standard error."""
+    environment = {name: value for name, value in os.environ.items() if name != "BLEMISH_PROGRESS"}
+    reading, holding = os.pipe()  # not `PIPE`, whose end `communicate` would close
+    with os.fdopen(holding, "wb"):
+        try:
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+        finally:
+            os.close(reading)
+        try:
+            while True:
+                try:
+                    said = process.communicate(timeout=POLL)[1]
+                    return process.returncode, said
+                except subprocess.TimeoutExpired:
+                    look()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
 
 
 def is_rendered(folder: Path) -> bool:

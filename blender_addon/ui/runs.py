@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procgen.errors import BlemishError
+from scenes.leash import LEASH
 
 if TYPE_CHECKING:
     from scenes import Recipe
@@ -319,21 +320,8 @@ class CommandRun(Run):
             self._set(message=str(what), done=int(done), total=int(total))
 
 
-# Runs `blemish` in the external environment; ends with the process that started it, which holds its standard input.
-LEASH = """\
-import os, sys, threading
-def end():
-    sys.stdin.read()
-    os._exit(1)
-threading.Thread(target=end, daemon=True).start()
-sys.argv[0] = "blemish"
-from blemish import main
-main()
-"""
-
-
 def leashed(python: Path, *arguments: str) -> list[str]:
-    """The command line that runs `blemish ARGUMENTS` in the environment of this Python."""
+    """The command line that runs `blemish ARGUMENTS` in the environment of this Python; see `scenes.leash`."""
     return [str(python), "-P", "-c", LEASH, *arguments]  # -P: not what lies in the current folder
 
 
