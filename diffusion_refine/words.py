@@ -8,7 +8,7 @@ the paper's own words, DeepPCB's six, the labels of the public photographs and t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -263,16 +263,16 @@ def defects_in(prompt: str) -> list[str]:
     return [phrase for _, phrase in sorted(found)]
 
 
-def swaps(prompt: str, material: str | None = None) -> Iterator[Swap]:
-    """Every prompt that differs from the given one in one defect word, exchanged for another of its material's.
+def swaps(prompt: str, material: str | None = None, exchanged: Sequence[str] = ()) -> Iterator[Swap]:
+    """Every prompt that differs from the given one in one word, exchanged for a defect word of its material's.
 
-    The material is the prompt's own where none is given. A prompt that names no kind of defect has the word "defect"
-    exchanged, as in the paper; one without that word has none to exchange and yields nothing.
+    material: the prompt's own where none is given. exchanged: the words to exchange one after the other, as those that
+    `maps.key_tokens` finds; where none is given, the kinds of defect that the prompt names, or the word "defect" where
+    it names none, or nothing where it has not even that.
     """
-    words = corpus(material or material_of(prompt))
     present = defects_in(prompt)
-    for replaced in present or ([GENERIC] if find(split(prompt), GENERIC) else []):
-        for word in words:
+    for replaced in exchanged or present or ([GENERIC] if find(split(prompt), GENERIC) else []):
+        for word in corpus(material or material_of(prompt)):
             if word not in present:
                 yield Swap(prompt, swapped(prompt, replaced, word), replaced, word)
 

@@ -66,6 +66,13 @@ def test_a_prompt_without_a_kind_has_its_defect_swapped_and_one_without_any_has_
     assert list(words.swaps("photo of a good ground plate")) == []
 
 
+def test_the_words_to_exchange_can_be_named() -> None:
+    found = list(words.swaps("photo of a crack", "painted", ["photo", "crack"]))
+    assert {swap.replaced for swap in found} == {"photo", "crack"}
+    assert "corrosion of a crack" in {swap.new for swap in found}
+    assert "photo of a blistering" in {swap.new for swap in found}
+
+
 def test_words_within_words_stay() -> None:
     assert (
         words.swapped("photo of a pit in a pitted part, a pit", "pit", "dent")
