@@ -42,8 +42,8 @@ class Training:
     """What a training follows from, beside its pictures.
 
     start: "scratch", or a name that `load_model` takes. lora: train additions of `rank` to the attention alone.
-    crops: pieces cut from the pictures; 16 a picture where None. caption: of every picture, instead of what datasets
-    say. turns: whether crops may be mirrored and turned by quarters. shape: of a model from nothing.
+    crops: pieces cut from the pictures; 16 a picture where None. caption: of every photograph; datasets of Blemish say
+    what theirs show. turns: whether crops may be mirrored and turned by quarters. shape: of a model from nothing.
     """
 
     start: str = SCRATCH

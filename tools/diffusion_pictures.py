@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder for recipes/ and the datasets pass0/NAME, pass1/NAME, ...")
     parser.add_argument("--only", nargs="+", default=None, metavar="RECIPE", help="only these, in this order")
     parser.add_argument("--passes", type=int, default=2)
+    parser.add_argument("--first", type=int, default=0, help="number of the first pass; those before it are done")
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
     parser.add_argument("--recipes-only", action="store_true")
     arguments = parser.parse_args()
@@ -192,7 +193,7 @@ def main() -> None:
     if arguments.recipes_only:
         return
     places = {name: place for place, name in enumerate(made)}
-    for turn in range(arguments.passes):
+    for turn in range(arguments.first, arguments.passes):
         mixed = sorted(places, key=lambda name: places[name] % 3)  # a training can begin on a part of them
         for name in arguments.only or mixed:
             place, frames = places[name], made[name][1]

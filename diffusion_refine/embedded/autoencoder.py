@@ -35,7 +35,7 @@ class AutoencoderPlan:
     """A training: everything that its weights follow from.
 
     crop: pixels a side that it trains on. defects: what a pixel of a defect counts for beyond one. edges: weight of the
-    gradient's error, kl: of the divergence from a unit normal.
+    gradient's error, colour: of what an error has of colour, kl: of the divergence from a unit normal.
     """
 
     steps: int = 1000
@@ -44,6 +44,7 @@ class AutoencoderPlan:
     rate: float = 2e-3
     defects: float = 4.0
     edges: float = 0.5
+    colour: float = 1.0
     kl: float = 1e-5
     seed: int = 0
     half: bool = True  # bfloat16 where it suffices
@@ -224,6 +225,8 @@ def _loss(
             slope = error.diff(dim=axis)
             sharper = torch.maximum(*_neighbours(weight, axis))
             loss = loss + plan.edges * (sharper * slope.abs()).mean()
+    if plan.colour:
+        loss = loss + plan.colour * (weight * (error - error.mean(dim=1, keepdim=True)).abs()).mean()
     mean, logvar = posterior.mean.float(), posterior.logvar.float()
     loss = loss + plan.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(dim=1).mean()
     squared = (error.detach() / 2).square().mean(dim=1, keepdim=True)

@@ -38,7 +38,9 @@ def train_diffusion(
     ] = 1000,
     caption: Annotated[
         str | None,
-        typer.Option(help="What every picture shows, in the words of a prompt. Datasets of Blemish say it themselves."),
+        typer.Option(
+            help="What every photograph shows, in the words of a prompt. Datasets of Blemish say it themselves."
+        ),
     ] = None,
     crops: Annotated[
         int | None, typer.Option(min=1, help="Pieces to cut from the pictures; 16 a picture, at most 8000.")
@@ -72,9 +74,9 @@ def train_diffusion(
 
         blemish refine data/mine --model out/mine --out data/mine-refined
 
-    With photographs of good parts beside them, so that it learns how these look:
+    With photographs of good parts, so that it learns how these look:
 
-        blemish train-diffusion photos/good --caption "photo of a good ground plate" --start embedded --out out/real
+        blemish train-diffusion data/mine photos --caption "photo of a good ground plate" --lora --out out/real
 
     A model of your own, from nothing; an hour on a processor for 128 pixels:
 

@@ -85,13 +85,13 @@ class Crops:
 
 
 def read_pictures(folder: Path, text: str | None = None) -> list[Picture]:
-    """The pictures of a dataset of Blemish, or of any folder of photographs, which need a caption for all of them.
+    """The pictures of a dataset of Blemish, which say what they show, or of a folder of photographs of one caption.
 
     Raises:
         PicturesError: there is no picture, or photographs without a caption.
     """
     if (folder / HEADER).is_file():
-        return list(_rendered(Dataset(folder), text))
+        return list(_rendered(Dataset(folder)))
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
     if not found:
         raise PicturesError(f"{folder}: found no pictures; expected a dataset of Blemish or a folder of photographs")
@@ -132,7 +132,7 @@ def draw_crops(
     return Crops(images, masks, tuple(captions))
 
 
-def _rendered(dataset: Dataset, text: str | None) -> Iterator[Picture]:
+def _rendered(dataset: Dataset) -> Iterator[Picture]:
     kinds: dict[str, set[str]] = {}
     for entry in (*dataset.recipe.defects, *dataset.recipe.impurities):
         kinds.setdefault(entry.class_name, set()).add(entry.kind)
@@ -140,7 +140,7 @@ def _rendered(dataset: Dataset, text: str | None) -> Iterator[Picture]:
         image = (frame.image >> 8 if frame.image.dtype == np.uint16 else frame.image).astype(np.uint8)
         if image.ndim == 2:
             image = np.repeat(image[..., None], 3, axis=2)
-        yield Picture(image, frame.classes, _named(frame.scene, kinds), subject_of(frame.scene), text or "")
+        yield Picture(image, frame.classes, _named(frame.scene, kinds), subject_of(frame.scene))
 
 
 def _named(scene: Scene, kinds: Mapping[str, set[str]]) -> dict[str, int]:

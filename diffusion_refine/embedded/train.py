@@ -18,13 +18,15 @@ import torch
 from diffusion_refine.embedded.autoencoder import AutoencoderPlan, encoded, fidelity, train_autoencoder
 from diffusion_refine.embedded.configs import Shape, build_pipeline
 from diffusion_refine.embedded.denoiser import DenoiserPlan, train_denoiser
-from diffusion_refine.embedded.pictures import Crops, Picture, draw_crops, read_pictures
+from diffusion_refine.embedded.pictures import Crops, Picture, Style, draw_crops, read_pictures
 from diffusion_refine.embedded.saving import save_pipeline
 from scenes.dataset import HEADER
 
-MODEL = "model"
-CROPS = 8000
-JUDGED = 400  # crops of other draws, on which the autoencoder's fidelity is measured
+MODEL, COLOURS = "model", "colours"
+COLOUR_STEPS = 600
+CROPS = 5000
+PIECES = 3000
+JUDGED = 200  # crops of other draws, on which the autoencoder's fidelity is measured
 
 
 def datasets_in(folders: Sequence[Path]) -> list[Path]:
@@ -42,6 +44,15 @@ def pictures_of(folders: Sequence[Path]) -> list[Picture]:
     ]
 
 
+def vivid(crops: Crops, least: float = 4.0) -> Crops:
+    """The crops that have colour, by their mean distance from grey in levels, and as many others."""
+    values = crops.images.float()
+    chroma = (values - values.mean(dim=1, keepdim=True)).abs().mean(dim=(1, 2, 3))
+    chosen = (chroma > least).nonzero().flatten().tolist()
+    chosen += (chroma <= least).nonzero().flatten().tolist()[: len(chosen)]
+    return Crops(crops.images[chosen], crops.masks[chosen], tuple(crops.captions[place] for place in chosen))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, nargs="+", help="datasets, or folders of them")
@@ -49,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--crops", type=int, default=CROPS)
     parser.add_argument("--autoencoder-steps", type=int, default=AutoencoderPlan.steps)
     parser.add_argument("--unweighted", action="store_true", help="let a defect's pixels count as all others")
-    parser.add_argument("--steps", type=int, default=DenoiserPlan.steps)
+    parser.add_argument("--pieces", type=int, default=PIECES, help="crops for the denoiser, and twice as many halves")
+    parser.add_argument("--small-steps", type=int, default=1600, help="steps of the denoiser at half the size, first")
+    parser.add_argument("--steps", type=int, default=1600, help="steps of the denoiser at the full size")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only-autoencoder", action="store_true")
@@ -65,29 +78,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pipeline = build_pipeline(shape, given.seed)
 
     plan = AutoencoderPlan(
-        steps=given.autoencoder_steps, seed=given.seed, defects=0.0 if given.unweighted else AutoencoderPlan.defects
+        steps=given.autoencoder_steps,
+        seed=given.seed,
+        defects=0.0 if given.unweighted else AutoencoderPlan.defects,
+        colour=0.0,
     )
     report = Report("autoencoder", plan.steps)
     train_autoencoder(pipeline.vae, crops, plan, given.out, report, clock=time.process_time)
-    judged = draw_crops(pictures, JUDGED, shape.size, given.seed + 1)
-    print("PSNR, dB:", fidelity(pipeline.vae, judged), flush=True)
-    save_pipeline(pipeline, given.out / MODEL)
+    # Most surfaces are grey, and what is not has to be learnt by itself.
+    colours = AutoencoderPlan(steps=COLOUR_STEPS, rate=1.2e-3, colour=3.0, seed=given.seed, defects=plan.defects)
+    (given.out / COLOURS).mkdir(exist_ok=True)
+    coloured = vivid(draw_crops(pictures, given.crops, shape.size, given.seed + 2, Style(grey=0.0)))
+    report = Report(f"colours, {len(coloured)} crops", colours.steps)
+    train_autoencoder(pipeline.vae, coloured, colours, given.out / COLOURS, report, clock=time.process_time)
     if given.only_autoencoder:
+        judged = draw_crops(pictures, JUDGED, shape.size, given.seed + 1)
+        print("PSNR, dB:", fidelity(pipeline.vae, judged), flush=True)
+        save_pipeline(pipeline, given.out / MODEL)
         return
 
-    latents = latents_of(pipeline, crops, given.out / "latents.pt")
-    denoising = DenoiserPlan(steps=given.steps, seed=given.seed)
-    report = Report("denoiser", denoising.steps)
-    train_denoiser(
-        pipeline,
-        latents,
-        crops.captions,
-        denoising,
-        given.out,
-        report,
-        clock=time.process_time,
-        on_checkpoint=lambda: save_pipeline(pipeline, given.out / MODEL),
+    # Most of what a step teaches is told by a quarter of the picture, at a quarter of the cost.
+    stages = (
+        (shape.size // 2, given.small_steps, 6e-4, 2 * given.pieces),
+        (shape.size, given.steps, 4e-4, given.pieces),
     )
+    for side, steps, rate, pieces in stages:
+        folder = given.out / f"denoiser{side}"
+        folder.mkdir(exist_ok=True)
+        crops = draw_crops(pictures, pieces, side, given.seed + side)
+        latents = latents_of(pipeline, crops, folder / "latents.pt")
+        train_denoiser(
+            pipeline,
+            latents,
+            crops.captions,
+            DenoiserPlan(steps=steps, rate=rate, seed=given.seed + side),
+            folder,
+            Report(f"denoiser, {side} pixels", steps),
+            clock=time.process_time,
+            on_checkpoint=lambda: save_pipeline(pipeline, given.out / MODEL),
+        )
     save_pipeline(pipeline, given.out / MODEL)
 
 
