@@ -41,7 +41,7 @@ def comparison(source: Dataset, frame: Frame) -> Comparison:
     number = record["parents"][0]["frame"]
     before, after = colour(source[source.indices.index(number)].image), colour(frame.image)
     rows, columns = cutting(frame, np.abs(after - before).max(axis=2) > 0)
-    words = ", ".join(dict.fromkeys(f"{entry['from']} → {entry['word']}" for entry in record["swapped"]))
+    words = ", ".join(dict.fromkeys(f"{entry['from']} to {entry['word']}" for entry in record["swapped"]))
     shown = f"frame {frame.index}"
     if frame.index != number or words:
         shown += f" of {number}"

@@ -58,7 +58,7 @@ def refine(
     rli: Annotated[
         float, typer.Option("--rli", min=0, max=1, help="Residual interpolation in self-attention, alpha.")
     ] = 0.1,
-    band: Annotated[int, typer.Option(min=0, help="Pixels around a mask over which a change fades out.")] = 6,
+    band: Annotated[int, typer.Option(min=0, help="Pixels around a mask over which a change fades out.")] = 3,
     visible: Annotated[
         float, typer.Option(min=0, help="Label check: share of its visibility that a defect must keep.")
     ] = 0.5,
@@ -68,6 +68,9 @@ def refine(
     stray: Annotated[
         float, typer.Option(min=0, help="Label check: how far new things beside it may stand out, over the defect.")
     ] = 0.8,
+    spill: Annotated[
+        float, typer.Option(min=0, help="Label check: how far the pixels next to the mask may follow the defect.")
+    ] = 0.4,
     attempts: Annotated[int, typer.Option(min=1, help="Tries before a defect is left as it was rendered.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
@@ -116,7 +119,7 @@ def refine(
     plan = Plan(
         realism=Settings(realism, background, band, steps, guidance, rli),
         swap=SwapSettings(method=method.value, steps=steps, alpha=rli),
-        limits=Limits(visible, in_place, stray),
+        limits=Limits(visible, in_place, stray, spill),
         variants=variants,
         words=tuple(word or ()),
         attempts=attempts,
@@ -137,10 +140,7 @@ def refine(
     seconds = time.perf_counter() - begin
     counted = ", ".join(f"{summary.frames[outcome]} {outcome}" for outcome in OUTCOMES if summary.frames[outcome])
     typer.echo(f"frames     {len(refined)}: {counted}")
-    typer.echo(
-        f"labels     {summary.checked} defects checked, {summary.refused} edits refused "
-        f"(visible >= {visible:g}, in place >= {in_place:g}, stray <= {stray:g})"
-    )
+    typer.echo(f"labels     {summary.checked} defects checked, {summary.refused} edits refused ({plan.limits})")
     if made:
         typer.echo(f"time       {seconds / made:.1f} s a frame")
     sheet = write_sheet(source, refined)

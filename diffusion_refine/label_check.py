@@ -2,8 +2,9 @@
 
 Nothing is learnt here. A defect shows by how far the pixels in its mask lie from those of a ring around it, in units
 of the ring's own spread, and by how much steeper its pixels are. Afterwards it must keep a share of that (`visible`),
-it must fit its mask better than any shifted one, as before (`in_place`), and the ring must not show a thing of its own
-that was not there (`stray`). The share is relative: a defect that was hard to see may be as hard to see afterwards.
+it must fit its mask better than any shifted one, as before (`in_place`), it must not spread over the mask's border
+(`spill`), and the ring must not show a thing of its own that was not there (`stray`). All of it is relative: a defect
+that was hard to see may be as hard to see afterwards.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ Picture = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 RING = 12  # pixels beyond the mask that count as its surroundings
+BORDER = 4  # pixels beyond the mask over which a defect may have spread
+HIGHEST = 6.0  # spreads of the ring; a few pixels far above decide nothing
 GUARD = 2  # pixels next to the mask that count as neither: optics and resampling blur the border
 LEAST_PIXELS, LEAST_RING = 6, 40  # fewer say nothing
 LEAST_SPREAD = 1.5 / 255.0  # of a ring; rounding of 8 bits alone makes .3 / 255
@@ -35,12 +38,20 @@ class Limits:
     """What an edit must keep.
 
     visible: share of the visibility before. in_place: share of the fit before. stray: how far something new beside the
-    mask may stand out, as a share of how far the defect itself does.
+    mask may stand out, as a share of how far the defect itself does. spill: likewise, on average over the pixels next
+    to the mask.
     """
 
     visible: float = 0.5
     in_place: float = 0.7
     stray: float = 0.8
+    spill: float = 0.4
+
+    def __str__(self) -> str:
+        return (
+            f"visible >= {self.visible:g}, in place >= {self.in_place:g}, stray <= {self.stray:g}, "
+            f"spill <= {self.spill:g}"
+        )
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -50,13 +61,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found of one defect. visible, in_place, stray: as in Limits; None where too little of it is seen."""
+    """What was found of one defect. visible and so on: as in Limits; None where too little of it is seen."""
 
     instance: int
     accepted: bool
     visible: float | None = None
     in_place: float | None = None
     stray: float | None = None
+    spill: float | None = None
     reason: str = ""
 
 
@@ -87,17 +99,18 @@ def _judged(number: int, before: NDArray, after: NDArray, mask: Mask, every: Mas
     else:
         visible = now / was
         in_place = fit(after, mask, ring, every) / max(fit(before, mask, ring, every), 1e-6)
-    stray = strays(before, after, mask, ring)
+    stray, spill = strays(before, after, mask, ring), spilt(before, after, mask, ring, every)
     reasons = [
         f"{name} {found:.2f} {word} {limit:g}"
         for name, found, word, limit, failed in (
             ("visible", visible, "below", limits.visible, visible is not None and visible < limits.visible),
             ("in place", in_place, "below", limits.in_place, in_place is not None and in_place < limits.in_place),
             ("stray", stray, "above", limits.stray, stray > limits.stray),
+            ("spill", spill, "above", limits.spill, spill > limits.spill),
         )
         if failed
     ]
-    return Verdict(number, not reasons, visible, in_place, stray, ", ".join(reasons))
+    return Verdict(number, not reasons, visible, in_place, stray, spill, ", ".join(reasons))
 
 
 def _neighbourhood(mask: Mask) -> tuple[slice, slice]:
@@ -151,7 +164,7 @@ def fit(picture: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
 
     Shifts by up to RING pixels; other defects are left out of what is collected.
     """
-    field = np.minimum(deviation(picture, mask, ring), 6.0)  # a few saturated pixels decide nothing
+    field = np.minimum(deviation(picture, mask, ring), HIGHEST)
     field = field - np.median(field[ring])
     field[every & ~mask] = 0.0
     reach = RING
@@ -159,6 +172,17 @@ def fit(picture: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
     best = float(scores.max())
     here = float(scores[reach, reach])
     return max(0.0, here / best) if best > 0.0 else 0.0
+
+
+def spilt(before: NDArray, after: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
+    """By how much more than before the pixels next to the mask deviate, over how far those inside it do, on average."""
+    away = distance_transform_edt(~mask)
+    border = (away > 1.0) & (away <= BORDER) & ~(every & ~mask)
+    if not border.any():
+        return 0.0
+    fields = [np.minimum(deviation(picture, mask, ring), HIGHEST) for picture in (before, after)]
+    gain = float((fields[1] - fields[0])[border].mean())
+    return max(0.0, gain) / max(float(fields[1][mask].mean()), 1.0)
 
 
 def strays(before: NDArray, after: NDArray, mask: Mask, ring: Mask) -> float:
@@ -183,4 +207,4 @@ def summary(verdicts: Sequence[Verdict], limits: Limits) -> str:
     said = f"{len(verdicts) - len(refused)} of {len(verdicts)} defects stand where their masks say"
     if refused:
         said += "; " + "; ".join(f"{verdict.instance}: {verdict.reason}" for verdict in refused)
-    return f"{said} (visible >= {limits.visible:g}, in place >= {limits.in_place:g}, stray <= {limits.stray:g})"
+    return f"{said} ({limits})"

@@ -49,7 +49,7 @@ class Settings:
 
     defect: float = 0.4
     background: float = 0.0
-    band: int = 6
+    band: int = 3
     steps: int = STEPS
     guidance_scale: float = GUIDANCE
     alpha: float = ALPHA

@@ -79,6 +79,17 @@ def test_a_second_thing_beside_the_mask_is_refused_and_told_as_such() -> None:
     assert verdict.accepted
 
 
+@pytest.mark.parametrize("kind", [LINE, BLOB])
+@pytest.mark.parametrize("pixels", [2, 3, 4, 6])
+def test_what_grew_over_its_mask_is_refused(kind: str, pixels: int) -> None:
+    clean, before, ids = flawed(kind)
+    change, mask = defect(kind)
+    grown = clean + change[mask][0] * binary_dilation(mask, np.ones((3, 3)), iterations=pixels)
+    (verdict,) = check(before, gaussian_filter(grown, 0.5), ids)
+    assert not verdict.accepted
+    assert pixels > 3 or "spill" in verdict.reason
+
+
 def test_another_kind_in_the_same_place_stands() -> None:
     """A word swap may turn dark to bright: only where it is counts."""
     clean, before, ids = flawed(LINE)
