@@ -1,0 +1,133 @@
+"""`blemish refine` as it is typed, from photographs to a refined dataset, and what it says when it cannot."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+import blemish
+from diffusion_refine.before_after import sheet_path
+from diffusion_refine.embedded.configs import Shape, build_pipeline
+from scenes import Dataset
+from tests.command.told import Run, runner
+
+QUICK = ("--steps", "4", "--visible", "0", "--in-place", "0", "--stray", "1e9", "--spill", "1e9")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model in a folder, as `blemish train-diffusion` leaves one."""
+    folder = tmp_path_factory.mktemp("model") / "untrained"
+    shape = Shape(size=64, autoencoder=(16, 16, 16), unet=(16, 16, 32), head=8, text=32, text_layers=1)
+    build_pipeline(shape).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, run: Run) -> Path:
+    """Two photographs of a ground surface, not of a size that a model likes, with what a recipe draws on them."""
+    photos = []
+    for number in range(2):
+        streaks = gaussian_filter(np.random.default_rng(number).normal(size=(75, 101)), (0, 5))
+        photos.append(tmp_path / f"good{number}.png")
+        Image.fromarray((120 + 40 * streaks / np.abs(streaks).max()).astype(np.uint8)).save(photos[-1])
+    recipe = tmp_path / "flawed.yaml"
+    recipe.write_text(blemish_recipe(run))
+    assert run("synthesize", *photos, "--recipe", recipe, "--out", tmp_path / "drawn", "--seed", 3).code == 0
+    return tmp_path / "drawn"
+
+
+def blemish_recipe(run: Run) -> str:
+    fields = yaml.safe_load(run("recipe", "plate").out)
+    fields["defects"] = [entry for entry in fields["defects"] if entry["kind"] == "crack"]
+    fields["defects"][0] |= {"count": 2, "width_um": 3000, "length_mm": 20}
+    fields["impurities"] = []
+    return yaml.safe_dump(fields)
+
+
+def test_photographs_with_drawn_defects_are_refined_and_looked_at(
+    drawn: Path, model: Path, tmp_path: Path, run: Run
+) -> None:
+    out = tmp_path / "refined"
+    told = run("refine", drawn, "--out", out, "--model", model, "--variants", 1, "--word", "dent", *QUICK)
+    assert told.code == 0, told
+    source, refined = Dataset(drawn), Dataset(out)
+    assert f"frames     {len(refined)}: {len(refined)} refined" in told.out
+    assert "visible >= 0, in place >= 0, stray <= 1e+09, spill <= 1e+09" in told.out
+    assert "s a frame" in told.out
+    assert str(sheet_path(out)) in told.out
+    with Image.open(sheet_path(out)) as sheet:
+        assert min(sheet.size) > 200
+    for before, after in zip(source, refined, strict=False):
+        assert after.scene.part == before.scene.part  # the photograph is still known by its digest
+        np.testing.assert_array_equal(after.defects, before.defects)
+        far = gaussian_filter((before.defects > 0).astype(float), 4, truncate=2) == 0
+        np.testing.assert_array_equal(after.image[far], before.image[far])
+    assert "dent" in refined.classes
+    again = run("refine", drawn, "--out", out, "--model", model, "--variants", 1, "--word", "dent", *QUICK)
+    assert again.code == 0
+    assert "s a frame" not in again.out
+
+
+def test_progress_is_told_in_lines_that_the_panel_reads(
+    drawn: Path, model: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BLEMISH_PROGRESS", "lines")
+    told = run("refine", str(drawn), "--out", str(tmp_path / "refined"), "--model", model, *QUICK)
+    marked = [line.removeprefix("blemish-progress ") for line in told.err.splitlines() if "blemish-progress" in line]
+    assert json.loads(marked[-1]) == ["refining", 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--word", "dent"), "--word says what defects become in variants; give --variants as well"),
+        (("--model", "nowhere"), "nowhere"),
+        (("--realism", "1.5"), "1.5"),
+        (("--method", "guess"), "guess"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line_and_writes_nothing(
+    drawn: Path, tmp_path: Path, run: Run, arguments: tuple[str, ...], line: str
+) -> None:
+    assert line in run("refine", drawn, "--out", tmp_path / "refined", *arguments).refusal()
+    assert not (tmp_path / "refined").exists()
+
+
+def test_a_folder_that_is_no_dataset_is_told(tmp_path: Path, model: Path, run: Run) -> None:
+    assert "dataset.json" in run("refine", tmp_path, "--out", tmp_path / "out", "--model", model).refusal()
+
+
+@pytest.mark.parametrize("library", ["diffusers", "transformers", "tokenizers", "accelerate", "peft"])
+def test_libraries_of_the_extra_are_named(library: str) -> None:
+    assert blemish.missing_extra(ModuleNotFoundError(name=library)) == (
+        f"{library} is not installed; this command needs: pip install 'blemish[diffusion]'"
+    )
+
+
+def test_what_the_panel_passes_is_all_that_the_command_requires(run: Run) -> None:
+    """`[dataset, "--out", folder]` and nothing else: see the operator `blemish.refine`."""
+    told = run("refine", "--help")
+    required = [line for line in told.out.splitlines() if line.startswith("│ *")]
+    assert len(required) == 2
+    assert "dataset" in required[0]
+    assert "--out" in required[1]
+
+
+def test_without_diffusers_the_command_names_the_extra(
+    drawn: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for loaded in [name for name in sys.modules if name.startswith("diffusion_refine.")]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    assert "blemish[diffusion]" in run("refine", drawn, "--out", tmp_path / "out").refusal()
