@@ -7,34 +7,22 @@ import numpy as np
 from pydantic import model_validator
 
 from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, Positive
+from scenes.concrete import Positive
 from scenes.lot import Lot
-from scenes.parts.shaft import lathe, wind
+from scenes.parts.shaft import Rod, RodRecipe, lathe, wind
 from scenes.parts.solids import Body, arc_steps, lying
-from scenes.sections import Extent, Section, together
+from scenes.sections import Extent, together
 
 OSCULATION = 1.04  # groove radius over ball radius
 
 
-class BallScrewRecipe(Section):
+class BallScrewRecipe(RodRecipe):
     """A ball screw; lead_mm is the advance of one turn, groove_depth_mm below the outer diameter."""
 
     kind: Literal["ball_screw"]
-    diameter_mm: Extent
-    length_mm: Extent
     lead_mm: Extent
     ball_mm: Extent
     groove_depth_mm: Extent
-
-    @property
-    def framed_mm(self) -> float:
-        """The least width that the camera may frame."""
-        return self.length_mm.low
-
-    @property
-    def longest_mm(self) -> float:
-        """The longest side that the inspected surface can have."""
-        return max(self.length_mm.high, math.pi / 2 * self.diameter_mm.high)
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -53,25 +41,13 @@ class BallScrewRecipe(Section):
         return BallScrew(**lot.quantities(self))
 
 
-class BallScrew(Concrete):
+class BallScrew(Rod):
     """The dimensions of one ball screw, metres."""
 
     kind: Literal["ball_screw"] = "ball_screw"
-    diameter: Positive
-    length: Positive
     lead: Positive
     ball: Positive
     groove_depth: Positive
-
-    @property
-    def framed_width(self) -> float:
-        """What the camera's picture is to hold, left to right."""
-        return self.length
-
-    @property
-    def framed_height(self) -> float:
-        """And top to bottom."""
-        return self.diameter
 
     def built(self) -> Part:
         """The screw's mesh and chart: the upper half of its surface."""

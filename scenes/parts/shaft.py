@@ -17,15 +17,11 @@ from scenes.sections import Extent, Offset, Section, together
 ROWS_PER_TURN = 32  # of facets, along a groove's pitch
 
 
-class ShaftRecipe(Section):
-    """A shaft; its journals, journal_mm thick and journal_length_mm long, are at both ends within its length."""
+class RodRecipe(Section):
+    """What lies along x and is framed by its length; half of its turned surface is inspected."""
 
-    kind: Literal["shaft"]
     diameter_mm: Extent
     length_mm: Extent
-    journal_mm: Extent
-    journal_length_mm: Extent
-    chamfer_mm: Offset = Constant(0.5)
 
     @property
     def framed_mm(self) -> float:
@@ -36,6 +32,32 @@ class ShaftRecipe(Section):
     def longest_mm(self) -> float:
         """The longest side that the inspected surface can have."""
         return max(self.length_mm.high, math.pi / 2 * self.diameter_mm.high)
+
+
+class Rod(Concrete):
+    """What lies along x and is framed by its length, m."""
+
+    diameter: Positive
+    length: Positive
+
+    @property
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
+        return self.length
+
+    @property
+    def framed_height(self) -> float:
+        """And top to bottom."""
+        return self.diameter
+
+
+class ShaftRecipe(RodRecipe):
+    """A shaft; its journals, journal_mm thick and journal_length_mm long, are at both ends within its length."""
+
+    kind: Literal["shaft"]
+    journal_mm: Extent
+    journal_length_mm: Extent
+    chamfer_mm: Offset = Constant(0.5)
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -54,25 +76,13 @@ class ShaftRecipe(Section):
         return Shaft(**lot.quantities(self))
 
 
-class Shaft(Concrete):
+class Shaft(Rod):
     """The dimensions of one shaft, metres."""
 
     kind: Literal["shaft"] = "shaft"
-    diameter: Positive
-    length: Positive
     journal: Positive
     journal_length: Positive
     chamfer: NotNegative
-
-    @property
-    def framed_width(self) -> float:
-        """What the camera's picture is to hold, left to right."""
-        return self.length
-
-    @property
-    def framed_height(self) -> float:
-        """And top to bottom."""
-        return self.diameter
 
     def built(self) -> Part:
         """The shaft's mesh and charts: each cylinder and each chamfer."""
