@@ -97,9 +97,11 @@ def build(
     """A pipeline of the shape of "sd15", "sd21" or "sdxl" with random weights.
 
     cut: divides every width (1, 2, 4 or 8), heads stay; depth: most layers of a transformer or text encoder;
-    sample_size: texels a side of a native latent. The tokenizer serves both of SDXL's text encoders, the second one
-    padding with token 0 as the published one does.
+    sample_size: texels a side of a native latent. The tokenizer, brought to 77 tokens a prompt, serves both of SDXL's
+    text encoders, the second one padding with token 0 as the published one does.
     """
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.model_max_length = LENGTH
     groups = 32 if cut == 1 else 8
     unet = dict(UNETS[family])
     for name in ("cross_attention_dim", "addition_time_embed_dim", "projection_class_embeddings_input_dim"):
@@ -149,8 +151,7 @@ def build(
     dice = torch.Generator(device).manual_seed(seed)
     for part in parts.values():
         draw_weights(part.eval(), dice)
-        if dtype != torch.float32:
-            part.to(dtype)
+        nn.Module.to(part, dtype)  # without the remark of diffusers' own
     scheduler = DDIMScheduler(**SCHEDULE, prediction_type=PREDICTION[family])
     if family == "sdxl":
         second = with_padding(tokenizer, tokenizer.convert_ids_to_tokens(0))

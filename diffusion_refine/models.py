@@ -116,8 +116,7 @@ class Model:
             )
         if self.unet.config.time_cond_proj_dim is not None:
             raise ModelError(f"{self.name}: a model distilled to do without guidance cannot be inverted; give its base")
-        if self.vae.dtype != torch.float32:
-            self.vae.float()
+        nn.Module.float(self.vae)  # without the remark of diffusers' own
         for module in pipeline.components.values():
             if isinstance(module, nn.Module):
                 module.eval()

@@ -123,3 +123,9 @@ def test_several_pictures_are_brought_back_at_once_but_edited_one_by_one(tiny_mo
         assert torch.allclose(alone[0], both[picture], atol=1e-4 * float(both.abs().max()))
     with pytest.raises(BlemishError, match="2 pictures at once"):
         edit(model, source, model.encode_prompt(TEXTS[:1]))
+
+
+def test_a_method_unheard_of_is_refused(tiny_model):
+    model = tiny_model("sd15")
+    with pytest.raises(BlemishError, match="allowed are direct, null, negative-prompt"):
+        prepare("magic", model, noise(model, 1), model.encode_prompt(TEXTS[:1]))
