@@ -2,13 +2,15 @@
 
     python benchmarks/inference.py [--quick] [--threads 1] [--json FILE]
 
-Weights are untrained and the banks hold patches of noise: what is measured does not depend on either. Times are
-processor time over threads, the two models in turn. Each size and model has a process of its own for its peak memory.
+One embedded backbone in both; the bank is a coreset of patches of a procedural surface, the picture another piece of
+that surface, larger ones mirrored from it. `noise` is the worst case: a bank and a picture of noise, of which nothing
+can be ruled out early. Times are processor time over threads, the two models in turn. Each size and model has a process
+of its own for its peak memory.
 """
 
 import argparse
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -20,7 +22,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.features import FeatureExtractor
+from anomaly.backbone.library import draw_sheet
+from anomaly.coreset import SequentialCoreset
+from anomaly.features import FeatureExtractor, patches, standardised
 from anomaly.torch_model import SequentialPatchcoreModel
 from benchmarks.common import Figure, report
 
@@ -30,7 +34,7 @@ LAYERS = ["blocks.2", "blocks.4"]  # of strides 8 and 16, as ours
 
 
 def sequential(bank: torch.Tensor) -> SequentialPatchcoreModel:
-    model = SequentialPatchcoreModel(FeatureExtractor("untrained"), ROWS)
+    model = SequentialPatchcoreModel(FeatureExtractor(), ROWS)
     model.memory_bank = bank
     return model.eval()
 
@@ -43,23 +47,41 @@ def patchcore(bank: torch.Tensor) -> torch.nn.Module:
     return model.eval()
 
 
-def bank_of(extractor: FeatureExtractor) -> torch.Tensor:
-    """Patches of noise, as many as the bank holds."""
-    from anomaly.features import patches
+def surface(size: tuple[int, int], seed: int) -> torch.Tensor:
+    """(1, 3, H, W), ImageNet-normalised: a plate of the catalogue, mirrored to fill the picture, with its own noise."""
+    sheet = draw_sheet(0, 0).bare[:3].float()
+    for axis, side in ((1, size[0]), (2, size[1])):
+        there_and_back = torch.cat([torch.arange(sheet.shape[axis]), torch.arange(sheet.shape[axis]).flip(0)])
+        sheet = sheet.index_select(axis, there_and_back.repeat(-(-side // len(there_and_back)))[:side])
+    noise = torch.randn(sheet.shape, generator=torch.Generator().manual_seed(seed))
+    return standardised((sheet + 0.02 * noise).clamp(0, 1)[None])
 
-    dice = torch.Generator().manual_seed(1)
-    return patches(extractor(torch.randn(2, 3, 256, 256, generator=dice)))[:ROWS]
+
+def noise(size: tuple[int, int], seed: int) -> torch.Tensor:
+    return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(seed))
 
 
-def latencies(size: tuple[int, int], repeats: int) -> dict[str, Figure]:
+PICTURES = {"surface": surface, "noise": noise}
+
+
+@torch.inference_mode()
+def bank_of(kind: str) -> torch.Tensor:
+    """A coreset of the patches of one picture."""
+    coreset = SequentialCoreset(ROWS)
+    coreset.update(patches(FeatureExtractor()(PICTURES[kind]((512, 512), 1))))
+    return coreset.bank
+
+
+def latencies(kind: str, size: tuple[int, int], repeats: int) -> dict[str, Figure]:
     """Median processor seconds of one picture: both models, and our backbone alone."""
     with torch.inference_mode():
-        bank = bank_of(FeatureExtractor("untrained"))
+        bank = bank_of(kind)
         ours, theirs = sequential(bank), patchcore(bank)
-        picture = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(2))
+        picture = PICTURES[kind](size, 2)
+        channels_last = picture.contiguous(memory_format=torch.channels_last)
         works: dict[str, Callable[[], object]] = {
             "ours": lambda: ours(picture),
-            "backbone": lambda: ours.extractor.network(picture),
+            "backbone": lambda: ours.extractor.network(channels_last),
             "anomalib's": lambda: theirs(picture),
         }
         times: dict[str, list[float]] = {name: [] for name in works}
@@ -71,7 +93,7 @@ def latencies(size: tuple[int, int], repeats: int) -> dict[str, Figure]:
                     times[name].append(time.process_time() - start)
     median = {name: statistics.median(values) for name, values in times.items()}
     return {
-        "picture": f"{size[1]} × {size[0]}",
+        "picture": f"{size[1]} × {size[0]}, {kind}",
         "ours, ms": 1e3 * median["ours"],
         "anomalib's, ms": 1e3 * median["anomalib's"],
         "not our backbone": 1 - median["backbone"] / median["ours"],
@@ -89,19 +111,28 @@ def peak(model: str, size: tuple[int, int]) -> float:
 
 def worker(model: str, size: tuple[int, int]) -> None:
     with torch.inference_mode():
-        bank = bank_of(FeatureExtractor("untrained"))
+        bank = bank_of("surface")
         both = {"ours": sequential(bank), "anomalib's": patchcore(bank)}
         both[model](torch.randn(1, 3, 64, 64))
-        picture = torch.randn(1, 3, *size)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        picture = surface(size, 2)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = peak_now()
         both[model](picture)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print((peak_now() - before) / 1024)
+
+
+def peak_now() -> int:
+    """KiB that this process has held at most since its peak was last forgotten (Linux)."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1])
 
 
 def rows(sizes: tuple[tuple[int, int], ...], repeats: int) -> Iterator[dict[str, Figure]]:
     for size in sizes:
-        row = latencies(size, repeats)
-        yield {**row, **{f"{model}, MiB": peak(model, size) for model in ("ours", "anomalib's")}}
+        memory = {f"{model}, MiB": peak(model, size) for model in ("ours", "anomalib's")}
+        yield {**latencies("surface", size, repeats), **memory}
+    yield latencies("noise", sizes[0], repeats)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any
 
 from blender_addon.blenders import USUAL, Blender, find
 from blender_addon.control import Control
@@ -75,7 +76,7 @@ def render_dataset(
         raise RenderError(f"found {workers} workers; expected 1 or more")
     program = find(blender)
     device, cards = device_of(program, device, on_note)
-    settings = {"samples": samples, **({} if device == CPU else {"device": device})}
+    settings: dict[str, Any] = {"samples": samples, **({} if device == CPU else {"device": device})}
     if program.version != USUAL:  # whose pictures are other bytes
         settings["blender"] = program.series
     writer = DatasetWriter(out, recipe, seed, frames, **settings)

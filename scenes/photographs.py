@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,7 +188,7 @@ def synthesize_dataset(
     Raises PhotoError and DatasetError.
     """
     sources = [(photo.name, photo.sha256) for photo in map(read_photograph, photographs)]  # before anything is written
-    settings = {
+    settings: dict[str, Any] = {
         "photos": [{"name": name, "sha256": sha256} for name, sha256 in sources],
         "frames_per_photo": count,
         "metres_per_pixel": scale,
