@@ -36,6 +36,7 @@ class AutoencoderPlan:
 
     crop: pixels a side that it trains on. defects: what a pixel of a defect counts for beyond one. edges: weight of the
     gradient's error, colour: of what an error has of colour, kl: of the divergence from a unit normal.
+    decoder: train the decoder alone, on latents disturbed by so much noise as a denoiser leaves; they stay as they are.
     """
 
     steps: int = 1000
@@ -46,6 +47,7 @@ class AutoencoderPlan:
     edges: float = 0.5
     colour: float = 1.0
     kl: float = 1e-5
+    decoder: float = 0.0
     seed: int = 0
     half: bool = True  # bfloat16 where it suffices
 
@@ -62,8 +64,12 @@ def train_autoencoder(
     """Train in place, from the checkpoint in `out` where there is one; then normalise the latents."""
     device = autoencoder.device
     autoencoder.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(autoencoder.parameters(), lr=plan.rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    average = Average(autoencoder.parameters())
+    if plan.decoder:
+        for fixed in (autoencoder.encoder, autoencoder.quant_conv):
+            fixed.requires_grad_(False)
+    parameters = [parameter for parameter in autoencoder.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=1e-4, betas=(0.9, 0.99))
+    average = Average(parameters)
     step, curve = 0, []
     if (out / CHECKPOINT).is_file():
         state = load_state(out / CHECKPOINT, device)
@@ -81,12 +87,12 @@ def train_autoencoder(
         images, masks, noise = _batch(crops, plan, dice_of(plan.seed, step), autoencoder)
         with torch.autocast(device.type, torch.bfloat16, enabled=plan.half):
             posterior = autoencoder.encode(images).latent_dist
-            latents = posterior.mean + posterior.std * noise
+            latents = posterior.mean + (plan.decoder or posterior.std) * noise
             made = autoencoder.decode(latents).sample
         loss, errors = _loss(made.float(), images, masks, posterior, plan)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(autoencoder.parameters(), CLIP)
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
         optimizer.step()
         step += 1
         average.follow(step)
@@ -109,8 +115,9 @@ def train_autoencoder(
             write_curve(out / CURVE, COLUMNS, curve)
         on_step(step)
     average.exchange()
-    autoencoder.eval()
-    normalise(autoencoder, crops.images[:256])
+    autoencoder.eval().requires_grad_(True)
+    if not plan.decoder:
+        normalise(autoencoder, crops.images[:256])
 
 
 def decibels(squared_error: float) -> float:

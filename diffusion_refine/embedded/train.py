@@ -22,8 +22,8 @@ from diffusion_refine.embedded.pictures import Crops, Picture, Style, draw_crops
 from diffusion_refine.embedded.saving import save_pipeline
 from scenes.dataset import HEADER
 
-MODEL, COLOURS = "model", "colours"
-COLOUR_STEPS = 600
+MODEL, COLOURS, DECODER = "model", "colours", "decoder"
+COLOUR_STEPS, DECODER_STEPS = 600, 450
 CROPS = 5000
 PIECES = 3000
 JUDGED = 200  # crops of other draws, on which the autoencoder's fidelity is measured
@@ -91,6 +91,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     coloured = vivid(draw_crops(pictures, given.crops, shape.size, given.seed + 2, Style(grey=0.0)))
     report = Report(f"colours, {len(coloured)} crops", colours.steps)
     train_autoencoder(pipeline.vae, coloured, colours, given.out / COLOURS, report, clock=time.process_time)
+    # The decoder learns what small windows cannot teach it: to leave no drops where a whole picture is even.
+    even = AutoencoderPlan(
+        steps=DECODER_STEPS, batch=4, crop=shape.size, rate=8e-4, colour=2.0, decoder=0.05, seed=given.seed
+    )
+    (given.out / DECODER).mkdir(exist_ok=True)
+    whole = draw_crops(pictures, given.crops // 2, shape.size, given.seed + 3, Style(grey=0.15))
+    report = Report("decoder", even.steps)
+    train_autoencoder(pipeline.vae, whole, even, given.out / DECODER, report, clock=time.process_time)
     if given.only_autoencoder:
         judged = draw_crops(pictures, JUDGED, shape.size, given.seed + 1)
         print("PSNR, dB:", fidelity(pipeline.vae, judged), flush=True)
