@@ -71,6 +71,9 @@ def refine(
     spill: Annotated[
         float, typer.Option(min=0, help="Label check: how far the pixels next to the mask may follow the defect.")
     ] = 0.4,
+    swap: Annotated[
+        float, typer.Option(min=0, help="Label check of variants: share of its contrast that a defect must change by.")
+    ] = 0.2,
     attempts: Annotated[int, typer.Option(min=1, help="Tries before a defect is left as it was rendered.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
@@ -119,7 +122,7 @@ def refine(
     plan = Plan(
         realism=Settings(realism, background, band, steps, guidance, rli),
         swap=SwapSettings(method=method.value, steps=steps, alpha=rli),
-        limits=Limits(visible, in_place, stray, spill),
+        limits=Limits(visible, in_place, stray, spill, swap),
         variants=variants,
         words=tuple(word or ()),
         attempts=attempts,

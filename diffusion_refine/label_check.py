@@ -10,7 +10,7 @@ that was hard to see may be as hard to see afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,18 +39,19 @@ class Limits:
 
     visible: share of the visibility before. in_place: share of the fit before. stray: how far something new beside the
     mask may stand out, as a share of how far the defect itself does. spill: likewise, on average over the pixels next
-    to the mask.
+    to the mask. swap: how far a defect that has become another must differ from what it was, over how far it stood out.
     """
 
     visible: float = 0.5
     in_place: float = 0.7
     stray: float = 0.8
     spill: float = 0.4
+    swap: float = 0.2
 
     def __str__(self) -> str:
         return (
             f"visible >= {self.visible:g}, in place >= {self.in_place:g}, stray <= {self.stray:g}, "
-            f"spill <= {self.spill:g}"
+            f"spill <= {self.spill:g}, swap >= {self.swap:g}"
         )
 
     def __post_init__(self) -> None:
@@ -172,6 +173,26 @@ def fit(picture: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
     best = float(scores.max())
     here = float(scores[reach, reach])
     return max(0.0, here / best) if best > 0.0 else 0.0
+
+
+def swapped(
+    before: Picture, after: Picture, ids: NDArray[np.integer], verdict: Verdict, limits: Limits = Limits()
+) -> Verdict:
+    """The verdict on a defect that should have become another: refused as well where it is still what it was.
+
+    Only that it differs is seen here, not what it has become.
+    """
+    mask, every = ids == verdict.instance, ids > 0
+    span = _neighbourhood(mask)
+    first, second, mask, every = luminance(before)[span], luminance(after)[span], mask[span], every[span]
+    ring = ring_of(mask, every)
+    usual = float(np.median(first[ring])) if ring.any() else float(first[mask].mean())
+    own = max(float(np.abs(first[mask] - usual).mean()), LEAST_SPREAD)
+    found = float(np.abs(second - first)[mask].mean()) / own
+    if found >= limits.swap:
+        return verdict
+    reason = ", ".join(filter(None, [verdict.reason, f"swap {found:.2f} below {limits.swap:g}"]))
+    return replace(verdict, accepted=False, reason=reason)
 
 
 def spilt(before: NDArray, after: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:

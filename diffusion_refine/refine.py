@@ -27,7 +27,7 @@ from scipy.sparse.csgraph import connected_components
 from diffusion_refine import metrics
 from diffusion_refine.captions import Subject, caption, subject_of
 from diffusion_refine.editing import SwapSettings, swap_words
-from diffusion_refine.label_check import Limits, Verdict, check
+from diffusion_refine.label_check import Limits, Verdict, check, swapped
 from diffusion_refine.models import Model
 from diffusion_refine.realism import (
     Pixels,
@@ -254,6 +254,13 @@ class Job:
             tried, asked = self.attempt(frame, pixels, np.isin(units, list(still)), words, names, (variant, attempt))
             prompts = list(dict.fromkeys([*prompts, *asked]))
             verdicts = check(before, colour(tried), defects, self.plan.limits)
+            if words:
+                verdicts = tuple(
+                    swapped(before, colour(tried), defects, verdict, self.plan.limits)
+                    if names.get(verdict.instance) in words
+                    else verdict
+                    for verdict in verdicts
+                )
             bad = {unit for verdict in verdicts if not verdict.accepted for unit in units_at(units, defects, verdict)}
             bad &= still
             good = np.isin(units, list(still - bad))

@@ -16,7 +16,7 @@ from diffusion_refine.embedded.configs import Shape, build_pipeline
 from scenes import Dataset
 from tests.command.told import Run, runner
 
-QUICK = ("--steps", "4", "--visible", "0", "--in-place", "0", "--stray", "1e9", "--spill", "1e9")
+QUICK = ("--steps", "4", "--visible", "0", "--in-place", "0", "--stray", "1e9", "--spill", "1e9", "--swap", "0")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_photographs_with_drawn_defects_are_refined_and_looked_at(
     assert told.code == 0, told
     source, refined = Dataset(drawn), Dataset(out)
     assert f"frames     {len(refined)}: {len(refined)} refined" in told.out
-    assert "visible >= 0, in place >= 0, stray <= 1e+09, spill <= 1e+09" in told.out
+    assert "visible >= 0, in place >= 0, stray <= 1e+09, spill <= 1e+09, swap >= 0" in told.out
     assert "s a frame" in told.out
     assert str(sheet_path(out)) in told.out
     with Image.open(sheet_path(out)) as sheet:

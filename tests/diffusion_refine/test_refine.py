@@ -20,7 +20,7 @@ from procgen.layer import Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
 
 FRAMES, SEED = 3, 5
-LENIENT = Limits(visible=0.0, in_place=0.0, stray=1e9, spill=1e9)  # random weights make no defects
+LENIENT = Limits(visible=0.0, in_place=0.0, stray=1e9, spill=1e9, swap=0.0)  # random weights make no defects
 QUICK = Plan(Settings(defect=0.5, steps=4), SwapSettings(steps=4), LENIENT, seed=7)
 
 
@@ -213,6 +213,16 @@ def test_a_swap_that_is_refused_takes_the_next_word_and_keeps_its_class_in_the_e
     assert made.record["swapped"] == []
     assert made.instances == source[2].instances
     np.testing.assert_array_equal(made.pixels, source[2].image)
+    np.testing.assert_array_equal(made.classes, source[2].classes)
+
+
+def test_a_word_that_changes_nothing_changes_no_class(source: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Job, "swapped", lambda job, picture, *_: np.zeros_like(picture))
+    plan = Plan(Settings(defect=0.0, steps=4), SwapSettings(steps=4), variants=1, words=("dent",), attempts=2)
+    made = Job(source, small_model(), plan).make(source[2], 1)
+    assert made.record["outcome"] == "kept"
+    assert [entry["reason"] for entry in made.record["refused"]] == ["swap 0.00 below 0.2"] * 2
+    assert made.instances == source[2].instances
     np.testing.assert_array_equal(made.classes, source[2].classes)
 
 
