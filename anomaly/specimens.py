@@ -294,7 +294,7 @@ def _read_blemish(folder: Path) -> list[Specimen]:
 
     dataset = Dataset(folder)
     # Frames of twin datasets (same recipe, seed and number) show the same surface: one group. So do those made of one
-    # photograph.
+    # photograph, and what was refined or varied shows the surface of the frame it began with.
     surfaces = f"{dataset.header.recipe.get('name')}/{dataset.seed}"
     specimens = []
     for frame in dataset:
@@ -305,7 +305,8 @@ def _read_blemish(folder: Path) -> list[Specimen]:
         annotation = FrameOfDataset(folder, frame.index)
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
-        group = f"photo/{part.sha256}" if part.kind == "photo" else f"{surfaces}/{number}"
+        began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
+        group = f"photo/{part.sha256}" if part.kind == "photo" else f"{surfaces}/{began:06d}"
         specimens.append(Specimen(number, group, label, frame.image_path, annotation))
     return specimens
 
