@@ -102,6 +102,39 @@ def build(
     """
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.model_max_length = LENGTH
+    # The libraries draw weights of their own from the global generator, which are drawn again below.
+    with torch.random.fork_rng(), torch.device(device):
+        found = parts(family, tokenizer, cut, depth, sample_size, latent_channels)
+    dice = torch.Generator(device).manual_seed(seed)
+    for part in found.values():
+        draw_weights(part.eval(), dice)
+        nn.Module.to(part, dtype)  # without the remark of diffusers' own
+    scheduler = DDIMScheduler(**SCHEDULE, prediction_type=PREDICTION[family])
+    if family == "sdxl":
+        second = with_padding(tokenizer, tokenizer.convert_ids_to_tokens(0))
+        return StableDiffusionXLPipeline(
+            **found, tokenizer=tokenizer, tokenizer_2=second, scheduler=scheduler, add_watermarker=False
+        )
+    first = with_padding(tokenizer, tokenizer.convert_ids_to_tokens(0)) if family == "sd21" else tokenizer
+    return StableDiffusionPipeline(
+        **found,
+        tokenizer=first,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def parts(
+    family: str,
+    tokenizer: CLIPTokenizer,
+    cut: int = 1,
+    depth: int | None = None,
+    sample_size: int | None = None,
+    latent_channels: int = 4,
+) -> dict[str, nn.Module]:
+    """The networks of a pipeline by their names in it, with the libraries' own start, on torch's current device."""
     groups = 32 if cut == 1 else 8
     unet = dict(UNETS[family])
     for name in ("cross_attention_dim", "addition_time_embed_dim", "projection_class_embeddings_input_dim"):
@@ -112,61 +145,42 @@ def build(
     unet["transformer_layers_per_block"] = tuple(
         min(layers, depth or layers) for layers in unet["transformer_layers_per_block"]
     )
-    vocabulary = VOCABULARY if cut == 1 else len(tokenizer)
-    # The libraries draw weights of their own from the global generator, which are drawn again below.
-    with torch.random.fork_rng(), torch.device(device):
-        parts: dict[str, Any] = {
-            "unet": UNet2DConditionModel(
-                in_channels=latent_channels, out_channels=latent_channels, norm_num_groups=groups, **unet
-            ),
-            "vae": AutoencoderKL(
-                latent_channels=latent_channels,
-                block_out_channels=tuple(width // cut for width in (128, 256, 512, 512)),
-                down_block_types=("DownEncoderBlock2D",) * 4,
-                up_block_types=("UpDecoderBlock2D",) * 4,
-                layers_per_block=2,
-                norm_num_groups=groups,
-                sample_size=unet["sample_size"] * 8,
-                scaling_factor=SCALING[family],
-            ),
+    found: dict[str, nn.Module] = {
+        "unet": UNet2DConditionModel(
+            in_channels=latent_channels, out_channels=latent_channels, norm_num_groups=groups, **unet
+        ),
+        "vae": AutoencoderKL(
+            latent_channels=latent_channels,
+            block_out_channels=tuple(width // cut for width in (128, 256, 512, 512)),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=2,
+            norm_num_groups=groups,
+            sample_size=unet["sample_size"] * 8,
+            scaling_factor=SCALING[family],
+        ),
+    }
+    for number, encoder in enumerate(ENCODERS[family]):
+        width, layers = encoder["hidden_size"] // cut, encoder["num_hidden_layers"]
+        sizes = {
+            "hidden_size": width,
+            "intermediate_size": 4 * width,
+            "num_hidden_layers": min(layers, depth or layers),
+            "projection_dim": encoder["projection_dim"] // cut,
         }
-        kinds = (CLIPTextModel, CLIPTextModelWithProjection)
-        for number, (kind, encoder) in enumerate(zip(kinds, ENCODERS[family], strict=False)):
-            width, layers = encoder["hidden_size"] // cut, encoder["num_hidden_layers"]
-            config = CLIPTextConfig(
-                **{
-                    **encoder,
-                    "hidden_size": width,
-                    "intermediate_size": 4 * width,
-                    "num_hidden_layers": min(layers, depth or layers),
-                    "projection_dim": encoder["projection_dim"] // cut,
-                },
-                vocab_size=vocabulary,
-                max_position_embeddings=LENGTH,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-            parts["text_encoder" + "_2" * number] = kind(config)
-    dice = torch.Generator(device).manual_seed(seed)
-    for part in parts.values():
-        draw_weights(part.eval(), dice)
-        nn.Module.to(part, dtype)  # without the remark of diffusers' own
-    scheduler = DDIMScheduler(**SCHEDULE, prediction_type=PREDICTION[family])
-    if family == "sdxl":
-        second = with_padding(tokenizer, tokenizer.convert_ids_to_tokens(0))
-        return StableDiffusionXLPipeline(
-            **parts, tokenizer=tokenizer, tokenizer_2=second, scheduler=scheduler, add_watermarker=False
+        config = CLIPTextConfig(
+            **{**encoder, **sizes},
+            vocab_size=VOCABULARY if cut == 1 else len(tokenizer),
+            max_position_embeddings=LENGTH,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
         )
-    first = with_padding(tokenizer, tokenizer.convert_ids_to_tokens(0)) if family == "sd21" else tokenizer
-    return StableDiffusionPipeline(
-        **parts,
-        tokenizer=first,
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+        if number:
+            found["text_encoder_2"] = CLIPTextModelWithProjection(config)
+        else:
+            found["text_encoder"] = CLIPTextModel(config)
+    return found
 
 
 def with_padding(tokenizer: CLIPTokenizer, token: str) -> CLIPTokenizer:
