@@ -339,7 +339,8 @@ class Frame:
     @property
     def refinement(self) -> dict[str, Any] | None:
         """What was done to the picture after the scene was shown, and its parents; None for a picture as rendered."""
-        return self._record.refinement
+        record = self._record.refinement
+        return None if record is None else record.model_dump()
 
     @cached_property
     def _record(self) -> _FrameRecord:
@@ -461,11 +462,25 @@ class _InstanceRecord(BaseModel):
     class_name: str = Field(alias="class")
 
 
+class _Parent(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    frame: int = Field(ge=0)
+
+
+class _Refinement(BaseModel):
+    """What a frame's maker says of it; only where it began is read here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    parents: list[_Parent] = Field(min_length=1)
+
+
 class _FrameRecord(BaseModel):
     schema_version: Literal[1] = Field(alias="schema")
     scene: Scene
     instances: tuple[_InstanceRecord, ...]
-    refinement: dict[str, Any] | None = None
+    refinement: _Refinement | None = None
 
 
 def read_header(folder: Path) -> Header:

@@ -117,6 +117,19 @@ def blemish_dataset(folder, recipe, crack):
     return folder
 
 
+def test_variants_of_a_frame_show_the_surface_that_it_began_with(tmp_path):
+    recipe = scenes.load_recipe("plate")
+    recipe = recipe.model_copy(update={"camera": recipe.camera.model_copy(update={"resolution": (64, 48)})})
+    began = read_specimens(blemish_dataset(tmp_path / "a", recipe, crack=True))
+    writer = DatasetWriter(tmp_path / "b", recipe, 5, 4)
+    blank = np.zeros((48, 64), np.uint16)
+    for index, parents in enumerate(([0], [1], [2], [1, 2])):
+        record = {"parents": [{"frame": number} for number in parents]}
+        writer.write(index, blank, blank, blank, blank, scenes.draw(recipe, 5, parents[-1]), [], record)
+    writer.finish()
+    assert [s.group for s in read_specimens(tmp_path / "b")] == [began[k].group for k in (0, 1, 2, 2)]
+
+
 def test_frames_of_blemish_are_labelled_by_what_the_camera_sees(tmp_path):
     recipe = scenes.load_recipe("plate")
     recipe = recipe.model_copy(update={"camera": recipe.camera.model_copy(update={"resolution": (64, 48)})})

@@ -357,6 +357,10 @@ def test_what_was_done_to_a_picture_is_kept_with_its_frame(tmp_path: Path, small
     assert Dataset(tmp_path).header.settings == {"refined": {"model": "embedded"}}
     categories = json.loads((tmp_path / "annotations.json").read_bytes())["categories"]
     assert [category["name"] for category in categories] == ["crack", "water_stain", "dent"]
+    path = tmp_path / "scenes" / "000000.json"
+    path.write_text(path.read_text().replace('"frame": 0', '"frame": "first"'))
+    with pytest.raises(DatasetError, match=r"refinement\.parents\.0\.frame"):
+        _ = Dataset(tmp_path)[0].refinement
 
 
 def test_no_more_classes_than_a_mask_tells_apart(tmp_path: Path, small_plate: Recipe) -> None:
