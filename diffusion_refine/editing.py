@@ -102,12 +102,15 @@ def swap_words(
     mask: NDArray[np.bool_] | None = None,
     settings: SwapSettings | None = None,
     progress: Progress | None = None,
+    source: Source | None = None,
 ) -> Edited:
     """What a picture (H, W, 3) in [0, 1], described by a prompt, becomes under each of the target prompts.
 
     Words that take other words' place replace their attention, words that are only added or removed leave the others
-    theirs. mask: (H, W), where it may change; without one, where the words that differ attend to. Sides must be
-    multiples of the model's coarsest texel. Deterministic: nothing is drawn.
+    theirs. mask: (H, W), where it may change; without one, where the words that differ attend to, which a small model
+    may hardly know: then the place is the whole picture, and a mask should be given. Sides must be
+    multiples of the model's coarsest texel. source: of `inverted`, to edit one picture more than once. Deterministic:
+    nothing is drawn.
 
     Raises:
         BlemishError: no targets, a target equal to the prompt, a prompt too long, a picture of other sides.
@@ -120,15 +123,8 @@ def swap_words(
         if target.ids == source_tokens.ids:
             raise BlemishError(f"the target {target.text!r} is the prompt itself; change a word of it")
     size = (picture.shape[0], picture.shape[1])
+    source = source or inverted(model, picture, prompt, settings, progress)
     with residual_interpolation(model.unet, settings.alpha, settings.blocks):
-        source = prepare(
-            settings.method,
-            model,
-            model.encode(as_tensor(picture)),
-            model.encode_prompt([prompt], size),
-            Settings(settings.steps, settings.guidance_scale, settings.null),
-            progress,
-        )
         pieces = [
             _denoised(model, source, source_tokens, target_tokens[k : k + AT_ONCE], size, mask, settings, progress)
             for k in range(0, len(targets), AT_ONCE)
@@ -144,6 +140,16 @@ def swap_words(
     )
     attention = maps.placing((first.shape[-2], first.shape[-1])) if maps.shapes() else None
     return Edited(prompt, reconstruction, swaps, {} if attention is None else token_maps(attention, source_tokens))
+
+
+def inverted(
+    model: Model, picture: Picture, prompt: str, settings: SwapSettings, progress: Progress | None = None
+) -> Source:
+    """A picture (H, W, 3) in [0, 1] and its prompt brought to noise by the settings' method, under their RLI."""
+    conditions = model.encode_prompt([prompt], (picture.shape[0], picture.shape[1]))
+    how = Settings(settings.steps, settings.guidance_scale, settings.null)
+    with residual_interpolation(model.unet, settings.alpha, settings.blocks):
+        return prepare(settings.method, model, model.encode(as_tensor(picture)), conditions, how, progress)
 
 
 def tokens(model: Model, prompt: str) -> Tokens:

@@ -73,6 +73,16 @@ def test_many_targets_at_once_are_what_each_alone_is(tiny_model: Tiny, monkeypat
         np.testing.assert_array_equal(one.place, other.place)
 
 
+def test_an_inverted_picture_can_be_edited_again(tiny_model: Tiny) -> None:
+    model, picture, settings = tiny_model("sd15"), photograph(64, 64), SwapSettings(steps=3)
+    once = swap_words(model, picture, PROMPT, [DENT], settings=settings)
+    source = editing.inverted(model, picture, PROMPT, settings)
+    model.tally.forwards = 0
+    again = swap_words(model, picture, PROMPT, [DENT], settings=settings, source=source)
+    assert model.tally.forwards == 3  # and three for the inversion before
+    np.testing.assert_array_equal(again.swaps[0].picture, once.swaps[0].picture)
+
+
 def test_words_without_counterpart_are_refined_and_the_rest_replaced(tiny_model: Tiny) -> None:
     model = tiny_model("sd15")
     prompt, dent, added = (editing.tokens(model, text) for text in (PROMPT, DENT, ADDED))
