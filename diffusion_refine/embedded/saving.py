@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -27,17 +28,26 @@ def save_pipeline(pipeline: Any, folder: Path) -> None:
     kept = [{name: value.clone() for name, value in module.state_dict().items()} for module in modules]
     precisions = [next(module.parameters()).dtype for module in modules]
     for module in modules:
-        module.half()
+        nn.Module.half(module)  # diffusers' own warns of what does not concern these
     try:
         pipeline.save_pretrained(part, safe_serialization=True)
     finally:
         for module, state, precision in zip(modules, kept, precisions, strict=True):
-            module.to(precision)
+            nn.Module.to(module, precision)
             with torch.no_grad():
                 module.load_state_dict(state)
+    for path in part.rglob("*.json"):
+        _forget_origin(path)
     for entry in sorted(part.iterdir(), key=lambda path: path.name == INDEX):
         there = folder / entry.name
         if there.is_dir():
             shutil.rmtree(there)
         entry.replace(there)
     part.rmdir()
+
+
+def _forget_origin(path: Path) -> None:
+    """Remove from a configuration the folder that it was once loaded from, which says nothing of the model."""
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(fields, dict) and fields.pop("_name_or_path", None) is not None:
+        path.write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
