@@ -1,6 +1,11 @@
 """Refining a dataset: what stays, what changes, what is refused, and that a stopped run ends in the same bytes."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -302,3 +307,27 @@ def test_words_become_classes_of_the_dataset_before_any_other() -> None:
     assert class_of("stain", {"water_stain": "impurity"}) == "stain"
     assert class_of("missing hole", {}) == "missing_hole"
     assert class_of("cold shut", {}) == "cold_shut"
+
+
+REFINE_FOREVER = """
+import sys
+from pathlib import Path
+from diffusion_refine.refine import Plan, refine_dataset
+from tests.diffusion_refine.test_refine import QUICK, small_model
+from scenes import Dataset
+refine_dataset(Dataset(sys.argv[1]), Path(sys.argv[2]), small_model(), QUICK)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_and_ends_in_the_same_bytes(source: Dataset, model: Model, tmp_path: Path) -> None:
+    refine_dataset(source, tmp_path / "whole", model, QUICK)
+    out = tmp_path / "killed"
+    command = [sys.executable, "-c", REFINE_FOREVER, str(source.path), str(out)]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    while process.poll() is None and not list((out / "scenes").glob("0*.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    refine_dataset(source, out, model, QUICK)
+    assert contents(out) == contents(tmp_path / "whole")
