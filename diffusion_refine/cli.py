@@ -73,7 +73,7 @@ def refine(
     ] = 0.4,
     swap: Annotated[
         float, typer.Option(min=0, help="Label check of variants: share of its contrast that a defect must change by.")
-    ] = 0.2,
+    ] = 0.5,
     attempts: Annotated[int, typer.Option(min=1, help="Tries before a defect is left as it was rendered.")] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,

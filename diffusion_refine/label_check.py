@@ -46,7 +46,7 @@ class Limits:
     in_place: float = 0.7
     stray: float = 0.8
     spill: float = 0.4
-    swap: float = 0.2
+    swap: float = 0.5
 
     def __str__(self) -> str:
         return (

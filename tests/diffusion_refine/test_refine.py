@@ -226,7 +226,7 @@ def test_a_word_that_changes_nothing_changes_no_class(source: Dataset, monkeypat
     plan = Plan(Settings(defect=0.0, steps=4), SwapSettings(steps=4), variants=1, words=("dent",), attempts=2)
     made = Job(source, small_model(), plan).make(source[2], 1)
     assert made.record["outcome"] == "kept"
-    assert [entry["reason"] for entry in made.record["refused"]] == ["swap 0.00 below 0.2"] * 2
+    assert [entry["reason"] for entry in made.record["refused"]] == ["swap 0.00 below 0.5"] * 2
     assert made.instances == source[2].instances
     np.testing.assert_array_equal(made.classes, source[2].classes)
 
