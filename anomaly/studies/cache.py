@@ -37,11 +37,11 @@ PACKAGE = Path(__file__).parents[1]
 CODE: dict[Kind, tuple[str, ...]] = {
     "renders": (),
     "banks": (
-        "augment", "coreset", "features", "inspector", "screen", "specimens", "studies/banks", "torch_model", "train",
-        "upkeep",
+        "augment", "coreset", "features", "inspector", "nearest", "screen", "specimens", "studies/banks",
+        "torch_model", "train", "upkeep",
     ),
     "judgements": (
-        "coreset", "evaluate", "features", "inspector", "metrics", "screen", "specimens", "studies/judging",
+        "coreset", "evaluate", "features", "inspector", "metrics", "nearest", "screen", "specimens", "studies/judging",
         "studies/tally", "torch_model",
     ),
 }  # fmt: skip

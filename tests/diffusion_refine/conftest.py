@@ -1,11 +1,12 @@
 """Small models of the published shapes, with weights of their own and a tokenizer without a hub."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import pytest
+import torch
 from transformers import CLIPTokenizer
 
 from diffusion_refine.architectures import build
@@ -18,6 +19,15 @@ WORDS = (
     "photo", "of", "a", "on", "good", "defect", "crack", "scratch", "dent", "rust", "hole", "stain", "peeling",
     "ground", "steel", "plate", "tile", "image", "corrosion",
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def process_as_it_was() -> Iterator[None]:
+    """Commands set up the process they have to themselves: without denormal numbers, which other tests need."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_flush_denormal(False)
+    torch.set_num_threads(threads)
 
 
 @cache
