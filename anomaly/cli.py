@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from scenes.progress import shown
 
 if TYPE_CHECKING:
     from anomaly.inspector import Inspector
     from anomaly.results import Metrics
     from anomaly.specimens import Specimen
-
-INTERRUPTED = 130
-PROGRESS_MARK = "blemish-progress "  # followed by what is being done, how much is, and of how much, as JSON
 
 
 class Format(StrEnum):
@@ -354,53 +351,9 @@ def _figures(metrics: Metrics) -> Iterator[str]:
         )
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on standard error, with rate and time left; interrupted, the command ends in one line.
-
-    Where BLEMISH_PROGRESS=lines is set, as by Blender's panel, lines that a program can read instead.
-    """
-    if os.environ.get("BLEMISH_PROGRESS") == "lines":
-        yield lambda what, done, total: print(
-            f"{PROGRESS_MARK}{json.dumps([what, done, total])}", file=sys.stderr, flush=True
-        )
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-    )
-    tasks: dict[str, Any] = {}
-    try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-
-            def report(what: str, done: int, total: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bars.add_task(what, total=total, rate="")
-                bars.update(tasks[what], completed=done)
-                task = bars.tasks[bars.task_ids.index(tasks[what])]
-                speed = task.finished_speed or task.speed
-                bars.update(tasks[what], rate=f"{speed:.1f} pictures/s" if speed else "")
-
-            yield report
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+def _progress() -> AbstractContextManager[Callable[[str, int, int], None]]:
+    """What shows how far a training or a judgement is; interrupted, the command ends in one line."""
+    return shown("stopped; the same command goes on from the last finished epoch", unit="pictures")
 
 
 def named(backbone: str, weights: str) -> str:

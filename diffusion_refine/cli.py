@@ -111,10 +111,10 @@ def refine(
     from diffusion_refine.editing import SwapSettings
     from diffusion_refine.label_check import Limits
     from diffusion_refine.models import load_model
-    from diffusion_refine.progress import shown
     from diffusion_refine.realism import Settings
     from diffusion_refine.refine import OUTCOMES, Plan, RefineError, refine_dataset
     from scenes.dataset import Dataset
+    from scenes.progress import shown
 
     if word and not variants:
         raise RefineError("--word says what defects become in variants; give --variants as well")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -11,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scenes.progress import INTERRUPTED, tell_program, told_to_program
+
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-INTERRUPTED = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -93,7 +91,7 @@ class Watching:
         from rich.console import Console
 
         self._console = Console(stderr=True)
-        self._for_programs = os.environ.get("BLEMISH_PROGRESS") == "lines"
+        self._for_programs = told_to_program()
         self._bars: Progress | None = None
         self._all: Any = None
         self._one: Any = None
@@ -122,7 +120,7 @@ class Watching:
         self._begun += 1
         self._kept += not is_new
         if self._for_programs:
-            self._say(name, self._begun - 1, self._steps)
+            tell_program(name, self._begun - 1, self._steps)
         elif self._bars is not None:
             self._bars.update(self._all, completed=self._begun - 1, description=f"study ({self._kept} steps kept)")
             self._bars.reset(self._one, description=name, total=None)
@@ -131,11 +129,6 @@ class Watching:
 
     def progress(self, what: str, done: int, total: int) -> None:
         if self._for_programs:
-            self._say(what, done, total)
+            tell_program(what, done, total)
         elif self._bars is not None:
             self._bars.update(self._one, completed=done, total=total)
-
-    def _say(self, what: str, done: int, total: int) -> None:
-        from anomaly.cli import PROGRESS_MARK
-
-        print(f"{PROGRESS_MARK}{json.dumps([what, done, total])}", file=sys.stderr, flush=True)

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 from procgen.errors import BlemishError
 from scenes.leash import LEASH
+from scenes.progress import PROGRESS_MARK
 
 if TYPE_CHECKING:
     from scenes import Recipe
 
-PROGRESS_MARK = "blemish-progress "  # of a command's line: what is being done, how much is, and of how much, as JSON
 LINES_KEPT = 12  # of a command's last words
 
 

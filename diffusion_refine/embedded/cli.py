@@ -89,9 +89,9 @@ def train_diffusion(
 
     from diffusion_refine.embedded.configs import Shape
     from diffusion_refine.models import EMBEDDED
-    from diffusion_refine.progress import shown
     from diffusion_refine.training import SCRATCH, Training, TrainingError
     from diffusion_refine.training import train_diffusion as train
+    from scenes.progress import shown
 
     if size % 16:
         raise TrainingError(f"--size: found {size}; expected a multiple of 16, such as 128")

@@ -9,23 +9,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import typer
-
 INTERRUPTED = 130
 PROGRESS_MARK = "blemish-progress "  # followed by what is being done, how much is, and of how much, as JSON
 
 
+def told_to_program() -> bool:
+    """Whether a program reads along, as Blender's panel does."""
+    return os.environ.get("BLEMISH_PROGRESS") == "lines"
+
+
+def tell_program(what: str, done: int, total: int) -> None:
+    """One line that a program can read."""
+    print(f"{PROGRESS_MARK}{json.dumps([what, done, total])}", file=sys.stderr, flush=True)
+
+
 @contextmanager
-def shown(stopped: str) -> Iterator[Callable[[str, int, int], None]]:
+def shown(stopped: str, unit: str | None = None) -> Iterator[Callable[[str, int, int], None]]:
     """What to call with a stage's name, how much of it is done and of how much.
 
-    stopped: what is said when the command is interrupted, which then ends in that one line.
+    stopped: what is said when the command is interrupted, which then ends in that one line. unit: of what is counted,
+    to show how many are done a second.
     """
-    if os.environ.get("BLEMISH_PROGRESS") == "lines":
-        yield lambda what, done, total: print(
-            f"{PROGRESS_MARK}{json.dumps([what, done, total])}", file=sys.stderr, flush=True
-        )
+    if told_to_program():
+        yield tell_program
         return
+    import typer
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -41,6 +49,7 @@ def shown(stopped: str) -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("[bold]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        *([TextColumn("{task.fields[rate]}")] if unit else []),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(elapsed_when_finished=False),
@@ -51,8 +60,11 @@ def shown(stopped: str) -> Iterator[Callable[[str, int, int], None]]:
 
             def report(what: str, done: int, total: int) -> None:
                 if what not in tasks:
-                    tasks[what] = bars.add_task(what, total=total)
+                    tasks[what] = bars.add_task(what, total=total, rate="")
                 bars.update(tasks[what], completed=done)
+                task = bars.tasks[bars.task_ids.index(tasks[what])]
+                speed = task.finished_speed or task.speed
+                bars.update(tasks[what], rate=f"{speed:.1f} {unit}/s" if speed else "")
 
             yield report
     except KeyboardInterrupt:
