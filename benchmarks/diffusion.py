@@ -5,7 +5,7 @@
 The tables of the null embedding paper's section 5 on one model: photographs of real defects, where their folder is at
 hand, and crops of a rendered dataset, or unlit surfaces drawn of shipped recipes where none is given. Every picture is
 inverted, brought back under guidance and decoded; the line "autoencoder" is what no method can exceed. `latent` is the
-root mean square error of the latents, `features` a distance of the autoencoder's own features, which is no LPIPS.
+root mean square error of the latents, `features` a distance of the denoiser's own features, which is no LPIPS.
 Forwards are calls of the UNet, all of inversion, optimisation and denoising; figures are means of a picture. What a
 model of this size shows need not hold for SDXL, and the other way round.
 """
@@ -122,7 +122,7 @@ class Bench:
             case,
             metrics.psnr(case.picture, back),
             metrics.ssim(case.picture, back),
-            metrics.autoencoder_distance(model, case.picture, back),
+            metrics.denoiser_distance(model, case.picture, back),
             float((found - latents).square().mean().sqrt()),
             model.tally.forwards,
             model.tally.backwards,

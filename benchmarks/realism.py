@@ -4,7 +4,7 @@
 
 Three disjoint groups of real tiles: one to tune on, one to compare with, one that stands for as near as one can get.
 The figure is the kernel inception distance's estimator (Bińkowski et al., 2018) on two kinds of features: those of the
-model's own autoencoder, and texture statistics that no network had a hand in; "spread" is its standard deviation over
+model's own denoiser, and texture statistics that no network had a hand in; "spread" is its standard deviation over
 random halves of the surfaces. Renders are good tiles, refined all over at several strengths, once by the model as it is
 and once tuned on the first group by `blemish train-diffusion --lora`.
 """
@@ -161,7 +161,7 @@ def main() -> None:
             models = {"as it is": model, "tuned": load_model(str(tuned_on(to_tune, arguments.model, steps, folder)))}
         rows: list[dict[str, Figure]] = []
         judges: dict[str, Callable[[Pictures], NDArray]] = {
-            "autoencoder": lambda pictures: metrics.autoencoder_statistics(model, pictures),
+            "denoiser": lambda pictures: metrics.denoiser_statistics(model, pictures),
             "texture": textures,
         }
         known = {name: judge(real) for name, judge in judges.items()}

@@ -27,6 +27,7 @@ Mask = NDArray[np.bool_]
 MS_SSIM_SCALES = 5  # Wang, Simoncelli and Bovik 2003
 LEAST_MS_SSIM_SIDE = 10 * 2 ** (MS_SSIM_SCALES - 1) + 1  # an 11-pixel window must fit at the coarsest scale
 KID_DEGREE, KID_OFFSET = 3, 1.0  # Bińkowski et al. 2018: (x·y / dimensions + 1)³
+FEATURE_TIMESTEP = 50  # of 1000: low enough for detail, high enough for the denoiser to have something to do
 CHANGED = 2.0 / 255.0  # of full scale: what a picture of 8 bits shows as a change and not as rounding
 
 
@@ -141,46 +142,58 @@ def _weights(path: Path) -> dict[str, torch.Tensor]:
         raise MetricError(f"{path}: holds no weights that can be read ({str(error).splitlines()[0]})") from None
 
 
-def autoencoder_features(model: Model, pictures: torch.Tensor) -> list[torch.Tensor]:
-    """What each stage of the model's encoder makes of pictures (B, 3, H, W) in [0, 1]: (B, C, h, w), finest first."""
+def denoiser_features(model: Model, pictures: torch.Tensor) -> list[torch.Tensor]:
+    """What each stage of the model's denoiser makes of pictures (B, 3, H, W) in [0, 1]: (B, C, h, w), coarsest first.
+
+    Activations after the middle and after every up block, at a low noise level, without noise and without words
+    (Baranchuk et al. 2022, "Label-efficient semantic segmentation with diffusion models"); nothing is drawn.
+    """
     import torch
 
-    encoder = model.vae.encoder
-    weight = encoder.conv_in.weight
-    with torch.no_grad():
-        hidden = encoder.conv_in(2.0 * pictures.to(weight.device, weight.dtype) - 1.0)
-        stages = []
-        for block in encoder.down_blocks:
-            hidden = block(hidden)
-            stages.append(hidden.float())
+    stages: list[torch.Tensor] = []
+
+    def keep(module: object, inputs: object, output: torch.Tensor) -> None:
+        stages.append(output.float())
+
+    unet = model.unet
+    hooks = [block.register_forward_hook(keep) for block in (unet.mid_block, *unet.up_blocks)]
+    alpha = float(model.pipeline.scheduler.alphas_cumprod[FEATURE_TIMESTEP])
+    try:
+        with torch.no_grad():
+            latents = model.encode(pictures.float()) * alpha**0.5
+            prompt = model.encode_prompt([""], (pictures.shape[-2], pictures.shape[-1]))
+            model.noise(latents, FEATURE_TIMESTEP, prompt.expand(len(latents)))
+    finally:
+        for hook in hooks:
+            hook.remove()
     return stages
 
 
-def autoencoder_distance(model: Model, before: Picture, after: Picture) -> float:
-    """Mean squared distance of the encoder's unit-length features, averaged over its stages; 0 for the same pictures.
+def denoiser_distance(model: Model, before: Picture, after: Picture) -> float:
+    """Mean squared distance of the denoiser's unit-length features, averaged over its stages; 0 for the same pictures.
 
-    Made like LPIPS, on the autoencoder of this model, without weights learnt from people: it compares edits by one
-    model and is not LPIPS.
+    Made like LPIPS, on the denoiser of this model, without weights learnt from people: it compares edits by one model
+    and is not LPIPS.
     """
     import torch
 
     _check(before, after)
     pair = torch.cat([_tensor(picture).expand(1, 3, -1, -1).float() for picture in (before, after)])
     distances = []
-    for stage in autoencoder_features(model, pair):
+    for stage in denoiser_features(model, pair):
         unit = torch.nn.functional.normalize(stage, dim=1)
         distances.append(float((unit[0] - unit[1]).square().sum(dim=0).mean()))
     return sum(distances) / len(distances)
 
 
-def autoencoder_statistics(model: Model, pictures: Sequence[Picture]) -> NDArray[np.float64]:
-    """(n, dimensions): mean and spread of every encoder feature over a picture; pictures of one size or of several."""
+def denoiser_statistics(model: Model, pictures: Sequence[Picture]) -> NDArray[np.float64]:
+    """(n, dimensions): mean and spread of every denoiser feature over a picture; pictures of one size or of several."""
     import torch
 
     rows = []
     for picture in pictures:
-        stages = autoencoder_features(model, _tensor(picture).expand(1, 3, -1, -1).float())
-        parts = [part for stage in stages for part in (stage.mean(dim=(2, 3)), stage.std(dim=(2, 3)))]
+        stages = denoiser_features(model, _tensor(picture).expand(1, 3, -1, -1).float())
+        parts = [part for stage in stages for part in (stage.mean(dim=(2, 3)), stage.std(dim=(2, 3), correction=0))]
         rows.append(torch.cat(parts, dim=1)[0].double().cpu().numpy())
     return np.array(rows)
 

@@ -101,7 +101,7 @@ def train_diffusion(
             crops,
             plan,
             state,
-            lambda done: progress("autoencoder", done, plan.steps),
+            lambda done: progress("autoencoder", done, plan.linear + plan.steps),
             every=training.every,
         )
     latents = _latents(pipeline, crops, progress)

@@ -1,6 +1,7 @@
 """The autoencoder's training: pictures to latents and back, with the pixels of defects counting for more.
 
-A scratch is a thousandth of a picture's pixels; a loss that counts all alike spends nothing on it.
+A scratch is a thousandth of a picture's pixels; a loss that counts all alike spends nothing on it. The encoder is the
+best linear one (`linear.py`) and stays so; the decoder begins as the best linear one and learns the rest.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
@@ -24,6 +24,7 @@ from diffusion_refine.embedded.descent import (
     save_state,
     write_curve,
 )
+from diffusion_refine.embedded.linear import principal_components, set_decoder, set_encoder, windows_of
 from diffusion_refine.embedded.pictures import Crops
 
 CHECKPOINT, CURVE = "autoencoder.pt", "autoencoder.csv"
@@ -35,21 +36,32 @@ class AutoencoderPlan:
     """A training: everything that its weights follow from.
 
     crop: pixels a side that it trains on. defects: what a pixel of a defect counts for beyond one. edges: weight of the
-    gradient's error, colour: of what an error has of colour, kl: of the divergence from a unit normal.
-    decoder: train the decoder alone, on latents disturbed by so much noise as a denoiser leaves; they stay as they are.
+    gradient's error, colour: of what an error has of colour. disturbed: deviation of the noise on the latents that the
+    decoder sees, such as a denoiser leaves.
     """
 
     steps: int = 1000
     batch: int = 8
     crop: int = 64
-    rate: float = 2e-3
+    rate: float = 1e-3
     defects: float = 4.0
     edges: float = 0.5
     colour: float = 1.0
-    kl: float = 1e-5
-    decoder: float = 0.0
+    disturbed: float = 0.05
     seed: int = 0
     half: bool = True  # bfloat16 where it suffices
+
+    @property
+    def linear(self) -> int:
+        """Steps of the linear start, before the others."""
+        return math.ceil(self.steps / 3)
+
+
+def set_latents(autoencoder: AutoencoderKL, crops: Crops, plan: AutoencoderPlan) -> None:
+    """Give the encoder its components; of all that is trained, latents depend on this alone."""
+    factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
+    count = autoencoder.config.latent_channels
+    set_encoder(autoencoder, principal_components(crops.images, crops.masks, count, factor, plan.defects))
 
 
 def train_autoencoder(
@@ -61,35 +73,35 @@ def train_autoencoder(
     every: int = 100,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> None:
-    """Train in place, from the checkpoint in `out` where there is one; then normalise the latents."""
+    """Train in place, from the checkpoint in `out` where there is one; `on_step` counts the linear start's, too."""
     device = autoencoder.device
-    autoencoder.to(memory_format=torch.channels_last).train()
-    if plan.decoder:
-        for fixed in (autoencoder.encoder, autoencoder.quant_conv):
-            fixed.requires_grad_(False)
-    parameters = [parameter for parameter in autoencoder.parameters() if parameter.requires_grad]
+    autoencoder.to(memory_format=torch.channels_last)
+    set_latents(autoencoder, crops, plan)
+    latents = encoded(autoencoder, crops.images)
+    decoder = autoencoder.decoder.train()
+    parameters = list(decoder.parameters())
+    resumed = load_state(out / CHECKPOINT, device) if (out / CHECKPOINT).is_file() else None
+    if resumed is None:
+        set_decoder(autoencoder, latents, crops.images, plan.crop, plan.seed, plan.linear, on_step=on_step)
+    elif resumed["plan"] != asdict(plan):
+        raise ValueError(f"{out / CHECKPOINT}: another training's checkpoint; remove it to begin anew")
     optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=1e-4, betas=(0.9, 0.99))
     average = Average(parameters)
     step, curve = 0, []
-    if (out / CHECKPOINT).is_file():
-        state = load_state(out / CHECKPOINT, device)
-        if state["plan"] != asdict(plan):
-            raise ValueError(f"{out / CHECKPOINT}: another training's checkpoint; remove it to begin anew")
-        autoencoder.load_state_dict(state["weights"])
-        optimizer.load_state_dict(state["optimizer"])
-        for value, kept in zip(average.values, state["average"], strict=True):
+    if resumed is not None:
+        decoder.load_state_dict(resumed["weights"])
+        optimizer.load_state_dict(resumed["optimizer"])
+        for value, kept in zip(average.values, resumed["average"], strict=True):
             value.copy_(kept)
-        step, curve = state["step"], state["curve"]
+        step, curve = resumed["step"], resumed["curve"]
     sums, begun = torch.zeros(3), clock()
     while step < plan.steps:
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step, plan.steps, plan.rate)
-        images, masks, noise = _batch(crops, plan, dice_of(plan.seed, step), autoencoder)
+        codes, images, masks = _batch(crops, latents, plan, dice_of(plan.seed, step), autoencoder)
         with torch.autocast(device.type, torch.bfloat16, enabled=plan.half):
-            posterior = autoencoder.encode(images).latent_dist
-            latents = posterior.mean + (plan.decoder or posterior.std) * noise
-            made = autoencoder.decode(latents).sample
-        loss, errors = _loss(made.float(), images, masks, posterior, plan)
+            made = autoencoder.decode(codes).sample
+        loss, errors = _loss(made.float(), images, masks, plan)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -106,18 +118,16 @@ def train_autoencoder(
                 {
                     "plan": asdict(plan),
                     "step": step,
-                    "weights": autoencoder.state_dict(),
+                    "weights": decoder.state_dict(),
                     "average": average.values,
                     "optimizer": optimizer.state_dict(),
                     "curve": curve,
                 },
             )
             write_curve(out / CURVE, COLUMNS, curve)
-        on_step(step)
+        on_step(plan.linear + step)
     average.exchange()
-    autoencoder.eval().requires_grad_(True)
-    if not plan.decoder:
-        normalise(autoencoder, crops.images[:256])
+    autoencoder.eval()
 
 
 def decibels(squared_error: float) -> float:
@@ -126,39 +136,14 @@ def decibels(squared_error: float) -> float:
 
 
 @torch.no_grad()
-def normalise(autoencoder: AutoencoderKL, images: Tensor) -> None:
-    """Bring the latents of pictures (N, 3, H, W) uint8 to zero mean and unit variance in every channel.
-
-    It is done within the two 1 x 1 convolutions between encoder, latents and decoder, so that what the autoencoder
-    makes of a picture stays as it is, and every pipeline reads them with a scaling factor of 1.
-    """
-    latents = encoded(autoencoder, images, raw=True)
-    mean, deviation = latents.mean(dim=(0, 2, 3)).double(), latents.std(dim=(0, 2, 3)).double()
-    before, after = autoencoder.quant_conv, autoencoder.post_quant_conv
-    channels = len(mean)
-    weight, bias = before.weight.double(), before.bias.double()
-    weight[:channels] /= deviation[:, None, None, None]
-    bias[:channels] = (bias[:channels] - mean) / deviation
-    bias[channels:] -= 2 * deviation.log()  # of the variance's logarithm
-    after_bias = after.bias.double() + (after.weight.double()[:, :, 0, 0] @ mean)
-    after_weight = after.weight.double() * deviation[None, :, None, None]
-    before.weight.copy_(weight)
-    before.bias.copy_(bias)
-    after.weight.copy_(after_weight)
-    after.bias.copy_(after_bias)
-
-
-@torch.no_grad()
 def encoded(
     autoencoder: AutoencoderKL,
     images: Tensor,
     batch: int = 32,
-    raw: bool = False,
     on_image: Callable[[int], None] = lambda done: None,
 ) -> Tensor:
-    """Latents (N, C, h, w) float32 on the processor of pictures (N, 3, H, W) uint8: the posterior's mode.
-
-    raw: as the autoencoder has them, not scaled and shifted as its configuration says.
+    """Latents (N, C, h, w) float32 on the processor of pictures (N, 3, H, W) uint8: the posterior's mode., as its
+    configuration scales and shifts them.
     """
     config = autoencoder.config
     found = []
@@ -167,8 +152,6 @@ def encoded(
         found.append(autoencoder.encode(values).latent_dist.mode().float().cpu())
         on_image(min(start + batch, len(images)))
     latents = torch.cat(found)
-    if raw:
-        return latents
     shift = getattr(config, "shift_factor", None) or 0.0
     mean, deviation = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
     if mean is not None and deviation is not None:
@@ -202,26 +185,17 @@ def fidelity(autoencoder: AutoencoderKL, crops: Crops, batch: int = 16) -> dict[
 
 
 def _batch(
-    crops: Crops, plan: AutoencoderPlan, dice: torch.Generator, autoencoder: AutoencoderKL
+    crops: Crops, latents: Tensor, plan: AutoencoderPlan, dice: torch.Generator, autoencoder: AutoencoderKL
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Windows (B, 3, c, c) of random crops, their masks (B, 1, c, c), and the noise of the posterior's sample."""
-    size = crops.images.shape[-1]
-    chosen = torch.randint(len(crops), (plan.batch,), generator=dice).tolist()
-    places = torch.randint(size - plan.crop + 1, (plan.batch, 2), generator=dice).tolist()
-    windows = [(slice(top, top + plan.crop), slice(left, left + plan.crop)) for top, left in places]
-    images = torch.stack(
-        [crops.images[one][:, rows, columns] for one, (rows, columns) in zip(chosen, windows, strict=True)]
-    )
-    masks = torch.stack([crops.masks[one][rows, columns] for one, (rows, columns) in zip(chosen, windows, strict=True)])
-    side = plan.crop // 2 ** (len(autoencoder.config.block_out_channels) - 1)
-    noise = torch.randn((plan.batch, autoencoder.config.latent_channels, side, side), generator=dice)
+    """Disturbed latents, and windows of their crops (B, 3, c, c) with masks (B, 1, c, c), at whole texels."""
+    chosen = torch.randint(len(crops), (plan.batch,), generator=dice)
+    codes, images, masks = windows_of(chosen, (latents, crops.images, crops.masks[:, None]), plan.crop, dice)
+    codes = codes + plan.disturbed * torch.randn(codes.shape, generator=dice)
     device = autoencoder.device
-    return prepared(images, autoencoder), masks.to(device).float()[:, None], noise.to(device)
+    return codes.to(device), prepared(images, autoencoder), masks.to(device).float()
 
 
-def _loss(
-    made: Tensor, images: Tensor, masks: Tensor, posterior: Any, plan: AutoencoderPlan
-) -> tuple[Tensor, tuple[float, float]]:
+def _loss(made: Tensor, images: Tensor, masks: Tensor, plan: AutoencoderPlan) -> tuple[Tensor, tuple[float, float]]:
     """The loss; and the mean squared error, values 0 to 1, of all pixels and of those of defects."""
     weight = 1 + plan.defects * masks
     weight = weight / weight.mean()
@@ -234,8 +208,6 @@ def _loss(
             loss = loss + plan.edges * (sharper * slope.abs()).mean()
     if plan.colour:
         loss = loss + plan.colour * (weight * (error - error.mean(dim=1, keepdim=True)).abs()).mean()
-    mean, logvar = posterior.mean.float(), posterior.logvar.float()
-    loss = loss + plan.kl * 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(dim=1).mean()
     squared = (error.detach() / 2).square().mean(dim=1, keepdim=True)
     defects = (squared * masks).sum() / masks.sum().clamp(min=1)
     return loss, (float(squared.mean()), float(defects))

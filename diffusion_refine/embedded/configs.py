@@ -23,6 +23,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from diffusion_refine.embedded.tokenizer import build_tokenizer
 
 GROUPS = 16
+AUTOENCODER_GROUPS = 4  # few, so that a normalisation leaves a surface's level and contrast to be told
 TIME_IDS = 6  # height and width twice, and where it was cropped, as SDXL tells them
 NOISE = {
     "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
@@ -35,6 +36,7 @@ class Shape:
     """The widths of a pipeline.
 
     size: pixels a side. autoencoder, unet: channels from fine to coarse, multiples of 16; each level halves the side.
+    The autoencoder's grow from level to level, and hold three colours of a block's pixels (`linear.py`).
     The UNet attends at every level but the finest, `head` channels a head. text: width of one text encoder.
     """
 
@@ -97,10 +99,10 @@ def build_autoencoder(shape: Shape) -> AutoencoderKL:
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
         layers_per_block=1,
-        norm_num_groups=GROUPS,
+        norm_num_groups=AUTOENCODER_GROUPS,
         mid_block_add_attention=False,
         sample_size=shape.size,
-        scaling_factor=1.0,  # the latents are brought to unit variance by the quantising convolutions
+        scaling_factor=1.0,  # the encoder gives latents of unit variance
     )
 
 

@@ -52,12 +52,11 @@ def train_denoiser(
     on_step: Callable[[int], None] = lambda done: None,
     every: int = 200,
     clock: Callable[[], float] = lambda: 0.0,
-    on_checkpoint: Callable[[], None] = lambda: None,
 ) -> None:
     """Train whatever of the UNet, and of the text encoders, wants gradients, in place; it ends with their average.
 
     latents: (N, C, h, w) as the UNet sees them, on any device; captions: one each. From the checkpoint in `out` where
-    there is one; `on_checkpoint` finds the averaged weights in the pipeline.
+    there is one.
     """
     unet = pipeline.unet.to(memory_format=torch.channels_last).train()
     device = unet.device
@@ -116,9 +115,6 @@ def train_denoiser(
             }
             save_state(out / CHECKPOINT, state)
             write_curve(out / CURVE, COLUMNS, curve)
-            average.exchange()
-            on_checkpoint()
-            average.exchange()
         on_step(step)
     average.exchange()
     unet.eval()

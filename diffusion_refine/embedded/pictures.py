@@ -23,6 +23,7 @@ from scenes.scene import Scene
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LEAST_SHARE = 0.002  # of a crop, for a defect to be named; one that covers less, but something, makes no crop
+LAID = frozenset({"brushed", "ground", "milled", "rolled"})  # finishes whose marks all run one way
 ATTEMPTS = 20  # draws of a crop until one can be captioned
 # Words that mean the same picture; a caption now and then takes the other one, so that both are known.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -52,18 +53,26 @@ class Picture:
     subject: Subject | None
     text: str = ""
 
+    @property
+    def defects(self) -> list[str]:
+        """Words of the defects in sight."""
+        if self.classes is None or self.subject is None:
+            return []
+        return list(self.subject.seen(classes_in(self.classes, self.bits)).defects)
+
 
 @dataclass(frozen=True)
 class Style:
     """How crops are drawn.
 
-    near, far: window sides as shares of the model's size. defects: share of crops round a defect where there is one.
+    near, far: window sides as shares of the model's size. defects: share of crops round a defect where there is one, of
+    every kind as many. turns: whether they are mirrored, and turned by quarters where the finish has no lay.
     grey: share made monochrome. light: standard deviation of ln(gain) and of the contrast's logarithm. synonym,
     general: shares of captions with another word, and with the bare word "defect" or "surface".
     """
 
     near: float = 0.75
-    far: float = 1.5
+    far: float = 1.25
     defects: float = 0.75
     grey: float = 0.3
     light: float = 0.12
@@ -111,7 +120,9 @@ def draw_crops(
     style: Style = Style(),
     on_crop: Callable[[int], None] = lambda done: None,
 ) -> Crops:
-    """So many crops, the pictures in turn in a random order; each from a generator of its own, by its number.
+    """So many crops: round a defect of a random kind, or of the pictures in turn, in a random order.
+
+    Each has a generator of its own, by its number.
 
     Raises:
         PicturesError: no picture to crop.
@@ -121,15 +132,29 @@ def draw_crops(
     images = torch.empty((count, 3, size, size), dtype=torch.uint8)
     masks = torch.zeros((count, size, size), dtype=torch.uint8)
     captions = []
+    showing = _showing(pictures)
     for number in range(count):
         turn, place = divmod(number, len(pictures))
         order = np.random.default_rng([seed, turn, 0]).permutation(len(pictures))
         rng = np.random.default_rng([seed, number, 1])
-        image, mask, text = _crop(pictures[order[place]], size, rng, style)
+        picture, word = pictures[order[place]], None
+        if showing and rng.random() < style.defects:
+            word = sorted(showing)[int(rng.integers(len(showing)))]
+            picture = showing[word][int(rng.integers(len(showing[word])))]
+        image, mask, text = _crop(picture, size, rng, style, word)
         images[number], masks[number] = torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)
         captions.append(text)
         on_crop(number + 1)
     return Crops(images, masks, tuple(captions))
+
+
+def _showing(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:
+    """The pictures in which a defect is in sight, by its word."""
+    found: dict[str, list[Picture]] = {}
+    for picture in pictures:
+        for word in picture.defects:
+            found.setdefault(word, []).append(picture)
+    return found
 
 
 def _rendered(dataset: Dataset) -> Iterator[Picture]:
@@ -159,13 +184,13 @@ def _opened(path: Path) -> NDArray[np.uint8]:
 
 
 def _crop(
-    picture: Picture, size: int, rng: np.random.Generator, style: Style
+    picture: Picture, size: int, rng: np.random.Generator, style: Style, word: str | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], str]:
-    """(S, S, 3) and (S, S) and the caption."""
+    """(S, S, 3) and (S, S) and the caption; round a defect of that word where one is given."""
     defective = _defects(picture)
-    wanted = defective is not None and defective.any() and rng.random() < style.defects
+    aim = _defects(picture, word) if word else None
     for _ in range(ATTEMPTS):
-        top, left, side = _window(picture.image.shape[:2], size, rng, style, defective if wanted else None)
+        top, left, side = _window(picture.image.shape[:2], size, rng, style, aim)
         seen = np.zeros((side, side), np.uint16)
         if picture.classes is not None:
             seen = picture.classes[top : top + side, left : left + side]
@@ -176,15 +201,17 @@ def _crop(
     if defective is not None:
         cut = defective[top : top + side, left : left + side].astype(np.uint8)
         mask = (np.asarray(_scaled(cut * np.uint8(255), size, Image.Resampling.BOX)) > 127).astype(np.uint8)
-    image, mask = _turned(image, mask, rng, style)
+    laid = picture.subject is not None and picture.subject.finish in LAID
+    image, mask = _turned(image, mask, rng, style, quarters=not laid)
     return _lit(image, rng, style), mask, _caption(picture, seen, rng, style)
 
 
-def _defects(picture: Picture) -> NDArray[np.bool_] | None:
-    """Where any class is that is a defect and no impurity."""
+def _defects(picture: Picture, word: str | None = None) -> NDArray[np.bool_] | None:
+    """Where any class is that is a defect, of that word alone where one is given, and no impurity."""
     if picture.classes is None or picture.subject is None:
         return None
-    wanted = sum(1 << bit for name, bit in picture.bits.items() if picture.subject.seen([name]).defects)
+    shown = {name: picture.subject.seen([name]).defects for name in picture.bits}
+    wanted = sum(1 << bit for name, bit in picture.bits.items() if (word in shown[name] if word else shown[name]))
     return (picture.classes & np.uint16(wanted)) > 0
 
 
@@ -238,13 +265,14 @@ def _scaled(array: NDArray[np.uint8], size: int, how: Image.Resampling) -> Image
 
 
 def _turned(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator, style: Style
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator, style: Style, quarters: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Both turned by quarters and mirrored."""
-    quarters, mirrored = int(rng.integers(4)), bool(rng.integers(2))
+    """Both mirrored and turned, by a half or, where that may be, by quarters."""
+    turn, mirrored = int(rng.integers(4)), bool(rng.integers(2))
     if not style.turns:
         return image, mask
-    image, mask = np.rot90(image, quarters), np.rot90(mask, quarters)
+    turn = turn if quarters else turn // 2 * 2
+    image, mask = np.rot90(image, turn), np.rot90(mask, turn)
     return (image[:, ::-1].copy(), mask[:, ::-1].copy()) if mirrored else (image.copy(), mask.copy())
 
 

@@ -2,7 +2,8 @@
 
 Crops, autoencoder, latents, denoiser, each resumable: a stopped training goes on from its last checkpoint. The datasets
 are those of `tools/diffusion_pictures.py`. No photograph is read. What comes out, DIR/model, is a pipeline in
-diffusers' layout, half precision.
+diffusers' layout, half precision. The decoder and the denoiser do not depend on each other: with --only, two programs
+train them at once, and a third call puts them together.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from typing import Any
 
 import torch
 
-from diffusion_refine.embedded.autoencoder import AutoencoderPlan, encoded, fidelity, train_autoencoder
+from diffusion_refine.embedded.autoencoder import AutoencoderPlan, encoded, fidelity, set_latents, train_autoencoder
 from diffusion_refine.embedded.configs import Shape, build_pipeline
 from diffusion_refine.embedded.denoiser import DenoiserPlan, train_denoiser
-from diffusion_refine.embedded.pictures import Crops, Picture, Style, draw_crops, read_pictures
+from diffusion_refine.embedded.pictures import Crops, Picture, draw_crops, read_pictures
 from diffusion_refine.embedded.saving import save_pipeline
 from scenes.dataset import HEADER
 
-MODEL, COLOURS, DECODER = "model", "colours", "decoder"
-COLOUR_STEPS, DECODER_STEPS = 600, 450
-CROPS = 5000
-PIECES = 3000
+MODEL = "model"
+PARTS = ("autoencoder", "denoiser")
+CROPS = 4000
+PIECES = 5000
 JUDGED = 200  # crops of other draws, on which the autoencoder's fidelity is measured
 
 
@@ -44,28 +45,19 @@ def pictures_of(folders: Sequence[Path]) -> list[Picture]:
     ]
 
 
-def vivid(crops: Crops, least: float = 4.0) -> Crops:
-    """The crops that have colour, by their mean distance from grey in levels, and as many others."""
-    values = crops.images.float()
-    chroma = (values - values.mean(dim=1, keepdim=True)).abs().mean(dim=(1, 2, 3))
-    chosen = (chroma > least).nonzero().flatten().tolist()
-    chosen += (chroma <= least).nonzero().flatten().tolist()[: len(chosen)]
-    return Crops(crops.images[chosen], crops.masks[chosen], tuple(crops.captions[place] for place in chosen))
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("datasets", type=Path, nargs="+", help="datasets, or folders of them")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, curves and the model")
-    parser.add_argument("--crops", type=int, default=CROPS)
-    parser.add_argument("--autoencoder-steps", type=int, default=AutoencoderPlan.steps)
+    parser.add_argument("--crops", type=int, default=CROPS, help="crops for the autoencoder")
+    parser.add_argument("--autoencoder-steps", type=int, default=3000)
     parser.add_argument("--unweighted", action="store_true", help="let a defect's pixels count as all others")
     parser.add_argument("--pieces", type=int, default=PIECES, help="crops for the denoiser, and twice as many halves")
-    parser.add_argument("--small-steps", type=int, default=1600, help="steps of the denoiser at half the size, first")
-    parser.add_argument("--steps", type=int, default=1600, help="steps of the denoiser at the full size")
+    parser.add_argument("--small-steps", type=int, default=6000, help="steps of the denoiser at half the size, first")
+    parser.add_argument("--steps", type=int, default=2500, help="steps of the denoiser at the full size")
+    parser.add_argument("--only", choices=PARTS, default=None, help="train this part alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only-autoencoder", action="store_true")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_flush_denormal(True)
@@ -76,32 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     crops = draw_crops(pictures, given.crops, shape.size, given.seed)
     print(f"{len(pictures)} pictures, {len(crops)} crops", flush=True)
     pipeline = build_pipeline(shape, given.seed)
-
     plan = AutoencoderPlan(
         steps=given.autoencoder_steps,
         seed=given.seed,
         defects=0.0 if given.unweighted else AutoencoderPlan.defects,
-        colour=0.0,
     )
-    report = Report("autoencoder", plan.steps)
-    train_autoencoder(pipeline.vae, crops, plan, given.out, report, clock=time.process_time)
-    # Most surfaces are grey, and what is not has to be learnt by itself.
-    colours = AutoencoderPlan(steps=COLOUR_STEPS, rate=1.2e-3, colour=3.0, seed=given.seed, defects=plan.defects)
-    (given.out / COLOURS).mkdir(exist_ok=True)
-    coloured = vivid(draw_crops(pictures, given.crops, shape.size, given.seed + 2, Style(grey=0.0)))
-    report = Report(f"colours, {len(coloured)} crops", colours.steps)
-    train_autoencoder(pipeline.vae, coloured, colours, given.out / COLOURS, report, clock=time.process_time)
-    # The decoder learns what small windows cannot teach it: to leave no drops where a whole picture is even.
-    even = AutoencoderPlan(
-        steps=DECODER_STEPS, batch=4, crop=shape.size, rate=8e-4, colour=2.0, decoder=0.05, seed=given.seed
-    )
-    (given.out / DECODER).mkdir(exist_ok=True)
-    whole = draw_crops(pictures, given.crops // 2, shape.size, given.seed + 3, Style(grey=0.15))
-    report = Report("decoder", even.steps)
-    train_autoencoder(pipeline.vae, whole, even, given.out / DECODER, report, clock=time.process_time)
-    if given.only_autoencoder:
+    if given.only == "denoiser":
+        set_latents(pipeline.vae, crops, plan)
+    else:
+        report = Report("autoencoder", plan.linear + plan.steps)
+        train_autoencoder(pipeline.vae, crops, plan, given.out, report, clock=time.process_time)
         judged = draw_crops(pictures, JUDGED, shape.size, given.seed + 1)
         print("PSNR, dB:", fidelity(pipeline.vae, judged), flush=True)
+    if given.only == "autoencoder":
         save_pipeline(pipeline, given.out / MODEL)
         return
 
@@ -123,7 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             folder,
             Report(f"denoiser, {side} pixels", steps),
             clock=time.process_time,
-            on_checkpoint=lambda: save_pipeline(pipeline, given.out / MODEL),
         )
     save_pipeline(pipeline, given.out / MODEL)
 

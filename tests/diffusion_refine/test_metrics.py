@@ -168,14 +168,31 @@ def test_own_distance_is_zero_for_the_same_and_grows_with_the_change(
 ) -> None:
     model = tiny_model("sd15")
     before, after = (picture[:64, :64] for picture in pair)
-    distances = [metrics.autoencoder_distance(model, before, before + t * (after - before)) for t in (0.0, 0.2, 1.0)]
+    distances = [metrics.denoiser_distance(model, before, before + t * (after - before)) for t in (0.0, 0.2, 1.0)]
     assert distances[0] == pytest.approx(0.0, abs=1e-9)
     assert distances[0] < distances[1] < distances[2]
     grey = before.mean(axis=2)
     repeated = np.repeat(grey[..., None], 3, axis=2)
-    assert metrics.autoencoder_distance(model, grey, grey**1.1) == pytest.approx(
-        metrics.autoencoder_distance(model, repeated, repeated**1.1)
+    assert metrics.denoiser_distance(model, grey, grey**1.1) == pytest.approx(
+        metrics.denoiser_distance(model, repeated, repeated**1.1)
     )
-    statistics = metrics.autoencoder_statistics(model, [before, grey, after[:48]])
+    statistics = metrics.denoiser_statistics(model, [before, grey, after[:48]])
     assert statistics.shape[0] == 3
     assert np.isfinite(statistics).all()
+
+
+def test_features_are_what_the_blocks_of_the_denoiser_give_and_leave_no_trace(
+    tiny_model: Callable[..., Model], pair: tuple[NDArray, NDArray]
+) -> None:
+    model = tiny_model("sdxl")
+    picture = torch.from_numpy(pair[0][:64, :64]).permute(2, 0, 1)[None].float()
+    before = [len(block._forward_hooks) for block in (model.unet.mid_block, *model.unet.up_blocks)]
+    stages = metrics.denoiser_features(model, picture)
+    assert [len(block._forward_hooks) for block in (model.unet.mid_block, *model.unet.up_blocks)] == before
+    assert len(stages) == 1 + len(model.unet.up_blocks)
+    last = model.unet.conv_out(model.unet.conv_act(model.unet.conv_norm_out(stages[-1])))
+    alpha = float(model.pipeline.scheduler.alphas_cumprod[metrics.FEATURE_TIMESTEP])
+    latents = model.encode(picture) * alpha**0.5
+    with torch.no_grad():
+        expected = model.noise(latents, metrics.FEATURE_TIMESTEP, model.encode_prompt([""], (64, 64)))
+    assert torch.allclose(last, expected, atol=1e-5)

@@ -72,7 +72,7 @@ def model() -> Model:
 
 def small_model(seed: int = 0) -> Model:
     """Of the embedded model's kind, untrained."""
-    shape = Shape(size=64, autoencoder=(16, 16, 16), unet=(16, 16, 32), head=8, text=32, text_layers=1)
+    shape = Shape(size=64, autoencoder=(16, 32, 48), unet=(16, 16, 32), head=8, text=32, text_layers=1)
     return Model(build_pipeline(shape, seed), "small")
 
 

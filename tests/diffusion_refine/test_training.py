@@ -18,7 +18,7 @@ from diffusion_refine.embedded.saving import save_pipeline
 from diffusion_refine.models import load_model
 from diffusion_refine.training import ADDITIONS, Training, TrainingError, train_diffusion
 
-TINY = Shape(size=32, autoencoder=(16, 16), latent_channels=4, unet=(16, 32), head=16, text=32)
+TINY = Shape(size=32, autoencoder=(16, 32), latent_channels=4, unet=(16, 32), head=16, text=32)
 QUICK = Training(steps=6, autoencoder_steps=4, batch=4, crops=12, every=2, caption="photo of a tile", shape=TINY)
 
 

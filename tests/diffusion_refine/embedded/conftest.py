@@ -11,7 +11,7 @@ from procgen.layer import Instance
 from scenes import Dataset, DatasetWriter, Recipe, draw, load_recipe
 
 SIDE = (64, 80)
-TINY = Shape(size=32, autoencoder=(16, 16), latent_channels=4, unet=(16, 32), head=16, text=32)
+TINY = Shape(size=32, autoencoder=(16, 32), latent_channels=4, unet=(16, 32), head=16, text=32)
 
 
 @pytest.fixture(scope="session")
