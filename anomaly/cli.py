@@ -74,6 +74,14 @@ def train(
             "--augment", help="Change the light, flip, blur, add noise and mask a border at random in every pass."
         ),
     ] = False,
+    outposts: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Keep so many of the farthest patches around each row too, from one more pass, so that `meld` loses "
+            "less; 4 make the file's bank five times as large. 0, or as --start has.",
+        ),
+    ] = None,
     image_size: Annotated[
         int | None,
         typer.Option(
@@ -138,6 +146,7 @@ def train(
             pretrained=pretrained,
             weights=weights,
             augmentation=Augmentation() if augment else None,
+            outposts=outposts,
             trained_on=[str(dataset) for dataset in datasets],
             validation=_read([validation], Format.auto) if validation else (),
             progress=progress,
@@ -228,8 +237,10 @@ def meld(
 
         blemish meld out/rendered out/photographed --out out/melded
 
-    Rows are offered in turn and kept where they expand the bank. A melded bank covers its parts' pictures a little less
-    well than one trained on all of them at once; where the pictures are at hand, `blemish train --start` mends that.
+    Rows are offered in turn and kept where they expand the bank. A melded bank covers its parts' pictures less well
+    than one trained on all of them at once: the worst patch lies about a fifth farther. Where all banks were trained
+    with --outposts 4, rows are chosen among these too, and it lies some 7 % farther; the melded bank keeps none, so
+    meld all banks at once. Where the pictures are at hand, `blemish train --start` mends it too.
     """
     from anomaly.inspector import Inspector
     from anomaly.upkeep import melded
@@ -314,9 +325,14 @@ def _refuse_inspector(out: Path) -> None:
 
 
 def _describe(inspector: Inspector) -> None:
+    from anomaly.inspector import source_key
+
     training, coreset = inspector.training, inspector.model.coreset
+    pictures = len({source_key(source) for source in coreset.sources.tolist()} & set(training.sources))
     typer.echo(f"backbone  {named(training.backbone, training.weights)}")
-    typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {len(training.sources)} pictures")
+    typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {pictures} pictures")
+    if inspector.outposts is not None:
+        typer.echo(f"outposts  {len(inspector.outposts)}, at most {training.outposts} a row, for melding")
     for line in training.history:
         typer.echo(f"          {line}")
     if training.threshold is not None:

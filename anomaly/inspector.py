@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from anomaly.coreset import SequentialCoreset
 from anomaly.features import BackboneError, FeatureExtractor, normalised
+from anomaly.outposts import Outposts
 from anomaly.torch_model import SequentialPatchcoreModel
 from procgen.errors import BlemishError
 from scenes.dataset import DatasetError, blemish_version, write_atomically
@@ -36,7 +37,8 @@ class Training:
     scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
     groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown and of the
     bank that was gone on from. generation: how often a bank was gone on from. history: what was done, in words.
-    sources: file names of the pictures that the bank's rows come from, by `source_key`.
+    sources: file names of the pictures that the bank's rows and outposts come from, by `source_key`. outposts: how many
+    were looked for in each row's cell.
     """
 
     backbone: str
@@ -56,6 +58,7 @@ class Training:
     accepted: tuple[int, ...] = ()  # patches that entered the bank, epoch by epoch
     threshold: float | None = None  # of an anomaly map's pixels; at or above it lie defects
     threshold_origin: str = ""
+    outposts: int = 0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -66,10 +69,14 @@ class Training:
 
 @dataclass(frozen=True)
 class Inspector:
-    """Judges pictures; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well."""
+    """Judges pictures; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well.
+
+    outposts: what melding knows of its bank's cells, where training looked for it; no judgement needs it.
+    """
 
     model: SequentialPatchcoreModel
     training: Training
+    outposts: Outposts | None = None
 
     def prepared(self, image: NDArray[np.uint8]) -> Tensor:
         """(1, 3, h, w) what the model sees of an RGB image (H, W, 3)."""
@@ -100,13 +107,23 @@ class Inspector:
             anomaly_map[~seen] = 0
         return anomaly_map, float(anomaly_map.max())
 
+    @property
+    def known_sources(self) -> set[int]:
+        """Numbers of the pictures that rows and outposts come from."""
+        return {*self.model.coreset.sources.tolist(), *(self.outposts.sources.tolist() if self.outposts else ())}
+
     def with_threshold(self, threshold: float, origin: str) -> Inspector:
         return replace(self, training=replace(self.training, threshold=threshold, threshold_origin=origin))
 
     def save(self, folder: Path | str) -> None:
         """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
         tensors = {f"backbone.{name}": value for name, value in self.model.extractor.network.state_dict().items()}
-        write_tensors(Path(folder) / BANK_FILE, {**bank_tensors(self.model.coreset), **tensors}, asdict(self.training))
+        described = asdict(self.training)
+        if self.outposts is None:
+            del described["outposts"]  # so that a bank without any is written as it was before there were outposts
+        else:
+            tensors.update(self.outposts.tensors())
+        write_tensors(Path(folder) / BANK_FILE, {**bank_tensors(self.model.coreset), **tensors}, described)
 
     @classmethod
     def load(cls, folder: Path | str) -> Inspector:
@@ -134,10 +151,11 @@ class Inspector:
             extractor.weights, extractor.pretrained = training.weights, training.pretrained
             model = SequentialPatchcoreModel(extractor, training.size)
             restore(model, tensors)
+            outposts = Outposts.from_tensors(tensors, model.coreset.bank) if training.outposts else None
         except (KeyError, TypeError, ValueError, RuntimeError, BackboneError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
-        return cls(model, training)
+        return cls(model, training, outposts)
 
 
 def training_from(described: Mapping[str, Any]) -> Training:

@@ -33,6 +33,7 @@ from anomaly.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.outposts import OutpostFinder, Outposts
 from anomaly.specimens import GOOD, Specimen
 from anomaly.torch_model import BANK_SIZE, SequentialPatchcoreModel
 
@@ -61,6 +62,7 @@ def train_inspector(
     pretrained: bool = False,
     weights: Path | str | None = None,
     augmentation: Augmentation | None = None,
+    outposts: int | None = None,
     trained_on: Sequence[str] = (),
     validation: Sequence[Specimen] = (),
     progress: Progress = lambda what, done, total: None,
@@ -71,8 +73,9 @@ def train_inspector(
     rows of the bank (2048, or as `start` has; else that bank is grown or shrunk first). epochs: at most so many, by
     default 5 with augmentation and 20 without, where it ends when one changes nothing. image_size: pixels to which the
     longest side of the largest training picture is scaled, all others by the same factor (by default larger ones are
-    reduced to 640, smaller ones left alone). validation: specimens whose best pixel F1 sets the threshold. A stopped
-    training continues after its last whole epoch; a finished one is read back.
+    reduced to 640, smaller ones left alone). outposts: so many of the farthest patches of each row's cell are kept
+    beside it for melding, found in one more pass (none, or as `start` has). validation: specimens whose best pixel F1
+    sets the threshold. A stopped training continues after its last whole epoch; a finished one is read back.
 
     Raises:
         InspectorError: no good specimen, settings out of range or at odds with `start`, or `out` holds a training with
@@ -82,6 +85,8 @@ def train_inspector(
     for name, value in (("size", size), ("epochs", epochs)):
         if value is not None and value < 1:
             raise InspectorError(f"{name} is {value}; expected at least 1")
+    if outposts is not None and outposts < 0:
+        raise InspectorError(f"outposts is {outposts}; expected at least 0")
     if image_size is not None and image_size < 32:
         raise InspectorError(f"image size is {image_size}; expected at least 32 pixels")
     good = training_part(specimens)
@@ -99,6 +104,8 @@ def train_inspector(
         )
     else:
         extractor = begun.model.extractor
+    each = outposts if outposts is not None else begun.training.outposts if begun else 0
+    known = begun.outposts if begun and each else None
     training = Training(
         backbone=begun.training.backbone if begun else backbone,
         pretrained=extractor.pretrained,
@@ -109,11 +116,12 @@ def train_inspector(
         seed=seed,
         trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
         groups=tuple(sorted({*(begun.training.groups if begun else ()), *(specimen.group for specimen in good)})),
-        pictures=_digest(good, extractor, begun, augmentation),
+        pictures=_digest(good, extractor, begun, augmentation, known),
         augmented=augmentation is not None,
         generation=begun.training.generation + 1 if begun else 0,
         history=begun.training.history if begun else (),
         sources=begun.training.sources if begun else {},
+        outposts=each,
     )
     inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training)
     if (out / BANK_FILE).is_file():
@@ -123,7 +131,7 @@ def train_inspector(
     else:
         if begun is not None:
             _take_bank(inspector.model, begun)
-        inspector = _fill(inspector, good, augmentation, out, progress)
+        inspector = _fill(inspector, good, augmentation, out, progress, known)
         inspector.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     if validation:
@@ -152,9 +160,17 @@ def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
 
 
 def _fill(
-    inspector: Inspector, good: Sequence[Specimen], augmentation: Augmentation | None, out: Path, progress: Progress
+    inspector: Inspector,
+    good: Sequence[Specimen],
+    augmentation: Augmentation | None,
+    out: Path,
+    progress: Progress,
+    known: Outposts | None,
 ) -> Inspector:
-    """Run the epochs that are missing, saving the bank after each; end early when one changes nothing."""
+    """Run the epochs that are missing, saving the bank after each; end early when one changes nothing.
+
+    known: outposts of the bank gone on from, which are looked at like patches of the pictures shown.
+    """
     model, training = inspector.model, inspector.training
     state = out / STATE_FILE
     if state.is_file():
@@ -173,6 +189,7 @@ def _fill(
     features = FeatureSource(inspector, good, augmentation, out / CACHE_FILE)
     try:
         training = _run_epochs(model, training, features, state, progress)
+        outposts = _outposts(model, training, features, known, progress) if training.outposts else None
     finally:
         features.remove()
         if made:
@@ -180,17 +197,17 @@ def _fill(
                 out.rmdir()
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
     named = {source_key(features.number(index)): specimen.image_path.name for index, specimen in enumerate(good)}
-    return recorded(Inspector(model, training), done, named)
+    return recorded(Inspector(model, training, outposts), done, named)
 
 
 def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
-    """The inspector with one more line of history, and with the names of those pictures that its rows come from."""
-    training, coreset = inspector.training, inspector.model.coreset
+    """The inspector with one more line of history, and with the names of those pictures that it knows patches of."""
+    training, coreset, outposts = inspector.training, inspector.model.coreset, inspector.outposts
     names = {**training.sources, **named}
-    kept = sorted({source_key(source) for source in coreset.sources.tolist()} & set(names))
-    line = f"{done}: {coreset.count} of {coreset.size} rows"
-    history = (*training.history, line)
-    return Inspector(inspector.model, replace(training, history=history, sources={key: names[key] for key in kept}))
+    kept = sorted({source_key(source) for source in inspector.known_sources} & set(names))
+    line = f"{done}: {coreset.count} of {coreset.size} rows" + (f", {len(outposts)} outposts" if outposts else "")
+    training = replace(training, history=(*training.history, line), sources={key: names[key] for key in kept})
+    return replace(inspector, training=training)
 
 
 def _run_epochs(
@@ -207,6 +224,24 @@ def _run_epochs(
         training = replace(training, accepted=(*training.accepted, accepted))
         write_tensors(state, bank_tensors(model.coreset), {**_plain(training), "accepted": training.accepted})
     return training
+
+
+def _outposts(
+    model: SequentialPatchcoreModel,
+    training: Training,
+    features: FeatureSource,
+    known: Outposts | None,
+    progress: Progress,
+) -> Outposts:
+    """Those among the known ones and the patches of one more epoch, which the bank is not offered."""
+    finder = OutpostFinder(model.coreset.bank, training.outposts)
+    if known is not None:
+        finder.offer(known.features, known.sources, known.generations)
+    progress("outposts", 0, len(features))
+    for index in range(len(features)):
+        finder.offer(features.of(index, len(training.accepted)), features.number(index), training.generation)
+        progress("outposts", index + 1, len(features))
+    return finder.found()
 
 
 class FeatureSource:
@@ -272,7 +307,11 @@ def _scale(good: Sequence[Specimen], image_size: int | None) -> float:
 
 
 def _digest(
-    good: Sequence[Specimen], extractor: FeatureExtractor, begun: Inspector | None, augmentation: Augmentation | None
+    good: Sequence[Specimen],
+    extractor: FeatureExtractor,
+    begun: Inspector | None,
+    augmentation: Augmentation | None,
+    known: Outposts | None,
 ) -> str:
     digest = hashlib.sha256()
     for specimen in good:
@@ -281,6 +320,8 @@ def _digest(
         digest.update(name.encode() + value.numpy().tobytes())
     if begun is not None:
         digest.update(begun.model.coreset.bank.numpy().tobytes())
+    if known is not None:
+        digest.update(known.features.numpy().tobytes())
     if augmentation is not None:
         digest.update(repr(augmentation).encode())
     return digest.hexdigest()
