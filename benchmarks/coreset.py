@@ -21,14 +21,17 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from anomaly import outposts
 from anomaly.coreset import SequentialCoreset
 from anomaly.nearest import nearest_rows
+from anomaly.outposts import OutpostFinder, Outposts
 from benchmarks.common import Figure, report
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PICTURE = 1628  # patches offered at once: about those of one tile
 DIMENSIONS = 152
 SIZE, EPOCHS = 2048, 5  # seed 003, section V.B
+OUTPOSTS = 4  # of each row
 SIDE = 512  # pixels of the pictures that memory is measured with
 PICTURES = {"sequential": (25, 50, 100, 400), "patchcore": (25, 50, 100)}
 
@@ -95,10 +98,17 @@ def cover(features: Tensor, size: int) -> Iterator[dict[str, Figure]]:
     yield _covered(f"{EPOCHS} epochs", features, lambda: trained(features, size, EPOCHS).bank)
     yield _covered("to the fixed point", features, lambda: trained(features, size, 50).bank)
     parts = [trained(half, size, 50) for half in halves]
+    files = mebibytes(*(part.bank for part in parts))
     for room in (size, 2 * size):
-        yield _covered(f"two halves melded into {room} rows", features, lambda room=room: melded(parts, room).bank)
+        row = _covered(f"two halves melded into {room} rows", features, lambda room=room: melded(parts, room).bank)
+        yield {**row, "melded from, MiB": files}
+    start = time.thread_time()
+    known = [(part, outposts_of(part, half)) for part, half in zip(parts, halves, strict=True)]
+    yield {"bank": f"a pass that finds {OUTPOSTS} outposts a row", "seconds": time.thread_time() - start}
+    row = _covered(f"two halves and these into {size} rows", features, lambda: outposts.melded(known, size).bank)
+    yield {**row, "melded from, MiB": files + mebibytes(*(tensor for _, o in known for tensor in o.tensors().values()))}
     continued = melded(parts, size)
-    yield _covered("that, and on to the fixed point", features, lambda: _settle(continued, features).bank)
+    yield _covered("melded by rows, on to the fixed point", features, lambda: _settle(continued, features).bank)
 
 
 def _covered(what: str, features: Tensor, make: Callable[[], Tensor]) -> dict[str, Figure]:
@@ -135,6 +145,17 @@ def melded(parts: list[SequentialCoreset], size: int) -> SequentialCoreset:
     result.resize(size)
     result.meld(*parts[1:])
     return result
+
+
+def outposts_of(coreset: SequentialCoreset, features: Tensor) -> Outposts:
+    finder = OutpostFinder(coreset.bank, OUTPOSTS)
+    for piece in features.split(PICTURE):
+        finder.offer(piece)
+    return finder.found()
+
+
+def mebibytes(*tensors: Tensor) -> float:
+    return sum(tensor.nbytes for tensor in tensors) / 2**20
 
 
 def greedy(features: Tensor, size: int) -> Tensor:
