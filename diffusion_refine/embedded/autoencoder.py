@@ -77,10 +77,11 @@ def train_autoencoder(
     device = autoencoder.device
     autoencoder.to(memory_format=torch.channels_last)
     set_latents(autoencoder, crops, plan)
-    latents = encoded(autoencoder, crops.images)
     decoder = autoencoder.decoder.train()
     parameters = list(decoder.parameters())
     resumed = load_state(out / CHECKPOINT, device) if (out / CHECKPOINT).is_file() else None
+    ended = resumed is not None and resumed["step"] >= plan.steps
+    latents = torch.empty(0) if ended else encoded(autoencoder, crops.images)
     if resumed is None:
         set_decoder(autoencoder, latents, crops.images, plan.crop, plan.seed, plan.linear, on_step=on_step)
     elif resumed["plan"] != asdict(plan):

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--unweighted", action="store_true", help="let a defect's pixels count as all others")
     parser.add_argument("--pieces", type=int, default=PIECES, help="crops for the denoiser, and twice as many halves")
     parser.add_argument("--small-steps", type=int, default=6000, help="steps of the denoiser at half the size, first")
-    parser.add_argument("--steps", type=int, default=2500, help="steps of the denoiser at the full size")
+    parser.add_argument("--steps", type=int, default=4000, help="steps of the denoiser at the full size")
     parser.add_argument("--only", choices=PARTS, default=None, help="train this part alone")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)

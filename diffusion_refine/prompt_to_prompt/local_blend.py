@@ -17,6 +17,7 @@ from diffusion_refine.prompt_to_prompt.maps import Maps, Shape, resized
 from procgen.errors import BlemishError
 
 THRESHOLD = 0.3  # of a map's own maximum; section "local blend" of the reference implementation
+BASELINE = 0.5  # quantile of a map from which that counts: a defect covers less than half of a picture
 START = 0.2  # share of the steps before the first blend: maps mean little in noise
 NEIGHBOURHOOD = 3  # texels a side over which a map is dilated
 
@@ -33,7 +34,8 @@ class LocalBlend:
 
     maps: what a controller keeps; words: for every target, positions of the tokens in the source's prompt and in its
     own that differ. A target's place is where its words' map, or the source's words', exceeds `threshold` of its
-    maximum.
+    maximum, both over the map's median: that is nearly nothing in large models, to which the reference's threshold of
+    the maximum itself belongs, and much in small ones, in which every texel attends a little to every word.
     """
 
     maps: Maps
@@ -97,10 +99,14 @@ class MaskBlend:
 
 
 def attended(maps: Tensor, latent: Shape, threshold: float = THRESHOLD) -> Tensor:
-    """Where maps (B, h, w), dilated and brought to the latent's shape, exceed a share of their maximum; boolean."""
+    """Where maps (B, h, w), dilated and brought to the latent's shape, exceed a share of their maximum; boolean.
+
+    Both count from the map's median; a map that is the same everywhere is attended to everywhere, one of zeros nowhere.
+    """
     wide = max_pool2d(maps[:, None], NEIGHBOURHOOD, 1, NEIGHBOURHOOD // 2)[:, 0]
     found = resized(wide, latent)
-    return found > threshold * found.amax((1, 2), keepdim=True)
+    floor = found.flatten(1).quantile(BASELINE, dim=1)[:, None, None]
+    return (found > 0) & (found - floor >= threshold * (found.amax((1, 2), keepdim=True) - floor))
 
 
 def blended(latents: Tensor, place: Tensor) -> Tensor:

@@ -52,12 +52,23 @@ def test_the_placing_map_is_a_quarter_of_the_latent_where_that_is_fine_enough() 
 
 
 def test_threshold_is_of_each_maps_own_maximum() -> None:
-    maps = torch.zeros(2, 4, 4)
-    maps[0, 0, 0], maps[0, 3, 3] = 1.0, 0.29
-    maps[1, 0, 0], maps[1, 3, 3] = 0.01, 0.0031
-    found = attended(maps, (4, 4), 0.3)
+    maps = torch.zeros(2, 8, 8)
+    maps[0, 0, 0], maps[0, 7, 7] = 1.0, 0.29
+    maps[1, 0, 0], maps[1, 7, 7] = 0.01, 0.0031
+    found = attended(maps, (8, 8), 0.3)
     assert found[:, 0, 0].all()
-    assert found[:, 3, 3].tolist() == [False, True]
+    assert found[:, 7, 7].tolist() == [False, True]
+    assert found.float().mean() < 0.1
+
+
+def test_what_every_texel_attends_counts_for_nothing() -> None:
+    maps = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(2)) * 0.1
+    maps[:, 4:6, 9:12] += 1
+    found = attended(maps, (32, 32))
+    assert torch.equal(attended(maps + 0.75, (32, 32)), found)
+    assert found[:, 8:12, 18:24].all()
+    assert found.float().mean() < 0.2
+    assert attended(torch.ones(1, 8, 8), (8, 8)).all()
 
 
 def test_a_given_mask_loses_no_pixel_and_widens_by_its_margin() -> None:
