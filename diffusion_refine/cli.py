@@ -38,7 +38,7 @@ def refine(
     realism: Annotated[
         float,
         typer.Option(min=0, max=1, help="How far defects may go from the render: share of the noise that they get."),
-    ] = 0.4,
+    ] = 0.25,
     background: Annotated[
         float,
         typer.Option(min=0, max=1, help="Likewise for all the rest; 0 leaves its pixels as they are, bit for bit."),

@@ -47,7 +47,7 @@ class Settings:
     Raises BlemishError for shares that are none.
     """
 
-    defect: float = 0.4
+    defect: float = 0.25
     background: float = 0.0
     band: int = 3
     steps: int = STEPS

@@ -37,12 +37,12 @@ PACKAGE = Path(__file__).parents[1]
 CODE: dict[Kind, tuple[str, ...]] = {
     "renders": (),
     "banks": (
-        "augment", "coreset", "features", "inspector", "nearest", "screen", "specimens", "studies/banks",
+        "augment", "coreset", "features", "inspector", "nearest", "outposts", "screen", "specimens", "studies/banks",
         "torch_model", "train", "upkeep",
     ),
     "judgements": (
-        "coreset", "evaluate", "features", "inspector", "metrics", "nearest", "screen", "specimens", "studies/judging",
-        "studies/tally", "torch_model",
+        "coreset", "evaluate", "features", "inspector", "metrics", "nearest", "outposts", "screen", "specimens",
+        "studies/judging", "studies/tally", "torch_model",
     ),
 }  # fmt: skip
 LIBRARIES: dict[Kind, tuple[str, ...]] = {
