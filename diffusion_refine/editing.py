@@ -108,9 +108,8 @@ def swap_words(
 
     Words that take other words' place replace their attention, words that are only added or removed leave the others
     theirs. mask: (H, W), where it may change; without one, where the words that differ attend to, which a small model
-    may hardly know: then the place is the whole picture, and a mask should be given. Sides must be
-    multiples of the model's coarsest texel. source: of `inverted`, to edit one picture more than once. Deterministic:
-    nothing is drawn.
+    knows roughly: a mask is better where there is one. Sides must be multiples of the model's coarsest texel. source:
+    of `inverted`, to edit one picture more than once. Deterministic: nothing is drawn.
 
     Raises:
         BlemishError: no targets, a target equal to the prompt, a prompt too long, a picture of other sides.
