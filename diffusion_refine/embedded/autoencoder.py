@@ -143,8 +143,8 @@ def encoded(
     batch: int = 32,
     on_image: Callable[[int], None] = lambda done: None,
 ) -> Tensor:
-    """Latents (N, C, h, w) float32 on the processor of pictures (N, 3, H, W) uint8: the posterior's mode., as its
-    configuration scales and shifts them.
+    """Latents (N, C, h, w) float32 on the processor of pictures (N, 3, H, W) uint8: the posterior's mode,
+    scaled and shifted as its configuration says.
     """
     config = autoencoder.config
     found = []

@@ -6,7 +6,6 @@ import torch
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 from safetensors import safe_open
 from typer.testing import CliRunner
 
@@ -178,21 +177,6 @@ def test_banks_and_outposts_that_do_not_belong_together_are_refused():
         OutpostFinder(coreset.bank, 1).offer(torch.full((2, 40), torch.nan))
     with pytest.raises(ValueError, match=r"expected \(5,\) int64"):
         OutpostFinder(coreset.bank, 1).offer(sheet(5, 1), torch.arange(4))
-
-
-def folder_of_good(root, greys, seed):
-    rng = np.random.default_rng(seed)
-    (root / "train" / "good").mkdir(parents=True)
-    for index, grey in enumerate(greys):
-        picture = rng.normal(grey, 15, (64, 80, 3)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(picture).save(root / "train" / "good" / f"{seed}_{index}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("pictures")
-    return folder_of_good(root / "dark", (70, 80, 90), 1), folder_of_good(root / "bright", (170, 180, 190), 2)
 
 
 @pytest.fixture(scope="module")

@@ -18,21 +18,6 @@ from anomaly.upkeep import aged, melded, resized, without_pictures
 SETTINGS = {"backbone": "untrained", "seed": 3, "image_size": 80}
 
 
-def folder_of_good(root, greys, seed):
-    rng = np.random.default_rng(seed)
-    (root / "train" / "good").mkdir(parents=True)
-    for index, grey in enumerate(greys):
-        picture = rng.normal(grey, 15, (64, 80, 3)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(picture).save(root / "train" / "good" / f"{seed}_{index}.png")
-    return root
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    root = tmp_path_factory.mktemp("pictures")
-    return folder_of_good(root / "dark", (70, 80, 90), 1), folder_of_good(root / "bright", (170, 180, 190), 2)
-
-
 @pytest.fixture(scope="module")
 def banks(folders, tmp_path_factory):
     root = tmp_path_factory.mktemp("banks")
