@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_refine.embedded.autoencoder import AutoencoderPlan, encoded, train_autoencoder
+from diffusion_refine.embedded.autoencoder import AutoencoderPlan, encoded, set_latents, train_autoencoder
 from diffusion_refine.embedded.configs import Shape, build_pipeline
 from diffusion_refine.embedded.denoiser import DenoiserPlan, train_denoiser
 from diffusion_refine.embedded.descent import write_whole
@@ -93,18 +93,25 @@ def train_diffusion(
     else:
         pipeline = load_model(training.start, device, torch.float32).pipeline
     crops = _crops(datasets, Model(pipeline).size, training, progress)
+    plan = AutoencoderPlan(
+        steps=training.autoencoder_steps,
+        crop=min(AutoencoderPlan.crop, training.shape.size),
+        seed=training.seed,
+        half=training.half,
+    )
     if training.start == SCRATCH:
-        plan = AutoencoderPlan(steps=training.autoencoder_steps, seed=training.seed, half=training.half)
-        plan = AutoencoderPlan(**{**asdict(plan), "crop": min(plan.crop, training.shape.size)})
+        set_latents(pipeline.vae, crops, plan)
+    latents = _latents(pipeline, crops, progress)
+    if training.start == SCRATCH:
         train_autoencoder(
             pipeline.vae,
             crops,
+            latents,
             plan,
             state,
             lambda done: progress("autoencoder", done, plan.linear + plan.steps),
             every=training.every,
         )
-    latents = _latents(pipeline, crops, progress)
     for module in (pipeline.vae, pipeline.unet):
         module.requires_grad_(False)
     if training.lora:

@@ -67,21 +67,26 @@ def set_latents(autoencoder: AutoencoderKL, crops: Crops, plan: AutoencoderPlan)
 def train_autoencoder(
     autoencoder: AutoencoderKL,
     crops: Crops,
+    latents: Tensor,
     plan: AutoencoderPlan,
     out: Path,
     on_step: Callable[[int], None] = lambda done: None,
     every: int = 100,
     clock: Callable[[], float] = lambda: 0.0,
 ) -> None:
-    """Train in place, from the checkpoint in `out` where there is one; `on_step` counts the linear start's, too."""
+    """Train the decoder in place, from the checkpoint in `out` where there is one.
+
+    latents: (N, C, h, w), of the crops; the encoder has its components already (`set_latents`) and keeps them. on_step
+    counts the linear start's steps, too.
+
+    Raises:
+        ValueError: the checkpoint is another plan's.
+    """
     device = autoencoder.device
     autoencoder.to(memory_format=torch.channels_last)
-    set_latents(autoencoder, crops, plan)
     decoder = autoencoder.decoder.train()
     parameters = list(decoder.parameters())
     resumed = load_state(out / CHECKPOINT, device) if (out / CHECKPOINT).is_file() else None
-    ended = resumed is not None and resumed["step"] >= plan.steps
-    latents = torch.empty(0) if ended else encoded(autoencoder, crops.images)
     if resumed is None:
         set_decoder(autoencoder, latents, crops.images, plan.crop, plan.seed, plan.linear, on_step=on_step)
     elif resumed["plan"] != asdict(plan):

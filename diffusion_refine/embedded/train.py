@@ -73,11 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seed=given.seed,
         defects=0.0 if given.unweighted else AutoencoderPlan.defects,
     )
-    if given.only == "denoiser":
-        set_latents(pipeline.vae, crops, plan)
-    else:
+    set_latents(pipeline.vae, crops, plan)
+    if given.only != "denoiser":
+        latents = encoded(pipeline.vae, crops.images, on_image=Report("latents", len(crops)))
         report = Report("autoencoder", plan.linear + plan.steps)
-        train_autoencoder(pipeline.vae, crops, plan, given.out, report, clock=time.process_time)
+        train_autoencoder(pipeline.vae, crops, latents, plan, given.out, report, clock=time.process_time)
         judged = draw_crops(pictures, JUDGED, shape.size, given.seed + 1)
         print("PSNR, dB:", fidelity(pipeline.vae, judged), flush=True)
     if given.only == "autoencoder":

@@ -1,5 +1,6 @@
 """`blemish refine` as it is typed, from photographs to a refined dataset, and what it says when it cannot."""
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,11 @@ from scipy.ndimage import gaussian_filter
 
 import blemish
 from diffusion_refine.before_after import sheet_path
+from diffusion_refine.cli import refine
 from diffusion_refine.embedded.configs import Shape, build_pipeline
+from diffusion_refine.label_check import Limits
+from diffusion_refine.realism import Settings
+from diffusion_refine.refine import Plan
 from scenes import Dataset
 from tests.command.told import Run, runner
 
@@ -53,6 +58,17 @@ def blemish_recipe(run: Run) -> str:
     fields["defects"][0] |= {"count": 2, "width_um": 3000, "length_mm": 20}
     fields["impurities"] = []
     return yaml.safe_dump(fields)
+
+
+def test_a_shell_and_python_have_the_same_defaults() -> None:
+    typed = {name: option.default for name, option in inspect.signature(refine).parameters.items()}
+    limits = ("visible", "in_place", "stray", "spill", "swap")
+    realism = ("realism", "background", "band", "steps", "guidance", "rli")
+    assert Settings(*(typed[name] for name in realism)) == Settings()
+    assert Limits(*(typed[name] for name in limits)) == Limits()
+    assert {name: typed[name] for name in ("variants", "attempts", "seed")} == {
+        name: getattr(Plan(), name) for name in ("variants", "attempts", "seed")
+    }
 
 
 def test_photographs_with_drawn_defects_are_refined_and_looked_at(

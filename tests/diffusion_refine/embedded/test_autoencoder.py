@@ -27,7 +27,7 @@ def test_latents_have_unit_variance_whatever_is_trained(crops: Crops, tmp_path: 
     before = encoded(vae, crops.images)
     assert before.mean(dim=(0, 2, 3)).abs().max() < 0.02
     assert (before.std(dim=(0, 2, 3)) - 1).abs().max() < 0.02
-    train_autoencoder(vae, crops, plan, tmp_path)
+    train_autoencoder(vae, crops, before, plan, tmp_path)
     assert torch.allclose(encoded(vae, crops.images), before, atol=1e-5)
 
 
@@ -60,7 +60,9 @@ def test_weighted_pixels_of_defects_are_kept_better(tmp_path: Path) -> None:
         vae = build_pipeline(TINY).vae
         folder = tmp_path / str(defects)
         folder.mkdir()
-        train_autoencoder(vae, crops, AutoencoderPlan(steps=60, crop=32, defects=defects, half=False), folder)
+        plan = AutoencoderPlan(steps=60, crop=32, defects=defects, half=False)
+        set_latents(vae, crops, plan)
+        train_autoencoder(vae, crops, encoded(vae, crops.images), plan, folder)
         figures[defects] = fidelity(vae, crops)
     assert figures[30.0]["defects"] > figures[0.0]["defects"] + 0.5
 
@@ -68,7 +70,9 @@ def test_weighted_pixels_of_defects_are_kept_better(tmp_path: Path) -> None:
 def test_training_betters_the_linear_start(crops: Crops, tmp_path: Path) -> None:
     plan = AutoencoderPlan(steps=90, crop=32, half=False)
     linear, trained = build_pipeline(TINY).vae, build_pipeline(TINY).vae
-    set_latents(linear, crops, plan)
-    set_decoder(linear, encoded(linear, crops.images), crops.images, plan.crop, plan.seed, plan.linear)
-    train_autoencoder(trained, crops, plan, tmp_path)
+    for vae in (linear, trained):
+        set_latents(vae, crops, plan)
+    latents = encoded(linear, crops.images)
+    set_decoder(linear, latents, crops.images, plan.crop, plan.seed, plan.linear)
+    train_autoencoder(trained, crops, latents, plan, tmp_path)
     assert fidelity(trained, crops)["defects"] > fidelity(linear, crops)["defects"] + 1
