@@ -28,12 +28,12 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, write
-from benchmarks.word_swaps import CHOSEN, cuttings
+from benchmarks.word_swaps import CHOSEN, PLAIN, cuttings
 from diffusion_refine import metrics
 from diffusion_refine.attention import ALPHA, residual_interpolation
 from diffusion_refine.captions import caption_of
 from diffusion_refine.editing import as_pictures, as_tensor
-from diffusion_refine.embedded.pictures import Style, draw_crops, read_pictures
+from diffusion_refine.embedded.pictures import draw_crops, read_pictures
 from diffusion_refine.methods import ClassifierFree, Settings, prepare
 from diffusion_refine.models import EMBEDDED, Model, Tally, load_model
 from diffusion_refine.null_embedding import NullSettings
@@ -47,7 +47,6 @@ PHOTOGRAPHS = Path(os.environ.get("BLEMISH_DATA", Path(__file__).resolve().paren
 FIRST = (1, 7, 0, 3, 4, 2, 5, 6)  # of the photographs that are chosen for the word swaps: unlike ones first
 RECIPES = ("magnetic_tile", "hot_strip", "painted_panel", "turned_shaft")
 FRAMES = 40  # of a recipe that are looked through for a surface with a defect
-PLAIN = Style(near=1, far=1, defects=1, grey=0, light=0, turns=False, synonym=0, general=0)
 IRRELEVANT = "photo of a golden retriever"  # section 5.2
 ALPHAS = (0.0, 0.1, 0.2, 0.3, 0.4)
 PROMPTS = ("low", "moderate", "high", "irrelevant")

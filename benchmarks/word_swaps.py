@@ -1,12 +1,12 @@
-"""Word swaps on real photographs: what each method leaves of the background, at what cost, with sheets to look at.
+"""Word swaps on photographs or renders: what each method leaves of the background, at what cost, with sheets.
 
-    python benchmarks/word_swaps.py [--quick] [--model embedded|ID|PATH] [--out DIR] [--json FILE]
+    python benchmarks/word_swaps.py [--quick] [--model embedded|ID|PATH] [--dataset DIR...] [--out DIR] [--json FILE]
 
-Eight photographs, one defect each, cut out around their largest defect. In DIR, all are swapped for eight words:
-swaps.png inside the defect's mask, places.png where the words' attention puts them, attention.png and key_tokens.json
-of the photographs' own words. In the table, for the first three words that are not their own.
-There, `background` is the PSNR outside the photograph's own mask, widened by one latent texel, of the pictures as the
-autoencoder decodes them, `delivered` the same with the photograph's own pixels back; the place of each edit is found by
+Eight photographs, one defect each, cut out around their largest defect; or a crop of each dataset given. In DIR, all
+are swapped for eight words: swaps.png inside the defect's mask, places.png where the words' attention puts them,
+attention.png and key_tokens.json of the pictures' own words. In the table, for the first three words that are not their
+own. There, `background` is the PSNR outside the picture's own mask, widened by one latent texel, of the pictures as the
+autoencoder decodes them, `delivered` the same with the picture's own pixels back; the place of each edit is found by
 the words' attention (local blend), given by that mask, or the whole picture. The line "autoencoder" is what no method
 can exceed. `change` is the mean absolute change inside the mask, `area` the share of the picture that was edited.
 """
@@ -15,6 +15,7 @@ import argparse
 import csv
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,12 +28,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, write
 from diffusion_refine.editing import Edited, SwapSettings, as_pictures, as_tensor, inverted, swap_words
+from diffusion_refine.embedded.pictures import Style, draw_crops, read_pictures
 from diffusion_refine.methods import Source
 from diffusion_refine.metrics import background_psnr
 from diffusion_refine.models import Model, Tally, load_model
 from diffusion_refine.prompt_to_prompt.maps import key_tokens
 from diffusion_refine.sheets import attention_sheet, swap_sheet
-from diffusion_refine.words import LABELS, PHOTOGRAPHED, swapped
+from diffusion_refine.words import LABELS, PHOTOGRAPHED, defects_in, swapped
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Set, label, which of its surfaces: chosen by eye so that one defect is plain to see.
@@ -50,6 +52,9 @@ WORDS = ("scratch", "crack", "dent", "pit", "rust", "blowhole", "gouge", "chip")
 ROOM = 1.6  # side of the cutting over the defect's extent
 MEASURED = 3  # words of each photograph in the table
 METHODS = ("direct", "null", "negative-prompt")
+PLAIN = Style(near=1, far=1, defects=1, grey=0, light=0, turns=False, synonym=0, general=0)
+CROPS = 64  # of a dataset that are looked through for one with a single kind of defect, well in sight
+IN_SIGHT = (0.01, 0.2)  # share of such a crop that its defect covers
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +93,17 @@ def cut(image: Image.Image, mask: NDArray[np.bool_], side: int, name: str, word:
     small = np.asarray(Image.fromarray(mask).convert("L").crop(box).resize((side, side), Image.Resampling.BOX)) > 64
     article = "an" if word[0] in "aeiou" else "a"
     return Cutting(picture, small, f"photo of {article} {word} defect on {PHOTOGRAPHED[name]}", word)
+
+
+def rendered_cuttings(datasets: list[Path], side: int) -> Iterator[Cutting]:
+    """One crop of each, with a single kind of defect in it."""
+    for folder in datasets:
+        crops = draw_crops(read_pictures(folder), CROPS, side, seed=0, style=PLAIN)
+        for image, mask, text in zip(crops.images, crops.masks.numpy() > 0, crops.captions, strict=True):
+            words = defects_in(text)
+            if len(words) == 1 and IN_SIGHT[0] <= mask.mean() <= IN_SIGHT[1]:
+                yield Cutting(as_pictures(image[None] / 255)[0], mask, text, words[0])
+                break
 
 
 def swap_all(
@@ -171,22 +187,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two photographs, ten steps")
     parser.add_argument("--model", default="embedded")
-    parser.add_argument("--data", type=Path, default=REAL)
+    parser.add_argument("--data", type=Path, default=REAL, help="folder of the photographs")
+    parser.add_argument("--dataset", type=Path, action="append", help="renders instead of photographs; repeatable")
     parser.add_argument("--out", type=Path, help="folder for the sheets")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--only", choices=METHODS, action="append", help="of the methods")
     given = parser.parse_args()
-    if not (given.data / "manifest.csv").is_file():
-        sys.exit(f"no real photographs at {given.data}; name their folder with --data")
+    if not given.dataset and not (given.data / "manifest.csv").is_file():
+        sys.exit(f"no real photographs at {given.data}; name their folder with --data, or renders with --dataset")
     model = load_model(given.model)
     settings = SwapSettings(steps=10 if given.quick else 50)
-    found = cuttings(given.data, model.size, CHOSEN[:2] if given.quick else CHOSEN)
+    if given.dataset:
+        found = list(rendered_cuttings(given.dataset[:2] if given.quick else given.dataset, model.size))
+    else:
+        found = cuttings(given.data, model.size, CHOSEN[:2] if given.quick else CHOSEN)
     if given.out:
         pictures(model, found, settings, given.out)
     rows = [ceiling(model, found)]
     for method in given.only or METHODS:
         rows += measured(model, found, replace(settings, method=method))
-    report(rows, given.json, f"{len(found)} photographs, {MEASURED} words each, {settings.steps} steps, {model.name}")
+    kind = "renders" if given.dataset else "photographs"
+    title = f"{len(found)} {kind}, {MEASURED} words each, {settings.steps} steps, {model.name}"
+    report(rows, given.json, title)
 
 
 if __name__ == "__main__":
