@@ -239,7 +239,7 @@ def meld(
 
     Rows are offered in turn and kept where they expand the bank. A melded bank covers its parts' pictures less well
     than one trained on all of them at once: the worst patch lies about a fifth farther. Where all banks were trained
-    with --outposts 4, rows are chosen among these too, and it lies some 7 % farther; the melded bank keeps none, so
+    with --outposts 4, rows are chosen among these too, and it lies 5 to 9 % farther; the melded bank keeps none, so
     meld all banks at once. Where the pictures are at hand, `blemish train --start` mends it too.
     """
     from anomaly.inspector import Inspector

@@ -50,7 +50,7 @@ CHOSEN = (
 )
 WORDS = ("scratch", "crack", "dent", "pit", "rust", "blowhole", "gouge", "chip")
 ROOM = 1.6  # side of the cutting over the defect's extent
-MEASURED = 3  # words of each photograph in the table
+MEASURED = 3  # words of each picture in the table
 METHODS = ("direct", "null", "negative-prompt")
 PLAIN = Style(near=1, far=1, defects=1, grey=0, light=0, turns=False, synonym=0, general=0)
 CROPS = 64  # of a dataset that are looked through for one with a single kind of defect, well in sight
@@ -59,7 +59,7 @@ IN_SIGHT = (0.01, 0.2)  # share of such a crop that its defect covers
 
 @dataclass(frozen=True, eq=False)
 class Cutting:
-    """A square of a photograph, (S, S, 3) in [0, 1], its defect's mask (S, S) and its prompt."""
+    """A square of a picture, (S, S, 3) in [0, 1], its defect's mask (S, S) and its prompt."""
 
     picture: NDArray[np.float32]
     mask: NDArray[np.bool_]
@@ -166,12 +166,12 @@ def pictures(model: Model, found: list[Cutting], settings: SwapSettings, out: Pa
         ]
         for masks in ([None] * len(found), [one.mask for one in found])
     )
-    photographs = [one.picture for one in found]
+    originals = [one.picture for one in found]
     out.mkdir(parents=True, exist_ok=True)
     for name, page in (
-        ("swaps", swap_sheet(WORDS, photographs, inside)),
-        ("places", swap_sheet(WORDS, photographs, edited, places=True)),
-        ("attention", attention_sheet(photographs, edited)),
+        ("swaps", swap_sheet(WORDS, originals, inside)),
+        ("places", swap_sheet(WORDS, originals, edited, places=True)),
+        ("attention", attention_sheet(originals, edited)),
     ):
         Image.fromarray(page).save(out / f"{name}.png")
     keys = {
@@ -185,7 +185,7 @@ def pictures(model: Model, found: list[Cutting], settings: SwapSettings, out: Pa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two photographs, ten steps")
+    parser.add_argument("--quick", action="store_true", help="two pictures, ten steps")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--data", type=Path, default=REAL, help="folder of the photographs")
     parser.add_argument("--dataset", type=Path, action="append", help="renders instead of photographs; repeatable")

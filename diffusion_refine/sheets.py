@@ -1,4 +1,4 @@
-"""Sheets to look at: photographs by words, and what every word of a prompt attends to."""
+"""Sheets to look at: pictures by words, and what every word of a prompt attends to."""
 
 from __future__ import annotations
 
@@ -53,41 +53,41 @@ def sheet(columns: Sequence[str], rows: Sequence[Row], height: int = SIDE) -> Pi
 
 
 def swap_sheet(
-    words: Sequence[str], photographs: Sequence[Picture], edited: Sequence[Edited], places: bool = False
+    words: Sequence[str], pictures: Sequence[Picture], edited: Sequence[Edited], places: bool = False
 ) -> Pixels:
-    """Photographs by words: each photograph (H, W, 3) in [0, 1], then what each word makes of it.
+    """Pictures by words: each picture (H, W, 3) in [0, 1], then what each word makes of it.
 
-    A word that a photograph was not swapped for, as its own, shows how the model brings the photograph back. places:
+    A word that a picture was not swapped for, as its own, shows how the model brings the picture back. places:
     outlines what each swap was allowed to change.
     """
     rows = []
-    for photograph, one in zip(photographs, edited, strict=True):
+    for picture, one in zip(pictures, edited, strict=True):
         found = {
             word: outlined(eight_bits(swap.picture), swap.place if places else None)
             for swap in one.swaps
             for word in defects_in(swap.prompt)
         }
         shown = [found.get(word, eight_bits(one.reconstruction)) for word in words]
-        rows.append(Row(one.prompt, [eight_bits(photograph), *shown]))
-    return sheet(["photograph", *words], rows)
+        rows.append(Row(one.prompt, [eight_bits(picture), *shown]))
+    return sheet(["picture", *words], rows)
 
 
-def attention_sheet(photographs: Sequence[Picture], edited: Sequence[Edited]) -> Pixels:
-    """What each word of each photograph's prompt attends to, over the photograph; every map on its own scale."""
+def attention_sheet(pictures: Sequence[Picture], edited: Sequence[Edited]) -> Pixels:
+    """What each word of each picture's prompt attends to, over the picture; every map on its own scale."""
     width = max(len(one.maps) for one in edited)
     rows = []
-    for photograph, one in zip(photographs, edited, strict=True):
-        veiled = [heat_over(photograph, picture) for picture in one.maps.values()]
+    for picture, one in zip(pictures, edited, strict=True):
+        veiled = [heat_over(picture, attended) for attended in one.maps.values()]
         blank = np.full_like(veiled[0], PAPER[0])
-        rows.append(Row(["", *one.maps], [eight_bits(photograph), *veiled, *[blank] * (width - len(veiled))]))
-    return sheet(["photograph", *[""] * width], rows)
+        rows.append(Row(["", *one.maps], [eight_bits(picture), *veiled, *[blank] * (width - len(veiled))]))
+    return sheet(["picture", *[""] * width], rows)
 
 
-def heat_over(photograph: Picture, values: NDArray[np.floating]) -> Pixels:
-    """A map (h, w), from its least to its most, in colours over a photograph (H, W, 3) of [0, 1]."""
+def heat_over(picture: Picture, values: NDArray[np.floating]) -> Pixels:
+    """A map (h, w), from its least to its most, in colours over a picture (H, W, 3) of [0, 1]."""
     from matplotlib import colormaps
     from skimage.transform import resize
 
     reach = max(float(np.ptp(values)), float(np.finfo(np.float32).tiny))
-    heat = colormaps[HEAT](resize((values - values.min()) / reach, photograph.shape[:2], order=1))[..., :3]
-    return eight_bits((1 - VEIL) * np.asarray(photograph) + VEIL * heat)
+    heat = colormaps[HEAT](resize((values - values.min()) / reach, picture.shape[:2], order=1))[..., :3]
+    return eight_bits((1 - VEIL) * np.asarray(picture) + VEIL * heat)
