@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 Figure = str | float | int | None
+WIDE = 240  # characters a table may take in a file, where nothing wraps it
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:
@@ -32,7 +34,7 @@ def report(rows: Sequence[Mapping[str, Figure]], json_path: Path | None = None, 
         table.add_column(name, justify="left" if is_text else "right")
     for row in rows:
         table.add_row(*(_shown(row.get(name)) for name in columns))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
     if json_path is not None:
         write(list(rows), json_path)
 
