@@ -37,8 +37,8 @@ class NearestRows:
         rows = bank - self.centre
         with full_precision(bank.device):
             _, directions = torch.linalg.eigh((rows.T @ rows).double())
-            self.projections = directions[:, -DIRECTIONS:].to(bank.dtype), torch.eye(bank.shape[1]).to(bank)
-            self.screens = [_with_halves(rows @ projection) for projection in self.projections]
+            self.directions = directions[:, -DIRECTIONS:].to(bank.dtype)
+            self.few, self.all = _with_halves(rows @ self.directions), _with_halves(rows)
         self.longest_square = float(rows.square().sum(dim=1).max())
 
     def __call__(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,9 +56,9 @@ class NearestRows:
         return squares.sqrt(), indices
 
     def _of_chunk(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        screened = self._screened(features, 0)
+        screened = self._screened(features, few=True)
         if float(screened.open.float().mean()) > CROWDED:
-            screened = self._screened(features, 1)
+            screened = self._screened(features, few=False)
         patches, rows = screened.candidates()
         squares = (features[patches] - self.bank[rows]).square().sum(dim=1)
         nearest = torch.full((len(features),), torch.inf, dtype=squares.dtype, device=squares.device)
@@ -67,13 +67,13 @@ class NearestRows:
         indices.scatter_reduce_(0, patches, torch.where(squares == nearest[patches], rows, len(self.bank)), "amin")
         return nearest, indices
 
-    def _screened(self, features: Tensor, screen: int) -> _Screened:
-        """Bounds from below along the directions of a screen, and from above by the row that looks nearest there."""
+    def _screened(self, features: Tensor, few: bool) -> _Screened:
+        """Bounds from below along few or all directions, and from above by the row that looks nearest along them."""
         centred = features - self.centre
-        projected = centred @ self.projections[screen]
+        projected, screen = (centred @ self.directions, self.few) if few else (centred, self.all)
         own = projected.square().sum(dim=1)
         # half the squared distance along the directions, less half the patch's own square
-        bounds = (functional.pad(-projected, (0, 1), value=1.0) @ self.screens[screen].T).unflatten(1, (-1, GROUP))
+        bounds = (functional.pad(-projected, (0, 1), value=1.0) @ screen.T).unflatten(1, (-1, GROUP))
         lowest = bounds.amin(dim=2)
         group = lowest.argmin(dim=1)
         within = bounds[torch.arange(len(group), device=group.device), group].argmin(dim=1)

@@ -52,7 +52,7 @@ def test_of_equal_rows_the_first_is_named_whatever_the_chunk():
 
 def test_screening_leaves_few_rows_where_features_vary_along_few_directions():
     bank, features = few_directions(2048, 1), few_directions(300, 2)
-    screened = NearestRows(bank)._screened(features, 0)
+    screened = NearestRows(bank)._screened(features, few=True)
     assert float(screened.open.float().mean()) < CROWDED
     assert len(screened.candidates()[0]) < 10 * len(features)
 
