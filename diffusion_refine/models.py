@@ -241,7 +241,7 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
     if local and not (where / "model_index.json").is_file():
         raise ModelError(f"{where}: holds no model_index.json; give a folder that diffusers saved a pipeline into")
     try:
-        with _quietly():
+        with quietly():
             index = DiffusionPipeline.load_config(source)
     except (OSError, ValueError, json.JSONDecodeError) as error:
         hint = "mend or replace it" if local else "check the id and the network, or give a folder"
@@ -253,7 +253,7 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
     kept = dtype or (torch.bfloat16 if chosen.startswith("cuda") else torch.float32)
     judges = JUDGES if kind == "StableDiffusionPipeline" else {}
     try:
-        with _quietly():
+        with quietly():
             pipeline = PIPELINES[kind].from_pretrained(
                 source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **judges
             )
@@ -267,8 +267,8 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the libraries' progress bars and remarks, which are their own at every load; errors come through."""
+def quietly() -> Iterator[None]:
+    """Without the libraries' progress bars and remarks at every load and save; errors come through."""
     libraries = (diffusers_logging, transformers_logging)
     levels = [library.get_verbosity() for library in libraries]
     shown = [library.is_progress_bar_enabled() for library in libraries]

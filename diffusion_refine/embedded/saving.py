@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from diffusion_refine.models import quietly
+
 INDEX = "model_index.json"  # without which a folder is no model
 PART = "unfinished.model"
 
@@ -30,7 +32,8 @@ def save_pipeline(pipeline: Any, folder: Path) -> None:
     for module in modules:
         nn.Module.half(module)  # diffusers' own warns of what does not concern these
     try:
-        pipeline.save_pretrained(part, safe_serialization=True)
+        with quietly():
+            pipeline.save_pretrained(part, safe_serialization=True)
     finally:
         for module, state, precision in zip(modules, kept, precisions, strict=True):
             nn.Module.to(module, precision)
