@@ -14,10 +14,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -34,6 +35,7 @@ SIZE, EPOCHS = 2048, 5  # seed 003, section V.B
 OUTPOSTS = 4  # of each row
 SIDE = 512  # pixels of the pictures that memory is measured with
 PICTURES = {"sequential": (25, 50, 100, 400), "patchcore": (25, 50, 100)}
+FEW_PICTURES = {"sequential": (3, 12), "patchcore": (12,)}
 
 
 def sheet(patches: int) -> Tensor:
@@ -187,31 +189,38 @@ def memory(counts: dict[str, tuple[int, ...]], size: int) -> Iterator[dict[str, 
             }
 
 
-def worker(model: str, pictures: int, size: int) -> None:
-    """Train on noise pictures one after the other; print the memory before and its peak meanwhile, in MiB."""
-    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
-
+def sequential(size: int) -> tuple[nn.Module, Callable[[Tensor], object]]:
+    """Ours, and how it is shown a picture."""
     from anomaly.features import UNTRAINED, FeatureExtractor
     from anomaly.torch_model import SequentialPatchcoreModel
 
+    model = SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
+    return model, model.update
+
+
+def patchcore() -> tuple[nn.Module, Callable[[Tensor], object]]:
+    """Anomalib's with the same layers of the same network."""
+    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+
+    layers = ["blocks.2", "blocks.4"]
+    model = PatchcoreModel(layers=layers, backbone="mobilenetv3_large_100", pre_trained=False).train()
+    return model, model
+
+
+def worker(model: str, pictures: int, size: int) -> None:
+    """Train on noise pictures one after the other; print the memory before and its peak meanwhile, in MiB."""
     torch.set_num_threads(1)
-    ours = SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
-    theirs = PatchcoreModel(
-        layers=["blocks.2", "blocks.4"], backbone="mobilenetv3_large_100", pre_trained=False
-    ).train()
+    learner: Any
+    learner, learn = sequential(size) if model == "sequential" else patchcore()
     dice = torch.Generator().manual_seed(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far, that of imports, is not asked for
     loaded = resident("VmRSS")
     with torch.no_grad():
         for _ in range(pictures):
-            picture = torch.rand(1, 3, SIDE, SIDE, generator=dice)
-            if model == "sequential":
-                ours.update(picture)
-            else:
-                theirs(picture)
+            learn(torch.rand(1, 3, SIDE, SIDE, generator=dice))
         if model == "patchcore":
             # One row: what the subsampling itself keeps in memory does not depend on how many it chooses.
-            theirs.subsample_embedding(1.01 / (pictures * (SIDE // 8) ** 2))
+            learner.subsample_embedding(1.01 / (pictures * (SIDE // 8) ** 2))
     print(loaded, resident("VmHWM"))
 
 
@@ -239,7 +248,7 @@ def main() -> None:
     torch.set_num_threads(1)
     patches = 20_000 if settings.quick else 200_000
     size = min(settings.size, 512) if settings.quick else settings.size
-    pictures = {model: counts[:2] if settings.quick else counts for model, counts in PICTURES.items()}
+    pictures = FEW_PICTURES if settings.quick else PICTURES
     folder = settings.data / "magnetic_tile"
     if settings.only != "memory":
         features = tiles(patches, folder) if folder.is_dir() else sheet(patches)
