@@ -6,12 +6,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 Figure = str | float | int | None
 WIDE = 240  # characters a table may take in a file, where nothing wraps it
+
+
+def anomalib_patchcore() -> Any:
+    """Anomalib's Patchcore on the stages that ours sees with, those of strides 8 and 16; untrained."""
+    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+
+    return PatchcoreModel(layers=["blocks.2", "blocks.4"], backbone="mobilenetv3_large_100", pre_trained=False)
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:

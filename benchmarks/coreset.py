@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -26,7 +26,7 @@ from anomaly import outposts
 from anomaly.coreset import SequentialCoreset
 from anomaly.nearest import nearest_rows
 from anomaly.outposts import OutpostFinder, Outposts
-from benchmarks.common import Figure, report
+from benchmarks.common import Figure, anomalib_patchcore, report
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PICTURE = 1628  # patches offered at once: about those of one tile
@@ -189,29 +189,18 @@ def memory(counts: dict[str, tuple[int, ...]], size: int) -> Iterator[dict[str, 
             }
 
 
-def sequential(size: int) -> tuple[nn.Module, Callable[[Tensor], object]]:
-    """Ours, and how it is shown a picture."""
+def sequential(size: int) -> Any:
     from anomaly.features import UNTRAINED, FeatureExtractor
     from anomaly.torch_model import SequentialPatchcoreModel
 
-    model = SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
-    return model, model.update
-
-
-def patchcore() -> tuple[nn.Module, Callable[[Tensor], object]]:
-    """Anomalib's with the same layers of the same network."""
-    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
-
-    layers = ["blocks.2", "blocks.4"]
-    model = PatchcoreModel(layers=layers, backbone="mobilenetv3_large_100", pre_trained=False).train()
-    return model, model
+    return SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
 
 
 def worker(model: str, pictures: int, size: int) -> None:
     """Train on noise pictures one after the other; print the memory before and its peak meanwhile, in MiB."""
     torch.set_num_threads(1)
-    learner: Any
-    learner, learn = sequential(size) if model == "sequential" else patchcore()
+    learner = sequential(size) if model == "sequential" else anomalib_patchcore().train()
+    learn = learner.update if model == "sequential" else learner
     dice = torch.Generator().manual_seed(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far, that of imports, is not asked for
     loaded = resident("VmRSS")

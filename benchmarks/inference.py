@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,11 +27,10 @@ from anomaly.backbone.library import draw_sheet
 from anomaly.coreset import SequentialCoreset
 from anomaly.features import FeatureExtractor, patches, standardised
 from anomaly.torch_model import SequentialPatchcoreModel
-from benchmarks.common import Figure, report
+from benchmarks.common import Figure, anomalib_patchcore, report
 
 SIZES = ((256, 256), (1024, 1024), (2050, 2448))  # pixels, height first
 ROWS = 2048
-LAYERS = ["blocks.2", "blocks.4"]  # of strides 8 and 16, as ours
 
 
 def sequential(bank: torch.Tensor) -> SequentialPatchcoreModel:
@@ -39,10 +39,8 @@ def sequential(bank: torch.Tensor) -> SequentialPatchcoreModel:
     return model.eval()
 
 
-def patchcore(bank: torch.Tensor) -> torch.nn.Module:
-    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
-
-    model = PatchcoreModel(layers=LAYERS, backbone="mobilenetv3_large_100", pre_trained=False)
+def patchcore(bank: torch.Tensor) -> Any:
+    model = anomalib_patchcore()
     model.memory_bank = bank
     return model.eval()
 

@@ -93,25 +93,10 @@ def train_diffusion(
     else:
         pipeline = load_model(training.start, device, torch.float32).pipeline
     crops = _crops(datasets, Model(pipeline).size, training, progress)
-    plan = AutoencoderPlan(
-        steps=training.autoencoder_steps,
-        crop=min(AutoencoderPlan.crop, training.shape.size),
-        seed=training.seed,
-        half=training.half,
-    )
     if training.start == SCRATCH:
-        set_latents(pipeline.vae, crops, plan)
-    latents = _latents(pipeline, crops, progress)
-    if training.start == SCRATCH:
-        train_autoencoder(
-            pipeline.vae,
-            crops,
-            latents,
-            plan,
-            state,
-            lambda done: progress("autoencoder", done, plan.linear + plan.steps),
-            every=training.every,
-        )
+        latents = _learn_latents(pipeline, crops, training, state, progress)
+    else:
+        latents = _latents(pipeline, crops, progress)
     for module in (pipeline.vae, pipeline.unet):
         module.requires_grad_(False)
     if training.lora:
@@ -184,6 +169,28 @@ def _crops(datasets: Sequence[Path], size: int, training: Training, progress: Pr
     count = training.crops or min(max(CROPS_A_PICTURE * len(pictures), FEWEST_CROPS), MOST_CROPS)
     style = Style(grey=0.0, light=0.08, turns=training.turns)
     return draw_crops(pictures, count, size, training.seed, style, lambda done: progress("crops", done, count))
+
+
+def _learn_latents(pipeline: Any, crops: Crops, training: Training, state: Path, progress: Progress) -> Tensor:
+    """Train the autoencoder of a model from nothing; the crops' latents."""
+    plan = AutoencoderPlan(
+        steps=training.autoencoder_steps,
+        crop=min(AutoencoderPlan.crop, training.shape.size),
+        seed=training.seed,
+        half=training.half,
+    )
+    set_latents(pipeline.vae, crops, plan)
+    latents = _latents(pipeline, crops, progress)
+    train_autoencoder(
+        pipeline.vae,
+        crops,
+        latents,
+        plan,
+        state,
+        lambda done: progress("autoencoder", done, plan.linear + plan.steps),
+        every=training.every,
+    )
+    return latents
 
 
 def _latents(pipeline: Any, crops: Crops, progress: Progress) -> Tensor:
