@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scenes.progress import shown
+from scenes.jobs.progress import shown
 
 if TYPE_CHECKING:
     from anomaly.inspector import Inspector

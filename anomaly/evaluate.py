@@ -11,7 +11,7 @@ from anomaly.metrics import Evaluator, ThresholdFinder
 from anomaly.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.specimens import GOOD, Specimen, split_by_group
 from anomaly.train import Progress
-from scenes.dataset import blemish_version
+from scenes.datasets.dataset import blemish_version
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the judged dataset itself
 

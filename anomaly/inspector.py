@@ -20,7 +20,7 @@ from anomaly.features import BackboneError, FeatureExtractor, normalised
 from anomaly.outposts import Outposts
 from anomaly.torch_model import SequentialPatchcoreModel
 from procgen.errors import BlemishError
-from scenes.dataset import DatasetError, blemish_version, write_atomically
+from scenes.datasets.dataset import DatasetError, blemish_version, write_atomically
 
 SCHEMA = 1
 BANK_FILE = "bank.safetensors"

@@ -116,12 +116,12 @@ class SequentialPatchcore(AnomalibModule):
     def _augmented(self, image: Tensor, place: tuple[int, int]) -> Tensor:
         """(1, 3, H, W) an ImageNet-normalised image (3, H, W), changed at random as its place in the epoch decides."""
         assert self._augmentation is not None
-        dice = np.random.default_rng([self.seed, self.current_epoch, *place])
+        rng = np.random.default_rng([self.seed, self.current_epoch, *place])
         mean, deviation = (
             torch.tensor(values, device=image.device)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION)
         )
         levels = ((image.float() * deviation + mean).clamp(0, 1) * 255).round().byte()
-        changed, _ = self._augmentation(levels.permute(1, 2, 0).cpu().numpy(), None, dice)
+        changed, _ = self._augmentation(levels.permute(1, 2, 0).cpu().numpy(), None, rng)
         return normalised(changed).to(image.device)
 
     def _source(self, path: str) -> int:

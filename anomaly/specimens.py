@@ -173,7 +173,7 @@ class FrameOfDataset:
     index: int
 
     def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
-        from scenes.dataset import Frame
+        from scenes.datasets.dataset import Frame
 
         frame = Frame(self.dataset, self.index)
         maps: dict[Family, NDArray[np.integer]] = {"defect": frame.defects, "impurity": frame.impurities}
@@ -290,7 +290,7 @@ def _detect(folder: Path) -> Format:
 
 
 def _read_blemish(folder: Path) -> list[Specimen]:
-    from scenes.dataset import Dataset
+    from scenes.datasets.dataset import Dataset
 
     dataset = Dataset(folder)
     # Frames of twin datasets (same recipe, seed and number) show the same surface: one group. So do those made of one

@@ -275,8 +275,8 @@ class FeatureSource:
         """The features of a picture in an epoch."""
         specimen = self._specimens[index]
         if self._augmentation is not None:
-            dice = np.random.default_rng([self._inspector.training.seed, epoch, index])
-            return self._inspector.features(*self._augmentation(specimen.image(), specimen.seen(), dice))
+            rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
+            return self._inspector.features(*self._augmentation(specimen.image(), specimen.seen(), rng))
         channels = self._inspector.model.extractor.channels
         if index in self._places:
             start, rows = self._places[index]

@@ -201,12 +201,12 @@ def worker(model: str, pictures: int, size: int) -> None:
     torch.set_num_threads(1)
     learner = sequential(size) if model == "sequential" else anomalib_patchcore().train()
     learn = learner.update if model == "sequential" else learner
-    dice = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far, that of imports, is not asked for
     loaded = resident("VmRSS")
     with torch.no_grad():
         for _ in range(pictures):
-            learn(torch.rand(1, 3, SIDE, SIDE, generator=dice))
+            learn(torch.rand(1, 3, SIDE, SIDE, generator=rng))
         if model == "patchcore":
             # One row: what the subsampling itself keeps in memory does not depend on how many it chooses.
             learner.subsample_embedding(1.01 / (pictures * (SIDE // 8) ** 2))

@@ -39,9 +39,9 @@ from diffusion_refine.models import EMBEDDED, Model, Tally, load_model
 from diffusion_refine.null_embedding import NullSettings
 from diffusion_refine.sampling import denoise, edit
 from diffusion_refine.words import defects_in
-from scenes.drawing import draw
 from scenes.maps import preview_picture, surface_maps
-from scenes.recipe import load_recipe
+from scenes.recipes.recipe import load_recipe
+from scenes.recipes.sampling import draw
 
 PHOTOGRAPHS = Path(os.environ.get("BLEMISH_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 FIRST = (1, 7, 0, 3, 4, 2, 5, 6)  # of the photographs that are chosen for the word swaps: unlike ones first

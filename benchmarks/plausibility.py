@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from anomaly.specimens import read_specimens
 from benchmarks.common import Figure, report
-from procgen.statistics import blob_statistics, energy_distance, line_statistics, texture_statistics
+from benchmarks.surface_statistics import blob_statistics, energy_distance, line_statistics, texture_statistics
 from scenes import Dataset, Scene, build_part, draw, load_recipe
-from scenes.imaging import pixel_footprint
+from scenes.camera.imaging import pixel_footprint
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 MASKS, MASKS_QUICK = 240, 60  # synthetic ones of each surface
@@ -121,7 +121,7 @@ def class_masks(scenes: Iterator[Scene], surface: Surface) -> Iterator[Mask]:
     """The mask of one class at the pixels of each scene that shows it."""
     for scene in scenes:
         part = build_part(scene.part)
-        grown = [layer.grown(part.charts[chart]) for layer, chart in scene.placed_layers() if chart == 0]
+        grown = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers() if chart == 0]
         chosen = [layer for layer in grown if layer.class_name == surface.synthetic_class]
         points = part.surface.points(pixel_footprint(scene.camera, scene.camera.focus_distance))
         mask = np.zeros(len(points), dtype=bool)

@@ -24,15 +24,15 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, seconds, write
-from procgen import noise
 from procgen.finish import GroundFinish
-from procgen.layer import SurfacePoints, compose
-from procgen.placement import jittered_centres
-from procgen.stains import WaterStains
-from scenes.atlas import Chart
-from scenes.examples import Group, catalogue, example
-from scenes.kinds import SceneLayer
+from procgen.impurities.stains import WaterStains
+from procgen.surface import noise
+from procgen.surface.layer import SurfacePoints, compose
+from procgen.surface.placement import jittered_centres
+from scenes.catalogue import SceneLayer
+from scenes.geometry.atlas import Chart
 from scenes.parts.plate import PlaneChart
+from scenes.recipes.examples import Group, catalogue, example
 from scenes.scene import Scene
 
 SIDE = 1024  # points along either side of the surface
@@ -125,7 +125,7 @@ def work(group: Group, kind: str, side: int) -> Callable[[], object]:
         finish = drawn(group, kind).finish
         return lambda: finish.evaluate(points)
     layers = layers_of(group, kind)
-    return lambda: [layer.grown(chart).evaluate(points) for layer in layers]
+    return lambda: [layer.to_layer(chart).evaluate(points) for layer in layers]
 
 
 def composed(side: int) -> Callable[[], object]:
@@ -137,8 +137,8 @@ def composed(side: int) -> Callable[[], object]:
         ("defects" if kind in groups["defects"] else "impurities", kind) for kind in SURFACE
     ]
     layers = [layers_of(group, kind)[0] for group, kind in kinds]
-    classes = {layer.grown(chart).class_name: bit for bit, layer in enumerate(layers)}
-    return lambda: compose(points, finish, [layer.grown(chart) for layer in layers], classes)
+    classes = {layer.to_layer(chart).class_name: bit for bit, layer in enumerate(layers)}
+    return lambda: compose(points, finish, [layer.to_layer(chart) for layer in layers], classes)
 
 
 def measured(name: str, prepare: Callable[[int], Callable[[], object]], quick: bool) -> dict[str, Figure]:

@@ -50,8 +50,8 @@ def measured(model: Model, what: str, work: Callable[[], object]) -> dict[str, F
 
 
 def rows(model: Model, side: int, steps: int, updates: int) -> Iterator[dict[str, Figure]]:
-    dice = torch.Generator("cuda").manual_seed(1)
-    images = torch.rand(1, 3, side, side, generator=dice, device="cuda")
+    rng = torch.Generator("cuda").manual_seed(1)
+    images = torch.rand(1, 3, side, side, generator=rng, device="cuda")
     latents = model.encode(images)
     prompt, target = (model.encode_prompt([text], (side, side)) for text in (PROMPT, TARGET))
     settings = Settings(steps, GUIDANCE[model.family], NullSettings(updates=updates, threshold=0.0, growth=0.0))

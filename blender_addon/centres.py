@@ -8,7 +8,7 @@ cast again, in float64, at the faces of the mesh that lie there.
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.atlas import Mesh
+from scenes.geometry.atlas import Mesh
 from scenes.scene import Camera
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon import compat
-from procgen.layer import SurfaceMaps
+from procgen.surface.layer import SurfaceMaps
 
 LABELS = "labels"  # an AOV pass: red = class bit mask, green = defect id, blue = impurity id
 PLACE = "place"  # another: red = u, green = v, blue = 1 on the inspected surface and 0 elsewhere

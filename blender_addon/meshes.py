@@ -11,8 +11,8 @@ import bpy
 import numpy as np
 
 from blender_addon.errors import RenderError
-from scenes.dataset import write_atomically
-from scenes.meshes import MOST_FACES, obj_text
+from scenes.datasets.dataset import write_atomically
+from scenes.geometry.meshes import MOST_FACES, obj_text
 
 SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")  # types of object that have a surface
 NAMES_SHOWN = 8

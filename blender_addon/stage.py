@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from blender_addon import compat
 from blender_addon.material import LABELS, PLACE, SurfaceMaterial, build_body_material, build_surface_material
-from procgen.layer import SurfaceMaps
-from scenes.atlas import Mesh, Part, Texture, texture
+from procgen.surface.layer import SurfaceMaps
+from scenes.geometry.atlas import Mesh, Part, Texture, texture
 from scenes.scene import AreaPanel, Camera, Scene
 
 # One sample at the pixel centre: at the default width of 1.5, 6 of 307,200 label pixels came from a neighbour.

@@ -41,7 +41,7 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
     from blender_addon.centres import settled
     from blender_addon.passes import render_labels, render_picture
     from scenes import build_part, develop, surface_maps
-    from scenes.atlas import texture
+    from scenes.geometry.atlas import texture
 
     part, maps = build_part(scene.part), surface_maps(scene)
     stage.show(scene, part, maps)

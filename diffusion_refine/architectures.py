@@ -105,9 +105,9 @@ def build(
     # The libraries draw weights of their own from the global generator, which are drawn again below.
     with torch.random.fork_rng(), torch.device(device):
         found = parts(family, tokenizer, cut, depth, sample_size, latent_channels)
-    dice = torch.Generator(device).manual_seed(seed)
+    rng = torch.Generator(device).manual_seed(seed)
     for part in found.values():
-        draw_weights(part.eval(), dice)
+        draw_weights(part.eval(), rng)
         nn.Module.to(part, dtype)  # without the remark of diffusers' own
     scheduler = DDIMScheduler(**SCHEDULE, prediction_type=PREDICTION[family])
     if family == "sdxl":
@@ -191,10 +191,10 @@ def with_padding(tokenizer: CLIPTokenizer, token: str) -> CLIPTokenizer:
 
 
 @torch.no_grad()
-def draw_weights(module: nn.Module, dice: torch.Generator) -> None:
+def draw_weights(module: nn.Module, rng: torch.Generator) -> None:
     """Weights normal with variance 1 / (inputs of a unit), norms one, offsets zero: every part answers its inputs."""
     for name, parameter in module.named_parameters():
         if parameter.ndim > 1:
-            parameter.normal_(0, parameter[0].numel() ** -0.5, generator=dice)
+            parameter.normal_(0, parameter[0].numel() ** -0.5, generator=rng)
         else:
             parameter.fill_(1.0 if name.endswith("weight") else 0.0)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from diffusion_refine.difference import Comparison, comparison_sheet
 from diffusion_refine.realism import colour
-from scenes.dataset import Dataset, Frame
+from scenes.datasets.dataset import Dataset, Frame
 
 LINES = 6
 LEAST_SIDE, ROOM = 96, 1.6  # of a cutting: pixels, and its side over that of what it shows

@@ -113,8 +113,8 @@ def refine(
     from diffusion_refine.models import load_model
     from diffusion_refine.realism import Settings
     from diffusion_refine.refine import OUTCOMES, Plan, RefineError, refine_dataset
-    from scenes.dataset import Dataset
-    from scenes.progress import shown
+    from scenes.datasets.dataset import Dataset
+    from scenes.jobs.progress import shown
 
     if word and not variants:
         raise RefineError("--word says what defects become in variants; give --variants as well")

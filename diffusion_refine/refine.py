@@ -42,8 +42,8 @@ from diffusion_refine.realism import (
 from diffusion_refine.windows import Window, assembled, padded, padded_shape
 from diffusion_refine.words import DEFECTS, IMPURITIES, PARTS, swaps
 from procgen.errors import BlemishError
-from procgen.layer import Family, Instance
-from scenes.dataset import CLASSES, Dataset, DatasetWriter, Frame
+from procgen.surface.layer import Family, Instance
+from scenes.datasets.dataset import CLASSES, Dataset, DatasetWriter, Frame
 
 Ids = NDArray[np.uint16]
 REFINED, PARTLY, KEPT, UNTOUCHED = "refined", "partly refined", "kept", "nothing to refine"

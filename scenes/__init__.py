@@ -7,26 +7,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scenes.dataset import Dataset, DatasetError, DatasetWriter, Frame
-    from scenes.drawing import draw
+    from scenes.camera.sensor import develop
+    from scenes.datasets.dataset import Dataset, DatasetError, DatasetWriter, Frame
     from scenes.maps import surface_maps
     from scenes.parts import build_part
-    from scenes.recipe import Recipe, RecipeError, load_recipe
+    from scenes.recipes.recipe import Recipe, RecipeError, load_recipe
+    from scenes.recipes.sampling import draw
     from scenes.scene import Scene
-    from scenes.sensor import develop
 
 _HOME = {
-    "Dataset": "dataset",
-    "DatasetError": "dataset",
-    "DatasetWriter": "dataset",
-    "Frame": "dataset",
-    "Recipe": "recipe",
-    "RecipeError": "recipe",
+    "Dataset": "datasets.dataset",
+    "DatasetError": "datasets.dataset",
+    "DatasetWriter": "datasets.dataset",
+    "Frame": "datasets.dataset",
+    "Recipe": "recipes.recipe",
+    "RecipeError": "recipes.recipe",
     "Scene": "scene",
     "build_part": "parts",
-    "develop": "sensor",
-    "draw": "drawing",
-    "load_recipe": "recipe",
+    "develop": "camera.sensor",
+    "draw": "recipes.sampling",
+    "load_recipe": "recipes.recipe",
     "surface_maps": "maps",
 }
 

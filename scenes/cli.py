@@ -11,7 +11,7 @@ RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped
 
 def recipes() -> None:
     """List the recipes that come with Blemish."""
-    from scenes.recipe import load_recipe, shipped_recipes
+    from scenes.recipes.recipe import load_recipe, shipped_recipes
 
     for name in shipped_recipes():
         recipe = load_recipe(name)
@@ -21,15 +21,15 @@ def recipes() -> None:
 
 def recipe(recipe: RecipeArgument) -> None:
     """Print a recipe with its explanations, to copy and change."""
-    from scenes.recipe import recipe_text
+    from scenes.recipes.recipe import recipe_text
 
     typer.echo(recipe_text(recipe), nl=False)
 
 
 def check(recipe: RecipeArgument) -> None:
     """Check a recipe and draw one frame from it."""
-    from scenes.drawing import draw
-    from scenes.recipe import load_recipe
+    from scenes.recipes.recipe import load_recipe
+    from scenes.recipes.sampling import draw
 
     checked = load_recipe(recipe)
     scene = draw(checked, seed=0, index=0)
@@ -49,11 +49,11 @@ def preview(
     index: Annotated[int, typer.Option(min=0, help="Frame number.")] = 0,
 ) -> None:
     """Draw the unrolled surface, beside it with its defects in red and its impurities in blue, without Blender."""
-    from scenes.dataset import write_atomically
-    from scenes.drawing import draw
+    from scenes.datasets.dataset import write_atomically
     from scenes.maps import preview_picture, surface_maps
-    from scenes.png import encode
-    from scenes.recipe import load_recipe
+    from scenes.pictures.png import encode
+    from scenes.recipes.recipe import load_recipe
+    from scenes.recipes.sampling import draw
 
     maps = surface_maps(draw(load_recipe(recipe), seed, index))
     write_atomically(out, encode(preview_picture(maps)))
@@ -97,7 +97,7 @@ def synthesize(
     import math
 
     from scenes.photographs import Lamp, synthesize_dataset
-    from scenes.recipe import load_recipe
+    from scenes.recipes.recipe import load_recipe
 
     lamp = None if light is None else Lamp(math.radians(light[0]), math.radians(light[1]), ambient)
     scale = None if mm_per_pixel is None else mm_per_pixel / 1e3

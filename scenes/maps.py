@@ -8,33 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from procgen.layer import Family, Layer, LayerSample, SurfaceMaps, SurfacePoints, compose, evaluated, stack
-from scenes.atlas import Part, texture
-from scenes.memory import Memory
+from procgen.surface.layer import Family, Layer, LayerSample, SurfaceMaps, SurfacePoints, compose, evaluated, stack
+from scenes.cache import SceneCache
+from scenes.camera.sensor import quantised, transferred
+from scenes.geometry.atlas import Part, texture
 from scenes.parts import build_part
 from scenes.scene import Scene
-from scenes.sensor import quantised, transferred
 
 DEFECT_TINT = np.array([1.0, 0.15, 0.1], dtype=np.float32)
 IMPURITY_TINT = np.array([0.15, 0.4, 1.0], dtype=np.float32)
 
 
-def surface_maps(scene: Scene, memory: Memory | None = None) -> SurfaceMaps:
+def surface_maps(scene: Scene, cache: SceneCache | None = None) -> SurfaceMaps:
     """The maps of the inspected surface on the texels of its atlas, row 0 at v = 0; a pure function of the scene.
 
     memory: of scenes that differ little, for the time's sake alone: finish and layers that it knows are not evaluated.
     """
     part = build_part(scene.part)
     packed = texture(part, scene.texel_size)
-    if memory is None:
-        layers = [layer.grown(part.charts[chart]) for layer, chart in scene.placed_layers()]
+    if cache is None:
+        layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
         return packed.pasted(compose(packed.points, part.coated(scene.finish), layers, scene.classes))
-    memory.on((scene.part, scene.texel_size))
-    bare = memory.kept(scene.finish, lambda: evaluated(part.coated(scene.finish), packed.points))
+    cache.on((scene.part, scene.texel_size))
+    bare = cache.kept(scene.finish, lambda: evaluated(part.coated(scene.finish), packed.points))
     own = replace(
         bare, base_colour=copy(bare.base_colour), roughness=copy(bare.roughness), metallic=copy(bare.metallic)
     )
-    known = [_known(memory, part, packed.points, layer, chart) for layer, chart in scene.placed_layers()]
+    known = [_known(cache, part, packed.points, layer, chart) for layer, chart in scene.placed_layers()]
     return packed.pasted(stack(packed.points, own, known, scene.classes))
 
 
@@ -50,13 +50,13 @@ class KnownLayer:
         return self.sample
 
 
-def _known(memory: Memory, part: Part, points: SurfacePoints, layer: Any, chart: int) -> KnownLayer:
+def _known(cache: SceneCache, part: Part, points: SurfacePoints, layer: Any, chart: int) -> KnownLayer:
     def evaluate() -> KnownLayer:
-        grown: Layer = layer.grown(part.charts[chart])
+        grown: Layer = layer.to_layer(part.charts[chart])
         return KnownLayer(grown.family, grown.class_name, grown.evaluate(points))
 
     key: Hashable = (layer, chart)
-    return memory.kept(key, evaluate)
+    return cache.kept(key, evaluate)
 
 
 def preview_picture(maps: SurfaceMaps) -> NDArray[np.uint8]:

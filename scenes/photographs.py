@@ -1,7 +1,7 @@
 """Defects and impurities on photographs of good surfaces: `blemish synthesize`.
 
-The layers of a recipe are drawn on the photograph's rectangle and change its pixels; see `procgen.photo`. The result is
-a dataset like any other, whose frames have the part `photo`.
+The layers of a recipe are drawn on the photograph's rectangle and change its pixels; see `procgen.surface.photo`. The
+result is a dataset like any other, whose frames have the part `photo`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procgen.errors import BlemishError
-from procgen.layer import Instance, SurfacePoints
-from procgen.photo import BareSurface, PhotoLight, photo_points, synthesize
-from scenes import png
-from scenes.dataset import Dataset, DatasetWriter
-from scenes.drawing import draw, drawn_layers
-from scenes.imaging import camera_above, pixel_footprint
-from scenes.lot import Lot
+from procgen.surface.layer import Instance, SurfacePoints
+from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
+from scenes.camera.imaging import camera_above, pixel_footprint
+from scenes.camera.sensor import linearised, quantised, transferred
+from scenes.datasets.dataset import Dataset, DatasetWriter
 from scenes.parts import build_part
 from scenes.parts.photo import Photo
-from scenes.recipe import Recipe
+from scenes.pictures import png
+from scenes.quantities.random_stream import RandomStream
+from scenes.recipes.recipe import Recipe
+from scenes.recipes.sampling import draw, drawn_layers
 from scenes.scene import AreaPanel, Light, Scene
-from scenes.sensor import linearised, quantised, transferred
 
 LEAST_SIDE, MOST_PIXELS = 16, 1 << 24
 FINISH_SAMPLES = 24  # along either side, from which the base colour and roughness of the recipe's finish are taken
@@ -98,7 +98,7 @@ def draw_on(photo: Photograph, recipe: Recipe, seed: int, index: int, scale: flo
     if scale is None:
         scale = pixel_footprint(scene.camera, scene.camera.focus_distance) * scene.camera.width / width
     sheet = Photo(width=scale * width, height=scale * height, name=photo.name, sha256=photo.sha256)
-    layers, _ = drawn_layers(recipe, build_part(sheet), Lot(seed, index))
+    layers, _ = drawn_layers(recipe, build_part(sheet), RandomStream(seed, index))
     camera = camera_above(
         field_width=sheet.width,
         focal_length=scene.camera.focal_length,
@@ -127,7 +127,7 @@ def frame_of(
     Returns the picture like the photograph's pixels, (3, H, W) class bits, defect and impurity ids, and the instances.
     """
     part = build_part(scene.part)
-    layers = [layer.grown(part.charts[chart]) for layer, chart in scene.placed_layers()]
+    layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
     most = np.iinfo(photo.pixels.dtype).max
     linear = linearised(photo.pixels / most, scene.sensor.transfer)
     result = synthesize(

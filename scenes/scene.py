@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenes.concrete import Concrete, NotNegative, Positive, Vector
-from scenes.kinds import SceneFinish, SceneLayer
+from scenes.catalogue import SceneFinish, SceneLayer
 from scenes.parts import Shape
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
 
 
-class AreaPanel(Concrete):
+class AreaPanel(SceneModel):
     """A rectangular light.
 
     position: its centre, metres. direction: unit vector, the way it shines. along: unit vector of its width, across
@@ -25,14 +25,14 @@ class AreaPanel(Concrete):
     power: NotNegative
 
 
-class Light(Concrete):
+class Light(SceneModel):
     """Panels, and the radiance in W/m²/sr that comes evenly from everywhere else."""
 
     panels: tuple[AreaPanel, ...]
     ambient: NotNegative
 
 
-class Camera(Concrete):
+class Camera(SceneModel):
     """A thin lens, or a pinhole where the aperture radius is 0; lengths in metres.
 
     The centre of pixel (i, j), column i from the left and row j from the top, lies on the image plane at
@@ -51,8 +51,8 @@ class Camera(Concrete):
     focus_distance: Positive
 
 
-class Sensor(Concrete):
-    """What `scenes.sensor.develop` does to the light that arrives.
+class Sensor(SceneModel):
+    """What `scenes.camera.sensor.develop` does to the light that arrives.
 
     exposure: fraction of full well per W/m²/sr. vignetting: fraction of light lost in the corners. blur: standard
     deviation of the optics' point spread, pixels. full_well: photo-electrons at saturation, None for a sensor without
@@ -71,7 +71,7 @@ class Sensor(Concrete):
     seed: int = 0
 
 
-class Scene(Concrete):
+class Scene(SceneModel):
     """One frame's part, finish, layers (bottom first), light, camera and sensor.
 
     charts: on which chart of the part each layer was placed; none where all are on the main one.

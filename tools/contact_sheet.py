@@ -4,7 +4,7 @@
     python tools/contact_sheet.py --page                   # docs/catalogue.md alone, without Blender
     python tools/contact_sheet.py --kind dent --kind rust --out sheet.png
 
-Kinds come from the registries and their examples from scenes/presets/kinds, so a new kind appears by itself.
+Kinds come from the registries and their examples from scenes/recipes/presets/kinds, so a new kind appears by itself.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw, ImageFont
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scenes import Scene, build_part, develop, surface_maps
-from scenes.examples import SEVERITIES, Example, Group, catalogue, example
-from scenes.sections import Section
+from scenes.quantities.recipe_model import RecipeModel
+from scenes.recipes.examples import SEVERITIES, Example, Group, catalogue, example
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "catalogue.md"
@@ -115,8 +115,8 @@ def _lines() -> Iterator[str]:
     yield ""
     severities = ", ".join(f"{severity:g}" for severity in SEVERITIES)
     yield "Everything that a recipe can name. `make contact-sheet` renders the pictures and writes this page: its lines"
-    yield "come from the sections' docstrings, its examples are `scenes/presets/kinds/KIND.yaml`. A kind that knows its"
-    yield f"severity is shown at {severities} of it, any other in three draws."
+    yield "come from the sections' docstrings, its examples are `scenes/recipes/presets/kinds/KIND.yaml`. A kind that"
+    yield f"knows its severity is shown at {severities} of it, any other in three draws."
     for group, title in TITLES.items():
         yield ""
         yield f"## {title}"
@@ -134,7 +134,7 @@ def picture_name(group: Group) -> str:
     return f"contact_sheet_{TITLES[group].lower()}.jpg"
 
 
-def what_it_is(section: type[Section]) -> str:
+def what_it_is(section: type[RecipeModel]) -> str:
     """The first paragraph of a section's docstring on one line; "See `place`" becomes what stands at that place."""
     told = ALSO.sub("", first_paragraph(section))
     reference = REFERENCE.match(told)
@@ -145,7 +145,7 @@ def what_it_is(section: type[Section]) -> str:
     return told.strip().replace("|", "\\|")
 
 
-def summary(place: str, section: type[Section]) -> str:
+def summary(place: str, section: type[RecipeModel]) -> str:
     """The first paragraph about a module of procgen, or a class or function in one or beside the section."""
     module, _, name = place.rpartition(".")
     if not module:
@@ -162,7 +162,7 @@ def first_paragraph(thing: object) -> str:
     return f"{line.rstrip('.;,')}."
 
 
-def knobs(section: type[Section]) -> str:
+def knobs(section: type[RecipeModel]) -> str:
     """The names of a section's fields, severity first."""
     names = [name for name in section.model_fields if name not in NOT_KNOBS]
     return ", ".join(["**severity**"] * ("severity" in section.model_fields) + names)

@@ -3,7 +3,8 @@
     python tools/diffusion_pictures.py DIR                 # two passes of about 35 recipes, 1100 frames in all
     python tools/diffusion_pictures.py DIR --recipes-only  # DIR/recipes/*.yaml alone
 
-Recipes are put together from the examples of the catalogue (scenes/presets/kinds) and from the shipped presets: every
+Recipes are put together from the examples of the catalogue (scenes/recipes/presets/kinds) and from the shipped
+presets: every
 finish with the defects that befall it, a few at a time, and every part. Each is an ordinary recipe, each dataset an
 ordinary dataset; the seed follows from the pass and the recipe's place, so that the same bytes come again.
 """
@@ -18,8 +19,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scenes.examples import KINDS, STAGE, catalogue
-from scenes.recipe import PRESETS, recipe_fields, recipe_from
+from scenes.recipes.examples import KINDS, STAGE, catalogue
+from scenes.recipes.recipe import PRESETS, recipe_fields, recipe_from
 
 Fields = dict[str, Any]
 

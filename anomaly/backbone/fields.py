@@ -27,7 +27,7 @@ class Source:
     sheets: surfaces of the catalogue to cut from, on the same device; without any, styles alone are drawn.
     """
 
-    dice: np.random.Generator
+    rng: np.random.Generator
     generator: torch.Generator
     size: int
     sheets: Sequence[Sheet] = ()
@@ -35,21 +35,21 @@ class Source:
     @classmethod
     def seeded(cls, seed: int, step: int, size: int, sheets: Sequence[Sheet] = (), device: str = "cpu") -> Source:
         """The source of training step `step`: the same numbers whichever steps came before."""
-        dice = np.random.default_rng([seed, step])
-        return cls(dice, torch.Generator(device).manual_seed(int(dice.integers(2**62))), size, sheets)
+        rng = np.random.default_rng([seed, step])
+        return cls(rng, torch.Generator(device).manual_seed(int(rng.integers(2**62))), size, sheets)
 
     @property
     def device(self) -> torch.device:
         return self.generator.device
 
     def chance(self, probability: float) -> bool:
-        return bool(self.dice.random() < probability)
+        return bool(self.rng.random() < probability)
 
     def between(self, low: float, high: float) -> float:
-        return float(self.dice.uniform(low, high))
+        return float(self.rng.uniform(low, high))
 
     def logarithmic(self, low: float, high: float) -> float:
-        return float(math.exp(self.dice.uniform(math.log(low), math.log(high))))
+        return float(math.exp(self.rng.uniform(math.log(low), math.log(high))))
 
     def normal(self, *shape: int) -> Tensor:
         return torch.randn(shape, generator=self.generator, device=self.device)
@@ -108,7 +108,7 @@ def noise_style(source: Source) -> Style:
     """Cloudy, grainy or drawn-out noise, in one of several pointwise shapes."""
     exponent, correlation = source.between(0.6, 3.0), source.logarithmic(0.4, 20)
     stretch = source.logarithmic(1.5, 60) if source.chance(0.55) else 1.0
-    angle, shape = source.between(0, math.pi), int(source.dice.integers(5))
+    angle, shape = source.between(0, math.pi), int(source.rng.integers(5))
 
     def draw(count: int) -> Tensor:
         field = spectral(source, count, exponent, correlation, stretch, angle)
@@ -125,7 +125,7 @@ def noise_style(source: Source) -> Style:
 
 def streak_style(source: Source) -> Style:
     """What grinding leaves: marks many times longer than wide, a few of them bright, mostly along an axis."""
-    angle = source.dice.choice([0.0, math.pi / 2]) + 0.03 * source.between(-1, 1)
+    angle = source.rng.choice([0.0, math.pi / 2]) + 0.03 * source.between(-1, 1)
     if source.chance(0.3):
         angle = source.between(0, math.pi)
     stretch, width, tail = source.logarithmic(15, 200), source.logarithmic(0.4, 2.5), source.between(0, 1.0)
@@ -155,7 +155,7 @@ def grating_style(source: Source) -> Style:
 def lattice_style(source: Source) -> Style:
     """Dots, checks or a weave: products of two gratings."""
     angle, period, ratio = source.between(0, math.pi), source.logarithmic(5, 32), source.between(0.6, 1.7)
-    hard, form = source.logarithmic(0.5, 6), int(source.dice.integers(3))
+    hard, form = source.logarithmic(0.5, 6), int(source.rng.integers(3))
 
     def draw(count: int) -> Tensor:
         x, y = source.grid(angle, 0.01, count)
@@ -168,7 +168,7 @@ def lattice_style(source: Source) -> Style:
 
 def cell_style(source: Source) -> Style:
     """Grains: distances to the nearest and second nearest of scattered points."""
-    cells, form = int(source.logarithmic(15, 120)), int(source.dice.integers(3))
+    cells, form = int(source.logarithmic(15, 120)), int(source.rng.integers(3))
 
     def draw(count: int) -> Tensor:
         size = source.size
@@ -210,7 +210,7 @@ def leaf_style(source: Source) -> Style:
 
 def fractal_style(source: Source) -> Style:
     """Attractors of random iterated function systems (Barnsley), scattered over the picture."""
-    maps, places = int(source.dice.integers(2, 6)), int(source.dice.integers(2, 7))
+    maps, places = int(source.rng.integers(2, 6)), int(source.rng.integers(2, 7))
     scale, soft = source.logarithmic(15, 60), source.between(0.4, 1.5)
     linear = source.normal(maps, 2, 2)
     linear = linear / torch.linalg.matrix_norm(linear, 2)[:, None, None] * (0.4 + 0.5 * source.uniform(maps, 1, 1))
@@ -250,4 +250,4 @@ STYLES: tuple[tuple[Callable[[Source], Style], float], ...] = (
 def draw_style(source: Source) -> Style:
     """One of STYLES, by their weights."""
     weights = [weight for _, weight in STYLES]
-    return STYLES[int(source.dice.choice(len(STYLES), p=weights))][0](source)
+    return STYLES[int(source.rng.choice(len(STYLES), p=weights))][0](source)

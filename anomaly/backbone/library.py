@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scenes.drawing import draw
-from scenes.examples import KINDS, STAGE, Group, catalogue
 from scenes.maps import surface_maps
-from scenes.recipe import recipe_fields, recipe_from
+from scenes.recipes.examples import KINDS, STAGE, Group, catalogue
+from scenes.recipes.recipe import recipe_fields, recipe_from
+from scenes.recipes.sampling import draw
 
 UNFIT = frozenset({"missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper", "chipped_edge"})
 SIDE_MM = 26.0  # of the plate that a surface is drawn on
@@ -37,20 +37,20 @@ class Sheet:
 
 def draw_sheet(seed: int, index: int) -> Sheet:
     """A plate of a random finish of the catalogue with a random defect or impurity of it, at a random texel size."""
-    dice = np.random.default_rng([seed, index])
+    rng = np.random.default_rng([seed, index])
     kinds = catalogue()
-    finish = str(dice.choice(sorted(set(kinds["finish"]) - {"turned"})))
-    group: Group = "defects" if dice.random() < 0.75 else "impurities"
-    kind = str(dice.choice(sorted(set(kinds[group]) - UNFIT)))
+    finish = str(rng.choice(sorted(set(kinds["finish"]) - {"turned"})))
+    group: Group = "defects" if rng.random() < 0.75 else "impurities"
+    kind = str(rng.choice(sorted(set(kinds[group]) - UNFIT)))
     fields = {name: value for part in (STAGE, KINDS / f"{finish}.yaml") for name, value in _fields(part).items()}
     fields["part"] = {"kind": "plate", "width_mm": SIDE_MM, "height_mm": SIDE_MM, "thickness_mm": 3}
     fields.pop("seed", None)
     sections = [section for section in _fields(KINDS / f"{kind}.yaml")[group] if section["kind"] == kind]
     if "severity" in kinds[group][kind].model_fields:
-        sections = [{**section, "severity": float(dice.uniform(0.4, 1.0))} for section in sections]
+        sections = [{**section, "severity": float(rng.uniform(0.4, 1.0))} for section in sections]
     low, high = np.log(TEXELS_UM)
-    fields.update({group: sections, "texel_um": float(np.exp(dice.uniform(low, high)))})
-    scene = draw(recipe_from(fields, kind), int(dice.integers(2**31)), 0)
+    fields.update({group: sections, "texel_um": float(np.exp(rng.uniform(low, high)))})
+    scene = draw(recipe_from(fields, kind), int(rng.integers(2**31)), 0)
     bare = surface_maps(scene.model_copy(update={"layers": (), "charts": ()}))
     damaged = surface_maps(scene)
     texel = scene.texel_size

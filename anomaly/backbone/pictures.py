@@ -55,7 +55,7 @@ def draw_episode(source: Source, support: int, query: int) -> Episode:
     for k in range(query):
         if k > 0 and not source.chance(0.6):
             continue
-        chosen = int(source.dice.integers(len(FAMILIES) - (not source.sheets)))
+        chosen = int(source.rng.integers(len(FAMILIES) - (not source.sheets)))
         if source.sheets and source.chance(CATALOGUE):
             chosen = FAMILIES.index("catalogue")
         family[k] = chosen
@@ -69,7 +69,7 @@ def draw_episode(source: Source, support: int, query: int) -> Episode:
 
 def draw_surface(source: Source) -> Surface:
     """A mixture of up to three styles, perhaps with the border of a part and with harmless specks."""
-    count = int(source.dice.choice([1, 2, 3], p=[0.3, 0.45, 0.25]))
+    count = int(source.rng.choice([1, 2, 3], p=[0.3, 0.45, 0.25]))
     styles = [draw_style(source) for _ in range(count)]
     strengths = [source.logarithmic(0.01, 0.16) for _ in styles]
     tints = [_tint(source, 0.5) for _ in styles]
@@ -105,7 +105,7 @@ def _tint(source: Source, strength: float) -> Tensor:
 
 def _cut(source: Source) -> Callable[[int], Tensor]:
     """Pieces (n, 3, S, S) of one bare sheet of the catalogue, all under the same light."""
-    sheet = source.sheets[int(source.dice.integers(len(source.sheets)))]
+    sheet = source.sheets[int(source.rng.integers(len(source.sheets)))]
     picture = lit(sheet.bare, source.logarithmic(0.3, 6), source.between(0, 2 * math.pi))
     level = source.between(0.15, 0.75)
     picture = picture * level / picture.mean()
@@ -115,8 +115,8 @@ def _cut(source: Source) -> Callable[[int], Tensor]:
         picture = picture.transpose(-1, -2)
 
     def draw(n: int) -> Tensor:
-        tops = source.dice.integers(picture.shape[1] - source.size + 1, size=n)
-        lefts = source.dice.integers(picture.shape[2] - source.size + 1, size=n)
+        tops = source.rng.integers(picture.shape[1] - source.size + 1, size=n)
+        lefts = source.rng.integers(picture.shape[2] - source.size + 1, size=n)
         pieces = [picture[:, t : t + source.size, k : k + source.size] for t, k in zip(tops, lefts, strict=True)]
         return torch.stack(pieces)
 
@@ -126,14 +126,14 @@ def _cut(source: Source) -> Callable[[int], Tensor]:
 def _of_catalogue(source: Source, picture: Tensor) -> tuple[Tensor, Tensor]:
     """The picture with what a sheet's damage did to that sheet, as a factor."""
     size = source.size
-    sheet = source.sheets[int(source.dice.integers(len(source.sheets)))]
+    sheet = source.sheets[int(source.rng.integers(len(source.sheets)))]
     rows, columns = sheet.mask.shape
     hit = sheet.mask.nonzero()
     if not len(hit):
         return picture, torch.zeros(size, size, device=source.device)
-    middle = hit[int(source.dice.integers(len(hit)))].tolist()
+    middle = hit[int(source.rng.integers(len(hit)))].tolist()
     top, left = (
-        int(min(max(0, m - source.dice.integers(size)), side - size))
+        int(min(max(0, m - source.rng.integers(size)), side - size))
         for m, side in zip(middle, (rows, columns), strict=True)
     )
     window = (..., slice(top, top + size), slice(left, left + size))
@@ -149,7 +149,7 @@ def _of_catalogue(source: Source, picture: Tensor) -> tuple[Tensor, Tensor]:
 
 def _border(source: Source) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """The edge of a part against what lies behind it, with a rim of its own, anywhere in the picture."""
-    side, level = source.dice.integers(4) * math.pi / 2, source.between(0, 0.25)
+    side, level = source.rng.integers(4) * math.pi / 2, source.between(0, 0.25)
     rim, rim_width = source.between(-0.6, 0.6), source.logarithmic(1.5, 12)
     ragged, backdrop = source.logarithmic(0.05, 2.0), draw_style(source) if source.chance(0.3) else None
 
@@ -230,7 +230,7 @@ def _hole(source: Source, picture: Tensor, contrast: float) -> tuple[Tensor, Ten
 def _spots(source: Source, picture: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
     mask = torch.zeros(source.size, source.size, device=source.device)
     centre = source.size * (0.15 + 0.7 * source.uniform(2))
-    for _ in range(int(source.dice.integers(3, 9))):
+    for _ in range(int(source.rng.integers(3, 9))):
         mask = torch.maximum(mask, _blob(source, source.logarithmic(1, 4), 0.2, centre + 10 * source.normal(2)))
     return _shaded(source, picture, mask, contrast), mask
 
@@ -340,10 +340,10 @@ def _chip(source: Source, outside: Tensor) -> Tensor:
     size = source.size
     near = ((outside > 0.3) & (outside < 0.7)).nonzero()
     if len(near):
-        centre = near[int(source.dice.integers(len(near)))].float()
+        centre = near[int(source.rng.integers(len(near)))].float()
     else:
         centre = size * source.uniform(2)
-        centre[int(source.dice.integers(2))] = float(source.dice.choice([0, size - 1]))
+        centre[int(source.rng.integers(2))] = float(source.rng.choice([0, size - 1]))
     return _blob(source, source.logarithmic(5, 25), 0.4, centre)
 
 

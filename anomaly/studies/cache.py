@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from anomaly.specimens import FrameOfDataset, MaskFile, Specimen
 from procgen.errors import BlemishError
-from scenes.dataset import write_atomically
+from scenes.datasets.dataset import write_atomically
 
 Kind = Literal["renders", "banks", "judgements"]
 INPUTS = "inputs.json"  # beside a step's results: what its key is the digest of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenes.progress import INTERRUPTED, tell_program, told_to_program
+from scenes.jobs.progress import INTERRUPTED, tell_program, told_to_program
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -14,9 +14,9 @@ from pydantic_core import ErrorDetails
 from anomaly.specimens import Format
 from anomaly.studies.scenarios import SCENARIOS
 from procgen.errors import BlemishError
-from scenes.distribution import shown
-from scenes.recipe import RecipeError, recipe_fields
-from scenes.sections import Section, together
+from scenes.quantities.distribution import shown
+from scenes.quantities.recipe_model import RecipeModel, together
+from scenes.recipes.recipe import RecipeError, recipe_fields
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -35,7 +35,7 @@ class StudyError(BlemishError):
         super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
 
 
-class Rendered(Section):
+class Rendered(RecipeModel):
     """Renders that stand for photographs: another seed, another sensor, another light than the ones trained on.
 
     frames: with whatever the recipe puts on them, to judge; clean_frames: without defects and impurities, to train on.
@@ -49,7 +49,7 @@ class Rendered(Section):
     samples: Samples = 32
 
 
-class Real(Section):
+class Real(RecipeModel):
     """The surfaces that every inspector is judged on: a folder of photographs, or renders held out.
 
     dataset: relative to the study's file. train: share of the good surfaces to train on; validation: share of the
@@ -71,7 +71,7 @@ class Real(Section):
         return self
 
 
-class Synthetic(Section):
+class Synthetic(RecipeModel):
     """The renders to train on.
 
     changes: what differs from the recipe, by dotted path, as in `light.scale: 2` or `impurities.water_stains.rings: 0`.
@@ -88,7 +88,7 @@ class Synthetic(Section):
     lights: dict[str, Changes] = Field(default_factory=dict)
 
 
-class Inspector(Section):
+class Inspector(RecipeModel):
     """image_size: pixels to which the longest side of the largest real picture is scaled, all others by that factor."""
 
     bank: Annotated[int, Field(strict=True, ge=2, le=1_000_000)] = 2048
@@ -99,13 +99,13 @@ class Inspector(Section):
     weights: str | None = None
 
 
-class Bootstrap(Section):
+class Bootstrap(RecipeModel):
     samples: Annotated[int, Field(strict=True, ge=100, le=100_000)] = 1000
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
 
 
-class Study(Section):
+class Study(RecipeModel):
     """A whole study; `surface` and `imaging` describe the real side in words, for the comparison with the paper."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -238,7 +238,7 @@ def _said(details: ErrorDetails) -> str:
 
 def _section(location: Sequence[int | str]) -> tuple[str, ...]:
     """Names of the fields of the section at a place of the study."""
-    models: Mapping[str, type[Section]] = {
+    models: Mapping[str, type[RecipeModel]] = {
         "real": Real,
         "rendered": Rendered,
         "synthetic": Synthetic,

@@ -17,11 +17,11 @@ from typing import Any
 
 from anomaly.studies.plan import Changes, StudyFile
 from procgen.errors import BlemishError
-from scenes.dataset import ANNOTATIONS, committed, write_atomically
-from scenes.distribution import shown
-from scenes.leash import LEASH
+from scenes.datasets.dataset import ANNOTATIONS, committed, write_atomically
+from scenes.jobs.child_process import CHILD_PROGRAM
 from scenes.parts.mesh import MeshRecipe
-from scenes.recipe import Recipe, RecipeError, recipe_fields, recipe_from, recipe_path, shipped_recipes
+from scenes.quantities.distribution import shown
+from scenes.recipes.recipe import Recipe, RecipeError, recipe_fields, recipe_from, recipe_path, shipped_recipes
 
 AS_BUILT = "as built"  # the light of the recipe itself
 POLL = 0.5  # seconds between looks at how many frames there are
@@ -109,7 +109,7 @@ def render(wanted: RenderedSet, folder: Path, progress: Callable[[int, int], Non
     folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = folder.with_name(f"{folder.name}.yaml")  # JSON is YAML
     write_atomically(recipe, json.dumps(wanted.recipe.model_dump(mode="json"), indent=1).encode())
-    command = [sys.executable, "-c", LEASH, "render", str(recipe), "--out", str(folder)]
+    command = [sys.executable, "-c", CHILD_PROGRAM, "render", str(recipe), "--out", str(folder)]
     command += ["--frames", str(wanted.frames), "--seed", str(wanted.seed), "--samples", str(wanted.samples)]
     code, said = _run(command, lambda: progress(len(committed(folder, wanted.frames)), wanted.frames))
     if code or not is_rendered(folder):

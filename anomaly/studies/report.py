@@ -21,7 +21,7 @@ from anomaly.studies.bootstrap import FIGURES, Draws, Estimate, class_recalls, d
 from anomaly.studies.run import Outcome
 from anomaly.studies.scenarios import REAL, SCENARIOS
 from anomaly.studies.tally import INSTANCES
-from scenes.dataset import blemish_version, write_atomically
+from scenes.datasets.dataset import blemish_version, write_atomically
 
 HEADINGS = {
     "pixel_precision": ("P", "Pixel precision", "Share of the predicted pixels that are defective."),

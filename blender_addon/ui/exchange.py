@@ -14,7 +14,7 @@ from blender_addon.ui.properties import CHANNELS, channels, quiet
 from blender_addon.ui.schema import Field, SectionFields
 
 if TYPE_CHECKING:
-    from scenes.recipe import Recipe
+    from scenes.recipes.recipe import Recipe
 
 VERSION = 1  # of the settings in a .blend
 FAMILIES = ("defects", "impurities")
@@ -22,7 +22,7 @@ FAMILIES = ("defects", "impurities")
 
 def to_recipe(settings: Any) -> Recipe:
     """The recipe that the settings describe. Raises RecipeError where they contradict each other."""
-    from scenes.recipe import RecipeError, recipe_from
+    from scenes.recipes.recipe import RecipeError, recipe_from
 
     name = settings.name or "the panel"
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from procgen.errors import BlemishError
 
 if TYPE_CHECKING:
-    from scenes.recipe import Recipe
+    from scenes.recipes.recipe import Recipe
 
 SAVED_WITH = "# Saved from Blender's panel; `blemish render` reads it.\n"
 NAME_LETTERS = re.compile(r"[^A-Za-z0-9_-]+")
@@ -36,7 +36,7 @@ def save_recipe(recipe: Recipe, path: Path) -> list[Path]:
 
 def write_yaml(path: Path, fields: dict[str, Any], head: str = "") -> None:
     """Write a mapping as YAML, whole or not at all. Raises OSError."""
-    from scenes.recipe import as_yaml
+    from scenes.recipes.recipe import as_yaml
 
     text = head + as_yaml(fields)
     unfinished = path.with_name(f".{path.name}.unfinished")

@@ -87,7 +87,7 @@ def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button to begin, and to go on with what is there."""
-    from scenes.overview import overview_path
+    from scenes.datasets.overview import overview_path
 
     found = begun_in(folder_of(context))
     column = layout.column(align=True)

@@ -112,7 +112,7 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from procgen.errors import BlemishError
-        from scenes.recipe import recipe_fields
+        from scenes.recipes.recipe import recipe_fields
 
         settings, sort = context.scene.blemish, sort_of(context, self.of)
         folder = folder_of(sort)
@@ -130,7 +130,7 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
 def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) -> None:
     """Set the surface or the selected layer to what a preset holds. Raises BlemishError where that is no recipe."""
     from blender_addon.ui import exchange
-    from scenes.recipe import recipe_from
+    from scenes.recipes.recipe import recipe_from
 
     fields = exchange.written(settings)
     if not isinstance(kept, dict):

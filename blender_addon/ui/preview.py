@@ -1,7 +1,7 @@
 """The part in the viewport with its layers, drawn anew as settings change.
 
 What is shown follows from the settings alone: the same recipe, seed and frame that a render would draw, evaluated by
-`scenes.surface_maps` on coarser texels. A change costs only what it changes; see `scenes.memory`.
+`scenes.surface_maps` on coarser texels. A change costs only what it changes; see `scenes.cache`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bpy.app.handlers import persistent
 from blender_addon.ui import properties
 
 if TYPE_CHECKING:
-    from scenes.atlas import Part
-    from scenes.memory import Memory
+    from scenes.cache import SceneCache
+    from scenes.geometry.atlas import Part
     from scenes.scene import Scene
 
 DELAY = 0.02  # s after a change, so that several at once are one
@@ -39,7 +39,7 @@ class Report:
 
 
 reports: dict[str, Report] = {}  # by the name of Blender's scene
-_memory: Memory | None = None
+_cache: SceneCache | None = None
 
 
 def report_of(blender_scene: bpy.types.Scene) -> Report:
@@ -94,15 +94,15 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
     from blender_addon.stage import lay_along_v
     from blender_addon.ui.overlay import show_overlay
     from scenes import build_part, surface_maps
-    from scenes.memory import Memory
+    from scenes.cache import SceneCache
 
-    global _memory
-    _memory = _memory or Memory()
+    global _cache
+    _cache = _cache or SceneCache()
     settings = blender_scene.blemish
-    scene = drawn(settings, _memory)
+    scene = drawn(settings, _cache)
     part = build_part(scene.part)
     coarse = scene.model_copy(update={"texel_size": texel_size(part, int(settings.preview.size))})
-    maps = surface_maps(coarse, _memory)
+    maps = surface_maps(coarse, _cache)
     place_part(blender_scene, part, coarse)
     surface = surface_of(settings.preview.object)
     surface.show(maps, labels=False)
@@ -120,12 +120,12 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
     return counts
 
 
-def drawn(settings: Any, memory: Memory | None = None) -> Scene:
+def drawn(settings: Any, cache: SceneCache | None = None) -> Scene:
     """The scene that the settings' recipe, seed and frame make; what a render of that frame shows."""
     from blender_addon.ui.exchange import to_recipe
     from scenes import draw
 
-    return draw(to_recipe(settings), settings.seed, settings.frame, memory)
+    return draw(to_recipe(settings), settings.seed, settings.frame, cache)
 
 
 def texel_size(part: Part, side: int) -> float:
@@ -141,7 +141,7 @@ def place_part(blender_scene: bpy.types.Scene, part: Part, scene: Scene) -> bpy.
     from blender_addon.material import build_body_material
     from blender_addon.stage import build_mesh
     from procgen.errors import BlemishError
-    from scenes.atlas import texture
+    from scenes.geometry.atlas import texture
 
     preview = blender_scene.blemish.preview
     shown = preview.object
@@ -285,7 +285,7 @@ def register() -> None:
 
 
 def unregister() -> None:
-    global _memory
+    global _cache
     properties.off_change(schedule)
     for handlers in (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         handlers.remove(_show_again)
@@ -293,4 +293,4 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     reports.clear()
-    _memory = None
+    _cache = None

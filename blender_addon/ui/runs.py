@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from procgen.errors import BlemishError
-from scenes.leash import LEASH
-from scenes.progress import PROGRESS_MARK
+from scenes.jobs.child_process import CHILD_PROGRAM
+from scenes.jobs.progress import PROGRESS_MARK
 
 if TYPE_CHECKING:
     from scenes import Recipe
@@ -192,7 +192,7 @@ class RenderRun(Run):
 
     def _work(self) -> str:
         from blender_addon.render import render_dataset
-        from scenes.overview import write_overview
+        from scenes.datasets.overview import write_overview
 
         self._begun = time.monotonic()
         order = self.order
@@ -251,7 +251,7 @@ class CommandRun(Run):
     """A command of another Python environment; its lines tell how it goes.
 
     arguments: the whole command line. The command ends when this process does, for its standard input is held open by
-    it and watched by `LEASH`. summary: makes the closing sentence from all that was printed.
+    it and watched by `CHILD_PROGRAM`. summary: makes the closing sentence from all that was printed.
     """
 
     def __init__(
@@ -321,8 +321,9 @@ class CommandRun(Run):
 
 
 def leashed(python: Path, *arguments: str) -> list[str]:
-    """The command line that runs `blemish ARGUMENTS` in the environment of this Python; see `scenes.leash`."""
-    return [str(python), "-P", "-c", LEASH, *arguments]  # -P: not what lies in the current folder
+    """The command line that runs `blemish ARGUMENTS` in the environment of this Python; see
+    `scenes.jobs.child_process`."""
+    return [str(python), "-P", "-c", CHILD_PROGRAM, *arguments]  # -P: not what lies in the current folder
 
 
 def outside(environment: Mapping[str, str]) -> dict[str, str]:
@@ -349,7 +350,7 @@ class Begun:
 
 def begun(folder: Path) -> Begun | None:
     """The dataset in a folder, finished or not; None where there is none that this Blemish can read."""
-    from scenes.dataset import DatasetError, committed, read_header
+    from scenes.datasets.dataset import DatasetError, committed, read_header
 
     try:
         header = read_header(folder)
@@ -362,8 +363,8 @@ def begun(folder: Path) -> Begun | None:
 
 def taken_up(folder: Path) -> Order:
     """The order that goes on with the dataset in a folder, read from it. Raises DatasetError, RecipeError."""
-    from scenes.dataset import HEADER, read_header
-    from scenes.recipe import recipe_from
+    from scenes.datasets.dataset import HEADER, read_header
+    from scenes.recipes.recipe import recipe_from
 
     header = read_header(folder)
     recipe = recipe_from(header.recipe, str(folder / HEADER))

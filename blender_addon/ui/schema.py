@@ -125,9 +125,9 @@ def from_json(text: str) -> dict[str, SectionFields]:
 
 def described() -> dict[str, SectionFields]:
     """Every section as the recipe's models have it. Raises TypeError for a field that the panel has no property for."""
-    from scenes.examples import catalogue
-    from scenes.kinds.sites import Placement
-    from scenes.recipe import CameraRecipe, RingLightRecipe, SensorRecipe
+    from scenes.catalogue.placement.sites import Placement
+    from scenes.recipes.examples import catalogue
+    from scenes.recipes.recipe import CameraRecipe, RingLightRecipe, SensorRecipe
 
     seen = _seen_values()
     found: dict[str, SectionFields] = {}
@@ -156,8 +156,8 @@ def _section(group: str, model: Any, seen: Seen, key: str = "") -> SectionFields
 
 def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
     """The panel's view of a model's field; seen: what shipped recipes write there; first: what the example does."""
-    from scenes.distribution import Distribution, Within
-    from scenes.sections import Section
+    from scenes.quantities.distribution import Distribution, Within
+    from scenes.quantities.recipe_model import RecipeModel
 
     annotation, metadata = info.annotation, list(info.metadata)
     optional = type(None) in get_args(annotation)
@@ -198,7 +198,7 @@ def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
         if inner is int and len(get_args(annotation)) == 2:
             low, high = _bounds(metadata)
             return Field(sort="pair", low=low, high=high, whole=True, default=default, **shared)
-    if isinstance(annotation, type) and issubclass(annotation, Section):
+    if isinstance(annotation, type) and issubclass(annotation, RecipeModel):
         return Field(sort="section", **shared)
     if get_origin(annotation) is dict:
         low, high = _bounds(_stripped(get_args(annotation)[1], [])[1])
@@ -271,8 +271,8 @@ class Seen:
 
 
 def _seen_values() -> Seen:
-    from scenes.examples import KINDS, STAGE
-    from scenes.recipe import PRESETS, recipe_fields
+    from scenes.recipes.examples import KINDS, STAGE
+    from scenes.recipes.recipe import PRESETS, recipe_fields
 
     found = Seen({}, {})
     for path in (*sorted(KINDS.glob("*.yaml")), *sorted(PRESETS.glob("*.yaml"))):

@@ -191,12 +191,12 @@ def fidelity(autoencoder: AutoencoderKL, crops: Crops, batch: int = 16) -> dict[
 
 
 def _batch(
-    crops: Crops, latents: Tensor, plan: AutoencoderPlan, dice: torch.Generator, autoencoder: AutoencoderKL
+    crops: Crops, latents: Tensor, plan: AutoencoderPlan, rng: torch.Generator, autoencoder: AutoencoderKL
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Disturbed latents, and windows of their crops (B, 3, c, c) with masks (B, 1, c, c), at whole texels."""
-    chosen = torch.randint(len(crops), (plan.batch,), generator=dice)
-    codes, images, masks = windows_of(chosen, (latents, crops.images, crops.masks[:, None]), plan.crop, dice)
-    codes = codes + plan.disturbed * torch.randn(codes.shape, generator=dice)
+    chosen = torch.randint(len(crops), (plan.batch,), generator=rng)
+    codes, images, masks = windows_of(chosen, (latents, crops.images, crops.masks[:, None]), plan.crop, rng)
+    codes = codes + plan.disturbed * torch.randn(codes.shape, generator=rng)
     device = autoencoder.device
     return codes.to(device), prepared(images, autoencoder), masks.to(device).float()
 

@@ -91,7 +91,7 @@ def train_diffusion(
     from diffusion_refine.models import EMBEDDED
     from diffusion_refine.training import SCRATCH, Training, TrainingError
     from diffusion_refine.training import train_diffusion as train
-    from scenes.progress import shown
+    from scenes.jobs.progress import shown
 
     if size % 16:
         raise TrainingError(f"--size: found {size}; expected a multiple of 16, such as 128")

@@ -84,13 +84,13 @@ def train_denoiser(
     while step < plan.steps:
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step, plan.steps, plan.rate)
-        dice = dice_of(plan.seed, step)
-        chosen = torch.randint(len(latents), (plan.batch,), generator=dice).tolist()
-        dropped = (torch.rand(plan.batch, generator=dice) < plan.left_out).tolist()
+        rng = dice_of(plan.seed, step)
+        chosen = torch.randint(len(latents), (plan.batch,), generator=rng).tolist()
+        dropped = (torch.rand(plan.batch, generator=rng) < plan.left_out).tolist()
         texts = [EMPTY if out_ else captions[one] for one, out_ in zip(chosen, dropped, strict=True)]
-        timesteps = torch.randint(len(alphas), (plan.batch,), generator=dice).to(device)
+        timesteps = torch.randint(len(alphas), (plan.batch,), generator=rng).to(device)
         clean = latents[chosen].to(device).float()
-        noise = torch.randn(clean.shape, generator=dice).to(device)
+        noise = torch.randn(clean.shape, generator=rng).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=plan.half):
             conditions = told.of(texts) if told else conditions_of(pipeline, texts)
             loss, error = _loss(pipeline, clean, noise, timesteps, alphas[timesteps], conditions, plan.snr)

@@ -117,15 +117,15 @@ def set_decoder(
     them that a step sees.
     """
     decoder, device = autoencoder.decoder, autoencoder.device
-    dice = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     _silence(decoder)
     ups = [block.upsamplers[0].conv for block in decoder.up_blocks[:-1]]
     narrowing = [block.resnets[0].conv_shortcut for block in decoder.up_blocks]  # None in the first
     last = narrowing[-1]
     count = min(PIXEL_FEATURES, _room(last, decoder.conv_norm_out))
     with torch.no_grad():
-        features = torch.randn(count, last.in_channels, 1, 1, generator=dice) / last.in_channels**0.5
-        colours = torch.randn(3, count, 3, 3, generator=dice) / (9 * count) ** 0.5
+        features = torch.randn(count, last.in_channels, 1, 1, generator=rng) / last.in_channels**0.5
+        colours = torch.randn(3, count, 3, 3, generator=rng) / (9 * count) ** 0.5
         offset = torch.zeros(3)
     free = [part.to(device).requires_grad_() for part in (features, colours, offset)]
     modules = [decoder.conv_in, *ups, *narrowing[1:-1]]
@@ -133,8 +133,8 @@ def set_decoder(
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     for step in range(steps):
-        chosen = torch.randint(len(images), (batch,), generator=dice)
-        codes, pictures = windows_of(chosen, (latents, images), crop, dice)
+        chosen = torch.randint(len(images), (batch,), generator=rng)
+        codes, pictures = windows_of(chosen, (latents, images), crop, rng)
         wanted = pictures.to(device).float() / 127.5 - 1
         hidden = decoder.conv_in(codes.to(device))
         for block, narrow in zip(decoder.up_blocks, narrowing, strict=True):
@@ -162,14 +162,14 @@ def set_decoder(
         decoder.conv_out.bias.copy_(free[2])
 
 
-def windows_of(chosen: Tensor, stacks: Sequence[Tensor], crop: int, dice: torch.Generator) -> list[Tensor]:
+def windows_of(chosen: Tensor, stacks: Sequence[Tensor], crop: int, rng: torch.Generator) -> list[Tensor]:
     """The same windows, `crop` pixels a side and at whole texels, of pictures and of their latents.
 
     stacks: (N, C, h, w) each; the coarsest is that of the latents, the finest that of the pictures.
     """
     sides = [stack.shape[-1] for stack in stacks]
     texel = max(sides) // min(sides)
-    places = torch.randint((max(sides) - crop) // texel + 1, (len(chosen), 2), generator=dice).tolist()
+    places = torch.randint((max(sides) - crop) // texel + 1, (len(chosen), 2), generator=rng).tolist()
     found = []
     for stack, side in zip(stacks, sides, strict=True):
         scale, length = texel * side // max(sides), crop * side // max(sides)

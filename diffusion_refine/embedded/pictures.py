@@ -18,7 +18,7 @@ from torch import Tensor
 
 from diffusion_refine.captions import Subject, caption, classes_in, subject_of
 from procgen.errors import BlemishError
-from scenes.dataset import HEADER, Dataset
+from scenes.datasets.dataset import HEADER, Dataset
 from scenes.scene import Scene
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -237,22 +237,22 @@ def _captionable(seen: NDArray[np.uint16], bits: Mapping[str, int], masked: bool
 
 def _caption(picture: Picture, seen: NDArray[np.uint16], rng: np.random.Generator, style: Style) -> str:
     """The caption of what is in sight, now and then with other words of the same meaning."""
-    dice = rng.random(3)
+    chances = rng.random(3)
     if picture.text or picture.subject is None:
         return picture.text
     subject = picture.subject.seen(classes_in(seen, picture.bits, max(1, int(LEAST_SHARE * seen.size))))
     defects = subject.defects
-    if dice[0] < style.synonym:
+    if chances[0] < style.synonym:
         defects = tuple(_other(word, rng) for word in defects)
-    elif dice[0] > 1 - style.general and defects:
+    elif chances[0] > 1 - style.general and defects:
         defects = ("",)
     finish, part = subject.finish, subject.part
-    if dice[1] < style.general:
+    if chances[1] < style.general:
         part = "surface"
-    elif dice[1] > 1 - style.general:
+    elif chances[1] > 1 - style.general:
         finish = ""
     text = caption(Subject(finish, part, defects, subject.impurities)).replace("  ", " ")
-    return text.replace("photo", "image", 1) if dice[2] < style.general else text
+    return text.replace("photo", "image", 1) if chances[2] < style.general else text
 
 
 def _other(word: str, rng: np.random.Generator) -> str:

@@ -21,7 +21,7 @@ from diffusion_refine.embedded.configs import Shape, build_pipeline
 from diffusion_refine.embedded.denoiser import DenoiserPlan, train_denoiser
 from diffusion_refine.embedded.pictures import Crops, Picture, draw_crops, read_pictures
 from diffusion_refine.embedded.saving import save_pipeline
-from scenes.dataset import HEADER
+from scenes.datasets.dataset import HEADER
 
 MODEL = "model"
 PARTS = ("autoencoder", "denoiser")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from procgen.finish.profiled import IsotropicFinish
 from procgen.finish.solid import isotropic, stream_seed
-from procgen.placement import jittered_centres, nearest_centre, unpacked
+from procgen.surface.placement import jittered_centres, nearest_centre, unpacked
 
 Floats = NDArray[np.float64]
 

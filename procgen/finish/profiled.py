@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from procgen.checks import require
 from procgen.errors import BlemishError
 from procgen.finish.solid import isotropic, stream_seed
-from procgen.layer import FinishSample, SurfacePoints
+from procgen.surface.checks import require
+from procgen.surface.layer import FinishSample, SurfacePoints
 
 Floats = NDArray[np.float64]
 Vector = tuple[float, float, float]

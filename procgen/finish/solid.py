@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from procgen.noise import fractal
-from procgen.placement import nearest_centre
+from procgen.surface.noise import fractal
+from procgen.surface.placement import nearest_centre
 
 Floats = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """Every kind of part that a recipe can name.
 
-One module a kind. It holds the recipe's section, with `drawn` that turns it into concrete dimensions, and these, with
-`built` that turns them into a mesh and the charts of its inspected surface. To add a kind, write its module and name
+One module a kind. It holds the recipe's section, with `sample` that turns it into concrete dimensions, and these, with
+`build` that turns them into a mesh and the charts of its inspected surface. To add a kind, write its module and name
 its two classes here.
 """
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from scenes.atlas import Part
+from scenes.geometry.atlas import Part
 from scenes.parts.arc_segment import ArcSegment, ArcSegmentRecipe
 from scenes.parts.ball_screw import BallScrew, BallScrewRecipe
 from scenes.parts.bearing_race import BearingRace, BearingRaceRecipe
@@ -66,4 +66,4 @@ Shape = Annotated[
 @lru_cache(maxsize=2)
 def build_part(shape: Shape) -> Part:
     """The part that a scene describes; the same object for the same shape, as long as it is remembered."""
-    return shape.built()
+    return shape.build()

@@ -7,15 +7,15 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
-from scenes.concrete import Concrete, Positive
-from scenes.lot import Lot
-from scenes.sections import Extent, Section, together
+from scenes.geometry.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, RecipeModel, together
+from scenes.quantities.scene_model import Positive, SceneModel
 
 SAGITTA_LIMIT = 1e-7  # m; how far the facets of the mesh may lie beneath the true cylinder
 
 
-class ArcSegmentRecipe(Section):
+class ArcSegmentRecipe(RecipeModel):
     """An arc segment; see `arc_segment`."""
 
     kind: Literal["arc_segment"]
@@ -48,12 +48,12 @@ class ArcSegmentRecipe(Section):
             )
         return self
 
-    def drawn(self, lot: Lot) -> "ArcSegment":
+    def sample(self, stream: RandomStream) -> "ArcSegment":
         """The segment of one frame."""
-        return ArcSegment(**lot.quantities(self))
+        return ArcSegment(**stream.quantities(self))
 
 
-class ArcSegment(Concrete):
+class ArcSegment(SceneModel):
     """The dimensions of one arc segment, metres."""
 
     kind: Literal["arc_segment"] = "arc_segment"
@@ -72,7 +72,7 @@ class ArcSegment(Concrete):
         """And top to bottom: 0, so that the picture is filled from side to side."""
         return 0.0
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The segment's mesh and chart."""
         return arc_segment(self.radius, self.width, self.length, self.thickness)
 

@@ -6,12 +6,12 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Positive
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.shaft import Rod, RodRecipe, lathe, wind
 from scenes.parts.solids import Body, arc_steps, lying
-from scenes.sections import Extent, together
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, together
+from scenes.quantities.scene_model import Positive
 
 OSCULATION = 1.04  # groove radius over ball radius
 
@@ -36,9 +36,9 @@ class BallScrewRecipe(RodRecipe):
             )
         return self
 
-    def drawn(self, lot: Lot) -> "BallScrew":
+    def sample(self, stream: RandomStream) -> "BallScrew":
         """The screw of one frame."""
-        return BallScrew(**lot.quantities(self))
+        return BallScrew(**stream.quantities(self))
 
 
 class BallScrew(Rod):
@@ -49,7 +49,7 @@ class BallScrew(Rod):
     ball: Positive
     groove_depth: Positive
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The screw's mesh and chart: the upper half of its surface."""
         radius, end = self.diameter / 2, self.length / 2
         pose, steps = lying(radius), arc_steps(radius, math.pi)

@@ -6,12 +6,12 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Positive
-from scenes.distribution import Constant, Distribution
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.disc import BoredRecipe, Round, turned_face
-from scenes.sections import Extent, together
+from scenes.quantities.distribution import Constant, Distribution
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, together
+from scenes.quantities.scene_model import Positive
 
 GROOVE_FACETS = 48
 CHAMFER = 0.08  # of the wall, on both edges
@@ -44,9 +44,9 @@ class BearingRaceRecipe(BoredRecipe):
             )
         return self
 
-    def drawn(self, lot: Lot) -> "BearingRace":
+    def sample(self, stream: RandomStream) -> "BearingRace":
         """The washer of one frame."""
-        return BearingRace(**lot.quantities(self))
+        return BearingRace(**stream.quantities(self))
 
 
 class BearingRace(Round):
@@ -59,7 +59,7 @@ class BearingRace(Round):
     groove_depth: Positive
     osculation: Positive
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The washer's mesh and charts: its upper side, and the wall of its bore."""
         outer, inner = self.diameter / 2, self.bore / 2
         chamfer, middle = CHAMFER * (outer - inner), (outer + inner) / 2

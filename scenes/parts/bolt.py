@@ -6,16 +6,16 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, Positive
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.hex_nut import THREAD_DEPTH, hexagon_radius
 from scenes.parts.shaft import lathe, wind
 from scenes.parts.solids import Body, Formula, FormulaChart, arc_steps, circle, distinct, lying
-from scenes.sections import Extent, Section, together
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, RecipeModel, together
+from scenes.quantities.scene_model import Positive, SceneModel
 
 
-class BoltRecipe(Section):
+class BoltRecipe(RecipeModel):
     """A hexagon bolt; length_mm is that below its head."""
 
     kind: Literal["bolt"]
@@ -46,12 +46,12 @@ class BoltRecipe(Section):
             raise together("expected a pitch_mm of at most a third of thread_mm and half of thread_length_mm")
         return self
 
-    def drawn(self, lot: Lot) -> "Bolt":
+    def sample(self, stream: RandomStream) -> "Bolt":
         """The bolt of one frame."""
-        return Bolt(**lot.quantities(self))
+        return Bolt(**stream.quantities(self))
 
 
-class Bolt(Concrete):
+class Bolt(SceneModel):
     """The dimensions of one bolt, metres."""
 
     kind: Literal["bolt"] = "bolt"
@@ -72,7 +72,7 @@ class Bolt(Concrete):
         """And top to bottom."""
         return self.across_flats * 2 / math.sqrt(3)
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The bolt's mesh and charts: thread, shank, point, and the three flats of the head that face upwards."""
         radius, start = self.thread / 2, -(self.length + self.head) / 2
         under, thread, end = start + self.head, start + self.head + self.length - self.thread_length, -start

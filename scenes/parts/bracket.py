@@ -6,9 +6,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, Positive
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.solids import (
     Body,
     FormulaChart,
@@ -22,10 +20,12 @@ from scenes.parts.solids import (
     straight,
     turn,
 )
-from scenes.sections import Extent, Section, together
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, RecipeModel, together
+from scenes.quantities.scene_model import Positive, SceneModel
 
 
-class BracketRecipe(Section):
+class BracketRecipe(RecipeModel):
     """A bracket; leg_mm: from the outer side of the upright leg to the end of the flat one; upright_mm: its height."""
 
     kind: Literal["bracket"]
@@ -58,12 +58,12 @@ class BracketRecipe(Section):
             raise together("expected a fillet_mm below upright_mm, the height of the upright leg over the flat one")
         return self
 
-    def drawn(self, lot: Lot) -> "Bracket":
+    def sample(self, stream: RandomStream) -> "Bracket":
         """The bracket of one frame."""
-        return Bracket(**lot.quantities(self))
+        return Bracket(**stream.quantities(self))
 
 
-class Bracket(Concrete):
+class Bracket(SceneModel):
     """The dimensions of one bracket, metres; its flat leg lies at z = 0, where the camera is focused."""
 
     kind: Literal["bracket"] = "bracket"
@@ -84,7 +84,7 @@ class Bracket(Concrete):
         """And top to bottom."""
         return self.depth
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The bracket's mesh and charts: flat leg, fillet, the upright leg's inner side and end, and the holes."""
         left, right, half = -self.leg / 2, self.leg / 2, self.depth / 2
         inner, start = left + self.thickness, left + self.thickness + self.fillet

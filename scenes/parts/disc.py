@@ -6,15 +6,15 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Part
-from scenes.concrete import Concrete, NotNegative, Positive
-from scenes.distribution import Constant
-from scenes.lot import Lot
+from scenes.geometry.atlas import Part
 from scenes.parts.solids import Body, Formula, circle, lifted, rectangle, relief, revolved, straight, turn
-from scenes.sections import Extent, Offset, Section, together
+from scenes.quantities.distribution import Constant
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
 
 
-class RoundRecipe(Section):
+class RoundRecipe(RecipeModel):
     """What is framed by its diameter."""
 
     diameter_mm: Extent
@@ -30,7 +30,7 @@ class RoundRecipe(Section):
         return self.diameter_mm.high
 
 
-class Round(Concrete):
+class Round(SceneModel):
     """What is framed by its diameter, m."""
 
     diameter: Positive
@@ -69,9 +69,9 @@ class DiscRecipe(RoundRecipe):
         chamfer_fits(self.chamfer_mm.low, self.chamfer_mm.high, self.thickness_mm.low, self.diameter_mm.low / 2)
         return self
 
-    def drawn(self, lot: Lot) -> "Disc":
+    def sample(self, stream: RandomStream) -> "Disc":
         """The disc of one frame."""
-        return Disc(**lot.quantities(self))
+        return Disc(**stream.quantities(self))
 
 
 class Disc(Round):
@@ -81,7 +81,7 @@ class Disc(Round):
     thickness: Positive
     chamfer: NotNegative
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The disc's mesh and chart: its upper side with the chamfer."""
         radii = [self.diameter / 2, self.diameter / 2 - self.chamfer, 0.0]
         return turned_face(radii, lambda r: -np.maximum(r - radii[1], 0), self.thickness)
@@ -105,9 +105,9 @@ class RingRecipe(BoredRecipe):
         chamfer_fits(self.chamfer_mm.low, self.chamfer_mm.high, self.thickness_mm.low, wall / 2)
         return self
 
-    def drawn(self, lot: Lot) -> "Ring":
+    def sample(self, stream: RandomStream) -> "Ring":
         """The ring of one frame."""
-        return Ring(**lot.quantities(self))
+        return Ring(**stream.quantities(self))
 
 
 class Ring(Round):
@@ -118,7 +118,7 @@ class Ring(Round):
     thickness: Positive
     chamfer: NotNegative
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The ring's mesh and charts: its upper side with both chamfers, and the wall of its bore."""
         outer, inner = self.diameter / 2, self.bore / 2
         radii = [outer, outer - self.chamfer, inner + self.chamfer, inner]

@@ -6,12 +6,12 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, NotNegative, Positive
-from scenes.distribution import Constant, Distribution, Within
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.solids import Body, circle, lifted, relief, revolved, straight
-from scenes.sections import Extent, Offset, Section, together
+from scenes.quantities.distribution import Constant, Distribution, Within
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
 
 PRESSURE_ANGLE = math.radians(20)
 ADDENDUM, DEDENDUM = 1.0, 1.25  # of the module (ISO 53)
@@ -20,7 +20,7 @@ RIM, HUB = 3.0, 0.35  # the recess ends so many modules within the roots, and so
 RECESS_SLOPE = 1.5
 
 
-class GearRecipe(Section):
+class GearRecipe(RecipeModel):
     """A spur gear; between rim and hub its side is turned down by recess_mm."""
 
     kind: Literal["gear"]
@@ -51,13 +51,13 @@ class GearRecipe(Section):
             raise together("expected a recess_mm of 0 or more, and less than the thickness")
         return self
 
-    def drawn(self, lot: Lot) -> "Gear":
+    def sample(self, stream: RandomStream) -> "Gear":
         """The gear of one frame."""
-        quantities = lot.quantities(self, omit=("teeth",))
-        return Gear(teeth=lot.whole("teeth", self.teeth), **quantities)
+        quantities = stream.quantities(self, omit=("teeth",))
+        return Gear(teeth=stream.whole("teeth", self.teeth), **quantities)
 
 
-class Gear(Concrete):
+class Gear(SceneModel):
     """The dimensions of one gear, metres."""
 
     kind: Literal["gear"] = "gear"
@@ -77,7 +77,7 @@ class Gear(Concrete):
         """And top to bottom."""
         return self.framed_width
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The gear's mesh and charts: its upper side, and the wall of its bore."""
         roots, bore = self.module * (self.teeth / 2 - DEDENDUM), self.bore / 2
         rim = max(roots - RIM * self.module, bore + 0.7 * (roots - bore))

@@ -6,11 +6,11 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, Positive
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.solids import Body, FormulaChart, circle, lifted, relief, turn
-from scenes.sections import Extent, Section, together
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, RecipeModel, together
+from scenes.quantities.scene_model import Positive, SceneModel
 
 CHAMFER_START = 0.475  # of the width across flats, the radius at which the chamfer begins (ISO 4032: d_w)
 CHAMFER_SLOPE = math.tan(math.radians(30))
@@ -18,7 +18,7 @@ THREAD_DEPTH = 0.5413  # of the pitch: 5/8 of a sharp thread's height (ISO 68-1)
 ROWS_PER_TURN = 16
 
 
-class HexNutRecipe(Section):
+class HexNutRecipe(RecipeModel):
     """A hexagon nut with a metric thread of `thread_mm` and `pitch_mm`."""
 
     kind: Literal["hex_nut"]
@@ -50,12 +50,12 @@ class HexNutRecipe(Section):
             )
         return self
 
-    def drawn(self, lot: Lot) -> "HexNut":
+    def sample(self, stream: RandomStream) -> "HexNut":
         """The nut of one frame."""
-        return HexNut(**lot.quantities(self))
+        return HexNut(**stream.quantities(self))
 
 
-class HexNut(Concrete):
+class HexNut(SceneModel):
     """The dimensions of one nut, metres."""
 
     kind: Literal["hex_nut"] = "hex_nut"
@@ -74,7 +74,7 @@ class HexNut(Concrete):
         """And top to bottom."""
         return self.across_flats
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The nut's mesh and charts: its upper side with chamfer and countersink, and its thread."""
         bore, sink = self.thread / 2 - THREAD_DEPTH * self.pitch, 1.04 * self.thread / 2
         start = CHAMFER_START * self.across_flats

@@ -6,19 +6,19 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, NotNegative, Positive
-from scenes.distribution import Constant
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.solids import Body, circle, lifted, relief, revolved, straight, turn
-from scenes.sections import Extent, Offset, Section, together
+from scenes.quantities.distribution import Constant
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
 
 NOSE_ANGLES = {"rhomb": (80, 100, 80, 100), "triangle": (60, 60, 60)}  # degrees, from the nose that points to +x
 GROOVE_FACETS = 32
 HEIGHTS = 40  # halvings with which a loop is found
 
 
-class InsertRecipe(Section):
+class InsertRecipe(RecipeModel):
     """An insert of ISO 1832: `rhomb` is C (80°), `triangle` is T (60°)."""
 
     kind: Literal["insert"]
@@ -56,12 +56,12 @@ class InsertRecipe(Section):
             raise together("expected a chip_breaker_depth_mm of at most a quarter of chip_breaker_mm, its width")
         return self
 
-    def drawn(self, lot: Lot) -> "Insert":
+    def sample(self, stream: RandomStream) -> "Insert":
         """The insert of one frame."""
-        return Insert(shape=self.shape, **lot.quantities(self))
+        return Insert(shape=self.shape, **stream.quantities(self))
 
 
-class Insert(Concrete):
+class Insert(SceneModel):
     """The dimensions of one insert, metres; land: from the edge to the chip breaker, which is chip_breaker wide."""
 
     kind: Literal["insert"] = "insert"
@@ -99,7 +99,7 @@ class Insert(Concrete):
             near, far = np.where(within, middle, near), np.where(within, far, middle)
         return near[:, None] * direction
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The insert's mesh and charts: its rake face, and the wall of its hole."""
         noses = convex(NOSE_ANGLES[self.shape], 1.0)
         angles = turn(self.inscribed_circle, np.arctan2(noses[:, 1], noses[:, 0]))

@@ -7,16 +7,16 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from procgen.errors import BlemishError
-from scenes.atlas import Part
-from scenes.concrete import Concrete, Positive
-from scenes.lot import MM, Lot
-from scenes.meshes import Surface, Up, digest_of, read_surface, unwrapped
-from scenes.sections import Section
+from scenes.geometry.atlas import Part
+from scenes.geometry.meshes import Surface, Up, digest_of, read_surface, unwrapped
+from scenes.quantities.random_stream import MM, RandomStream
+from scenes.quantities.recipe_model import RecipeModel
+from scenes.quantities.scene_model import Positive, SceneModel
 
 LEAST_FRAMED_MM = 0.1  # nothing is known of the mesh before its file is read
 
 
-class MeshRecipe(Section):
+class MeshRecipe(RecipeModel):
     """A mesh file, its path relative to the recipe's; all of its surface is inspected.
 
     unit_mm: millimetres in one unit of the file, 1000 for glTF. up: the file's axis that is to face the camera.
@@ -59,12 +59,12 @@ class MeshRecipe(Section):
         """The mesh itself. Raises BlemishError where the file holds none that can be a part."""
         return read_surface(self.path, self.check(), MM * self.unit_mm, self.up)
 
-    def drawn(self, lot: Lot) -> "MeshPart":
+    def sample(self, stream: RandomStream) -> "MeshPart":
         """The same mesh in every frame."""
         return MeshPart(path=self.path, digest=self.check(), unit=MM * self.unit_mm, up=self.up)
 
 
-class MeshPart(Concrete):
+class MeshPart(SceneModel):
     """A mesh file, known by its digest (SHA-256); unit: metres in one unit of the file.
 
     path: in a dataset, from its folder.
@@ -97,6 +97,6 @@ class MeshPart(Concrete):
         x, y, _ = np.ptp(read_surface(self.path, self.digest, self.unit, self.up).vertices, axis=0).tolist()
         return x, y
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The mesh and its charts."""
         return unwrapped(read_surface(self.path, self.digest, self.unit, self.up))

@@ -7,19 +7,19 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from procgen.boards import Board, BoardFinish
-from procgen.routing import lay_out
-from scenes.atlas import Part, extruded
-from scenes.concrete import Concrete, Positive
-from scenes.distribution import Constant, Distribution, Within
-from scenes.lot import Lot
+from procgen.boards.layout import Board, BoardFinish
+from procgen.boards.routing import lay_out
+from scenes.geometry.atlas import Part, extruded
 from scenes.parts.plate import PlaneChart
-from scenes.sections import Extent, Section
+from scenes.quantities.distribution import Constant, Distribution, Within
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, RecipeModel
+from scenes.quantities.scene_model import Positive, SceneModel
 
 Side = Annotated[Distribution, Within(8, 120)]  # mm; a board of more takes minutes to route
 
 
-class PcbRecipe(Section):
+class PcbRecipe(RecipeModel):
     """A board; every layout_seed has a layout of its own: one number for a product, a distribution for many.
 
     track_mm: width of most tracks. density: components over what such a board comfortably holds. The finish is that of
@@ -44,13 +44,13 @@ class PcbRecipe(Section):
         """The longest side that the inspected surface can have."""
         return max(self.width_mm.high, self.height_mm.high)
 
-    def drawn(self, lot: Lot) -> "Pcb":
+    def sample(self, stream: RandomStream) -> "Pcb":
         """The board of one frame."""
-        quantities = lot.quantities(self, omit=("layout_seed",))
-        return Pcb(layout_seed=lot.whole("layout_seed", self.layout_seed), **quantities)
+        quantities = stream.quantities(self, omit=("layout_seed",))
+        return Pcb(layout_seed=stream.whole("layout_seed", self.layout_seed), **quantities)
 
 
-class Pcb(Concrete):
+class Pcb(SceneModel):
     """The dimensions of one board, metres, and the seed of its layout."""
 
     kind: Literal["pcb"] = "pcb"
@@ -71,7 +71,7 @@ class Pcb(Concrete):
         """And top to bottom: 0, so that the picture is filled from side to side."""
         return 0.0
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The board's mesh and its chart, which knows the layout."""
         board = _board(self.width, self.height, self.density, self.track, self.layout_seed)
         x = np.array([-self.width / 2, self.width / 2])

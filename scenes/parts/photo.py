@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenes.atlas import Part
-from scenes.concrete import Concrete, Positive
+from scenes.geometry.atlas import Part
 from scenes.parts.plate import plate
+from scenes.quantities.scene_model import Positive, SceneModel
 
 SHEET_THICKNESS = 1e-3  # m; of the plate that stands for the photograph where someone asks for its mesh
 
 
-class Photo(Concrete):
+class Photo(SceneModel):
     """A photograph of a good surface: its size in metres, and which file it was: its name and the SHA-256 of its bytes.
 
     No recipe names this kind; `blemish synthesize` writes it into the scenes of its frames.
@@ -33,6 +33,6 @@ class Photo(Concrete):
         """And top to bottom."""
         return self.height
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """A plate of the photograph's size: its chart is the photograph's rectangle."""
         return plate(self.width, self.height, SHEET_THICKNESS)

@@ -5,13 +5,13 @@ from typing import Literal
 
 import numpy as np
 
-from scenes.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
-from scenes.concrete import Concrete, Positive
-from scenes.lot import Lot
-from scenes.sections import Extent, Section
+from scenes.geometry.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, RecipeModel
+from scenes.quantities.scene_model import Positive, SceneModel
 
 
-class PlateRecipe(Section):
+class PlateRecipe(RecipeModel):
     """A plate; see `plate`."""
 
     kind: Literal["plate"]
@@ -29,12 +29,12 @@ class PlateRecipe(Section):
         """The longest side that the inspected surface can have."""
         return max(self.width_mm.high, self.height_mm.high)
 
-    def drawn(self, lot: Lot) -> "Plate":
+    def sample(self, stream: RandomStream) -> "Plate":
         """The plate of one frame."""
-        return Plate(**lot.quantities(self))
+        return Plate(**stream.quantities(self))
 
 
-class Plate(Concrete):
+class Plate(SceneModel):
     """The dimensions of one plate, metres."""
 
     kind: Literal["plate"] = "plate"
@@ -52,7 +52,7 @@ class Plate(Concrete):
         """And top to bottom: 0, so that the picture is filled from side to side."""
         return 0.0
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The plate's mesh and chart."""
         return plate(self.width, self.height, self.thickness)
 

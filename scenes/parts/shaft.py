@@ -7,17 +7,17 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from scenes.atlas import Floats, Part
-from scenes.concrete import Concrete, NotNegative, Positive
-from scenes.distribution import Constant
-from scenes.lot import Lot
+from scenes.geometry.atlas import Floats, Part
 from scenes.parts.solids import Body, Formula, FormulaChart, arc_steps, lying, rectangle, revolved, straight
-from scenes.sections import Extent, Offset, Section, together
+from scenes.quantities.distribution import Constant
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
 
 ROWS_PER_TURN = 32  # of facets, along a groove's pitch
 
 
-class RodRecipe(Section):
+class RodRecipe(RecipeModel):
     """What lies along x and is framed by its length; half of its turned surface is inspected."""
 
     diameter_mm: Extent
@@ -34,7 +34,7 @@ class RodRecipe(Section):
         return max(self.length_mm.high, math.pi / 2 * self.diameter_mm.high)
 
 
-class Rod(Concrete):
+class Rod(SceneModel):
     """What lies along x and is framed by its length, m."""
 
     diameter: Positive
@@ -71,9 +71,9 @@ class ShaftRecipe(RodRecipe):
             )
         return self
 
-    def drawn(self, lot: Lot) -> "Shaft":
+    def sample(self, stream: RandomStream) -> "Shaft":
         """The shaft of one frame."""
-        return Shaft(**lot.quantities(self))
+        return Shaft(**stream.quantities(self))
 
 
 class Shaft(Rod):
@@ -84,7 +84,7 @@ class Shaft(Rod):
     journal_length: Positive
     chamfer: NotNegative
 
-    def built(self) -> Part:
+    def build(self) -> Part:
         """The shaft's mesh and charts: each cylinder and each chamfer."""
         end, step, c = self.length / 2, self.length / 2 - self.journal_length, self.chamfer
         body, journal = self.diameter / 2, self.journal / 2

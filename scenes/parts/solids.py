@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.atlas import BODY, INSPECTED, Chart, Floats, Mesh, Part
+from scenes.geometry.atlas import BODY, INSPECTED, Chart, Floats, Mesh, Part
 
 Formula = Callable[[Floats], Floats]
 

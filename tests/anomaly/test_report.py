@@ -17,8 +17,8 @@ from anomaly.metrics import Evaluator
 from anomaly.report import ReportError, class_styles, separation, summarise, varied, write_report
 from anomaly.results import InspectorRecord, ResultsError, ResultsWriter, read_results
 from anomaly.specimens import DefectInstance, Specimen, Truth, read_specimens
-from procgen.layer import Instance
-from scenes.dataset import DatasetWriter
+from procgen.surface.layer import Instance
+from scenes.datasets.dataset import DatasetWriter
 
 HOSTILE = '<script>alert("x")</script>'
 VOID = {"meta", "img", "input", "path", "circle", "rect"}

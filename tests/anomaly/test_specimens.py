@@ -21,8 +21,8 @@ from anomaly.specimens import (
     split_by_group,
 )
 from procgen.errors import BlemishError
-from procgen.layer import Instance
-from scenes.dataset import DatasetWriter
+from procgen.surface.layer import Instance
+from scenes.datasets.dataset import DatasetWriter
 
 EIGHT = np.ones((3, 3))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scenes import Dataset, Recipe, Scene, build_part, load_recipe, surface_maps
-from scenes.atlas import INSPECTED, texture
+from scenes.geometry.atlas import INSPECTED, texture
 from tests.blender_addon.ray_cast import look_up, near_border, rays
 from tests.blender_addon.recipes import changed
 

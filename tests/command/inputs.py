@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from procgen.layer import Instance
+from procgen.surface.layer import Instance
 from scenes import DatasetWriter, Recipe, draw, load_recipe
 
 FRAMES, SEED, SAMPLES = 4, 5, 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import blemish
-from scenes.png import encode
+from scenes.pictures.png import encode
 from tests.command.inputs import HALF, TINY, save, square
 from tests.command.told import Refused, Run
 

@@ -90,9 +90,9 @@ def longest(first: tuple[int, ...], second: tuple[int, ...]) -> int:
 
 
 def test_common_subsequence_is_longest_on_random_sequences() -> None:
-    dice = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     for _ in range(200):
-        first, second = (tuple(dice.integers(0, 4, dice.integers(0, 9))) for _ in range(2))
+        first, second = (tuple(rng.integers(0, 4, rng.integers(0, 9))) for _ in range(2))
         pairs = common_subsequence(first, second)
         assert len(pairs) == longest(first, second)
         assert all(first[i] == second[j] for i, j in pairs)

@@ -42,9 +42,9 @@ def test_the_source_stays_exact_beside_targets_at_one_forward_a_step(tiny_model)
 
 def test_targets_are_guided_with_the_closed_form_of_the_unconditional_prediction(tiny_model):
     model = tiny_model("sd15")
-    dice = torch.Generator().manual_seed(5)
+    rng = torch.Generator().manual_seed(5)
     source = prepare("direct", model, clean_latents(model), model.encode_prompt([TEXT]), Settings(steps=3))
-    latents, predictions = (torch.randn(2, 4, 8, 8, generator=dice) for _ in range(2))
+    latents, predictions = (torch.randn(2, 4, 8, 8, generator=rng) for _ in range(2))
     found = source.guided(1, latents, predictions)
     null = unconditional(found[:1], predictions[:1], source.scale)
     assert torch.allclose(guided(null, predictions, source.scale), found, atol=1e-4)

@@ -17,8 +17,8 @@ ADDED = "photo of a dark crack on a plate"
 
 
 def photograph(height: int, width: int) -> np.ndarray:
-    dice = np.random.default_rng(5)
-    return dice.uniform(0.2, 0.8, (height // 8, width // 8, 3)).repeat(8, 0).repeat(8, 1).astype(np.float32)
+    rng = np.random.default_rng(5)
+    return rng.uniform(0.2, 0.8, (height // 8, width // 8, 3)).repeat(8, 0).repeat(8, 1).astype(np.float32)
 
 
 @pytest.mark.parametrize(("family", "method"), [("sd15", "direct"), ("sdxl", "null"), ("sd21", "negative-prompt")])

@@ -21,7 +21,7 @@ from diffusion_refine.label_check import Limits, Verdict
 from diffusion_refine.models import Model
 from diffusion_refine.realism import Settings
 from diffusion_refine.refine import Job, Plan, RefineError, class_of, refine_dataset, units_of
-from procgen.layer import Instance
+from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
 
 FRAMES, SEED = 3, 5

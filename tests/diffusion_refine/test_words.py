@@ -7,7 +7,7 @@ import pytest
 
 from diffusion_refine import words
 from procgen.errors import BlemishError
-from scenes.examples import catalogue
+from scenes.recipes.examples import catalogue
 
 PROMPT = "photo of a scratch defect on a ground plate"
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MODULES = "procgen.noise, procgen.placement, procgen.layer, procgen.stains, procgen.finish, procgen.cracks"
+MODULES = (
+    "procgen.surface.noise, procgen.surface.placement, procgen.surface.layer, procgen.impurities.stains, "
+    "procgen.finish, procgen.defects.cracks"
+)
 
 
 def in_fresh_interpreter(code, **environment):
@@ -26,6 +29,8 @@ def test_import_loads_no_heavy_library():
 
 def test_numba_can_be_refused_by_environment():
     pytest.importorskip("numba")
-    code = "import sys, procgen.noise as n; n.perlin([[0.5, 0.2, 0.1]]); print(n.BACKEND, 'numba' in sys.modules)"
+    code = (
+        "import sys, procgen.surface.noise as n; n.perlin([[0.5, 0.2, 0.1]]); print(n.BACKEND, 'numba' in sys.modules)"
+    )
     assert in_fresh_interpreter(code, BLEMISH_NO_NUMBA="1") == ["numpy", "False"]
     assert in_fresh_interpreter(code, BLEMISH_NO_NUMBA="") == ["numba", "True"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from procgen.layer import Instance
+from procgen.surface.layer import Instance
 from scenes import DatasetWriter, Recipe, draw, load_recipe
 
 

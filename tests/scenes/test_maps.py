@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scenes import Recipe, build_part, draw, load_recipe, surface_maps
-from scenes.kinds import CrackLayer
+from scenes.catalogue import CrackLayer
 from scenes.maps import preview_picture
 from tests.scenes.conftest import changed
 
@@ -36,7 +36,7 @@ def test_cracks_are_embedded_in_the_part(name: str) -> None:
     surface = build_part(scene.part).surface
     drawn = scene.layers[0]
     assert isinstance(drawn, CrackLayer)
-    crack = drawn.grown(surface)
+    crack = drawn.to_layer(surface)
     ends = surface.embed(np.array([drawn.start, drawn.end]))
     assert np.allclose(crack.graph.vertices[[0, -1]], ends, atol=1e-6)
     midway = surface.embed(np.array([np.add(drawn.start, drawn.end) / 2]))

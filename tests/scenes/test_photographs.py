@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scenes import Dataset, load_recipe, png
+from scenes import Dataset, load_recipe
+from scenes.camera.sensor import linearised, transferred
 from scenes.photographs import Lamp, PhotoError, draw_on, frame_of, photo_light, read_photograph, synthesize_dataset
-from scenes.sensor import linearised, transferred
+from scenes.pictures import png
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}

@@ -1,6 +1,6 @@
 import numpy as np
 
-from scenes.examples import catalogue, example
+from scenes.recipes.examples import catalogue, example
 from tools.contact_sheet import LARGEST_CELL, PAGE, PICTURES, TITLES, page, picture_name, sheet, what_it_is
 
 

@@ -95,7 +95,7 @@ class Renders(NeedsNoRendering):
 def after(scene: str, run: RenderRun, state: State) -> None:
     """What follows a rendering's end; the operator that started it is long gone, and the scene may be too."""
     from blender_addon.ui.runs import Phase
-    from scenes.overview import overview_path
+    from scenes.datasets.overview import overview_path
 
     settings = getattr(bpy.data.scenes.get(scene), "blemish_dataset", None)
     if state.phase is not Phase.DONE or settings is None:

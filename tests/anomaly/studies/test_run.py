@@ -22,7 +22,7 @@ from anomaly.studies.report import write_study
 from anomaly.studies.run import run_study
 from anomaly.studies.scenarios import SCENARIOS
 from anomaly.studies.sets import split_real, trouble_with
-from procgen.layer import Instance
+from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe
 
 HEIGHT, WIDTH = 48, 64

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scenes import draw, load_recipe
-from scenes.examples import catalogue
+from scenes.recipes.examples import catalogue
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui import exchange  # noqa: E402 - needs bpy

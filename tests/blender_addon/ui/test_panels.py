@@ -9,7 +9,7 @@ import pytest
 
 from blender_addon.ui import schema
 from scenes import load_recipe
-from scenes.examples import catalogue, example
+from scenes.recipes.examples import catalogue, example
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui import exchange, lists, panels, preview, rows  # noqa: E402 - needs bpy
@@ -150,7 +150,8 @@ def test_menus_draw(scene: Any) -> None:
 def test_registering_imports_no_model_and_no_simulation() -> None:
     code = (
         "import sys, bpy, blender_addon; before = set(sys.modules); blender_addon.register(); "
-        "heavy = ('pydantic', 'scipy', 'skimage', 'yaml', 'procgen.noise', 'scenes.recipe', 'torch', 'numba'); "
+        "heavy = ('pydantic', 'scipy', 'skimage', 'yaml', 'procgen.surface.noise', 'scenes.recipes.recipe', 'torch', "
+        "'numba'); "
         "found = [name for name in heavy if name in set(sys.modules) - before]; "
         "blender_addon.unregister(); blender_addon.register(); blender_addon.unregister(); "
         "assert not hasattr(bpy.types.Scene, 'blemish'); print('found', found)"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from procgen.layer import SurfaceMaps
+from procgen.surface.layer import SurfaceMaps
 from scenes import build_part, draw, load_recipe, surface_maps
 
 bpy = pytest.importorskip("bpy")

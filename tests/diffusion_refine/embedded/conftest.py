@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from diffusion_refine.embedded.configs import Shape
-from procgen.layer import Instance
+from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, Recipe, draw, load_recipe
 
 SIDE = (64, 80)

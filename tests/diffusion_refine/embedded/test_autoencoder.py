@@ -45,8 +45,8 @@ def test_fidelity_is_the_psnr_of_either_kind_of_pixel(crops: Crops) -> None:
 
 def scratched() -> Crops:
     """Grey noise with a bright line of one pixel here and there."""
-    dice = torch.Generator().manual_seed(0)
-    images = torch.randint(60, 200, (24, 1, TINY.size, TINY.size), generator=dice).repeat(1, 3, 1, 1)
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randint(60, 200, (24, 1, TINY.size, TINY.size), generator=rng).repeat(1, 3, 1, 1)
     masks = torch.zeros((24, TINY.size, TINY.size), dtype=torch.uint8)
     for picture in range(24):
         masks[picture].diagonal(picture - 12)[:] = 1

@@ -19,8 +19,8 @@ SHAPE = Shape(size=32, autoencoder=(16, 32, 48), latent_channels=6)
 @pytest.fixture(scope="module")
 def images() -> torch.Tensor:
     """Coloured noise without what is finer than two pixels, (40, 3, 32, 32) uint8."""
-    dice = torch.Generator().manual_seed(3)
-    coarse = torch.rand((40, 3, 10, 10), generator=dice)
+    rng = torch.Generator().manual_seed(3)
+    coarse = torch.rand((40, 3, 10, 10), generator=rng)
     return (functional.interpolate(coarse, 32, mode="bicubic").clamp(0, 1) * 255).round().byte()
 
 
@@ -93,10 +93,10 @@ def test_windows_show_the_same_place_of_every_stack() -> None:
     rows, columns = torch.meshgrid(torch.arange(8), torch.arange(8), indexing="ij")
     codes = torch.stack([rows, columns])[None].float().repeat(5, 1, 1, 1)
     pixels = codes.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
-    dice = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     seen = set()
     for _ in range(30):
-        small, large = windows_of(torch.tensor([1, 4]), (codes, pixels), 16, dice)
+        small, large = windows_of(torch.tensor([1, 4]), (codes, pixels), 16, rng)
         assert small.shape == (2, 2, 4, 4)
         assert torch.equal(large[:, :, ::4, ::4], small)
         seen |= {tuple(one[:, 0, 0].int().tolist()) for one in small}

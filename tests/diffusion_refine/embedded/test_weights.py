@@ -43,13 +43,13 @@ def test_they_make_a_pipeline_of_sdxls_shape(model: Model) -> None:
 
 def test_noise_is_told_from_a_picture(model: Model) -> None:
     """Better than silence, whose mean squared error against unit noise is one, at every noise level that shows any."""
-    dice = torch.Generator().manual_seed(1)
+    rng = torch.Generator().manual_seed(1)
     lines = torch.linspace(0.3, 0.7, 128).sin().expand(2, 3, 128, 128)
     clean = model.encode(lines)
     prompt = model.encode_prompt(["photo of a good ground plate"])
     for timestep, most in ((900, 0.2), (500, 0.4), (200, 0.8)):
         alpha = float(model.pipeline.scheduler.alphas_cumprod[timestep])
-        noise = torch.randn(clean.shape, generator=dice)
+        noise = torch.randn(clean.shape, generator=rng)
         with torch.no_grad():
             found = model.noise(alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise, timestep, prompt)
         assert (found - noise).square().mean() < most

@@ -1,0 +1,1 @@
+"""Defects as fields over a surface: one module a mechanism."""

@@ -1,0 +1,1 @@
+"""Corrosion as fields over a surface: pits, uniform rust, filiform threads."""

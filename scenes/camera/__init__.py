@@ -1,0 +1,1 @@
+"""Where light and camera stand, and what the sensor makes of the light that arrives."""

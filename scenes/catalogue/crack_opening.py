@@ -1,0 +1,56 @@
+"""What every kind of crack has in common: how it gapes, and what that looks like."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from procgen.defects.cracks import Crack, CrackGraph
+from procgen.surface.layer import Family
+from scenes.catalogue.severity import share_at
+from scenes.geometry.atlas import Chart
+from scenes.quantities.distribution import Constant, Distribution, Within
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Fine, Fraction, RecipeModel, Signed
+from scenes.quantities.scene_model import SceneModel
+
+NARROWEST = 0.05  # share of a crack's width and depth at severity 0
+
+
+class OpeningRecipe(RecipeModel):
+    """See `procgen.defects.cracks.opening` and `procgen.defects.cracks.layer`; severity is how far the crack has
+    opened."""
+
+    class_name: ClassVar[str] = "crack"
+    family: ClassVar[Family] = "defect"
+    severity: Fraction = Constant(1.0)
+    width_um: Annotated[Distribution, Within(1, 10_000)]
+    width_variation: Annotated[Distribution, Within(0, 2)] = Constant(0.45)
+    width_correlation_mm: Fine = Constant(1.0)
+    depth_um: Annotated[Distribution, Within(1, 10_000)]
+    reflectance_change: Signed
+    roughness_change: Signed = Constant(0.3)
+    lip: Fraction = Constant(0.0)
+
+
+class CrackedLayer(SceneModel):
+    """What all cracks on a surface hold in common; see `procgen.defects.cracks.layer.Crack`."""
+
+    reflectance_change: float
+    roughness_change: float
+    lip: float = 0.0
+    seed: int
+
+    def to_crack(self, graph: CrackGraph, surface: Chart) -> Crack:
+        """The field over the surface of a crack on its chart."""
+        return Crack(graph.embedded(surface.embed), self.reflectance_change, self.roughness_change, lip=self.lip)
+
+
+def drawn_opening(
+    recipe: OpeningRecipe, stream: RandomStream, *, omit: tuple[str, ...] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The quantities of one crack in SI units: those of its simulation, and those of a CrackedLayer."""
+    quantities = stream.quantities(recipe, omit=("severity", *omit))
+    share = share_at(recipe.severity, stream, least=NARROWEST)
+    quantities |= {"width": share * quantities["width"], "depth": share * quantities["depth"]}
+    look = {name: quantities.pop(name) for name in ("reflectance_change", "roughness_change", "lip")}
+    return quantities, look | {"seed": stream.layer_seed()}

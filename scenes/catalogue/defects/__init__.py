@@ -1,0 +1,1 @@
+"""Kinds of defect that a recipe can name, one module a kind."""

@@ -1,0 +1,81 @@
+"""Blowholes: single gas cavities that machining opened."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+
+from procgen.defects.voids import VoidParameters, Voids, embedded_voids, simulate_voids
+from procgen.surface.layer import Family, Layer
+from scenes.catalogue.placement.placing import Origin, place_at
+from scenes.catalogue.placement.sites import PlacedRecipeModel
+from scenes.catalogue.severity import share_at
+from scenes.geometry.atlas import Chart
+from scenes.quantities.distribution import Constant, Distribution, Within
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Count, Fraction
+from scenes.quantities.scene_model import SceneModel
+
+FAINTEST = 0.3  # share of an opening's diameter at severity 0
+
+Aspect = Annotated[Distribution, Within(0.1, 1)]
+DepthRatio = Annotated[Distribution, Within(0.02, 5)]
+Diameter = Annotated[Distribution, Within(1, 20_000)]
+
+
+class BlowholeRecipe(PlacedRecipeModel):
+    """See `procgen.defects.voids`; severity is the size of the gas bubble.
+
+    reflectance, roughness, metallic: of the cavity's wall. depth_ratio: depth over diameter.
+    """
+
+    class_name: ClassVar[str] = "blowhole"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["blowhole"]
+    count: Count
+    origin: Origin = "anywhere"
+    severity: Fraction = Constant(1.0)
+    diameter_um: Diameter
+    aspect: Aspect = Constant(0.65)
+    depth_ratio: DepthRatio = Constant(0.5)
+    waviness: Fraction = Constant(0.06)
+    reflectance: Fraction
+    roughness: Fraction = Constant(0.9)
+    metallic: Fraction = Constant(0.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[VoidsLayer]:
+        """The blowholes of one frame."""
+        return [_blowhole(self, surface, stream.at(number)) for number in range(stream.whole("count", self.count))]
+
+
+class VoidsLayer(SceneModel):
+    """Voids round `place`, metres on the chart of the inspected surface."""
+
+    kind: Literal["blowhole", "pore"]
+    parameters: VoidParameters
+    reflectance: float
+    roughness: float
+    metallic: float
+    place: tuple[float, float]
+    seed: int
+
+    def to_layer(self, surface: Chart) -> Layer:
+        """The cavities opened in the surface."""
+        population = simulate_voids(self.parameters, self.place, np.random.default_rng(self.seed))
+        centres, normals, along = embedded_voids(population, surface.embed, surface.normals, surface.tangents)
+        wall = self.model_dump(include={"reflectance", "roughness", "metallic"})
+        return Voids(population, centres, normals, along, class_name=self.kind, **wall)
+
+
+def _blowhole(recipe: BlowholeRecipe, surface: Chart, stream: RandomStream) -> VoidsLayer:
+    quantities = stream.quantities(recipe, omit=("count", "severity"))
+    wall = {name: quantities.pop(name) for name in ("reflectance", "roughness", "metallic")}
+    diameter = quantities.pop("diameter") * share_at(recipe.severity, stream, least=FAINTEST)
+    return VoidsLayer(
+        kind="blowhole",
+        parameters=VoidParameters(diameter=diameter, **quantities),
+        place=place_at(recipe.origin, surface, stream, reach=diameter / 2),
+        seed=stream.layer_seed(),
+        **wall,
+    )

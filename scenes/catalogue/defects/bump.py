@@ -1,0 +1,66 @@
+"""Bumps of sheet pressed out from behind."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from procgen.defects.bumps import Bump
+from procgen.surface.layer import Family, Layer
+from scenes.catalogue.placement.placing import Origin, anchored, place_at
+from scenes.catalogue.placement.sites import PlacedRecipeModel
+from scenes.catalogue.severity import share_at
+from scenes.geometry.atlas import Chart
+from scenes.quantities.distribution import Constant, Distribution, Within
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Count, Fine, Fraction, Signed
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+
+FAINTEST = 0.15  # share of a bump's height, and so of the load behind it, at severity 0
+
+
+class BumpRecipe(PlacedRecipeModel):
+    """See `procgen.defects.bumps`; severity is the load from behind, which the height follows in proportion.
+
+    diameter_mm: of the circle that stays put. contact_share: of that diameter, what pressed from behind.
+    """
+
+    class_name: ClassVar[str] = "bump"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["bump"]
+    count: Count
+    origin: Origin = "anywhere"
+    severity: Fraction = Constant(1.0)
+    diameter_mm: Fine
+    height_um: Annotated[Distribution, Within(0.1, 10_000)]
+    contact_share: Fraction = Constant(0.2)
+    reflectance_change: Signed = Constant(0.0)
+    roughness_change: Signed = Constant(0.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[BumpLayer]:
+        """The bumps of one frame."""
+        return [_bump(self, surface, stream.at(number)) for number in range(stream.whole("count", self.count))]
+
+
+class BumpLayer(SceneModel):
+    """One bump round `place`, metres on the chart of the inspected surface."""
+
+    kind: Literal["bump"] = "bump"
+    radius: Positive
+    height: Positive
+    contact_radius: NotNegative
+    reflectance_change: float
+    roughness_change: float
+    place: tuple[float, float]
+
+    def to_layer(self, surface: Chart) -> Layer:
+        """The bump in the surface."""
+        return Bump(anchored(surface, self.place), **self.model_dump(exclude={"kind", "place"}))
+
+
+def _bump(recipe: BumpRecipe, surface: Chart, stream: RandomStream) -> BumpLayer:
+    quantities = stream.quantities(recipe, omit=("count", "severity"))
+    radius = quantities.pop("diameter") / 2
+    height = quantities.pop("height") * share_at(recipe.severity, stream, least=FAINTEST)
+    place = place_at(recipe.origin, surface, stream, reach=radius)
+    contact_radius = radius * quantities.pop("contact_share")
+    return BumpLayer(radius=radius, height=height, contact_radius=contact_radius, place=place, **quantities)

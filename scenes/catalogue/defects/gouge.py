@@ -1,0 +1,105 @@
+"""Gouges that something blunt tore."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from procgen.defects.gouges import Gouge
+from procgen.surface.layer import Family, Layer
+from procgen.surface.paths import Path, arc, sagitta
+from scenes.catalogue.placement.placing import Origin, place_line
+from scenes.catalogue.placement.sites import PlacedRecipeModel
+from scenes.catalogue.severity import share_at
+from scenes.geometry.atlas import Chart
+from scenes.quantities.distribution import Constant, Distribution, Within
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, Signed
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+
+FAINTEST = 0.1  # share of a gouge's depth at severity 0
+
+Share = Annotated[Distribution, Within(0, 0.45)]
+
+
+class GougeRecipe(PlacedRecipeModel):
+    """See `procgen.defects.gouges`; severity is the depth that the tool dug to, and the width goes with its root.
+
+    run_in, smear: shares of the length over which the tool digs in, and over which the torn metal lies smeared.
+    smear_height, lip: over the depth.
+    """
+
+    class_name: ClassVar[str] = "gouge"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["gouge"]
+    count: Count
+    origin: Origin = "anywhere"
+    severity: Fraction = Constant(1.0)
+    length_mm: Fine
+    angle_degrees: Degrees
+    bend_degrees: Annotated[Distribution, Within(-180, 180)] = Constant(0.0)
+    width_um: Annotated[Distribution, Within(1, 50_000)]
+    depth_um: Annotated[Distribution, Within(0.1, 10_000)]
+    run_in: Share = Constant(0.2)
+    smear: Share = Constant(0.12)
+    smear_height: Fraction = Constant(0.5)
+    ragged: Fraction = Constant(0.25)
+    ragged_length_mm: Fine = Constant(0.8)
+    tear: Fraction = Constant(0.2)
+    lip: Fraction = Constant(0.3)
+    reflectance_change: Signed = Constant(0.0)
+    roughness_change: Signed = Constant(0.2)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[GougeLayer]:
+        """The gouges of one frame."""
+        return [_gouge(self, surface, stream.at(number)) for number in range(stream.whole("count", self.count))]
+
+
+class GougeLayer(SceneModel):
+    """One gouge from `start` (metres on the chart), its middle heading in the direction `heading` (radians).
+
+    run_in, smear: shares of the length.
+    """
+
+    kind: Literal["gouge"] = "gouge"
+    start: tuple[float, float]
+    length: Positive
+    heading: float
+    bend: float
+    width: Positive
+    depth: Positive
+    run_in: NotNegative
+    smear: NotNegative
+    smear_height: NotNegative
+    ragged: NotNegative
+    ragged_length: Positive
+    tear: NotNegative
+    lip: NotNegative
+    reflectance_change: float
+    roughness_change: float
+    seed: int
+
+    def to_layer(self, surface: Chart) -> Layer:
+        """The gouge in the surface."""
+        path = Path(surface.embed(arc(self.start, self.length, self.heading, self.bend)))
+        placed = {"kind", "start", "length", "heading", "bend", "run_in", "smear"}
+        run_in, smear = self.run_in * path.length, self.smear * path.length
+        return Gouge(path, run_in=run_in, smear=smear, **self.model_dump(exclude=placed))
+
+
+def _gouge(recipe: GougeRecipe, surface: Chart, stream: RandomStream) -> GougeLayer:
+    quantities = stream.quantities(recipe, omit=("count", "severity"))
+    share = share_at(recipe.severity, stream, least=FAINTEST)
+    quantities["width"] *= math.sqrt(share)
+    depth = quantities["depth"] = quantities["depth"] * share
+    for name in ("smear_height", "lip"):
+        quantities[name] *= depth
+    start, heading = place_line(
+        recipe.origin,
+        surface,
+        stream,
+        quantities["length"],
+        quantities.pop("angle"),
+        reach=0.5 * quantities["width"] + sagitta(quantities["length"], quantities["bend"]),
+    )
+    return GougeLayer(start=start, heading=heading, seed=stream.layer_seed(), **quantities)

@@ -1,0 +1,264 @@
+"""What goes wrong with the copper of a printed circuit board: the six defects of DeepPCB and PKU-Market-PCB."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procgen.boards.layout import ADDS, Board, CopperClass, CopperDefect
+from procgen.errors import BlemishError
+from procgen.surface.layer import Family, Layer
+from scenes.catalogue.severity import share_at
+from scenes.geometry.atlas import Chart
+from scenes.parts.pcb import BoardChart
+from scenes.quantities.distribution import Constant, Distribution, Within
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Count, Fraction, RecipeModel
+from scenes.quantities.scene_model import Positive, SceneModel
+
+Floats = NDArray[np.float64]
+
+Size = Annotated[Distribution, Within(0.01, 20)]  # mm
+TRIES = 60  # places looked at before a defect is left out
+FROM_PAD = 0.25e-3  # m that defects of tracks keep from pads, or they would be under no mask
+LEAST = 0.15  # of its size, what remains of a defect at severity 0
+WIDEST_GAP = 1.6e-3  # m between tracks that a short may bridge
+STEPS = 64  # at which a short looks for the next net
+
+
+class MissingHoleRecipe(RecipeModel):
+    """Pads whose hole was not drilled."""
+
+    class_name: ClassVar[str] = "missing_hole"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["missing_hole"]
+    count: Count
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The missing holes of one frame, at most as many as the board has holes."""
+        board = board_of(surface, self.kind)
+        drilled = np.flatnonzero(board.drills > 0)
+        chosen = stream.at("place").generator().permutation(drilled)[: stream.whole("count", self.count)]
+        return [
+            CopperLayer(
+                class_name="missing_hole",
+                start=_point(board.pads[pad]),
+                end=_point(board.pads[pad]),
+                radius=1.5 * float(board.drills[pad]),
+                raggedness=0.0,
+                seed=0,
+            )
+            for pad in chosen.tolist()
+        ]
+
+
+class MouseBiteRecipe(RecipeModel):
+    """Bites out of a track's edge; severity: how much of the bite's depth the etchant reached."""
+
+    class_name: ClassVar[str] = "mouse_bite"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["mouse_bite"]
+    count: Count
+    depth: Annotated[Distribution, Within(0.05, 0.95)] = Constant(0.55)
+    raggedness: Fraction = Constant(0.35)
+    severity: Fraction = Constant(1.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The bites of one frame, each `depth` of its track's width deep."""
+        return _each(self, surface, stream)
+
+
+class OpenCircuitRecipe(RecipeModel):
+    """Tracks cut through; severity: how far the gap has opened."""
+
+    class_name: ClassVar[str] = "open_circuit"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["open_circuit"]
+    count: Count
+    gap_mm: Size
+    raggedness: Fraction = Constant(0.35)
+    severity: Fraction = Constant(1.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The cuts of one frame."""
+        return _each(self, surface, stream)
+
+
+class ShortRecipe(RecipeModel):
+    """Bridges from one net to the next; severity: how wide the bridge is."""
+
+    class_name: ClassVar[str] = "short"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["short"]
+    count: Count
+    width_mm: Size
+    raggedness: Fraction = Constant(0.35)
+    severity: Fraction = Constant(1.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The bridges of one frame."""
+        return _each(self, surface, stream)
+
+
+class SpurRecipe(RecipeModel):
+    """Copper that sticks out of a track's edge; severity: how far."""
+
+    class_name: ClassVar[str] = "spur"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["spur"]
+    count: Count
+    length_mm: Size
+    raggedness: Fraction = Constant(0.35)
+    severity: Fraction = Constant(1.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The spurs of one frame."""
+        return _each(self, surface, stream)
+
+
+class SpuriousCopperRecipe(RecipeModel):
+    """Specks of copper that touch nothing; severity: how large."""
+
+    class_name: ClassVar[str] = "spurious_copper"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["spurious_copper"]
+    count: Count
+    size_mm: Size
+    raggedness: Fraction = Constant(0.5)
+    severity: Fraction = Constant(1.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The specks of one frame."""
+        return _each(self, surface, stream)
+
+
+TrackDefect = MouseBiteRecipe | OpenCircuitRecipe | ShortRecipe | SpurRecipe | SpuriousCopperRecipe
+
+
+class CopperLayer(SceneModel):
+    """One defect of a board's copper: a ragged stroke, metres from the board's middle."""
+
+    kind: Literal["copper"] = "copper"
+    class_name: CopperClass
+    start: tuple[float, float]
+    end: tuple[float, float]
+    radius: Positive
+    raggedness: float
+    seed: int
+
+    def to_layer(self, surface: Chart) -> Layer:
+        """The defect on its board."""
+        board = board_of(surface, self.class_name)
+        return CopperDefect(board, self.class_name, self.start, self.end, self.radius, self.raggedness, self.seed)
+
+
+def board_of(surface: Chart, kind: str) -> Board:
+    """The layout of a board. Raises BlemishError for a part that is none."""
+    if not isinstance(surface, BoardChart):
+        raise BlemishError(f"defects: {kind} needs copper to go wrong; expected a part of kind: pcb")
+    return surface.board
+
+
+def _each(recipe: TrackDefect, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+    board = board_of(surface, recipe.kind)
+    found = (_one(recipe, board, stream.at(number)) for number in range(stream.whole("count", recipe.count)))
+    return [layer for layer in found if layer is not None]
+
+
+def _one(recipe: TrackDefect, board: Board, stream: RandomStream) -> CopperLayer | None:
+    """One defect where the layout has room for it, None where no place was found."""
+    drawn = stream.quantities(recipe, omit=("count", "severity"))
+    grade = share_at(recipe.severity, stream, least=LEAST)
+    rng = stream.at("place").generator()
+    for _ in range(TRIES):
+        if isinstance(recipe, SpuriousCopperRecipe):
+            stroke = _speck(board, grade * drawn["size"] / 2, rng)
+        else:
+            stroke = _at_track(recipe, board, drawn, grade, rng)
+        if stroke is not None and _shows(board, recipe.class_name, *stroke):
+            start, end, radius = stroke
+            return CopperLayer(
+                class_name=recipe.kind,
+                start=_point(start),
+                end=_point(end),
+                radius=radius,
+                raggedness=drawn["raggedness"],
+                seed=stream.layer_seed(),
+            )
+    return None
+
+
+def _at_track(
+    recipe: TrackDefect, board: Board, drawn: dict[str, float], grade: float, rng: np.random.Generator
+) -> tuple[Floats, Floats, float] | None:
+    """The stroke of a defect at a place on a track, uniform over their length; None where it does not fit."""
+    span = board.tracks[:, 1] - board.tracks[:, 0]
+    length = np.hypot(span[:, 0], span[:, 1])
+    if length.sum() == 0:
+        return None
+    track = int(rng.choice(len(length), p=length / length.sum()))
+    along = span[track] / length[track]
+    side = np.array([-along[1], along[0]]) * (1 if rng.random() < 0.5 else -1)
+    middle = board.tracks[track, 0] + rng.uniform(0.1, 0.9) * span[track]
+    half = board.widths[track] / 2
+    if board.pad_distance(middle[None])[0][0] < half + FROM_PAD:
+        return None
+    border = middle + half * side
+    if isinstance(recipe, MouseBiteRecipe):
+        depth = grade * drawn["depth"] * 2 * half
+        shift = along * depth * rng.uniform(-0.5, 0.5)
+        return border - shift, border + shift, depth
+    if isinstance(recipe, OpenCircuitRecipe):
+        slant = along * half * rng.uniform(-0.6, 0.6)
+        reach = side * half * 1.2 + slant
+        return middle - reach, middle + reach, grade * drawn["gap"] / 2
+    if isinstance(recipe, SpurRecipe):
+        reach = grade * drawn["length"]
+        radius = min(0.4 * reach, 0.8 * half)
+        tip = border + (reach - radius) * (side + along * rng.uniform(-0.5, 0.5))
+        # It must end before the next copper, or it is a short.
+        return (border, tip, radius) if board.copper_distance(tip[None])[0] > 1.3 * radius else None
+    beyond = border + side * np.linspace(0.02e-3, WIDEST_GAP, STEPS)[:, None]
+    copper = board.copper_distance(beyond)
+    met = np.flatnonzero(copper <= 0)
+    if not len(met) or met[0] < 2:
+        return None
+    net = _net_at(board, beyond[met[0]])
+    return None if net in (None, int(board.nets[track])) else (border, beyond[met[0]], grade * drawn["width"] / 2)
+
+
+def _speck(board: Board, radius: float, rng: np.random.Generator) -> tuple[Floats, Floats, float] | None:
+    low, high = board.pads.min(axis=0), board.pads.max(axis=0)
+    place, turn = rng.uniform(low, high), rng.uniform(0, 2 * math.pi)
+    reach = radius * rng.uniform(0, 0.9) * np.array([math.cos(turn), math.sin(turn)])
+    clear = board.copper_distance(np.stack([place - reach, place, place + reach])).min()
+    return (place - reach, place + reach, radius) if clear > min(1.3 * radius, 0.35e-3) else None
+
+
+def _shows(board: Board, class_name: str, start: Floats, end: Floats, radius: float) -> bool:
+    """Whether there is copper to take away under a stroke, or room to add some."""
+    steps = np.linspace(start, end, 9)
+    around = radius * 0.6 * np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
+    copper = board.copper_distance((steps[:, None] + around[None]).reshape(-1, 2))
+    return bool(((copper > 0) == ADDS[class_name]).any())
+
+
+def _net_at(board: Board, place: Floats) -> int | None:
+    """The net of the copper at a place, None where there is none."""
+    inside = (np.abs(board.pads - place) <= board.pad_halves).all(axis=1)
+    if inside.any():
+        return int(board.pad_nets[np.argmax(inside)])
+    span = board.tracks[:, 1] - board.tracks[:, 0]
+    square = np.maximum((span**2).sum(axis=1), np.finfo(float).tiny)
+    along = np.clip(((place - board.tracks[:, 0]) * span).sum(axis=1) / square, 0, 1)
+    nearest = board.tracks[:, 0] + along[:, None] * span
+    distance = np.hypot(*(place - nearest).T) - board.widths / 2
+    return int(board.nets[np.argmin(distance)]) if distance.min() <= 1e-5 else None
+
+
+def _point(xy: Floats) -> tuple[float, float]:
+    x, y = xy.tolist()
+    return x, y

@@ -1,0 +1,1 @@
+"""Kinds of finish that a recipe can name, one module a kind."""

@@ -1,0 +1,1 @@
+"""Kinds of impurity that a recipe can name, one module a kind."""

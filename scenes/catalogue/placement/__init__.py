@@ -1,0 +1,1 @@
+"""Where on a part the things of a recipe lie."""

@@ -1,0 +1,1 @@
+"""Meshes, their atlases of texels, and triangles on grids."""

@@ -1,0 +1,352 @@
+"""Meshes of the user: read, checked, unwrapped into charts whose texels know where on the mesh they lie."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procgen.errors import BlemishError
+from procgen.surface.layer import SurfacePoints
+from scenes.geometry.atlas import INSPECTED, Chart, Floats, Mesh, Part
+from scenes.geometry.raster import owners
+
+Indices = NDArray[np.int64]
+Up = Literal["x", "y", "z", "-x", "-y", "-z"]
+
+FORMATS = (".obj", ".stl", ".gltf", ".glb")
+MOST_BYTES = 256 << 20
+MOST_FACES = 300_000  # unwrapping these takes about a minute
+EXTENTS = (1e-4, 10.0)  # m; what lies outside is a mistaken unit
+SHARP_EDGE = np.cos(np.radians(35))  # cosine between the normals of two faces over which shading is not smoothed
+SLIVER = 1e-5  # height over base of a triangle too thin to place texels by
+FLAT = 1e-12  # area of a triangle, over the square of the mesh's extent, below which it is none
+BRUTE_FORCE = 2_000_000  # pairs of points and triangles compared at a time
+NEAREST = 48  # triangles looked at around a point on a larger mesh
+
+
+def digest_of(path: str) -> str:
+    """SHA-256 of a file, hexadecimal. Raises BlemishError where there is no such file, or none that may be read."""
+    file = Path(path)
+    if file.suffix.lower() not in FORMATS:
+        raise BlemishError(f"mesh {path}: found the format {file.suffix or 'none'}; expected {', '.join(FORMATS)}")
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
+    if not file.is_file():
+        raise BlemishError(f"mesh {path}: found no file; expected one of {', '.join(FORMATS)}")
+    if not 0 < status.st_size <= MOST_BYTES:
+        raise BlemishError(f"mesh {path}: found {status.st_size} bytes; expected 1 to {MOST_BYTES}")
+    return _digest(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=16)
+def _digest(path: str, modified: int, size: int) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
+
+
+def portable(path: str) -> tuple[str, bytes]:
+    """A mesh in one file that needs no other beside it: its suffix and its bytes.
+
+    A glTF may keep its numbers in further files; of it an OBJ is made. Raises BlemishError as `read_surface` does.
+    """
+    digest_of(path)
+    suffix = Path(path).suffix.lower()
+    if suffix == ".gltf":
+        return ".obj", obj_text(*_loaded(path)).encode()
+    try:
+        return suffix, Path(path).read_bytes()
+    except OSError as error:
+        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
+
+
+def obj_text(vertices: Floats, faces: Indices) -> str:
+    """An OBJ of vertices (V, 3) and triangles (F, 3), its numbers exact."""
+    lines = [f"v {x!r} {y!r} {z!r}" for x, y, z in vertices.tolist()]
+    lines += [f"f {a} {b} {c}" for a, b, c in (faces + 1).tolist()]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A triangle mesh as it lies under the camera: vertices (V, 3) m, z = 0 uppermost; faces (F, 3), outward."""
+
+    vertices: Floats
+    faces: Indices
+
+
+@lru_cache(maxsize=4)
+def read_surface(path: str, digest: str, unit: float, up: Up) -> Surface:
+    """Read a mesh file whose numbers are in `unit` metres and whose `up` axis is to point to the camera.
+
+    Its middle comes to x = y = 0. Raises BlemishError for a file that has changed since `digest` was taken, and for a
+    mesh that is empty, degenerate, too large, or no surface.
+    """
+    import trimesh
+
+    if digest_of(path) != digest:
+        raise BlemishError(f"mesh {path}: the file has changed since its scene was drawn; expected the same bytes")
+    vertices, faces = _loaded(path)
+    vertices = vertices @ _turn(up).T * unit
+    extent = float(np.ptp(vertices[faces.ravel()], axis=0).max())
+    if not EXTENTS[0] <= extent <= EXTENTS[1]:
+        raise BlemishError(
+            f"mesh {path}: found an extent of {extent * 1e3:.4g} mm with unit_mm {unit * 1e3:g}; expected "
+            f"{EXTENTS[0] * 1e3:g} to {EXTENTS[1] * 1e3:g} mm: is the unit of the file another?"
+        )
+    vertices, faces = _sewn(vertices, faces, extent)
+    if len(faces) == 0:
+        raise BlemishError(f"mesh {path}: found triangles without area only; expected a surface")
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    crowded = int((np.unique(edges, axis=0, return_counts=True)[1] > 2).sum())
+    if crowded:
+        raise BlemishError(
+            f"mesh {path}: found {crowded} edges with more than two faces; expected a manifold surface: remove inner "
+            "and doubled faces, in Blender with Select Non Manifold"
+        )
+    sewn = trimesh.Trimesh(vertices, faces, process=False)
+    if not sewn.is_winding_consistent:
+        trimesh.repair.fix_winding(sewn)
+    trimesh.repair.fix_inversion(sewn, multibody=True)
+    low, high = vertices.min(axis=0), vertices.max(axis=0)
+    middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, high[2]])
+    return Surface(vertices - middle, np.array(sewn.faces, dtype=np.int64))
+
+
+def _loaded(path: str) -> tuple[Floats, Indices]:
+    """Vertices (V, 3) and triangles (F, 3) of a mesh file, as it has them."""
+    import trimesh
+
+    try:
+        mesh = trimesh.load_mesh(path, process=False)
+        vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
+    except Exception as error:  # whatever a parser of another's file stumbles on
+        first = (str(error).splitlines() or [""])[0]
+        cause = f"{type(error).__name__}: {first}"
+        raise BlemishError(f"mesh {path}: not a valid {Path(path).suffix} file ({cause})") from None
+    if len(faces) == 0:
+        raise BlemishError(f"mesh {path}: found no faces; expected a surface of triangles or polygons")
+    if len(faces) > MOST_FACES:
+        raise BlemishError(f"mesh {path}: found {len(faces)} triangles; expected at most {MOST_FACES}: decimate it")
+    if not np.isfinite(vertices).all():
+        raise BlemishError(f"mesh {path}: found vertices that are not finite numbers")
+    return vertices, faces
+
+
+def _turn(up: Up) -> Floats:
+    """The rotation (3, 3) that turns an axis to +z."""
+    axis = np.eye(3)["xyz".index(up[-1])] * (-1 if up[0] == "-" else 1)
+    side = np.eye(3)[("xyz".index(up[-1]) + 1) % 3]
+    return np.stack([side, np.cross(axis, side), axis])
+
+
+def _sewn(vertices: Floats, faces: Indices, extent: float) -> tuple[Floats, Indices]:
+    """Vertices in the same place made one, as an STL file needs it, and faces without area left out."""
+    _, first, index = np.unique(np.round(vertices / (extent * 1e-7)), axis=0, return_index=True, return_inverse=True)
+    vertices, faces = vertices[first], index.reshape(-1)[faces]
+    a, b, c = vertices[faces].transpose(1, 0, 2)
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
+    used, faces = np.unique(faces[area > FLAT * extent**2], return_inverse=True)
+    return vertices[used], faces.reshape(-1, 3).astype(np.int64)
+
+
+@lru_cache(maxsize=2)
+def unwrapped(surface: Surface) -> Part:
+    """The part that a mesh makes: all of it is inspected."""
+    import xatlas
+
+    triangles = surface.vertices[surface.faces]
+    normals = smooth_normals(surface)
+    scale = float(np.ptp(surface.vertices, axis=0).max())
+    atlas = xatlas.Atlas()
+    atlas.add_mesh((surface.vertices / scale).astype(np.float32), surface.faces.astype(np.uint32))
+    atlas.generate()
+    _, faces, uv = atlas[0]
+    corners = (uv * [atlas.width, atlas.height])[faces].astype(np.float64)
+    chart_of = connected(faces.astype(np.int64))
+    charts: list[Chart] = []
+    uvs = np.zeros((len(faces), 4, 2))
+    for number in range(int(chart_of.max()) + 1):
+        mine = np.flatnonzero(chart_of == number)
+        chart = MeshChart.of(corners[mine], triangles[mine], normals[mine])
+        uvs[mine, :3] = chart.flat / np.array(chart.size)
+        charts.append(chart)
+    largest = np.argsort([-chart.size[0] * chart.size[1] for chart in charts], kind="stable")
+    mesh = Mesh(
+        vertices=surface.vertices,
+        faces=np.column_stack([surface.faces, np.full(len(faces), -1)]),
+        uvs=uvs,
+        materials=np.full(len(faces), INSPECTED),
+        charts=np.argsort(largest)[chart_of],
+    )
+    return Part(mesh, tuple(charts[number] for number in largest))
+
+
+def connected(faces: Indices) -> Indices:
+    """(F,) a number from 0 for each face, the same for those that share vertices over any number of steps."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    count = int(faces.max()) + 1
+    rows, columns = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
+    joined = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
+    _, of_vertex = connected_components(joined, directed=False)
+    return np.unique(of_vertex[faces[:, 0]], return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def smooth_normals(surface: Surface) -> Floats:
+    """(F, 3, 3) unit normals at the faces' corners: the mean over the faces there that meet without a sharp edge."""
+    from scipy.sparse import coo_matrix
+
+    a, b, c = surface.vertices[surface.faces].transpose(1, 0, 2)
+    weighted = np.cross(b - a, c - a)
+    unit = weighted / np.linalg.norm(weighted, axis=1, keepdims=True)
+    corner = np.arange(surface.faces.size)
+    at_vertex = coo_matrix(
+        (np.ones(len(corner)), (surface.faces.ravel(), corner // 3)), shape=(len(surface.vertices), len(unit))
+    ).tocsr()
+    meets = at_vertex[surface.faces.ravel()].tocoo()
+    smooth = np.einsum("nk,nk->n", unit[meets.row // 3], unit[meets.col]) >= SHARP_EDGE
+    row, face = meets.row[smooth], meets.col[smooth]
+    total = np.stack([np.bincount(row, weighted[face, axis], minlength=len(corner)) for axis in range(3)], axis=1)
+    return (total / np.linalg.norm(total, axis=1, keepdims=True)).reshape(-1, 3, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class MeshChart(Chart):
+    """A piece of a mesh, unwrapped: flat (T, 3, 2) m; solid (T, 3, 3) m; corner normals (T, 3, 3)."""
+
+    flat: Floats
+    solid: Floats
+    corner_normals: Floats
+    outline: Floats | None
+
+    @classmethod
+    def of(cls, corners: Floats, solid: Floats, corner_normals: Floats) -> "MeshChart":
+        """The chart of triangles unwrapped to `corners` (T, 3, 2) in any unit and either handedness."""
+        twice = _cross(corners)
+        if twice.sum() < 0:
+            corners = corners * [-1.0, 1.0]
+        area = np.linalg.norm(np.cross(solid[:, 1] - solid[:, 0], solid[:, 2] - solid[:, 0]), axis=1).sum()
+        flat = corners * np.sqrt(area / max(np.abs(twice).sum(), np.finfo(float).tiny))
+        flat = flat - flat.reshape(-1, 2).min(axis=0)
+        return cls(flat, solid, corner_normals, border(flat))
+
+    @property
+    def size(self) -> tuple[float, float]:
+        width, height = self.flat.reshape(-1, 2).max(axis=0).tolist()
+        return width, height
+
+    def embed(self, uv: Floats) -> Floats:
+        triangle, weights = self._located(uv)
+        return np.einsum("nk,nkj->nj", weights, self.solid[triangle])
+
+    def normals(self, uv: Floats) -> Floats:
+        return self._normals(*self._located(uv))
+
+    def tangents(self, uv: Floats) -> Floats:
+        triangle, weights = self._located(uv)
+        return self._tangents(triangle, self._normals(triangle, weights))
+
+    def covers(self, uv: Floats) -> NDArray[np.bool_]:
+        return self._located(uv)[1].min(axis=1) >= -1e-9
+
+    def sampled(self, corner: tuple[float, float], spacing: float, at: NDArray[np.bool_]) -> SurfacePoints:
+        from scipy.ndimage import distance_transform_edt
+
+        whole = np.flatnonzero(~self._slivers())
+        owner = owners((self.flat[whole] - np.array(corner)) / spacing, (at.shape[0], at.shape[1]))
+        nearest = distance_transform_edt(owner < 0, return_distances=False, return_indices=True)
+        row, column = np.nonzero(at)
+        triangle = whole[owner[tuple(nearest)][row, column]]
+        uv = np.column_stack([corner[0] + (column + 0.5) * spacing, corner[1] + (row + 0.5) * spacing])
+        weights = self._weights(uv, triangle)
+        normals = self._normals(triangle, weights)
+        positions = np.einsum("nk,nkj->nj", weights, self.solid[triangle])
+        return SurfacePoints(positions, normals, self._tangents(triangle, normals), spacing=(spacing, spacing))
+
+    def _slivers(self) -> NDArray[np.bool_]:
+        """(T,) triangles too thin to carry a texel's place; none of them where all are."""
+        side = self.flat - np.roll(self.flat, -1, axis=1)
+        thin = _cross(self.flat) <= SLIVER * (side**2).sum(axis=2).max(axis=1)
+        return thin & ~thin.all()
+
+    def _weights(self, uv: Floats, triangle: Indices) -> Floats:
+        """(N, 3) barycentric coordinates of points in the plane of their triangles, also outside of these."""
+        a, b, c = self.flat[triangle].transpose(1, 0, 2)
+        twice = _cross(self.flat)[triangle]
+        twice = np.where(np.abs(twice) < np.finfo(float).tiny, 1.0, twice)
+        second = ((uv - a)[:, 0] * (c - a)[:, 1] - (uv - a)[:, 1] * (c - a)[:, 0]) / twice
+        third = ((b - a)[:, 0] * (uv - a)[:, 1] - (b - a)[:, 1] * (uv - a)[:, 0]) / twice
+        return np.stack([1 - second - third, second, third], axis=1)
+
+    def _normals(self, triangle: Indices, weights: Floats) -> Floats:
+        within = np.clip(weights, 0, 1)
+        normals = np.einsum("nk,nkj->nj", within, self.corner_normals[triangle])
+        return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+    def _tangents(self, triangle: Indices, normals: Floats) -> Floats:
+        """The direction of growing u in the plane of each triangle, made perpendicular to the normals."""
+        flat, solid = self.flat[triangle], self.solid[triangle]
+        bv, cv = flat[:, 1, 1] - flat[:, 0, 1], flat[:, 2, 1] - flat[:, 0, 1]
+        along: Floats = cv[:, None] * (solid[:, 1] - solid[:, 0]) - bv[:, None] * (solid[:, 2] - solid[:, 0])
+        along = along - np.einsum("nk,nk->n", along, normals)[:, None] * normals
+        length = np.linalg.norm(along, axis=1, keepdims=True)
+        other = np.cross(normals, np.eye(3)[np.argmin(np.abs(normals), axis=1)])
+        other /= np.linalg.norm(other, axis=1, keepdims=True)
+        return np.where(length > 0, along / np.where(length > 0, length, 1.0), other)
+
+    def _located(self, uv: Floats) -> tuple[Indices, Floats]:
+        """The triangle that holds each of (N, 2) points, or the nearest by barycentric coordinates, and these."""
+        whole = np.flatnonzero(~self._slivers())
+        if len(whole) <= NEAREST:
+            candidates = np.broadcast_to(whole, (len(uv), len(whole)))
+        else:
+            from scipy.spatial import cKDTree
+
+            centres = cKDTree(self.flat[whole].mean(axis=1))
+            _, near = centres.query(uv, k=min(NEAREST, len(whole)))
+            candidates = whole[near]
+        best = np.empty(len(uv), dtype=np.int64)
+        step = max(1, BRUTE_FORCE // candidates.shape[1])
+        for start in range(0, len(uv), step):
+            some = slice(start, start + step)
+            mine = candidates[some]
+            points = np.repeat(uv[some], mine.shape[1], axis=0)
+            least = self._weights(points, mine.ravel()).min(axis=1).reshape(mine.shape)
+            best[some] = mine[np.arange(len(mine)), least.argmax(axis=1)]
+        return best, self._weights(uv, best)
+
+
+def border(flat: Floats) -> Floats:
+    """(K, 2) the longest closed border of flat triangles (T, 3, 2), counter-clockwise round them."""
+    _, index = np.unique(flat.reshape(-1, 2), axis=0, return_inverse=True)
+    corner = index.reshape(-1, 3)
+    starts, ends = corner.ravel(), np.roll(corner, -1, axis=1).ravel()
+    place = {int(i): flat.reshape(-1, 2)[k] for k, i in enumerate(corner.ravel())}
+    directed = set(zip(starts.tolist(), ends.tolist(), strict=True))
+    following = {start: end for start, end in directed if (end, start) not in directed}
+    longest = np.zeros((0, 2))
+    while following:
+        first, loop = next(iter(sorted(following))), []
+        here = first
+        while here in following:
+            loop.append(here)
+            here = following.pop(here)
+        points = np.array([place[i] for i in loop])
+        if len(points) > 2 and np.ptp(points, axis=0).sum() > (np.ptp(longest, axis=0).sum() if len(longest) else 0):
+            longest = points
+    return longest if len(longest) else flat[0]
+
+
+def _cross(corners: Floats) -> Floats:
+    """(T,) twice the signed area of triangles (T, 3, 2)."""
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]

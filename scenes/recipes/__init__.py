@@ -1,0 +1,1 @@
+"""Recipes: read, checked, sampled into scenes; those that ship."""

@@ -1,0 +1,83 @@
+"""One example of every kind of part, finish, defect and impurity, for the catalogue's pictures and for the tests.
+
+An example is a piece of a recipe, `presets/kinds/KIND.yaml`, that replaces fields of `presets/kinds/_stage.yaml`.
+Beside them it may name the `seed` whose draws show the kind best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from scenes.quantities.recipe_model import RecipeModel
+from scenes.recipes.recipe import PRESETS, Recipe, RecipeError, recipe_fields, recipe_from
+from scenes.recipes.sampling import draw
+from scenes.scene import Scene
+
+KINDS = PRESETS / "kinds"
+STAGE = KINDS / "_stage.yaml"
+SEVERITIES = (0.3, 0.6, 1.0)
+
+Group = Literal["part", "finish", "defects", "impurities"]  # the fields of a recipe that name kinds
+
+
+def catalogue() -> dict[Group, dict[str, type[RecipeModel]]]:
+    """Every kind that a recipe can name, by the field it stands in, and its section; alphabetical."""
+    groups: tuple[Group, ...] = get_args(Group)
+    return {
+        group: dict(
+            sorted(
+                (kind, section)
+                for section in _sections(Recipe.model_fields[group].annotation)
+                for kind in get_args(section.model_fields["kind"].annotation)
+            )
+        )
+        for group in groups
+    }
+
+
+@dataclass(frozen=True)
+class Example:
+    """Three recipes that show one kind, and the seed and frame to draw each with.
+
+    They are one draw at SEVERITIES where the kind knows its severity, otherwise three draws of one recipe.
+    """
+
+    group: Group
+    kind: str
+    recipes: tuple[Recipe, ...]
+    seed: int
+    frames: tuple[int, ...]
+
+    def scenes(self) -> list[Scene]:
+        """The three drawn scenes."""
+        return [draw(recipe, self.seed, frame) for recipe, frame in zip(self.recipes, self.frames, strict=True)]
+
+
+def example(group: Group, kind: str) -> Example:
+    """The example that ships with a kind. Raises RecipeError where there is none, or none that is a valid recipe."""
+    source = KINDS / f"{kind}.yaml"
+    fields, stage = recipe_fields(source), recipe_fields(STAGE)
+    if not isinstance(fields, dict) or not isinstance(stage, dict):
+        raise RecipeError(str(source), ["found no mapping; expected a piece of a recipe"])
+    seed = fields.pop("seed", 0)
+    if "severity" in catalogue()[group][kind].model_fields:
+        graded = [{**fields, group: _at_severity(fields.get(group), kind, severity)} for severity in SEVERITIES]
+        frames = (0, 0, 0)
+    else:
+        graded, frames = [fields] * len(SEVERITIES), (0, 1, 2)
+    return Example(group, kind, tuple(recipe_from({**stage, **piece}, str(source)) for piece in graded), seed, frames)
+
+
+def _at_severity(section: Any, kind: str, severity: float) -> Any:
+    """The written section, or list of sections, with the severity of the kind set."""
+    if isinstance(section, list):
+        return [_at_severity(entry, kind, severity) for entry in section]
+    return {**section, "severity": severity} if isinstance(section, dict) and section.get("kind") == kind else section
+
+
+def _sections(annotation: object) -> list[type[RecipeModel]]:
+    """The sections among which a field's type chooses."""
+    if isinstance(annotation, type) and issubclass(annotation, RecipeModel):
+        return [annotation]
+    return [section for argument in get_args(annotation) for section in _sections(argument)]

@@ -1,0 +1,429 @@
+"""Recipes: what a dataset shows, in the units of a drawing, every random quantity written as a distribution."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast, get_args
+
+from pydantic import AfterValidator, Field, StrictBool, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from procgen.errors import BlemishError
+from procgen.surface.layer import Family
+from scenes.catalogue import DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.catalogue.defects.crazing import CrazingRecipe
+from scenes.catalogue.placement.sites import PlacedRecipeModel
+from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
+from scenes.parts import PartRecipe, build_part
+from scenes.quantities.distribution import Constant, Distribution, Within, shown
+from scenes.quantities.random_stream import LargestStream
+from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Offset, RecipeModel, together
+
+PRESETS = Path(__file__).parent / "presets"
+RECIPE_BYTES_LIMIT = 1 << 20
+MOST_EXACT = 2.0**53  # below which every whole number is a double
+TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
+PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
+
+Families = Literal["defects", "impurities"]
+SWITCHED_OFF = re.compile(r"(defects|impurities)(\.(0|[1-9]\d{0,5}))?")
+
+
+def _can_be_off(name: str) -> str:
+    if not SWITCHED_OFF.fullmatch(name):
+        raise ValueError(f"found {shown(name)}; expected defects or impurities, or one entry of them, as in defects.0")
+    return name
+
+
+Pixels = Annotated[int, Field(strict=True, ge=16, le=PIXEL_SIDE_LIMIT)]
+
+
+class RingLightRecipe(RecipeModel):
+    """See `scenes.camera.imaging.ring_light`."""
+
+    kind: Literal["ring"]
+    sides: Annotated[int, Field(strict=True, ge=1, le=64)]
+    diameter_mm: Annotated[Distribution, Within(0, 5000)]
+    height_mm: Annotated[Distribution, Within(0.1, 5000)]
+    panel_width_mm: Extent
+    panel_length_mm: Extent | None = None
+    tilt_degrees: Annotated[Distribution, Within(-90, 90)] = Constant(0.0)
+    power_w: Annotated[Distribution, Within(0, 10_000)]
+    imbalance: Fraction = Constant(0.0)
+    rotation_degrees: Degrees = Constant(0.0)
+    scale: Annotated[Distribution, Within(0.01, 100)] = Constant(1.0)
+    ambient_w_per_m2_sr: Annotated[Distribution, Within(0, 10_000)] = Constant(0.0)
+
+    @model_validator(mode="after")
+    def _closes(self) -> Self:
+        if self.panel_length_mm is None and (self.sides < 3 or self.diameter_mm.low <= 0):
+            raise together(
+                f"found sides {self.sides} and diameter_mm from {self.diameter_mm.low:g} without panel_length_mm; "
+                "expected panel_length_mm, which only a closed ring (3 sides or more, diameter above 0) can do without"
+            )
+        return self
+
+
+class CameraRecipe(RecipeModel):
+    """See `scenes.camera.imaging.camera_above`."""
+
+    resolution: tuple[Pixels, Pixels]
+    focal_length_mm: Annotated[Distribution, Within(0.1, 1000)]
+    sensor_width_mm: Annotated[float, Field(strict=True, gt=0.01, le=1000)]
+    margin: Annotated[Distribution, Within(-0.49, 4)] = Constant(0.0)
+    working_distance_mm: Annotated[Distribution, Within(1, 100_000)] | None = None
+    offset_x_mm: Offset = Constant(0.0)
+    offset_y_mm: Offset = Constant(0.0)
+    roll_degrees: Degrees = Constant(0.0)
+    f_number: Annotated[Distribution, Within(0.5, 1000)] | None = None
+
+    def finest_pixel_mm(self, part: PartRecipe) -> float:
+        """The least that a pixel may cover of the part's uppermost plane."""
+        if self.working_distance_mm is None:
+            field_mm = part.framed_mm * (1 + 2 * self.margin.low)
+        else:
+            field_mm = self.working_distance_mm.low * self.sensor_width_mm / self.focal_length_mm.high
+        return field_mm / self.resolution[0]
+
+
+class SensorRecipe(RecipeModel):
+    """See `scenes.camera.sensor.develop`."""
+
+    exposure: Annotated[Distribution, Within(1e-6, 1e6)]
+    vignetting: Annotated[Distribution, Within(0, 0.99)] = Constant(0.0)
+    blur_px: Annotated[Distribution, Within(0, 50)] = Constant(0.0)
+    full_well_electrons: Annotated[float, Field(strict=True, ge=1, le=1e9)] | None = None
+    read_noise_electrons: Annotated[Distribution, Within(0, 1e6)] = Constant(0.0)
+    transfer: Literal["linear", "srgb"] = "srgb"
+    bits: Literal[8, 16] = 8
+    monochrome: StrictBool = False
+
+    @model_validator(mode="after")
+    def _electrons_need_a_well(self) -> Self:
+        if self.full_well_electrons is None and self.read_noise_electrons.high > 0:
+            raise together(
+                "found read_noise_electrons without full_well_electrons; expected both, or neither for a sensor "
+                "without noise"
+            )
+        return self
+
+
+class Recipe(RecipeModel):
+    """Everything that a dataset's frames have in common, and how they differ.
+
+    texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
+    switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
+    else stays as it is. See `without`.
+    """
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    part: PartRecipe
+    finish: FinishRecipe
+    defects: tuple[DefectRecipe, ...] = ()
+    impurities: tuple[ImpurityRecipe, ...] = ()
+    light: RingLightRecipe
+    camera: CameraRecipe
+    sensor: SensorRecipe
+    texel_um: Annotated[float, Field(strict=True, ge=0.01, le=1e5)] | None = None
+    switched_off: tuple[Annotated[str, AfterValidator(_can_be_off)], ...] = ()
+
+    @model_validator(mode="after")
+    def _maps_fit(self) -> Self:
+        from_camera_mm = self.camera.finest_pixel_mm(self.part) / TEXELS_PER_PIXEL
+        finest_mm = from_camera_mm if self.texel_um is None else self.texel_um / 1e3
+        needed = self.part.longest_mm / finest_mm
+        if needed > TEXTURE_SIDE_LIMIT:
+            given = self.texel_um is not None
+            cause = f"texel_um: found {self.texel_um:g}, so fine" if given else "camera: found a view so near"
+            coarsest = math.ceil(self.part.longest_mm * 1e3 / TEXTURE_SIDE_LIMIT)
+            raise together(
+                f"{cause} that the part may need {needed:.0f} texels on a side; expected at most {TEXTURE_SIDE_LIMIT}, "
+                f"as with texel_um: {coarsest}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _placements_refer_back(self) -> Self:
+        drawn: list[str] = []
+        for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
+            for position, entry in enumerate(entries):
+                referred: tuple[str, ...] = entry.refers_to if isinstance(entry, PlacedRecipeModel) else ()
+                for kind in referred:
+                    if kind not in drawn:
+                        raise together(
+                            f"{family}.{position}.placement: found {shown(kind)}; expected the kind of an entry before "
+                            f"it, {', '.join(drawn) or 'of which there is none'}; defects come before impurities"
+                        )
+                drawn.append(entry.kind)
+        return self
+
+    @model_validator(mode="after")
+    def _entries_fit_the_part(self) -> Self:
+        for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
+            for position, entry in enumerate(entries):
+                if isinstance(entry, CrazingRecipe) and (trouble := entry.trouble_on(self._largest_charts())):
+                    raise together(f"{family}.{position}.{trouble}")
+        return self
+
+    def _largest_charts(self) -> list[tuple[float, float]]:
+        """Extents (m) of the charts of the part at its largest."""
+        return [chart.size for chart in build_part(self.part.sample(LargestStream(0, 0))).charts]
+
+    @model_validator(mode="after")
+    def _switches_off_what_is_there(self) -> Self:
+        for name in self.switched_off:
+            family, _, position = name.partition(".")
+            count = len(getattr(self, family))
+            if position and int(position) >= count:
+                raise together(
+                    f"switched_off: found {name}; expected the number of an entry of {family}, of which there are "
+                    f"{count}, counted from 0"
+                )
+        return self
+
+    def is_off(self, family: str, position: int) -> bool:
+        """Whether the entry at `position` of a family is left out, alone or with the whole family."""
+        return family in self.switched_off or f"{family}.{position}" in self.switched_off
+
+    def without(self, *families: str) -> Recipe:
+        """The twin of this recipe: every frame the same, bit for bit, but for the layers of these families.
+
+        families: "defects", "impurities". Raises RecipeError for any other.
+        """
+        unknown = sorted(set(families) - set(get_args(Families)))
+        if unknown:
+            raise RecipeError(self.name, [f"no family {shown(name)}; expected defects, impurities" for name in unknown])
+        return self.model_copy(update={"switched_off": tuple(sorted({*self.switched_off, *families}))})
+
+    def only(self, *kinds: str) -> Recipe:
+        """This recipe with no other entries of defects and impurities than those of `kinds`.
+
+        Raises RecipeError where one of them is placed at, along or off a kind that is gone.
+        """
+        fields = self.model_dump(mode="json")
+        for family in get_args(Families):
+            fields[family] = [entry for entry in fields[family] if entry["kind"] in kinds]
+        return recipe_from(fields, self.name)
+
+    @property
+    def class_families(self) -> dict[str, Family]:
+        """Class name -> family of every class that the recipe describes; the order gives the classes' bits."""
+        layers: tuple[DefectRecipe | ImpurityRecipe, ...] = (*self.defects, *self.impurities)
+        return {layer.class_name: layer.family for layer in layers}
+
+    @property
+    def class_bits(self) -> dict[str, int]:
+        """Class name -> bit in the class mask; the same for a recipe and its twins."""
+        return {name: bit for bit, name in enumerate(self.class_families)}
+
+
+class RecipeError(BlemishError):
+    """A recipe that cannot be used; the message has one line per problem, also in `problems`."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that come with Blemish."""
+    return tuple(sorted(path.stem for path in PRESETS.glob("*.yaml")))
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """The file behind a shipped recipe's name or a path. Raises RecipeError where there is none."""
+    text = str(name_or_path)
+    if text in shipped_recipes():
+        return PRESETS / f"{text}.yaml"
+    path = Path(name_or_path)
+    if path.is_dir():
+        raise RecipeError(text, ["found a folder; expected a YAML file or the name of a shipped recipe"])
+    if not path.exists():
+        near = difflib.get_close_matches(text, shipped_recipes(), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise RecipeError(text, [f"no such file and no such recipe{hint} (shipped: {', '.join(shipped_recipes())})"])
+    return path
+
+
+def recipe_text(name_or_path: str | Path) -> str:
+    """What a recipe's file holds. Raises RecipeError where it is no text of a recipe's size."""
+    source = str(name_or_path)
+    try:
+        with recipe_path(name_or_path).open("rb") as file:
+            content = file.read(RECIPE_BYTES_LIMIT + 1)  # of a device or a pipe, which tell no size, no more either
+        if len(content) > RECIPE_BYTES_LIMIT:
+            raise RecipeError(source, ["found more than that; expected a recipe of at most 1 MiB"])
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RecipeError(source, ["found bytes that are not UTF-8 text; expected a YAML file"]) from None
+    except OSError as error:
+        raise RecipeError(source, [f"cannot be read ({error.strerror}); expected a file you may read"]) from None
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a shipped recipe by name, or a YAML file. Raises RecipeError with one line per problem."""
+    return recipe_from(recipe_fields(name_or_path), str(name_or_path))
+
+
+def recipe_fields(name_or_path: str | Path) -> object:
+    """What the YAML of a shipped recipe or a file says, unchecked. Raises RecipeError where it is not valid YAML."""
+    return _yaml(recipe_text(name_or_path), str(name_or_path))
+
+
+def recipe_from(written: object, source: str) -> Recipe:
+    """The recipe that a mapping describes, as YAML or JSON give it; the files it names lie beside `source`.
+
+    Raises RecipeError naming `source`.
+    """
+    if written is None:
+        raise RecipeError(source, ["found an empty file; expected the fields of a recipe (see `blemish recipe plate`)"])
+    if not isinstance(written, dict):
+        raise RecipeError(source, [f"found {shown(written)}; expected fields as in `blemish recipe plate`"])
+    try:
+        return Recipe.model_validate(written, context={"folder": Path(source).parent})
+    except ValidationError as error:
+        raise RecipeError(source, list(_problems(error, written))) from None
+    except RecursionError:
+        raise RecipeError(source, ["found fields nested without end; expected a recipe's few levels"]) from None
+
+
+def _yaml(text: str, source: str) -> object:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Safe YAML that refuses a key written twice and reads 5e-3 as a number, as YAML 1.2 and people do."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in seen:
+                        raise yaml.constructor.ConstructorError(
+                            None, None, f"found the field {key.value!r} a second time", key.start_mark
+                        )
+                    seen.add(key.value)
+            return super().construct_mapping(node, deep)
+
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
+    try:
+        return cast(object, yaml.load(text, Loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise RecipeError(source, [f"{where}not valid YAML: {error.problem or error.context}"]) from None
+    except yaml.YAMLError as error:
+        raise RecipeError(source, [f"not valid YAML: {' '.join(str(error).split())}"]) from None
+    except (ValueError, TypeError) as error:  # such as the date 2024-99-99
+        raise RecipeError(source, [f"not valid YAML: {error}"]) from None
+    except RecursionError:
+        raise RecipeError(source, ["found brackets nested too deeply; expected a recipe's few levels"]) from None
+
+
+def as_yaml(fields: dict[str, Any]) -> str:
+    """A recipe's fields, or a piece of them, as YAML that `recipe_fields` reads; whole numbers without a point."""
+    import yaml
+
+    return yaml.safe_dump(_plain(fields), sort_keys=False, default_flow_style=None, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    whole = isinstance(value, float) and value == int(value) and abs(value) < MOST_EXACT
+    return int(value) if whole else value
+
+
+_EXPONENT = re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d+)[eE][-+]?\d+$")
+
+
+def _problems(error: ValidationError, written: dict[Any, Any]) -> Iterator[str]:
+    for details in error.errors():
+        path, section = _locate(details["loc"], written)
+        yield f"{path}: {_said(details, section)}" if path else _said(details, section)
+
+
+def _locate(location: tuple[int | str, ...], written: object) -> tuple[str, object]:
+    """The path of a field as its author wrote it, and the section that holds it.
+
+    Pydantic's location also names the kind that it chose among several; that is no key of what was written.
+    """
+    names: list[str] = []
+    section: object = written
+    here: object = written
+    for step, name in enumerate(location):
+        last = step == len(location) - 1
+        if isinstance(here, dict) and (name in here or (last and name != here.get("kind"))):
+            section, here = here, here.get(name)
+        elif isinstance(here, list | tuple) and isinstance(name, int):
+            section, here = here, here[name] if name < len(here) else None
+        else:
+            continue
+        names.append(str(name))
+    return ".".join(names), section
+
+
+def _said(details: ErrorDetails, section: object) -> str:
+    """What is wrong with one field, as "found X; expected Y"."""
+    found = shown(details["input"])
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "missing":
+            return "missing; expected this field to be given"
+        case "extra_forbidden":
+            allowed = _allowed_fields(section)
+            near = difflib.get_close_matches(str(details["loc"][-1]), allowed, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            return f"unknown field{hint} (allowed: {', '.join(allowed)})"
+        case "union_tag_not_found":
+            field = Recipe.model_fields[str(details["loc"][0])]
+            return f"found no kind; expected kind: one of {', '.join(_kinds(field.annotation))}"
+        case "union_tag_invalid":
+            return f"found kind: {context['tag']}; expected {context['expected_tags'].replace(chr(39), '')}"
+        case "literal_error":
+            return f"found {found}; expected {context['expected'].replace(chr(39), '')}"
+        case "value_error":
+            return str(context["error"])
+        case "fields_together":
+            return details["msg"]
+        case "model_type" | "model_attributes_type":
+            return f"found {found}; expected a mapping of fields"
+        case "tuple_type":
+            return f"found {found}; expected a list"
+        case "less_than_equal":
+            return f"found {found}; expected at most {context['le']}"
+        case "greater_than_equal":
+            return f"found {found}; expected at least {context['ge']}"
+        case "string_pattern_mismatch":
+            return f"found {found}; expected up to 64 letters, digits, - and _, beginning with a letter or digit"
+        case _:
+            return f"found {found}; expected {details['msg'].removeprefix('Input should be ')}"
+
+
+def _kinds(annotation: object) -> list[str]:
+    """The kinds of section that a field's type allows."""
+    if isinstance(annotation, type) and issubclass(annotation, RecipeModel):
+        return list(get_args(annotation.model_fields["kind"].annotation))
+    return [kind for argument in get_args(annotation) for kind in _kinds(argument)]
+
+
+def _allowed_fields(section: object) -> tuple[str, ...]:
+    """Names of the fields that a section may have; of the section that it resembles most where it names no kind."""
+    written = section if isinstance(section, dict) else {}
+    models = list(_below(RecipeModel))
+    of_kind = [model for model in models if "kind" in model.model_fields and written.get("kind") in _kinds(model)]
+    likeliest = max(of_kind or models, key=lambda model: len(written.keys() & model.model_fields.keys()))
+    return tuple(likeliest.model_fields)
+
+
+def _below(model: type[RecipeModel]) -> Iterator[type[RecipeModel]]:
+    """Every section that derives from this one."""
+    for derived in model.__subclasses__():
+        yield derived
+        yield from _below(derived)

@@ -1,0 +1,171 @@
+"""Drawing a concrete scene from a recipe: nothing after it is random.
+
+Each kind of part, finish, defect and impurity samples itself, from the stream that it is handed; see
+`scenes.quantities.random_stream`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from scenes.cache import SceneCache
+from scenes.camera.imaging import camera_above, closed_ring_panel_length, pixel_footprint, ring_light
+from scenes.catalogue import DefectRecipe, ImpurityRecipe, SceneLayer
+from scenes.catalogue.placement.sites import PlacedRecipeModel, site_for
+from scenes.geometry.atlas import Part
+from scenes.parts import Shape, build_part
+from scenes.quantities.random_stream import MM, UM, RandomStream
+from scenes.recipes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
+from scenes.scene import Camera, Light, Scene, Sensor
+
+Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the chart that it lies on
+
+
+def draw(recipe: Recipe, seed: int, index: int, cache: SceneCache | None = None) -> Scene:
+    """The scene of frame `index` of a dataset with `seed`; the same arguments give the same scene, bit for bit.
+
+    memory: of scenes that differ little, for the time's sake alone: entries whose draws it knows are not drawn again.
+    Raises ValueError for a negative seed or index.
+    """
+    if seed < 0 or index < 0:
+        raise ValueError(f"seed {seed} and frame {index}: both count from 0")
+    stream = RandomStream(seed, index)
+    shape = recipe.part.sample(stream.at("part"))
+    part = build_part(shape)
+    offset = tuple(
+        MM * stream.at("camera").draw(name, quantity)
+        for name, quantity in (("offset_x_mm", recipe.camera.offset_x_mm), ("offset_y_mm", recipe.camera.offset_y_mm))
+    )
+    camera = _camera(recipe.camera, shape, (offset[0], offset[1]), stream.at("camera"))
+    from_camera = pixel_footprint(camera, camera.focus_distance) / TEXELS_PER_PIXEL
+    layers, charts = drawn_layers(recipe, part, stream, cache)
+    return Scene(
+        recipe_name=recipe.name,
+        seed=seed,
+        index=index,
+        part=shape,
+        finish=recipe.finish.sample(stream.at("finish")),
+        layers=layers,
+        charts=charts if len(part.charts) > 1 else (),
+        classes=recipe.class_bits,
+        texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
+        light=_ring_light(recipe.light, (offset[0], offset[1]), stream.at("light")),
+        camera=camera,
+        sensor=_sensor(recipe.sensor, stream.at("sensor")),
+    )
+
+
+def drawn_layers(
+    recipe: Recipe, part: Part, stream: RandomStream, cache: SceneCache | None = None
+) -> tuple[tuple[SceneLayer, ...], tuple[int, ...]]:
+    """The layers, each with the chart that it is placed on: defects first, for impurities lie on the surface."""
+    drawn: list[Drawn] = []
+    shown: list[Drawn] = []
+    for family, entries in (("defects", recipe.defects), ("impurities", recipe.impurities)):
+        for position, entry in enumerate(entries):
+            of_entry = _remembered_entry(cache, entry, part, drawn, stream.at(family).at(position))
+            drawn += of_entry
+            # What is switched off is drawn all the same: what lies at it or keeps off it must not move.
+            if not recipe.is_off(family, position):
+                shown += of_entry
+    return tuple(layer for _, layer, _ in shown), tuple(chart for _, _, chart in shown)
+
+
+def _remembered_entry(
+    cache: SceneCache | None,
+    entry: DefectRecipe | ImpurityRecipe,
+    part: Part,
+    earlier: list[Drawn],
+    stream: RandomStream,
+) -> list[Drawn]:
+    if cache is None:
+        return _entry(entry, part, earlier, stream)
+    placed = isinstance(entry, PlacedRecipeModel) and entry.placement is not None
+    inputs = (entry, part, stream, tuple(earlier) if placed else ())
+    return cache.again(f"draw {stream.path}", inputs, lambda: _entry(entry, part, earlier, stream))
+
+
+def _entry(entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn], stream: RandomStream) -> list[Drawn]:
+    """What one entry of a recipe puts on one chart of the part."""
+    placement = entry.placement if isinstance(entry, PlacedRecipeModel) else None
+    if placement is None:
+        chart = _chart(part, stream)
+        layers: Sequence[SceneLayer] = entry.sample(part.charts[chart], stream)
+    else:
+        charts_of_hosts = [chart for kind, _, chart in earlier if kind == placement.of]
+        chart = charts_of_hosts[0] if charts_of_hosts else _chart(part, stream)
+        site = site_for(placement, part.charts, chart, earlier, stream.at("placement"))
+        layers = site.kept(entry.sample(part.charts[chart], stream.on(site)))
+    return [(entry.kind, layer, chart) for layer in layers]
+
+
+def _chart(part: Part, stream: RandomStream) -> int:
+    """One of the part's charts, in proportion to the area of it that the camera faces."""
+    if len(part.charts) == 1:
+        return 0
+    share = np.cumsum(part.chart_areas())
+    return min(int(np.searchsorted(share, stream.chance("chart") * share[-1], side="right")), len(share) - 1)
+
+
+def _ring_light(recipe: RingLightRecipe, centre: tuple[float, float], stream: RandomStream) -> Light:
+    diameter = MM * stream.draw("diameter_mm", recipe.diameter_mm)
+    if recipe.panel_length_mm is None:
+        panel_length = closed_ring_panel_length(recipe.sides, diameter)
+    else:
+        panel_length = MM * stream.draw("panel_length_mm", recipe.panel_length_mm)
+    power = stream.draw("power_w", recipe.power_w) / recipe.sides
+    imbalance = stream.draw("imbalance", recipe.imbalance)
+    shares = stream.at("shares").generator().uniform(-1, 1, recipe.sides)
+    return Light(
+        panels=ring_light(
+            diameter=diameter,
+            height=MM * stream.draw("height_mm", recipe.height_mm),
+            panel_length=panel_length,
+            panel_width=MM * stream.draw("panel_width_mm", recipe.panel_width_mm),
+            tilt=math.radians(stream.draw("tilt_degrees", recipe.tilt_degrees)),
+            rotation=math.radians(stream.draw("rotation_degrees", recipe.rotation_degrees)),
+            scale=stream.draw("scale", recipe.scale),
+            powers=tuple(power * (1 + imbalance * float(share)) for share in shares),
+            centre=centre,
+        ),
+        ambient=stream.draw("ambient_w_per_m2_sr", recipe.ambient_w_per_m2_sr),
+    )
+
+
+def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], stream: RandomStream) -> Camera:
+    focal_length = MM * stream.draw("focal_length_mm", recipe.focal_length_mm)
+    sensor_width = MM * recipe.sensor_width_mm
+    if recipe.working_distance_mm is None:
+        columns, rows = recipe.resolution
+        framed = max(shape.framed_width, shape.framed_height * columns / rows)
+        field_width = framed * (1 + 2 * stream.draw("margin", recipe.margin))
+    else:
+        field_width = MM * stream.draw("working_distance_mm", recipe.working_distance_mm) * sensor_width / focal_length
+    return camera_above(
+        field_width=field_width,
+        focal_length=focal_length,
+        sensor_width=sensor_width,
+        resolution=recipe.resolution,
+        aperture_radius=0.0
+        if recipe.f_number is None
+        else focal_length / (2 * stream.draw("f_number", recipe.f_number)),
+        roll=math.radians(stream.draw("roll_degrees", recipe.roll_degrees)),
+        centre=centre,
+    )
+
+
+def _sensor(recipe: SensorRecipe, stream: RandomStream) -> Sensor:
+    return Sensor(
+        exposure=stream.draw("exposure", recipe.exposure),
+        vignetting=stream.draw("vignetting", recipe.vignetting),
+        blur=stream.draw("blur_px", recipe.blur_px),
+        full_well=recipe.full_well_electrons,
+        read_noise=stream.draw("read_noise_electrons", recipe.read_noise_electrons),
+        transfer=recipe.transfer,
+        bits=recipe.bits,
+        monochrome=recipe.monochrome,
+        seed=stream.layer_seed(),
+    )
