@@ -3,7 +3,7 @@
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
 # Tests that run within Blender; those beside it start commands of this Python, which a Blender program has not.
-BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/test_environment.py ui/test_learn.py ui/test_runs.py test_render.py)
+BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/test_environment.py ui/test_learn.py ui/test_runs.py workers/test_render.py)
 IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py)) \
 	tests/blender_addon/test_hostile.py
 

@@ -8,7 +8,7 @@ __all__ = ["SequentialPatchcore"]
 def __getattr__(name: str) -> Any:
     # anomalib takes seconds to import: only who asks for the model pays.
     if name == "SequentialPatchcore":
-        from anomaly.lightning_model import SequentialPatchcore
+        from anomaly.patchcore.lightning_model import SequentialPatchcore
 
         return SequentialPatchcore
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,8 +15,8 @@ import typer
 from scenes.jobs.progress import shown
 
 if TYPE_CHECKING:
-    from anomaly.inspector import Inspector
-    from anomaly.results import Metrics
+    from anomaly.evaluation.results import Metrics
+    from anomaly.inspection.inspector import Inspector
     from anomaly.specimens import Specimen
 
 
@@ -123,9 +123,9 @@ def train(
     The embedded backbone was trained on procedural pictures alone and works offline; --pretrained fetches ImageNet's.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
-    from anomaly.augment import Augmentation
+    from anomaly.inspection.augmentation import Augmentation
+    from anomaly.inspection.train import train_inspector, training_part
     from anomaly.specimens import split_by_group
-    from anomaly.train import train_inspector, training_part
 
     _use(threads)
     specimens = _read(datasets, format)
@@ -192,9 +192,9 @@ def evaluate(
 
     Surfaces that the inspector was trained on are left out.
     """
-    from anomaly.evaluate import evaluate_inspector, unseen
-    from anomaly.inspector import Inspector
-    from anomaly.report import write_report
+    from anomaly.inspection.evaluate import evaluate_inspector, unseen
+    from anomaly.inspection.inspector import Inspector
+    from anomaly.reporting.report import write_report
 
     _use(threads)
     specimens = _read(datasets, format)
@@ -242,8 +242,8 @@ def meld(
     with --outposts 4, rows are chosen among these too, and it lies 5 to 9 % farther; the melded bank keeps none, so
     meld all banks at once. Where the pictures are at hand, `blemish train --start` mends it too.
     """
-    from anomaly.inspector import Inspector
-    from anomaly.upkeep import melded
+    from anomaly.inspection.inspector import Inspector
+    from anomaly.inspection.maintenance import melded
 
     _use(threads)
     _refuse_inspector(out)
@@ -277,8 +277,8 @@ def bank(
 
     What a forgotten row displaced does not come back by itself: go on with `blemish train --start`.
     """
-    from anomaly.inspector import Inspector, InspectorError
-    from anomaly.upkeep import aged, resized, without_pictures
+    from anomaly.inspection.inspector import Inspector, InspectorError
+    from anomaly.inspection.maintenance import aged, resized, without_pictures
 
     _use(threads)
     changes = [change for change in (forget, generations, size) if change is not None]
@@ -306,7 +306,7 @@ def bank(
 
 def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
     """Find the threshold where validation pictures are given, and save."""
-    from anomaly.evaluate import best_threshold
+    from anomaly.inspection.evaluate import best_threshold
 
     if validation is not None:
         specimens = _read([validation], Format.auto)
@@ -318,14 +318,14 @@ def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
 
 
 def _refuse_inspector(out: Path) -> None:
-    from anomaly.inspector import BANK_FILE, InspectorError
+    from anomaly.inspection.inspector import BANK_FILE, InspectorError
 
     if (out / BANK_FILE).exists():
         raise InspectorError(f"{out}: holds an inspector already; choose another --out, or remove it")
 
 
 def _describe(inspector: Inspector) -> None:
-    from anomaly.inspector import source_key
+    from anomaly.inspection.inspector import source_key
 
     training, coreset = inspector.training, inspector.model.coreset
     pictures = len({source_key(source) for source in coreset.sources.tolist()} & set(training.sources))

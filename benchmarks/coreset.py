@@ -22,10 +22,10 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly import outposts
-from anomaly.coreset import SequentialCoreset
-from anomaly.nearest import nearest_rows
-from anomaly.outposts import OutpostFinder, Outposts
+from anomaly.patchcore import boundary_patches as outposts
+from anomaly.patchcore.boundary_patches import OutpostFinder, Outposts
+from anomaly.patchcore.coreset import SequentialCoreset
+from anomaly.patchcore.nearest_row import nearest_rows
 from benchmarks.common import Figure, anomalib_patchcore, report
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -49,8 +49,8 @@ def sheet(patches: int) -> Tensor:
 
 def tiles(patches: int, folder: Path) -> Tensor:
     """Patches of good real tiles, picture after picture."""
-    from anomaly.features import FeatureExtractor, normalised
-    from anomaly.features import patches as rows_of
+    from anomaly.backbone.extractor import FeatureExtractor, normalised
+    from anomaly.backbone.extractor import patches as rows_of
     from anomaly.specimens import GOOD, read_specimens
 
     good = [specimen for specimen in read_specimens(folder) if specimen.label == GOOD]
@@ -190,8 +190,8 @@ def memory(counts: dict[str, tuple[int, ...]], size: int) -> Iterator[dict[str, 
 
 
 def sequential(size: int) -> Any:
-    from anomaly.features import UNTRAINED, FeatureExtractor
-    from anomaly.torch_model import SequentialPatchcoreModel
+    from anomaly.backbone.extractor import UNTRAINED, FeatureExtractor
+    from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 
     return SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
 

@@ -29,16 +29,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, write
 from benchmarks.word_swaps import CHOSEN, PLAIN, cuttings
-from diffusion_refine import metrics
-from diffusion_refine.attention import ALPHA, residual_interpolation
-from diffusion_refine.captions import caption_of
-from diffusion_refine.editing import as_pictures, as_tensor
-from diffusion_refine.embedded.pictures import draw_crops, read_pictures
-from diffusion_refine.methods import ClassifierFree, Settings, prepare
-from diffusion_refine.models import EMBEDDED, Model, Tally, load_model
-from diffusion_refine.null_embedding import NullSettings
-from diffusion_refine.sampling import denoise, edit
-from diffusion_refine.words import defects_in
+from diffusion_refine.core.attention import ALPHA, residual_interpolation
+from diffusion_refine.core.models import EMBEDDED, Model, Tally, load_model
+from diffusion_refine.editing.word_swap import as_pictures, as_tensor
+from diffusion_refine.inversion.methods import ClassifierFree, Settings, prepare
+from diffusion_refine.inversion.null_embedding import NullSettings
+from diffusion_refine.inversion.sampling import denoise, edit
+from diffusion_refine.metrics import fidelity as metrics
+from diffusion_refine.prompts.captions import caption_of
+from diffusion_refine.prompts.vocabulary import defects_in
+from diffusion_refine.training.crops import draw_crops, read_pictures
 from scenes.maps import preview_picture, surface_maps
 from scenes.recipes.recipe import load_recipe
 from scenes.recipes.sampling import draw

@@ -23,10 +23,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.backbone.library import draw_sheet
-from anomaly.coreset import SequentialCoreset
-from anomaly.features import FeatureExtractor, patches, standardised
-from anomaly.torch_model import SequentialPatchcoreModel
+from anomaly.backbone.extractor import FeatureExtractor, patches, standardised
+from anomaly.backbone.training.textures import draw_sheet
+from anomaly.patchcore.coreset import SequentialCoreset
+from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from benchmarks.common import Figure, anomalib_patchcore, report
 
 SIZES = ((256, 256), (1024, 1024), (2050, 2448))  # pixels, height first

@@ -26,12 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from anomaly.specimens import GOOD, Specimen, read_specimens, split_by_group
 from benchmarks.common import Figure, report
 from benchmarks.surface_statistics import texture_statistics
-from diffusion_refine import metrics
-from diffusion_refine.difference import Comparison, comparison_sheet
-from diffusion_refine.models import Model, load_model
-from diffusion_refine.realism import Settings, colour, realistic
-from diffusion_refine.training import Training, train_diffusion
-from diffusion_refine.windows import Window
+from diffusion_refine.core.models import Model, load_model
+from diffusion_refine.editing.realism import Settings, colour, realistic
+from diffusion_refine.editing.windows import Window
+from diffusion_refine.metrics import fidelity as metrics
+from diffusion_refine.metrics.difference import Comparison, comparison_sheet
+from diffusion_refine.training.adapters import Training, train_diffusion
 from scenes import Dataset, load_recipe
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "magnetic_tile"

@@ -17,8 +17,9 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report
-from blender_addon import passes, worker
-from blender_addon.stage import build_stage
+from blender_addon.rendering import passes
+from blender_addon.rendering.stage import build_stage
+from blender_addon.workers import worker
 from scenes import DatasetWriter, Recipe, draw, load_recipe
 
 QUICK_FRAMES, FULL_FRAMES = 2, 10

@@ -19,15 +19,15 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report
-from diffusion_refine.architectures import UNETS, build
-from diffusion_refine.attention import residual_interpolation
-from diffusion_refine.embedded.tokenizer import build_tokenizer
-from diffusion_refine.inversion import invert
-from diffusion_refine.methods import GUIDANCE, Settings, prepare
-from diffusion_refine.models import Model, Tally
-from diffusion_refine.null_embedding import NullSettings
-from diffusion_refine.sampling import edit
-from diffusion_refine.schedule import Schedule
+from benchmarks.diffusion_architectures import UNETS, build
+from diffusion_refine.core.attention import residual_interpolation
+from diffusion_refine.core.models import Model, Tally
+from diffusion_refine.core.schedule import Schedule
+from diffusion_refine.inversion.ddim import invert
+from diffusion_refine.inversion.methods import GUIDANCE, Settings, prepare
+from diffusion_refine.inversion.null_embedding import NullSettings
+from diffusion_refine.inversion.sampling import edit
+from diffusion_refine.training.tokenizer import build_tokenizer
 
 PROMPT, TARGET = "photo of a crack defect on a ground tile", "photo of a rust defect on a ground tile"
 PUBLISHED: dict[str, Figure] = {"what": "published, null, A100-80G", "seconds": 600.0, "GB": 70.0}

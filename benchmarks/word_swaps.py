@@ -27,14 +27,14 @@ from scipy.ndimage import binary_dilation, label
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, write
-from diffusion_refine.editing import Edited, SwapSettings, as_pictures, as_tensor, inverted, swap_words
-from diffusion_refine.embedded.pictures import Style, draw_crops, read_pictures
-from diffusion_refine.methods import Source
-from diffusion_refine.metrics import background_psnr
-from diffusion_refine.models import Model, Tally, load_model
+from benchmarks.sheets import attention_sheet, swap_sheet
+from diffusion_refine.core.models import Model, Tally, load_model
+from diffusion_refine.editing.word_swap import Edited, SwapSettings, as_pictures, as_tensor, inverted, swap_words
+from diffusion_refine.inversion.methods import Source
+from diffusion_refine.metrics.fidelity import background_psnr
 from diffusion_refine.prompt_to_prompt.maps import key_tokens
-from diffusion_refine.sheets import attention_sheet, swap_sheet
-from diffusion_refine.words import LABELS, PHOTOGRAPHED, defects_in, swapped
+from diffusion_refine.prompts.vocabulary import LABELS, PHOTOGRAPHED, defects_in, swapped
+from diffusion_refine.training.crops import Style, draw_crops, read_pictures
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Set, label, which of its surfaces: chosen by eye so that one defect is plain to see.

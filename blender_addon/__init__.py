@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from blender_addon.errors import RenderError
-    from blender_addon.render import render_dataset
+    from blender_addon.workers.render import render_dataset
 
 bl_info = {
     "name": "Blemish",
@@ -21,7 +21,7 @@ bl_info = {
     "support": "COMMUNITY",
 }
 
-_HOME = {"RenderError": "errors", "render_dataset": "render"}
+_HOME = {"RenderError": "errors", "render_dataset": "workers.render"}
 
 __all__ = ["RenderError", "bl_info", "register", "render_dataset", "unregister"]
 

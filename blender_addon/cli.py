@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from blender_addon.devices import CPU, NAMES
 from blender_addon.errors import RenderError
+from blender_addon.workers.devices import CPU, NAMES
 
 if TYPE_CHECKING:
     from scenes import Recipe
@@ -71,7 +71,7 @@ def render(
 
     Ctrl-C at any moment leaves whole frames; the same command goes on from there.
     """
-    from blender_addon.render import recipe_of, render_dataset
+    from blender_addon.workers.render import recipe_of, render_dataset
 
     console = Console(stderr=True)
     columns = (
@@ -125,13 +125,13 @@ def render(
 
 def with_object(recipe: "Recipe", name: str, blend: Path | None, blender: str | None, folder: Path) -> "Recipe":
     """The recipe with an object of a .blend as its part, written to `folder`. Raises BlemishError."""
-    from blender_addon.blenders import find, inside
-    from blender_addon.render import exported, with_part
+    from blender_addon.workers.blenders import find, inside
+    from blender_addon.workers.render import exported, with_part
 
     if blend is not None:
         return with_part(recipe, exported(find(blender), blend, name, folder))
     if not inside():
         raise RenderError(f"--object: found {name} and no .blend; expected --blend FILE that holds the object")
-    from blender_addon.meshes import export_object
+    from blender_addon.rendering.mesh_export import export_object
 
     return with_part(recipe, export_object(name, folder))

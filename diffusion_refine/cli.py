@@ -11,7 +11,7 @@ import typer
 
 
 class Method(StrEnum):
-    """How a word swap keeps to the picture it changes; see `diffusion_refine.methods`."""
+    """How a word swap keeps to the picture it changes; see `diffusion_refine.inversion.methods`."""
 
     direct = "direct"
     null = "null"
@@ -107,12 +107,12 @@ def refine(
     Pixels that may not change keep every bit. An edit after which a defect has faded, moved or doubled is refused and
     tried again with other noise; what no attempt gets right stays as it was rendered. scenes/*.json say what was done.
     """
-    from diffusion_refine.before_after import write_sheet
-    from diffusion_refine.editing import SwapSettings
-    from diffusion_refine.label_check import Limits
-    from diffusion_refine.models import load_model
-    from diffusion_refine.realism import Settings
-    from diffusion_refine.refine import OUTCOMES, Plan, RefineError, refine_dataset
+    from diffusion_refine.core.models import load_model
+    from diffusion_refine.editing.label_check import Limits
+    from diffusion_refine.editing.realism import Settings
+    from diffusion_refine.editing.word_swap import SwapSettings
+    from diffusion_refine.synthesis.before_after import write_sheet
+    from diffusion_refine.synthesis.refine import OUTCOMES, Plan, RefineError, refine_dataset
     from scenes.datasets.dataset import Dataset
     from scenes.jobs.progress import shown
 

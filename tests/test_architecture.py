@@ -51,13 +51,13 @@ FORBIDDEN = (
 GENERATORS = {f"numpy.random.{name}" for name in ("default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64")}
 # torch, timm and diffusers initialise networks from the global generator only: in a fork, it is as it was afterwards.
 EXCEPTIONS = {
-    ("diffusion_refine/architectures.py", "torch.random.fork_rng"),
-    ("diffusion_refine/embedded/configs.py", "torch.manual_seed"),
-    ("diffusion_refine/embedded/configs.py", "torch.random.fork_rng"),
-    ("diffusion_refine/training.py", "torch.manual_seed"),
-    ("diffusion_refine/training.py", "torch.random.fork_rng"),
-    ("anomaly/features.py", "torch.manual_seed"),
-    ("anomaly/features.py", "torch.random.fork_rng"),
+    ("benchmarks/diffusion_architectures.py", "torch.random.fork_rng"),
+    ("diffusion_refine/training/model_shapes.py", "torch.manual_seed"),
+    ("diffusion_refine/training/model_shapes.py", "torch.random.fork_rng"),
+    ("diffusion_refine/training/adapters.py", "torch.manual_seed"),
+    ("diffusion_refine/training/adapters.py", "torch.random.fork_rng"),
+    ("anomaly/backbone/extractor.py", "torch.manual_seed"),
+    ("anomaly/backbone/extractor.py", "torch.random.fork_rng"),
 }
 
 

@@ -69,8 +69,8 @@ def main() -> None:
 
 def renderer(samples: int) -> Callable[[Scene], Picture]:
     """What renders a scene to (H, W, 3) uint8, on one stage in this process."""
-    from blender_addon.passes import render_picture
-    from blender_addon.stage import build_stage
+    from blender_addon.rendering.passes import render_picture
+    from blender_addon.rendering.stage import build_stage
 
     stage = build_stage(samples)
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from anomaly.augment import Augmentation
-from anomaly.features import BACKBONE, FeatureExtractor
-from anomaly.inspector import Inspector, InspectorError
+from anomaly.backbone.extractor import BACKBONE, FeatureExtractor
+from anomaly.inspection.augmentation import Augmentation
+from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.maintenance import melded
+from anomaly.inspection.train import LONGEST_SIDE, train_inspector
 from anomaly.specimens import Specimen
-from anomaly.train import LONGEST_SIDE, train_inspector
-from anomaly.upkeep import melded
 
 Progress = Callable[[str, int, int], None]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.metrics import PRO_LIMIT
-from anomaly.studies.tally import (
+from anomaly.evaluation.metrics import PRO_LIMIT
+from anomaly.studies.counts import (
     FALSE_NEGATIVE,
     FALSE_POSITIVE,
     FOUND,

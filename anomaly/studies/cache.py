@@ -37,12 +37,14 @@ PACKAGE = Path(__file__).parents[1]
 CODE: dict[Kind, tuple[str, ...]] = {
     "renders": (),
     "banks": (
-        "augment", "coreset", "features", "inspector", "nearest", "outposts", "screen", "specimens", "studies/banks",
-        "torch_model", "train", "upkeep",
+        "inspection/augmentation", "patchcore/coreset", "backbone/extractor", "inspection/inspector",
+        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", "specimens",
+        "studies/banks", "patchcore/torch_model", "inspection/train", "inspection/maintenance",
     ),
     "judgements": (
-        "coreset", "evaluate", "features", "inspector", "metrics", "nearest", "outposts", "screen", "specimens",
-        "studies/judging", "studies/tally", "torch_model",
+        "patchcore/coreset", "inspection/evaluate", "backbone/extractor", "inspection/inspector", "evaluation/metrics",
+        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", "specimens",
+        "studies/evaluation", "studies/counts", "patchcore/torch_model",
     ),
 }  # fmt: skip
 LIBRARIES: dict[Kind, tuple[str, ...]] = {

@@ -53,7 +53,7 @@ def study(
 
     Stopped at any moment, the same command goes on. After a change to the study, only what depends on it is made anew.
     """
-    from anomaly.studies.plan import load_study, study_path
+    from anomaly.studies.study_file import load_study, study_path
 
     if show:
         typer.echo(study_path(study).read_text(encoding="utf-8"), nl=False)

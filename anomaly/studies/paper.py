@@ -6,8 +6,8 @@ Impurities", Tables I and II, in per cent; a value that its text leaves out is N
 
 from __future__ import annotations
 
-from anomaly.features import ARCHITECTURE, EMBEDDED, UNTRAINED
-from anomaly.studies.plan import Study
+from anomaly.backbone.extractor import ARCHITECTURE, EMBEDDED, UNTRAINED
+from anomaly.studies.study_file import Study
 
 CITATION = (
     "Mao, Fulir, Garth, Gospodnetić: Sequential PatchCore: Anomaly Detection for Surface Inspection using Synthetic "

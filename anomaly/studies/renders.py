@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anomaly.studies.plan import Changes, StudyFile
+from anomaly.studies.study_file import Changes, StudyFile
 from procgen.errors import BlemishError
 from scenes.datasets.dataset import ANNOTATIONS, committed, write_atomically
 from scenes.jobs.child_process import CHILD_PROGRAM

@@ -13,14 +13,14 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from anomaly import pictures
-from anomaly.charts import Bar, Line, bar_chart, line_chart
+from anomaly.reporting import report_pictures as pictures
+from anomaly.reporting.charts import Bar, Line, bar_chart, line_chart
 from anomaly.specimens import GOOD, Specimen
 from anomaly.studies import paper
 from anomaly.studies.bootstrap import FIGURES, Draws, Estimate, class_recalls, draw, estimate, replicated
+from anomaly.studies.counts import INSTANCES
 from anomaly.studies.run import Outcome
 from anomaly.studies.scenarios import REAL, SCENARIOS
-from anomaly.studies.tally import INSTANCES
 from scenes.datasets.dataset import blemish_version, write_atomically
 
 HEADINGS = {
@@ -130,7 +130,7 @@ def write_study(outcome: Outcome, out: Path, command: str) -> tuple[list[str], P
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(out / "figures.json", json.dumps(_plain(outcome, results), indent=1).encode() + b"\n")
     environment = Environment(
-        loader=PackageLoader("anomaly"),
+        loader=PackageLoader("anomaly.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from anomaly.augment import Augmentation
-from anomaly.report import varied
+from anomaly.inspection.augmentation import Augmentation
+from anomaly.inspection.train import training_part
+from anomaly.reporting.report import varied
 from anomaly.specimens import GOOD, Specimen
 from anomaly.studies import banks
 from anomaly.studies.cache import Cache, content_of, key_of
-from anomaly.studies.judging import Judgement, Memory, judge
-from anomaly.studies.plan import StudyFile
+from anomaly.studies.evaluation import Judgement, Memory, judge
 from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_rendered, render, training_sets
 from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
 from anomaly.studies.sets import RealSide, read_held_out, read_photographs, read_renders, split_real, trouble_with
-from anomaly.train import training_part
+from anomaly.studies.study_file import StudyFile
 
 SHOWN = 8  # pictures whose heat maps are kept, of every scenario
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anomaly.specimens import GOOD, Format, Specimen, read_specimens, split_by_group
-from anomaly.studies.plan import Real, StudyFile
+from anomaly.studies.study_file import Real, StudyFile
 
 
 @dataclass(frozen=True)

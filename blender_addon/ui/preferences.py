@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from blender_addon.devices import AUTO, BACKENDS, CPU
 from blender_addon.ui import lines
 from blender_addon.ui.environment import Lookout
+from blender_addon.workers.devices import AUTO, BACKENDS, CPU
 
 if TYPE_CHECKING:
     from blender_addon.ui.environment import Environment

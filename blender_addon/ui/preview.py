@@ -91,7 +91,7 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
 
     Raises BlemishError where the settings contradict each other.
     """
-    from blender_addon.stage import lay_along_v
+    from blender_addon.rendering.stage import lay_along_v
     from blender_addon.ui.overlay import show_overlay
     from scenes import build_part, surface_maps
     from scenes.cache import SceneCache
@@ -138,8 +138,8 @@ def place_part(blender_scene: bpy.types.Scene, part: Part, scene: Scene) -> bpy.
 
     Raises BlemishError while it is being edited.
     """
-    from blender_addon.material import build_body_material
-    from blender_addon.stage import build_mesh
+    from blender_addon.rendering.material import build_body_material
+    from blender_addon.rendering.stage import build_mesh
     from procgen.errors import BlemishError
     from scenes.geometry.atlas import texture
 
@@ -174,7 +174,7 @@ def surface_of(shown: bpy.types.Object) -> Any:
 
     Nodes are found by their names, for after an undo Blender has others.
     """
-    from blender_addon.material import SurfaceMaterial
+    from blender_addon.rendering.material import SurfaceMaterial
 
     material = shown.data.materials[0] if shown.data.materials else None
     if material is None or material.node_tree is None or not set(IMAGE_NODES) <= set(material.node_tree.nodes.keys()):
@@ -190,14 +190,14 @@ def surface_of(shown: bpy.types.Object) -> Any:
 
 
 def _body_of(shown: bpy.types.Object) -> bpy.types.Material:
-    from blender_addon.material import build_body_material
+    from blender_addon.rendering.material import build_body_material
 
     materials = shown.data.materials
     return materials[1] if len(materials) > 1 and materials[1] is not None else build_body_material()
 
 
 def _new_surface() -> Any:
-    from blender_addon.material import build_surface_material
+    from blender_addon.rendering.material import build_surface_material
     from blender_addon.ui.overlay import add_overlay
 
     surface = build_surface_material()
@@ -210,7 +210,7 @@ def _new_surface() -> Any:
 
 
 def _upload_overlay(material: bpy.types.Material, classes: Any) -> None:
-    from blender_addon.material import upload
+    from blender_addon.rendering.material import upload
     from blender_addon.ui.overlay import IMAGE, overlay_pixels
 
     upload(material.node_tree.nodes[IMAGE], overlay_pixels(classes))
@@ -218,7 +218,7 @@ def _upload_overlay(material: bpy.types.Material, classes: Any) -> None:
 
 def place_stage(blender_scene: bpy.types.Scene, scene: Scene) -> None:
     """Put the camera, the ring light and the room's light of a drawn scene into Blender's, over the shown object."""
-    from blender_addon.stage import place_camera, place_panels, set_ambient
+    from blender_addon.rendering.stage import place_camera, place_panels, set_ambient
 
     preview = blender_scene.blemish.preview
     collection = bpy.data.collections.get(STAGE_NAME)

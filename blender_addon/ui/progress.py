@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import bpy
 
-from blender_addon import compat
+from blender_addon.workers import compat
 
 if TYPE_CHECKING:
     from blender_addon.ui.runs import Run, State

@@ -114,7 +114,7 @@ class Run:
         raise NotImplementedError
 
     def _follow(self) -> None:
-        from blender_addon.control import Cancelled
+        from blender_addon.workers.control import Cancelled
 
         try:
             phase, message = Phase.DONE, self._work()
@@ -168,7 +168,7 @@ class RenderRun(Run):
     can_pause = True
 
     def __init__(self, title: str, order: Order, *, overview: bool = False) -> None:
-        from blender_addon.control import Control
+        from blender_addon.workers.control import Control
 
         super().__init__(title, order.folder)
         self.order = order
@@ -191,7 +191,7 @@ class RenderRun(Run):
         self._control.cancel()
 
     def _work(self) -> str:
-        from blender_addon.render import render_dataset
+        from blender_addon.workers.render import render_dataset
         from scenes.datasets.overview import write_overview
 
         self._begun = time.monotonic()
@@ -274,7 +274,7 @@ class CommandRun(Run):
                 self._process.kill()
 
     def _work(self) -> str:
-        from blender_addon.control import Cancelled
+        from blender_addon.workers.control import Cancelled
 
         lines: deque[str] = deque(maxlen=LINES_KEPT)
         with self._lock:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffusion_refine import words as vocabulary
+from diffusion_refine.prompts import vocabulary
 from procgen.errors import BlemishError
 
 

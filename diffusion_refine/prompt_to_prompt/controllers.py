@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from diffusion_refine.attention import Interpolated, Layer, Processor, replaced_processors
+from diffusion_refine.core.attention import Interpolated, Layer, Processor, replaced_processors
 from diffusion_refine.prompt_to_prompt.alignment import (
     Alignment,
     Tokens,

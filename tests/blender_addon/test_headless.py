@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from blender_addon import headless, render_dataset
-from blender_addon.blenders import libraries
+from blender_addon.workers.blenders import libraries
 from scenes import load_recipe
 from tests.blender_addon.blenders import PROGRAM, WHEELS, executable
 from tests.blender_addon.recipes import small
-from tests.blender_addon.test_render import contents
+from tests.blender_addon.workers.test_render import contents
 
 pytestmark = pytest.mark.render
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from blender_addon import RenderError, render_dataset
-from blender_addon.blenders import find, own
-from blender_addon.render import exported, with_part
+from blender_addon.workers.blenders import find, own
+from blender_addon.workers.render import exported, with_part
 from scenes import load_recipe
 from tests.blender_addon.blenders import PROGRAM, WHEELS, executable
 from tests.blender_addon.recipes import small
-from tests.blender_addon.test_parts_exactness import check_against_rays, crowded_with
-from tests.blender_addon.test_render import contents
+from tests.blender_addon.rendering.test_parts_exactness import check_against_rays, crowded_with
+from tests.blender_addon.workers.test_render import contents
 
 trimesh = pytest.importorskip("trimesh")
 pytestmark = pytest.mark.render
@@ -81,7 +81,7 @@ def test_the_users_uvs_are_left_alone(tmp_path: Path) -> None:
 from pathlib import Path
 import json
 import numpy as np
-from blender_addon.meshes import export_active
+from blender_addon.rendering.mesh_export import export_active
 bpy.ops.mesh.primitive_monkey_add(size=0.1)
 monkey = bpy.context.object
 def state():
@@ -118,7 +118,7 @@ SCRIPT = """
 import json
 from pathlib import Path
 from procgen.errors import BlemishError
-from blender_addon.meshes import export_object
+from blender_addon.rendering.mesh_export import export_object
 
 def add(name, vertices, faces):
     mesh = bpy.data.meshes.new(name)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon import RenderError, render_dataset
-from blender_addon.blenders import find, own
+from blender_addon.workers.blenders import find, own
 from scenes import Dataset, DatasetError, Recipe, load_recipe
 from tests.blender_addon.blenders import PROGRAM, WHEELS, executable
 from tests.blender_addon.recipes import changed, crowded, small

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anomaly.inspector import BANK_FILE
+from anomaly.inspection.inspector import BANK_FILE
 from tests.command.inputs import HALF
 from tests.command.told import Refused, Run
 

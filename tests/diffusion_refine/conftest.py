@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import CLIPTokenizer
 
-from diffusion_refine.architectures import build
-from diffusion_refine.models import Model
+from benchmarks.diffusion_architectures import build
+from diffusion_refine.core.models import Model
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 FAMILIES = ("sd15", "sd21", "sdxl")

@@ -12,12 +12,12 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import blemish
-from diffusion_refine.before_after import sheet_path
 from diffusion_refine.cli import refine
-from diffusion_refine.embedded.configs import Shape, build_pipeline
-from diffusion_refine.label_check import Limits
-from diffusion_refine.realism import Settings
-from diffusion_refine.refine import Plan
+from diffusion_refine.editing.label_check import Limits
+from diffusion_refine.editing.realism import Settings
+from diffusion_refine.synthesis.before_after import sheet_path
+from diffusion_refine.synthesis.refine import Plan
+from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from scenes import Dataset
 from tests.command.told import Run, runner
 

@@ -104,7 +104,7 @@ class BLEMISH_OT_part_update(NeedsObjectMode, bpy.types.Operator):
 
 def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.types.Object, *, hide: bool) -> set[str]:
     """Make an object the inspected part."""
-    from blender_addon.render import UNIT_MM
+    from blender_addon.workers.render import UNIT_MM
     from procgen.errors import BlemishError
 
     settings = context.scene.blemish
@@ -136,7 +136,7 @@ def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.ty
 
 def exported(thing: bpy.types.Object) -> Path:
     """A file with the object's mesh, in a folder that is named after its content. Raises BlemishError, OSError."""
-    from blender_addon.meshes import export_active
+    from blender_addon.rendering.mesh_export import export_active
 
     with TemporaryDirectory(prefix="blemish-") as folder:
         written = export_active(thing, Path(folder))

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from anomaly.charts import Bar, bar_chart
+from anomaly.reporting.charts import Bar, bar_chart
 
 
 def drawn(*bars, **options):

@@ -6,10 +6,10 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from anomaly.metrics import Evaluator
+from anomaly.evaluation.metrics import Evaluator
 from anomaly.specimens import DefectInstance, Truth
 from anomaly.studies.bootstrap import FIGURES, class_recalls, draw, estimate, replicated
-from anomaly.studies.tally import Counter, Tally
+from anomaly.studies.counts import Counter, Tally
 
 
 def judged(seed, count=24):

@@ -6,7 +6,7 @@ import pytest
 
 import blemish
 from anomaly.studies import cli, run
-from anomaly.studies.plan import PRESETS
+from anomaly.studies.study_file import PRESETS
 
 
 @pytest.fixture

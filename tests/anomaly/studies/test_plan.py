@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from anomaly.studies.plan import StudyError, load_study, shipped_studies
 from anomaly.studies.renders import AS_BUILT, changed, held_out_sets, training_sets
 from anomaly.studies.scenarios import SCENARIOS, with_parents
+from anomaly.studies.study_file import StudyError, load_study, shipped_studies
 from scenes import draw, load_recipe
 
 

@@ -11,17 +11,17 @@ import pytest
 import yaml
 from PIL import Image
 
-from anomaly.inspector import InspectorError
+from anomaly.inspection.inspector import InspectorError
 from anomaly.specimens import read_specimens
 from anomaly.studies import banks, run
 from anomaly.studies import cache as caches
 from anomaly.studies.cache import Cache, CacheError, content_of, key_of, meaning
-from anomaly.studies.plan import StudyError, load_study
 from anomaly.studies.renders import RenderingError, render, training_sets
 from anomaly.studies.report import write_study
 from anomaly.studies.run import run_study
 from anomaly.studies.scenarios import SCENARIOS
 from anomaly.studies.sets import split_real, trouble_with
+from anomaly.studies.study_file import StudyError, load_study
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe
 

@@ -23,7 +23,7 @@ from blender_addon.ui.progress import RENDER
 from blender_addon.ui.runs import Order, Phase, RenderRun, taken_up
 from scenes import Dataset, Recipe, load_recipe
 from tests.blender_addon.recipes import crowded, small
-from tests.blender_addon.test_render import contents
+from tests.blender_addon.workers.test_render import contents
 
 pytestmark = pytest.mark.render
 FRAMES, SEED, SAMPLES = 2, 3, 2

@@ -172,6 +172,7 @@ def test_scale_covers_the_share_asked_for(cover):
 
 def test_hot_rolled_strip_has_the_coherence_of_the_real_one(real_data):
     from PIL import Image
+
     from tests.procgen.finish.test_finish import coherence
 
     real = []

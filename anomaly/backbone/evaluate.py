@@ -1,0 +1,144 @@
+"""Figures of backbones on photographs, no surface on both sides: `python -m anomaly.backbone.evaluate FOLDER ...`.
+
+Half of the surfaces of a set fill the bank: their good pictures or, in a set without any, what of their pictures lies
+clear of every defect. The others are judged: pictures and pixels, or pixels alone where no picture is good.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from anomaly.backbone.derivative_filters import DerivativeFilters
+from anomaly.backbone.extractor import EMBEDDED, UNTRAINED, FeatureExtractor, normalised
+from anomaly.evaluation.metrics import Evaluator, Metrics
+from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+from anomaly.specimens import GOOD, Specimen, read_specimens, split_by_group
+
+FILTERS = "filters"
+BACKBONES = (UNTRAINED, FILTERS, EMBEDDED)
+CLEARANCE = 2  # patches between a defect and what may fill a bank
+EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Split:
+    """Whose patches fill the bank, and which pictures are judged: those that choices were made on, and the others."""
+
+    bank: list[Specimen]
+    parts: dict[str, list[Specimen]]
+
+
+def split_set(specimens: Sequence[Specimen], seed: int = 0, most: int | None = None) -> Split:
+    """Half of the surfaces to fill the bank with; the rest in two halves, "development" and "held out".
+
+    most: pictures of every part at the most, drawn by the seed.
+    """
+    half = split_by_group(specimens, (0.5,), seed)[0]
+    bank = [s for s in half if s.label == GOOD] or half
+    taken = {specimen.group for specimen in bank}
+    rest = [specimen for specimen in specimens if specimen.group not in taken]
+    development, held_out = split_by_group(rest, (0.5, 0.5), seed + 1)
+    parts = {"development": _some(development, most, seed), "held out": _some(held_out, most, seed)}
+    return Split(_some(bank, most, seed), parts)
+
+
+def extractor_of(name: str, seed: int = 0) -> nn.Module:
+    """ "filters", a name that `FeatureExtractor` knows, or a file of weights."""
+    if name == FILTERS:
+        return DerivativeFilters()
+    if name.endswith(".safetensors"):
+        return FeatureExtractor(weights=name)
+    return FeatureExtractor(name, seed=seed)
+
+
+def filled(
+    extractor: nn.Module, bank: Sequence[Specimen], size: int, seed: int = 0, scale: float = 1.0
+) -> SequentialPatchcoreModel:
+    """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch."""
+    model = SequentialPatchcoreModel(extractor, size)  # type: ignore[arg-type]
+    stride: int = extractor.strides[0]  # type: ignore[index, assignment]
+    rows: list[Tensor] = []
+    for specimen in bank:
+        features = model.features(normalised(specimen.image(), scale))
+        if specimen.label != GOOD:
+            features = features[_clear(specimen.truth().defect, stride, scale)]
+        rows.append(features)
+    for epoch in range(EPOCHS):
+        order = np.random.default_rng([seed, epoch]).permutation(len(rows))
+        if sum(model.update_features(rows[index]) for index in order if len(rows[index])) == 0:
+            break
+    return model
+
+
+@torch.no_grad()
+def judged(
+    model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Specimen]], scale: float = 1.0
+) -> dict[str, Metrics]:
+    """The figures of a model on every part and on all together; those that need a threshold mean nothing here."""
+    whole, evaluators = Evaluator(threshold=0.0), {part: Evaluator(threshold=0.0) for part in parts}
+    for part, specimens in parts.items():
+        for specimen in specimens:
+            image, truth = specimen.image(), specimen.truth()
+            maps = model.anomaly_maps(normalised(image, scale))
+            if scale != 1:
+                maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
+            anomaly_map = maps[0, 0].numpy()
+            for evaluator in (evaluators[part], whole):
+                evaluator.update(anomaly_map, truth, specimen.label)
+    return {part: evaluator.compute() for part, evaluator in {**evaluators, "both": whole}.items()}
+
+
+def _clear(defect: np.ndarray, stride: int, scale: float) -> Tensor:
+    """(h·w,) bool, patches of the scaled picture that no defect is near."""
+    mask = torch.from_numpy(defect)[None, None].float()
+    height, width = (max(1, round(side * scale)) for side in defect.shape)
+    mask = functional.adaptive_max_pool2d(mask, (height, width))
+    mask = functional.pad(mask, (0, -width % stride, 0, -height % stride))
+    touched = functional.max_pool2d(mask, stride)
+    return functional.max_pool2d(touched, 2 * CLEARANCE + 1, 1, CLEARANCE).flatten() == 0
+
+
+def _some(specimens: Sequence[Specimen], most: int | None, seed: int) -> list[Specimen]:
+    if most is None or len(specimens) <= most:
+        return list(specimens)
+    chosen = np.random.default_rng(seed).permutation(len(specimens))[:most]
+    return [specimens[index] for index in sorted(chosen)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+", help="sets of photographs, as `blemish train` reads them")
+    parser.add_argument("--backbone", action="append", help=f"repeatable; {', '.join(BACKBONES)}, or a weights file")
+    parser.add_argument("--size", type=int, default=2048, help="rows of the bank")
+    parser.add_argument("--most", type=int, help="pictures of every part at the most")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the pictures, as seen by the backbone")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # numbers of next to nothing, which untrained features hold, cost a hundred times
+    print("| set | backbone | part | pictures | image AUROC | pixel AUROC | AUPRO |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for folder in given.folders:
+        split = split_set(read_specimens(folder), given.seed, given.most)
+        for name in given.backbone or BACKBONES:
+            model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed, given.scale)
+            for part, metrics in judged(model, split.parts, given.scale).items():
+                figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro)
+                values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]
+                print(f"| {' | '.join(values)} |", flush=True)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How the embedded backbone is trained: procedural pictures, the objective, the loop."""

@@ -1,0 +1,212 @@
+"""Trains the embedded backbone on procedural pictures alone: `python -m anomaly.backbone.training.train --out DIR`.
+
+The learning rate is warmed up, held, and falls over the last quarter of the steps; what is kept is the moving average
+of the weights. A stopped training goes on from its last checkpoint. No photograph is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from anomaly.backbone.extractor import FeatureExtractor, standardised
+from anomaly.backbone.training.episodes import FAMILIES, draw_episode
+from anomaly.backbone.training.fields import Source
+from anomaly.backbone.training.objective import Batch, collated, judged
+from anomaly.backbone.training.textures import Sheet, draw_sheet
+
+CHECKPOINT, WEIGHTS, CURVE = "checkpoint.pt", "embedded.safetensors", "curve.csv"
+EVERY = 50  # steps between checkpoints, and over which a row of the curve averages
+LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training: everything that its weights follow from."""
+
+    steps: int = 6000
+    episodes: int = 6
+    support: int = 2
+    query: int = 2
+    size: int = 96  # pixels
+    sheets: int = 200
+    rate: float = 3e-3
+    decay: float = 1e-3
+    sharpness: float = 4.0  # of the distances, to begin with; learnt
+    seed: int = 0
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step."""
+        falling = max(1, self.steps // 4)
+        return self.rate * min(1.0, (step + 1) / 50, (self.steps - step) / falling)
+
+
+class Episodes(Dataset[Batch]):
+    """The batch of every step, each drawn from its own seed."""
+
+    def __init__(self, plan: Plan, stride: int, sheets: Sequence[Sheet], device: str = "cpu") -> None:
+        self.plan, self.stride, self.sheets, self.device = plan, stride, sheets, device
+
+    def __getitem__(self, step: int) -> Batch:
+        plan = self.plan
+        source = Source.seeded(plan.seed, step, plan.size, self.sheets, self.device)
+        drawn = [draw_episode(source, plan.support, plan.query) for _ in range(plan.episodes)]
+        return collated(drawn, self.stride)
+
+
+def classifier(channels: int, families: int, seed: int) -> nn.Conv2d:
+    """A 1 x 1 convolution with torch's usual random start, from a generator of its own."""
+    layer = nn.utils.skip_init(nn.Conv2d, channels, families, 1)
+    generator = torch.Generator().manual_seed(seed)
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    nn.init.uniform_(layer.bias, -(channels**-0.5), channels**-0.5, generator=generator)
+    return layer
+
+
+class Apprentice(nn.Module):
+    """The backbone while it learns, its classifier of families and the sharpness of its distances."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.extractor = FeatureExtractor("untrained", seed=plan.seed)
+        self.extractor.requires_grad_(True)
+        self.classifier = classifier(self.extractor.channels, 1 + len(FAMILIES), plan.seed)
+        self.log_sharpness = nn.Parameter(torch.tensor(plan.sharpness).log())
+
+    def learn(self, batch: Batch) -> Any:
+        """The outcome of a batch, with batch statistics of its own."""
+        images = standardised(batch.images.flatten(0, 1)).contiguous(memory_format=torch.channels_last)
+        nn.Module.train(self.extractor.network, True)
+        features = self.extractor(images)
+        nn.Module.train(self.extractor.network, False)
+        return judged(features, batch, self.log_sharpness.exp(), self.classifier)
+
+
+class Training:
+    """A training that can be stopped after any checkpoint: `run` goes on to the last step."""
+
+    def __init__(self, plan: Plan, out: Path, device: str = "cpu", workers: int = 0) -> None:
+        self.plan, self.out, self.device, self.workers = plan, out, device, workers
+        # torch declares no such overload
+        self.apprentice = Apprentice(plan).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = FeatureExtractor("untrained", seed=plan.seed).network.to(device)
+        parameters = list(self.apprentice.parameters())
+        decaying = [p for p in parameters if p.ndim > 1]
+        others = [p for p in parameters if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": decaying, "weight_decay": plan.decay}, {"params": others, "weight_decay": 0.0}], lr=plan.rate
+        )
+        self.step = 0
+        self.curve: list[list[float]] = []
+
+    def run(self, sheets: Sequence[Sheet]) -> None:
+        """Train to the plan's last step, with a checkpoint every `EVERY` steps."""
+        sums, started = torch.zeros(2), time.monotonic()
+        for batch in self._batches(sheets):
+            loss, separation = self.advance(batch)
+            sums += torch.tensor([loss, separation])
+            if self.step % EVERY == 0 or self.step == self.plan.steps:
+                row = [self.step, *(sums / ((self.step - 1) % EVERY + 1)).tolist(), time.monotonic() - started]
+                self.curve.append(row)
+                sums, started = torch.zeros(2), time.monotonic()
+                self.save()
+                print("step {:5d}  loss {:.3f}  separation {:.3f}  {:.0f} s".format(*row), flush=True)
+
+    def advance(self, batch: Batch) -> tuple[float, float]:
+        """One step of descent: its loss and how well defects stood out."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.plan.rate_at(self.step)
+        outcome = self.apprentice.learn(batch)
+        self.optimizer.zero_grad()
+        outcome.loss.backward()
+        nn.utils.clip_grad_norm_(self.apprentice.parameters(), 5.0)
+        self.optimizer.step()
+        self.step += 1
+        kept = min(LONGEST_AVERAGE, self.step / (self.step + 10))
+        with torch.no_grad():
+            now = self.apprentice.extractor.network.state_dict()
+            for name, value in self.average.state_dict().items():
+                if value.dtype.is_floating_point:
+                    value.lerp_(now[name], 1 - kept)
+                else:
+                    value.copy_(now[name])
+        return float(outcome.loss.detach()), outcome.separation
+
+    def save(self) -> None:
+        """The checkpoint, the curve and the weights so far, each file whole or not at all."""
+        state = {
+            "step": self.step,
+            "apprentice": self.apprentice.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "curve": self.curve,
+        }
+        torch.save(state, self.out / f"{CHECKPOINT}.part")
+        (self.out / f"{CHECKPOINT}.part").replace(self.out / CHECKPOINT)
+        with (self.out / CURVE).open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["step", "loss", "separation"])
+            writer.writerows([int(row[0]), f"{row[1]:.4f}", f"{row[2]:.4f}"] for row in self.curve)
+        write_weights(self.average.state_dict(), self.out / WEIGHTS)
+
+    def resume(self) -> None:
+        """Go back to the checkpoint, where there is one."""
+        path = self.out / CHECKPOINT
+        if path.is_file():
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            self.apprentice.load_state_dict(state["apprentice"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.curve = state["step"], state["curve"]
+
+    def _batches(self, sheets: Sequence[Sheet]) -> Iterator[Batch]:
+        stride = self.apprentice.extractor.strides[0]
+        episodes = Episodes(self.plan, stride, [sheet.to(self.device) for sheet in sheets], self.device)
+        steps = range(self.step, self.plan.steps)
+        if self.workers:
+            return iter(DataLoader(episodes, None, sampler=steps, num_workers=self.workers, prefetch_factor=4))
+        return (episodes[step] for step in steps)
+
+
+def write_weights(state: dict[str, Tensor], path: Path) -> None:
+    """The tensors in half precision, batch statistics in single, as one safetensors file."""
+    from safetensors.torch import save
+
+    halves = {
+        name: value.contiguous().cpu() if "running" in name or not value.dtype.is_floating_point else value.half().cpu()
+        for name, value in state.items()
+    }
+    path.with_suffix(".part").write_bytes(save({name: value.contiguous() for name, value in halves.items()}))
+    path.with_suffix(".part").replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, curve and weights")
+    parser.add_argument("--steps", type=int, default=Plan.steps)
+    parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures beside a training CPU")
+    given = parser.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
+    plan = Plan(steps=given.steps, seed=given.seed)
+    sheets = [draw_sheet(plan.seed, index) for index in range(plan.sheets)]
+    training = Training(plan, given.out, given.device, given.workers if given.device == "cpu" else 0)
+    training.resume()
+    training.run(sheets)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,317 @@
+"""What an evaluation leaves on disk: `results.json`, and per specimen a picture, a heat map and the truth.
+
+    results/
+      results.json        every figure, every specimen's score; `schema` 1
+      images/000000.jpg   the specimen, at most `THUMBNAIL` pixels long
+      maps/000000.png     16-bit heat map at image size, scaled between the two numbers of its record
+      truths/000000.png   1-bit mask of the defect family
+
+Files are named by number, never by what a specimen is called. Needs neither torch nor anomalib, so that a report can be
+rebuilt anywhere.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from procgen.errors import BlemishError
+
+if TYPE_CHECKING:
+    from anomaly.specimens import Specimen, Truth
+
+SCHEMA = 1
+PICTURE_FOLDERS = ("images", "maps", "truths")
+UNFINISHED = ".unfinished"
+THUMBNAIL = 1024  # longest side in pixels of the stored picture
+
+
+class ResultsError(BlemishError):
+    """A results folder that cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class ClassRecall:
+    """Recall over one class: pixels, instances, and instances by the share of their pixels that must be predicted.
+
+    `detected[k]` counts the instances of which at least one pixel and at least `coverages[k]` per cent are predicted.
+    """
+
+    family: str
+    instances: int
+    pixels: int
+    predicted_pixels: int
+    detected: tuple[int, ...]
+    leaked: int = (
+        0  # found only because an impurity's prediction spilled onto it: see `anomaly.evaluation.metrics.leaked`
+    )
+
+    @property
+    def pixel_recall(self) -> float:
+        return self.predicted_pixels / self.pixels
+
+    @property
+    def defect_wise_recall(self) -> float:
+        """Share of instances with at least one predicted pixel."""
+        return self.detected[0] / self.instances
+
+    @property
+    def leakage(self) -> float | None:
+        """Share of the found instances that were found only by leakage; None where none was found."""
+        return self.leaked / self.detected[0] if self.detected[0] else None
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """Defect-wise recall for each required coverage."""
+        return tuple(count / self.instances for count in self.detected)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A sampled curve; x never decreases."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Every figure of one evaluation; shares lie in 0..1, None where a figure is not defined (say, no defects)."""
+
+    images: int
+    good_images: int
+    threshold: float
+    image_auroc: float | None
+    pixel_precision: float | None
+    pixel_recall: float | None
+    pixel_f1: float | None
+    pixel_auroc: float | None
+    aupro: float | None
+    best_pixel_f1: float | None  # the highest any threshold reaches on these very images: an upper bound, not a result
+    mean_defect_wise_recall: float | None
+    coverages: tuple[float, ...]  # per cent
+    mean_defect_wise_curve: tuple[float, ...] | None
+    classes: Mapping[str, ClassRecall] = field(default_factory=dict)  # by class name; defects first, then impurities
+    image_roc: Curve | None = None
+    pixel_precision_recall: Curve | None = None  # x recall, y precision
+    smallest_prediction: int = 0  # predicted regions of fewer pixels were dropped
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; `from_dict` is its inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Metrics":
+        values = dict(data)
+        for name in ("coverages", "mean_defect_wise_curve"):
+            values[name] = None if values[name] is None else tuple(values[name])
+        values["classes"] = {
+            name: ClassRecall(**{**recall, "detected": tuple(recall["detected"])})
+            for name, recall in values["classes"].items()
+        }
+        for name in ("image_roc", "pixel_precision_recall"):
+            curve = values[name]
+            values[name] = None if curve is None else Curve(tuple(curve["x"]), tuple(curve["y"]))
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class InspectorRecord:
+    """What judged: enough to say plainly what it was and to make it again."""
+
+    backbone: str  # timm name
+    pretrained: bool
+    weights: str  # one sentence: where the backbone's weights come from
+    bank_rows: int
+    feature_size: int
+    trained_on: tuple[str, ...]
+    seed: int
+    details: Mapping[str, str] = field(default_factory=dict)  # epochs, layers, input size, …
+
+
+@dataclass(frozen=True)
+class SpecimenRecord:
+    """One judged specimen; the three paths are relative to the results folder, with forward slashes."""
+
+    name: str
+    group: str
+    label: str
+    score: float
+    image: str
+    map: str
+    truth: str
+    map_low: float  # the map's value where its PNG holds 0
+    map_high: float  # … and 65535
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """A whole evaluation, as `results.json` holds it; `folder` is where it was read from or written to."""
+
+    folder: Path
+    command: str
+    inspector: InspectorRecord
+    judged_on: tuple[str, ...]
+    threshold_origin: str  # one sentence: how the pixel threshold was found
+    versions: Mapping[str, str]
+    metrics: Metrics
+    specimens: tuple[SpecimenRecord, ...]
+
+    def picture(self, specimen: SpecimenRecord) -> Image.Image:
+        return self._open(specimen.image).convert("RGB")
+
+    def anomaly_map(self, specimen: SpecimenRecord) -> NDArray[np.float32]:
+        """(H, W) the heat map in the model's own unit, to 1/65535 of its range."""
+        levels = np.asarray(self._open(specimen.map)).astype(np.float32) / 65535
+        return (specimen.map_low + levels * (specimen.map_high - specimen.map_low)).astype(np.float32)
+
+    def truth(self, specimen: SpecimenRecord) -> NDArray[np.bool_]:
+        """(H, W) where the defect family is."""
+        return np.asarray(self._open(specimen.truth)).astype(bool)
+
+    def _open(self, relative: str) -> Image.Image:
+        path = (self.folder / relative).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise ResultsError(f"{self.folder / 'results.json'} names {relative}, which lies outside its folder")
+        try:
+            image = Image.open(path)
+            image.load()
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ResultsError(f"{path}: cannot be read ({error}); run the evaluation again") from error
+        return image
+
+
+class ResultsWriter:
+    """Writes an evaluation specimen by specimen, so that one map is in memory at a time.
+
+    Everything is gathered in a folder of its own and moved into place by `finish`: until then an earlier evaluation
+    stays whole, and an exception that leaves the writer's `with` block leaves nothing behind.
+
+    Raises ResultsError when the folder cannot be written, or holds anything but an earlier evaluation.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self._unfinished = self.folder / UNFINISHED
+        self._made = not self.folder.exists()
+        self._records: list[SpecimenRecord] = []
+        with self._explained():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            others = any(entry.name != UNFINISHED for entry in self.folder.iterdir())
+            if others and not (self.folder / "results.json").is_file():
+                raise ResultsError(
+                    f"{self.folder}: found other files and no results.json; expected a new or empty folder, or that of "
+                    "an earlier evaluation; choose another --out"
+                )
+            shutil.rmtree(self._unfinished, ignore_errors=True)
+            for name in PICTURE_FOLDERS:
+                (self._unfinished / name).mkdir(parents=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        shutil.rmtree(self._unfinished, ignore_errors=True)
+        if self._made:
+            with suppress(OSError):  # not empty: finished
+                self.folder.rmdir()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise ResultsError(f"{self.folder}: cannot be written ({reason}); choose another --out") from error
+
+    def add(
+        self,
+        specimen: "Specimen",
+        score: float,
+        anomaly_map: NDArray[np.floating[Any]],
+        truth: "Truth",
+        image: NDArray[np.uint8] | None = None,
+    ) -> SpecimenRecord:
+        """Store one judged specimen: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""
+        number = f"{len(self._records):06d}"
+        low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
+        if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(score)):
+            raise ResultsError(f"{specimen.name}: its score or anomaly map is not finite; train the inspector again")
+        levels = (np.asarray(anomaly_map, np.float64) - low) / (high - low or 1.0) * 65535
+        picture = Image.fromarray(specimen.image() if image is None else image)
+        picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        record = SpecimenRecord(
+            specimen.name, specimen.group, specimen.label, float(score),
+            f"images/{number}.jpg", f"maps/{number}.png", f"truths/{number}.png", low, high,
+        )  # fmt: skip
+        with self._explained():
+            picture.save(self._unfinished / record.image, quality=90)
+            Image.fromarray(np.rint(levels).astype(np.uint16)).save(self._unfinished / record.map, compress_level=1)
+            Image.fromarray(np.asarray(truth.defect, bool)).save(self._unfinished / record.truth)
+        self._records.append(record)
+        return record
+
+    def finish(
+        self,
+        metrics: Metrics,
+        inspector: InspectorRecord,
+        *,
+        command: str,
+        judged_on: tuple[str, ...],
+        threshold_origin: str,
+        versions: Mapping[str, str],
+    ) -> EvaluationRecord:
+        """Move everything into place, in the stead of an earlier evaluation; `results.json` comes last."""
+        record = EvaluationRecord(
+            self.folder, command, inspector, judged_on, threshold_origin, dict(versions), metrics, tuple(self._records)
+        )
+        data = {"schema": SCHEMA, **{k: v for k, v in asdict(record).items() if k != "folder"}}
+        temporary = self._unfinished / "results.json"
+        with self._explained():
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(data, file, indent=1, allow_nan=False)
+                file.flush()
+                os.fsync(file.fileno())
+            for name in PICTURE_FOLDERS:
+                if (self.folder / name).exists():
+                    shutil.rmtree(self.folder / name)
+                (self._unfinished / name).rename(self.folder / name)
+            temporary.replace(self.folder / "results.json")
+            self._unfinished.rmdir()
+        return record
+
+
+def read_results(folder: Path | str) -> EvaluationRecord:
+    """The evaluation that a `ResultsWriter` finished in `folder`; raises ResultsError naming what is missing."""
+    path = Path(folder) / "results.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultsError(f"{path} is missing; run `blemish evaluate` with --out {folder} first") from None
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: is no results file ({error}); run `blemish evaluate` again") from error
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        raise ResultsError(f"{path}: schema {found} found, {SCHEMA} expected; evaluate with this version of blemish")
+    try:
+        inspector = {**data["inspector"], "trained_on": tuple(data["inspector"]["trained_on"])}
+        return EvaluationRecord(
+            folder=Path(folder),
+            command=data["command"],
+            inspector=InspectorRecord(**inspector),
+            judged_on=tuple(data["judged_on"]),
+            threshold_origin=data["threshold_origin"],
+            versions=data["versions"],
+            metrics=Metrics.from_dict(data["metrics"]),
+            specimens=tuple(SpecimenRecord(**record) for record in data["specimens"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ResultsError(f"{path}: is incomplete or damaged ({error}); run `blemish evaluate` again") from error

@@ -1,0 +1,1 @@
+"""Inspectors: trained, evaluated, kept up."""

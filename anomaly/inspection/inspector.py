@@ -1,0 +1,222 @@
+"""A trained inspector: the model, the scale it works at and the threshold it was given; one folder on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from anomaly.backbone.extractor import BackboneError, FeatureExtractor, normalised
+from anomaly.patchcore.boundary_patches import Outposts
+from anomaly.patchcore.coreset import SequentialCoreset
+from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+from procgen.errors import BlemishError
+from scenes.datasets.dataset import DatasetError, blemish_version, write_atomically
+
+SCHEMA = 1
+BANK_FILE = "bank.safetensors"
+
+
+class InspectorError(BlemishError):
+    """A bank that cannot be read, written or continued."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How an inspector came to be; all of `settings` decides the bank's bytes.
+
+    scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
+    groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown and of the
+    bank that was gone on from. generation: how often a bank was gone on from. history: what was done, in words.
+    sources: file names of the pictures that the bank's rows and outposts come from, by `source_key`. outposts: how many
+    were looked for in each row's cell.
+    """
+
+    backbone: str
+    pretrained: bool
+    weights: str
+    size: int
+    epochs: int
+    scale: float
+    seed: int
+    trained_on: tuple[str, ...]
+    groups: tuple[str, ...]
+    pictures: str
+    augmented: bool = False
+    generation: int = 0
+    history: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    accepted: tuple[int, ...] = ()  # patches that entered the bank, epoch by epoch
+    threshold: float | None = None  # of an anomaly map's pixels; at or above it lie defects
+    threshold_origin: str = ""
+    outposts: int = 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What must agree for a stopped training to be continued."""
+        results = ("accepted", "threshold", "threshold_origin", "trained_on", "history", "sources")
+        return {name: value for name, value in asdict(self).items() if name not in results}
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Judges pictures; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well.
+
+    outposts: what melding knows of its bank's cells, where training looked for it; no judgement needs it.
+    """
+
+    model: SequentialPatchcoreModel
+    training: Training
+    outposts: Outposts | None = None
+
+    def prepared(self, image: NDArray[np.uint8]) -> Tensor:
+        """(1, 3, h, w) what the model sees of an RGB image (H, W, 3)."""
+        return normalised(image, self.training.scale)
+
+    def prepared_seen(self, seen: NDArray[np.bool_] | None) -> Tensor | None:
+        """(1, h, w) where the model sees the surface, of what is seen of an image (H, W); None: everywhere."""
+        if seen is None:
+            return None
+        size = [max(1, round(side * self.training.scale)) for side in seen.shape]
+        values = torch.from_numpy(np.ascontiguousarray(seen))[None, None].float()
+        return functional.interpolate(values, size, mode="nearest")[:, 0] > 0
+
+    def features(self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None) -> Tensor:
+        """(N, D) patch features of an RGB image (H, W, 3), only of patches of which something is `seen` (H, W)."""
+        return self.model.features(self.prepared(image), self.prepared_seen(seen))
+
+    @torch.no_grad()
+    def judge(
+        self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.float32], float]:
+        """Anomaly map (H, W) float32 at image size, 0 where nothing is `seen`, and the image's score, its maximum."""
+        maps = self.model.anomaly_maps(self.prepared(image), self.prepared_seen(seen))
+        if maps.shape[-2:] != image.shape[:2]:
+            maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
+        anomaly_map: NDArray[np.float32] = maps[0, 0].numpy()
+        if seen is not None:
+            anomaly_map[~seen] = 0
+        return anomaly_map, float(anomaly_map.max())
+
+    @property
+    def known_sources(self) -> set[int]:
+        """Numbers of the pictures that rows and outposts come from."""
+        return {*self.model.coreset.sources.tolist(), *(self.outposts.sources.tolist() if self.outposts else ())}
+
+    def with_threshold(self, threshold: float, origin: str) -> Inspector:
+        return replace(self, training=replace(self.training, threshold=threshold, threshold_origin=origin))
+
+    def save(self, folder: Path | str) -> None:
+        """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
+        tensors = {f"backbone.{name}": value for name, value in self.model.extractor.network.state_dict().items()}
+        described = asdict(self.training)
+        if self.outposts is None:
+            del described["outposts"]  # so that a bank without any is written as it was before there were outposts
+        else:
+            tensors.update(self.outposts.tensors())
+        write_tensors(Path(folder) / BANK_FILE, {**bank_tensors(self.model.coreset), **tensors}, described)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Inspector:
+        """The inspector that `save` wrote; no hub, no seed and no other file is needed.
+
+        Raises:
+            InspectorError: the bank is missing, unfinished, damaged or of a newer version.
+        """
+        path = Path(folder) / BANK_FILE
+        if not path.is_file():
+            unfinished = (Path(folder) / "training.safetensors").is_file()
+            raise InspectorError(
+                f"{folder}: its training was stopped; repeat the `blemish train` command to finish it"
+                if unfinished
+                else f"{folder}: holds no {BANK_FILE}; train an inspector with `blemish train DATASET --out {folder}`"
+            )
+        tensors, described = read_tensors(path)
+        try:
+            training = training_from(described)
+            extractor = FeatureExtractor(training.backbone, seed=training.seed)
+            prefix = "backbone."
+            extractor.network.load_state_dict(
+                {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            )
+            extractor.weights, extractor.pretrained = training.weights, training.pretrained
+            model = SequentialPatchcoreModel(extractor, training.size)
+            restore(model, tensors)
+            outposts = Outposts.from_tensors(tensors, model.coreset.bank) if training.outposts else None
+        except (KeyError, TypeError, ValueError, RuntimeError, BackboneError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
+        return cls(model, training, outposts)
+
+
+def training_from(described: Mapping[str, Any]) -> Training:
+    """The record that JSON made plain; raises KeyError or TypeError where it is another's."""
+    lists = ("trained_on", "groups", "history", "accepted")
+    return Training(**{**described, **{name: tuple(described[name]) for name in lists if name in described}})
+
+
+def bank_tensors(coreset: SequentialCoreset) -> dict[str, Tensor]:
+    """What of a coreset is kept in a file."""
+    return {"bank": coreset.bank, "sources": coreset.sources, "generations": coreset.generations}
+
+
+def restore(model: SequentialPatchcoreModel, tensors: Mapping[str, Tensor]) -> None:
+    """Give a model the bank that `bank_tensors` took from a coreset of its size."""
+    names = ("bank", "sources", "generations")
+    kept = {name: tensors[name] for name in names if name in tensors}
+    model.coreset.load_state_dict({"size": model.coreset.size, "generation": model.coreset.generation, **kept})
+    model.take_over()
+
+
+def source_of(path: Path) -> int:
+    """The number by which a bank knows a picture: from its content, so that banks made apart agree on it."""
+    return int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "big", signed=True)
+
+
+def source_key(source: int) -> str:
+    """That number as a word of 16 hexadecimal digits."""
+    return f"{source & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> None:
+    """A safetensors file with JSON beside its tensors, atomically; the same content gives the same bytes."""
+    from safetensors.torch import save
+
+    # One metadata key: safetensors writes several in no fixed order.
+    text = json.dumps({"schema": SCHEMA, "blemish": blemish_version(), **described}, sort_keys=True)
+    content = save({name: value.contiguous() for name, value in tensors.items()}, {"blemish": text})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except DatasetError as error:
+        raise InspectorError(f"{error}; choose another --out") from error
+    except OSError as error:
+        raise InspectorError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_tensors` wrote: the tensors and the JSON; raises InspectorError."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            described = json.loads((file.metadata() or {}).get("blemish", "null"))
+            tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InspectorError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
+    if not isinstance(described, dict):
+        raise InspectorError(f"{path}: was not written by blemish; give a folder that `blemish train` made")
+    if described.get("schema") != SCHEMA:
+        raise InspectorError(
+            f"{path}: schema {described.get('schema')} found, {SCHEMA} expected; use the blemish that wrote it"
+        )
+    return tensors, {name: value for name, value in described.items() if name not in ("schema", "blemish")}

@@ -1,0 +1,157 @@
+"""What is done to banks that exist: melding, growing, shrinking, ageing out, forgetting pictures.
+
+Each call gives a new inspector and leaves those it was given as they were. A threshold belongs to one bank, so the new
+inspector has none: find it on validation specimens (`anomaly.inspection.evaluate.best_threshold`). Going on from a
+bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Outposts
+(`anomaly.patchcore.boundary_patches`) stay with the rows that
+they belong to, as long as cells stay as they are: melding and shrinking draw them anew and drop all outposts, and the
+history says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from anomaly.inspection.inspector import Inspector, InspectorError, bank_tensors, restore, source_key, source_of
+from anomaly.inspection.train import recorded
+from anomaly.patchcore import boundary_patches as outposts
+from anomaly.patchcore.coreset import SequentialCoreset
+from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+
+SCALES_AGREE = 0.02  # relative difference of two working scales that features do not notice
+
+
+def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspector:
+    """One inspector from several, their rows offered in turn (seed 003, coreset melding).
+
+    Where all have outposts, the new rows are chosen among rows and outposts instead
+    (`anomaly.patchcore.boundary_patches.melded`); the
+    new inspector has none. size: rows of its bank, by default as the first has. With the sum of all sizes no row is
+    lost, and no patch is farther from the new bank than from the one it was trained into; with less, a patch may be:
+    the bound is then the sum of both distances.
+
+    Raises:
+        InspectorError: fewer than two, or their backbones or scales differ.
+    """
+    if len(inspectors) < 2:
+        raise InspectorError(f"{len(inspectors)} inspector to meld; give at least two")
+    first, *others = inspectors
+    for number, other in enumerate(others, 2):
+        _refuse_unlike(first, other, number)
+    if size is not None and size < 1:
+        raise InspectorError(f"size is {size}; expected at least 1")
+    result = _without_outposts(_copied(first))
+    generation = max(i.training.generation for i in inspectors)
+    known = [(i.model.coreset, i.outposts) for i in inspectors if i.outposts is not None]
+    if len(known) == len(inspectors):
+        result.model.coreset = outposts.melded(known, size or first.training.size, generation)
+        with_what = f" with {sum(len(found) for _, found in known)} outposts"
+    else:
+        result.model.coreset.resize(size or first.training.size)
+        result.model.coreset.generation = generation
+        result.model.coreset.meld(*(other.model.coreset for other in others))
+        with_what = f" without outposts, which only {len(known)} had" if known else ""
+    coreset = result.model.coreset
+    trainings = [inspector.training for inspector in inspectors]
+    training = replace(
+        result.training,
+        size=coreset.size,
+        groups=tuple(sorted({group for training in trainings for group in training.groups})),
+        trained_on=tuple(name for training in trainings for name in training.trained_on),
+        generation=coreset.generation,
+        pictures=" ".join(training.pictures for training in trainings),
+    )
+    names = {key: name for training in trainings for key, name in training.sources.items()}
+    return _finished(Inspector(result.model, training), f"melded from {len(inspectors)} banks{with_what}", names)
+
+
+def resized(inspector: Inspector, size: int) -> Inspector:
+    """With room for more rows, or with the closest pair's lower row removed until `size` are left."""
+    if size < 1:
+        raise InspectorError(f"size is {size}; expected at least 1")
+    result, shrinks = _copied(inspector), size < inspector.model.coreset.count
+    result.model.coreset.resize(size)
+    if shrinks:
+        result = _without_outposts(result)
+    result = replace(result, training=replace(result.training, size=size))
+    dropped = " without the outposts" if shrinks and inspector.outposts else ""
+    return _finished(result, f"resized to {size}{dropped}")
+
+
+def without_pictures(inspector: Inspector, pictures: Sequence[Path | str]) -> tuple[Inspector, int]:
+    """Without any row or outpost that came from these pictures, and how many rows that were.
+
+    A picture is told by its content where the file exists, else by its name. What its rows displaced while it was
+    learnt does not come back by itself: go on from the bank with the other pictures.
+
+    Raises:
+        InspectorError: no such file, and no row comes from a picture of that name.
+    """
+    sources = set()
+    for picture in pictures:
+        if Path(picture).is_file():
+            sources.add(source_of(Path(picture)))
+            continue
+        keys = {key for key, name in inspector.training.sources.items() if name == Path(picture).name}
+        if not keys:
+            raise InspectorError(f"{picture}: is no file, and no row of the bank comes from a picture of that name")
+        sources |= {source for source in inspector.known_sources if source_key(source) in keys}
+    result, numbers = _copied(inspector), torch.tensor(list(sources), dtype=torch.int64)
+    if result.outposts is not None:
+        rows = torch.isin(result.model.coreset.sources, numbers)
+        left = result.outposts.without(rows, torch.isin(result.outposts.sources, numbers))
+        result = replace(result, outposts=left)
+    gone = result.model.coreset.forget(sources)
+    return _finished(result, f"forgot {len(pictures)} pictures"), gone
+
+
+def aged(inspector: Inspector, generations: int) -> tuple[Inspector, int]:
+    """With rows of the latest `generations` only (each going on from the bank is one), and how many went."""
+    if generations < 1:
+        raise InspectorError(f"{generations} generations to keep; expected at least 1")
+    result, oldest = _copied(inspector), inspector.training.generation + 1 - generations
+    if result.outposts is not None:
+        rows = result.model.coreset.generations < oldest
+        result = replace(result, outposts=result.outposts.without(rows, result.outposts.generations < oldest))
+    gone = result.model.coreset.age_out(oldest)
+    return _finished(result, f"kept {generations} generations"), gone
+
+
+def _copied(inspector: Inspector) -> Inspector:
+    """The same bank in a model of its own, around the same frozen backbone."""
+    own = inspector.model.coreset
+    model = SequentialPatchcoreModel(inspector.model.extractor, own.size, inspector.model.chunk)
+    restore(model, bank_tensors(own))
+    training = replace(inspector.training, threshold=None, threshold_origin="")
+    return Inspector(model, training, inspector.outposts)
+
+
+def _without_outposts(inspector: Inspector) -> Inspector:
+    return replace(inspector, outposts=None, training=replace(inspector.training, outposts=0))
+
+
+def _finished(inspector: Inspector, done: str, names: dict[str, str] | None = None) -> Inspector:
+    coreset: SequentialCoreset = inspector.model.coreset
+    if coreset.count == 0:
+        raise InspectorError("no row would be left in the bank; train an inspector anew instead")
+    inspector.model.take_over()
+    return recorded(inspector, done, names or {})
+
+
+def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
+    ours, theirs = (i.model.extractor.network.state_dict() for i in (first, other))
+    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+        raise InspectorError(
+            f"inspector {number} has another backbone ({other.training.backbone}, {other.training.weights}) than the "
+            f"first ({first.training.backbone}, {first.training.weights}); their features cannot be compared"
+        )
+    scales = first.training.scale, other.training.scale
+    if abs(scales[0] - scales[1]) > SCALES_AGREE * scales[0]:
+        raise InspectorError(
+            f"inspector {number} works at {scales[1]:.4g} of its pictures' size and the first at {scales[0]:.4g}: one "
+            "texture would have two sizes; train both with an --image-size that makes the scales equal"
+        )

@@ -1,0 +1,348 @@
+"""Training an inspector: good pictures stream through the backbone into the bank, epoch after epoch.
+
+It drives the torch model itself rather than anomalib's Engine: pictures of any size one at a time at one scale, a state
+after every epoch from which a killed training goes on to the same bytes, and no half minute of imports. Both ways share
+`SequentialPatchcoreModel`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from anomaly.backbone.extractor import BACKBONE, FeatureExtractor
+from anomaly.inspection.augmentation import Augmentation
+from anomaly.inspection.inspector import (
+    BANK_FILE,
+    Inspector,
+    InspectorError,
+    Training,
+    bank_tensors,
+    read_tensors,
+    restore,
+    source_key,
+    source_of,
+    training_from,
+    write_tensors,
+)
+from anomaly.patchcore.boundary_patches import OutpostFinder, Outposts
+from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
+from anomaly.specimens import GOOD, Specimen
+
+EPOCHS = 5  # seed 003, section V.B
+# Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
+# passes. Until then the worst covered patch may be a third farther from the bank than at the end.
+SETTLING_EPOCHS = 20
+LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by default
+STATE_FILE = "training.safetensors"
+CACHE_FILE = "features.part"
+CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
+
+Progress = Callable[[str, int, int], None]  # what is being done, pictures done, pictures in all
+
+
+def train_inspector(
+    specimens: Sequence[Specimen],
+    out: Path | str,
+    *,
+    start: Inspector | Path | str | None = None,
+    size: int | None = None,
+    backbone: str = BACKBONE,
+    epochs: int | None = None,
+    image_size: int | None = None,
+    seed: int = 0,
+    pretrained: bool = False,
+    weights: Path | str | None = None,
+    augmentation: Augmentation | None = None,
+    outposts: int | None = None,
+    trained_on: Sequence[str] = (),
+    validation: Sequence[Specimen] = (),
+    progress: Progress = lambda what, done, total: None,
+) -> Inspector:
+    """Train on the good ones of `specimens` and write the inspector to the folder `out`.
+
+    start: an inspector to go on from (seed 003: fine-tuning): its bank is updated, its backbone and scale stay. size:
+    rows of the bank (2048, or as `start` has; else that bank is grown or shrunk first). epochs: at most so many, by
+    default 5 with augmentation and 20 without, where it ends when one changes nothing. image_size: pixels to which the
+    longest side of the largest training picture is scaled, all others by the same factor (by default larger ones are
+    reduced to 640, smaller ones left alone). outposts: so many of the farthest patches of each row's cell are kept
+    beside it for melding, found in one more pass (none, or as `start` has). validation: specimens whose best pixel F1
+    sets the threshold. A stopped training continues after its last whole epoch; a finished one is read back.
+
+    Raises:
+        InspectorError: no good specimen, settings out of range or at odds with `start`, or `out` holds a training with
+            other settings.
+    """
+    out = Path(out)
+    for name, value in (("size", size), ("epochs", epochs)):
+        if value is not None and value < 1:
+            raise InspectorError(f"{name} is {value}; expected at least 1")
+    if outposts is not None and outposts < 0:
+        raise InspectorError(f"outposts is {outposts}; expected at least 0")
+    if image_size is not None and image_size < 32:
+        raise InspectorError(f"image size is {image_size}; expected at least 32 pixels")
+    good = training_part(specimens)
+    begun = Inspector.load(start) if isinstance(start, str | Path) else start
+    if begun is None:
+        extractor = FeatureExtractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
+    elif (
+        pretrained
+        or weights is not None
+        or image_size is not None
+        or backbone not in (BACKBONE, begun.training.backbone)
+    ):
+        raise InspectorError(
+            "an inspector that is gone on from keeps its backbone and its scale; leave out the options that change them"
+        )
+    else:
+        extractor = begun.model.extractor
+    each = outposts if outposts is not None else begun.training.outposts if begun else 0
+    known = begun.outposts if begun and each else None
+    training = Training(
+        backbone=begun.training.backbone if begun else backbone,
+        pretrained=extractor.pretrained,
+        weights=extractor.weights,
+        size=size or (begun.training.size if begun else BANK_SIZE),
+        epochs=epochs or (SETTLING_EPOCHS if augmentation is None else EPOCHS),
+        scale=begun.training.scale if begun else _scale(good, image_size),
+        seed=seed,
+        trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
+        groups=tuple(sorted({*(begun.training.groups if begun else ()), *(specimen.group for specimen in good)})),
+        pictures=_digest(good, extractor, begun, augmentation, known),
+        augmented=augmentation is not None,
+        generation=begun.training.generation + 1 if begun else 0,
+        history=begun.training.history if begun else (),
+        sources=begun.training.sources if begun else {},
+        outposts=each,
+    )
+    inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training)
+    if (out / BANK_FILE).is_file():
+        finished = Inspector.load(out)
+        _refuse_other_settings(finished.training, training, out / BANK_FILE)
+        inspector = finished
+    else:
+        if begun is not None:
+            _take_bank(inspector.model, begun)
+        inspector = _fill(inspector, good, augmentation, out, progress, known)
+        inspector.save(out)
+        (out / STATE_FILE).unlink(missing_ok=True)
+    if validation:
+        from anomaly.inspection.evaluate import best_threshold
+
+        inspector = inspector.with_threshold(*best_threshold(inspector, validation, progress))
+        inspector.save(out)
+    return inspector
+
+
+def training_part(specimens: Sequence[Specimen]) -> list[Specimen]:
+    """The good specimens; only those of the split "train" where the source has one."""
+    splits = {specimen.split for specimen in specimens}
+    good = [s for s in specimens if s.label == GOOD and ("train" not in splits or s.split in ("train", ""))]
+    if not good:
+        raise InspectorError(f"none of the {len(specimens)} specimens is good; training needs pictures without defects")
+    return good
+
+
+def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
+    size = model.coreset.size
+    model.coreset.resize(begun.model.coreset.size)
+    restore(model, bank_tensors(begun.model.coreset))
+    model.coreset.resize(size)
+    model.take_over()
+
+
+def _fill(
+    inspector: Inspector,
+    good: Sequence[Specimen],
+    augmentation: Augmentation | None,
+    out: Path,
+    progress: Progress,
+    known: Outposts | None,
+) -> Inspector:
+    """Run the epochs that are missing, saving the bank after each; end early when one changes nothing.
+
+    known: outposts of the bank gone on from, which are looked at like patches of the pictures shown.
+    """
+    model, training = inspector.model, inspector.training
+    state = out / STATE_FILE
+    if state.is_file():
+        tensors, described = read_tensors(state)
+        found = training_from({**asdict(training), **described})
+        if found.settings != training.settings:
+            _refuse(_plain(found), _plain(training), state)
+        training = found
+        restore(model, tensors)
+    model.coreset.generation = training.generation
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InspectorError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+    features = FeatureSource(inspector, good, augmentation, out / CACHE_FILE)
+    try:
+        training = _run_epochs(model, training, features, state, progress)
+        outposts = _outposts(model, training, features, known, progress) if training.outposts else None
+    finally:
+        features.remove()
+        if made:
+            with suppress(OSError):  # not empty: holds a finished epoch
+                out.rmdir()
+    done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
+    named = {source_key(features.number(index)): specimen.image_path.name for index, specimen in enumerate(good)}
+    return recorded(Inspector(model, training, outposts), done, named)
+
+
+def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
+    """The inspector with one more line of history, and with the names of those pictures that it knows patches of."""
+    training, coreset, outposts = inspector.training, inspector.model.coreset, inspector.outposts
+    names = {**training.sources, **named}
+    kept = sorted({source_key(source) for source in inspector.known_sources} & set(names))
+    line = f"{done}: {coreset.count} of {coreset.size} rows" + (f", {len(outposts)} outposts" if outposts else "")
+    training = replace(training, history=(*training.history, line), sources={key: names[key] for key in kept})
+    return replace(inspector, training=training)
+
+
+def _run_epochs(
+    model: SequentialPatchcoreModel, training: Training, features: FeatureSource, state: Path, progress: Progress
+) -> Training:
+    while len(training.accepted) < training.epochs and (not training.accepted or training.accepted[-1] > 0):
+        epoch = len(training.accepted)
+        what = f"epoch {epoch + 1} of {'at most ' if not training.augmented else ''}{training.epochs}"
+        accepted = 0
+        progress(what, 0, len(features))
+        for done, index in enumerate(np.random.default_rng([training.seed, epoch]).permutation(len(features)), 1):
+            accepted += model.update_features(features.of(int(index), epoch), features.number(int(index)))
+            progress(what, done, len(features))
+        training = replace(training, accepted=(*training.accepted, accepted))
+        write_tensors(state, bank_tensors(model.coreset), {**_plain(training), "accepted": training.accepted})
+    return training
+
+
+def _outposts(
+    model: SequentialPatchcoreModel,
+    training: Training,
+    features: FeatureSource,
+    known: Outposts | None,
+    progress: Progress,
+) -> Outposts:
+    """Those among the known ones and the patches of one more epoch, which the bank is not offered."""
+    finder = OutpostFinder(model.coreset.bank, training.outposts)
+    if known is not None:
+        finder.offer(known.features, known.sources, known.generations)
+    progress("outposts", 0, len(features))
+    for index in range(len(features)):
+        finder.offer(features.of(index, len(training.accepted)), features.number(index), training.generation)
+        progress("outposts", index + 1, len(features))
+    return finder.found()
+
+
+class FeatureSource:
+    """Patch features (N, D) by picture and epoch: augmented anew each time, or extracted once and kept in a file."""
+
+    def __init__(
+        self, inspector: Inspector, specimens: Sequence[Specimen], augmentation: Augmentation | None, path: Path
+    ) -> None:
+        self._inspector, self._specimens, self._augmentation = inspector, specimens, augmentation
+        self._path = path
+        self._numbers: dict[int, int] = {}
+        self._places: dict[int, tuple[int, int]] = {}  # picture: first value in the file, number of rows
+        self._end = 0
+        self.remove()
+
+    def __len__(self) -> int:
+        return len(self._specimens)
+
+    def remove(self) -> None:
+        """Delete the file; a training that goes on extracts the features again."""
+        self._path.unlink(missing_ok=True)
+        self._places.clear()
+
+    def number(self, index: int) -> int:
+        """By which the bank knows a picture."""
+        if index not in self._numbers:
+            self._numbers[index] = source_of(self._specimens[index].image_path)
+        return self._numbers[index]
+
+    def of(self, index: int, epoch: int) -> Tensor:
+        """The features of a picture in an epoch."""
+        specimen = self._specimens[index]
+        if self._augmentation is not None:
+            rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
+            return self._inspector.features(*self._augmentation(specimen.image(), specimen.seen(), rng))
+        channels = self._inspector.model.extractor.channels
+        if index in self._places:
+            start, rows = self._places[index]
+            values = np.fromfile(self._path, np.float32, rows * channels, offset=4 * start)
+            return torch.from_numpy(values.reshape(rows, channels))
+        features = self._inspector.features(specimen.image(), specimen.seen())
+        if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
+            try:
+                with self._path.open("ab") as file:
+                    file.write(features.numpy().tobytes())
+            except OSError as error:
+                reason = f"cannot be written ({error.strerror}); choose another --out"
+                raise InspectorError(f"{self._path}: {reason}") from error
+            self._places[index] = (self._end, len(features))
+            self._end += features.numel()
+        return features
+
+
+def _scale(good: Sequence[Specimen], image_size: int | None) -> float:
+    longest = 0
+    for specimen in good:
+        try:
+            with Image.open(specimen.image_path) as image:
+                longest = max(longest, *image.size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            specimen.image()  # says what is wrong with it
+    return image_size / longest if image_size else min(1.0, LONGEST_SIDE / longest)
+
+
+def _digest(
+    good: Sequence[Specimen],
+    extractor: FeatureExtractor,
+    begun: Inspector | None,
+    augmentation: Augmentation | None,
+    known: Outposts | None,
+) -> str:
+    digest = hashlib.sha256()
+    for specimen in good:
+        digest.update(hashlib.sha256(specimen.image_path.read_bytes()).digest())
+    for name, value in sorted(extractor.network.state_dict().items()):
+        digest.update(name.encode() + value.numpy().tobytes())
+    if begun is not None:
+        digest.update(begun.model.coreset.bank.numpy().tobytes())
+    if known is not None:
+        digest.update(known.features.numpy().tobytes())
+    if augmentation is not None:
+        digest.update(repr(augmentation).encode())
+    return digest.hexdigest()
+
+
+def _plain(training: Training) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in training.settings.items()}
+
+
+def _refuse_other_settings(found: Training, wanted: Training, path: Path) -> None:
+    if found.settings != wanted.settings:
+        _refuse(_plain(found), _plain(wanted), path)
+
+
+def _refuse(found: dict[str, object], wanted: dict[str, object], path: Path) -> None:
+    name = next(name for name in wanted if found.get(name) != wanted[name])
+    said = {
+        "pictures": "the pictures, the bank gone on from, the augmentation or the backbone's weights",
+        "groups": "the specimens",
+    }
+    differing = said.get(name, f"{name} ({found.get(name)} there, {wanted[name]} asked for)")
+    raise InspectorError(
+        f"{path}: was trained with other settings: {differing} differ; choose another --out, or remove {path.parent}"
+    )

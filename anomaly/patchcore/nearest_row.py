@@ -1,0 +1,130 @@
+"""The bank's nearest row of every patch: exact, though few rows are looked at in all their dimensions.
+
+Patch features vary along few directions: on real tiles, 31 of 152 hold 98 % of a bank's variance. A distance along
+these alone is never larger than the whole one. So one small matrix product bounds every distance from below, the best
+candidate's own distance bounds the nearest from above, and what lies between the bounds, two rows of 2048 on average,
+is measured by direct differences. Where features do not oblige, all dimensions screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from anomaly.patchcore.distance_bounds import full_precision
+
+CHUNK = 2048  # patches compared with the bank at once (seed 003, section V.B)
+DIRECTIONS = 31  # of the largest variance of the bank, along which rows are screened
+GROUP = 64  # rows of which only the smallest bound is looked at first
+CROWDED = 0.4  # share of the groups that may hold a patch's nearest row, from which on all dimensions screen
+EXPORTED_PIECE = 256  # rows of the bank compared with all patches at once by an exported model
+ROUNDING = 2.0**-15  # more than what a few hundred float32 additions can lose, over the sum of the squares involved
+
+
+class NearestRows:
+    """Finds the nearest of a bank's rows (M, D), M at least 1, as direct differences tell; floats of either precision.
+
+    Only `chunk` x M values exist at once. What is prepared takes M x (DIRECTIONS + D) values and is of use as long as
+    the bank stays what it is.
+    """
+
+    def __init__(self, bank: Tensor, chunk: int = CHUNK) -> None:
+        self.bank, self.chunk = bank, chunk
+        self.centre = bank.mean(dim=0)
+        rows = bank - self.centre
+        with full_precision(bank.device):
+            _, directions = torch.linalg.eigh((rows.T @ rows).double())
+            self.directions = directions[:, -DIRECTIONS:].to(bank.dtype)
+            self.few, self.all = _with_halves(rows @ self.directions), _with_halves(rows)
+        self.longest_square = float(rows.square().sum(dim=1).max())
+
+    def __call__(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Distance (N,) from features (N, D) to the nearest row, and the row's index (N,) int64: of equals the first.
+
+        Raises ValueError for features of other dimensions.
+        """
+        if features.shape[1] != self.bank.shape[1]:
+            raise ValueError(f"features have {features.shape[1]} dimensions; the bank has {self.bank.shape[1]}")
+        with full_precision(self.bank.device):
+            found = [self._of_chunk(part) for part in features.split(self.chunk)]
+        if not found:
+            return features.new_empty(0), torch.empty(0, dtype=torch.int64, device=features.device)
+        squares, indices = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return squares.sqrt(), indices
+
+    def _of_chunk(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        screened = self._screened(features, few=True)
+        if float(screened.open.float().mean()) > CROWDED:
+            screened = self._screened(features, few=False)
+        patches, rows = screened.candidates()
+        squares = (features[patches] - self.bank[rows]).square().sum(dim=1)
+        nearest = torch.full((len(features),), torch.inf, dtype=squares.dtype, device=squares.device)
+        nearest.scatter_reduce_(0, patches, squares, "amin")
+        indices = torch.full_like(nearest, len(self.bank), dtype=torch.int64)
+        indices.scatter_reduce_(0, patches, torch.where(squares == nearest[patches], rows, len(self.bank)), "amin")
+        return nearest, indices
+
+    def _screened(self, features: Tensor, few: bool) -> _Screened:
+        """Bounds from below along few or all directions, and from above by the row that looks nearest along them."""
+        centred = features - self.centre
+        projected, screen = (centred @ self.directions, self.few) if few else (centred, self.all)
+        own = projected.square().sum(dim=1)
+        # half the squared distance along the directions, less half the patch's own square
+        bounds = (functional.pad(-projected, (0, 1), value=1.0) @ screen.T).unflatten(1, (-1, GROUP))
+        lowest = bounds.amin(dim=2)
+        group = lowest.argmin(dim=1)
+        within = bounds[torch.arange(len(group), device=group.device), group].argmin(dim=1)
+        upper = (features - self.bank[group * GROUP + within]).square().sum(dim=1)
+        slack = ROUNDING * (upper + centred.square().sum(dim=1) + self.longest_square)
+        limit = (upper - own) / 2 + slack
+        return _Screened(bounds, limit, lowest <= limit[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class _Screened:
+    """bounds (N, G, GROUP) of every patch and row; limit (N,) that the nearest row's bound does not exceed.
+
+    open (N, G): whether a group has a row within the limit, as at least one of every patch's has.
+    """
+
+    bounds: Tensor
+    limit: Tensor
+    open: Tensor
+
+    def candidates(self) -> tuple[Tensor, Tensor]:
+        """Pairs of a patch and a row, (P,) int64 each, among which every patch's nearest row is."""
+        patches, groups = self.open.nonzero(as_tuple=True)
+        which, within = (self.bounds[patches, groups] <= self.limit[patches, None]).nonzero(as_tuple=True)
+        return patches[which], groups[which] * GROUP + within
+
+
+def nearest_rows(features: Tensor, bank: Tensor, chunk: int = CHUNK) -> tuple[Tensor, Tensor]:
+    """`NearestRows` of a bank that is asked once; in an exported model, row by row through matrix products alone."""
+    if not torch.compiler.is_exporting():
+        return NearestRows(bank, chunk)(features)
+    centre = bank.mean(dim=0)
+    rows = bank - centre
+    indices = _nearest_piece_by_piece(features - centre, rows, rows.square().sum(dim=1) / 2)
+    return (features - bank[indices]).square().sum(dim=1).sqrt(), indices
+
+
+def _with_halves(rows: Tensor) -> Tensor:
+    """Rows and half their squares (M', K + 1), M' a multiple of GROUP; the halves of rows that fill up are infinite."""
+    every = torch.cat([rows, rows.square().sum(dim=1, keepdim=True) / 2], dim=1)
+    filling = every.new_zeros(-len(rows) % GROUP, every.shape[1])
+    filling[:, -1] = torch.inf
+    return torch.cat([every, filling])
+
+
+def _nearest_piece_by_piece(features: Tensor, rows: Tensor, halves: Tensor) -> Tensor:
+    """The nearest row, met a piece of the bank at a time: in a graph their number must not depend on the image."""
+    lowest, indices = torch.addmm(halves[:EXPORTED_PIECE], features, rows[:EXPORTED_PIECE].T, alpha=-1).min(dim=1)
+    for start in range(EXPORTED_PIECE, len(rows), EXPORTED_PIECE):
+        piece = slice(start, start + EXPORTED_PIECE)
+        values, where = torch.addmm(halves[piece], features, rows[piece].T, alpha=-1).min(dim=1)
+        indices = torch.where(values < lowest, where + start, indices)
+        lowest = torch.minimum(lowest, values)
+    return indices

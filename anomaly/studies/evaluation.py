@@ -1,0 +1,113 @@
+"""Judging one inspector of a study: the threshold, every figure, the counts by surface, and a few heat maps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anomaly.backbone.extractor import FeatureExtractor
+from anomaly.evaluation.metrics import Evaluator
+from anomaly.evaluation.results import Metrics
+from anomaly.inspection.evaluate import best_threshold
+from anomaly.inspection.inspector import Inspector
+from anomaly.specimens import Specimen
+from anomaly.studies.cache import CacheError
+from anomaly.studies.counts import Counter, Tally
+
+FIGURES_FILE, TALLY_FILE, HEAT_FILE = "figures.json", "tally.npz", "heat.npz"
+HEAT_STEPS = 100  # of a stored heat map from 0 to the threshold; 255 at most
+
+MEMORY_LIMIT = 2 << 30  # bytes of features that are kept between the judgements of one seed
+
+Progress = Callable[[str, int, int], None]
+
+
+class Memory(nn.Module):
+    """A backbone that sees every picture once: all inspectors of one seed judge the same pictures with it."""
+
+    def __init__(self, extractor: FeatureExtractor, limit: int = MEMORY_LIMIT) -> None:
+        super().__init__()
+        self.extractor, self.strides, self.channels = extractor, extractor.strides, extractor.channels
+        self._grids: dict[bytes, Tensor] = {}
+        self._room = limit
+
+    def forward(self, images: Tensor) -> Tensor:
+        key = hashlib.sha256(images.contiguous().numpy().tobytes() + bytes(str(tuple(images.shape)), "ascii")).digest()
+        if key in self._grids:
+            return self._grids[key]
+        grid: Tensor = self.extractor(images)
+        if grid.nbytes <= self._room:
+            self._grids[key] = grid
+            self._room -= grid.nbytes
+        return grid
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What judging left behind, read from its folder; heat: by specimen's name, (H, W) in units of the threshold."""
+
+    metrics: Metrics
+    threshold_origin: str
+    tally: Tally
+    heat: dict[str, NDArray[np.float32]]
+
+    @classmethod
+    def load(cls, folder: Path) -> Judgement:
+        try:
+            figures = json.loads((folder / FIGURES_FILE).read_text(encoding="utf-8"))
+            with np.load(folder / HEAT_FILE, allow_pickle=False) as stored:
+                maps = [stored[f"map_{k}"].astype(np.float32) / HEAT_STEPS for k in range(len(figures["shown"]))]
+            return cls(
+                Metrics.from_dict(figures["metrics"]),
+                figures["threshold_origin"],
+                Tally.load(folder / TALLY_FILE),
+                dict(zip(figures["shown"], maps, strict=True)),
+            )
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CacheError(
+                f"{folder}: is incomplete or damaged ({reason}); remove it and run the study again"
+            ) from error
+
+
+def judge(
+    bank: Path,
+    validation: Sequence[Specimen],
+    test: Sequence[Specimen],
+    shown: Sequence[Specimen],
+    out: Path,
+    memory: Memory,
+    progress: Progress,
+) -> None:
+    """Judge the inspector in `bank` on `test`, at the threshold of best pixel F1 on `validation`, and write to `out`.
+
+    shown: those of `test` whose heat maps are kept. memory: of the backbone that the bank was made with.
+    """
+    inspector = Inspector.load(bank)
+    inspector.model.extractor = cast(FeatureExtractor, memory)
+    threshold, origin = best_threshold(inspector, validation, progress)
+    evaluator, counter = Evaluator(threshold), Counter(threshold)
+    kept = {specimen.name for specimen in shown}
+    maps = {}
+    for done, specimen in enumerate(test, 1):
+        truth, seen = specimen.truth(), specimen.seen()
+        anomaly_map, score = inspector.judge(specimen.image(), seen)
+        evaluator.update(anomaly_map, truth, specimen.label, score, seen)
+        counter.update(anomaly_map, truth, specimen.label, specimen.group, score, seen)
+        if specimen.name in kept:
+            # Rounded down: at the threshold and above, and only there, lie HEAT_STEPS and more.
+            levels = np.floor(anomaly_map.astype(np.float64) / threshold * HEAT_STEPS + 1e-9)
+            maps[specimen.name] = levels.clip(0, 255).astype(np.uint8)
+        progress("judging", done, len(test))
+    counter.tally().save(out / TALLY_FILE)
+    np.savez_compressed(out / HEAT_FILE, **{f"map_{k}": levels for k, levels in enumerate(maps.values())})
+    figures = {"metrics": evaluator.compute().as_dict(), "threshold_origin": origin, "shown": list(maps)}
+    (out / FIGURES_FILE).write_text(json.dumps(figures, indent=1), encoding="utf-8")

@@ -1,0 +1,131 @@
+"""The one material that reads surface maps, and writes class bits and instance ids out again as exact values."""
+
+from dataclasses import dataclass
+from math import acos, tau
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from blender_addon.workers import compat
+from procgen.surface.layer import SurfaceMaps
+
+LABELS = "labels"  # an AOV pass: red = class bit mask, green = defect id, blue = impurity id
+PLACE = "place"  # another: red = u, green = v, blue = 1 on the inspected surface and 0 elsewhere
+U_DIRECTION, LAY_DIRECTION = "direction of u", "direction of the lay"  # nodes that can give the shader its tangent
+
+
+@dataclass(frozen=True)
+class SurfaceMaterial:
+    """A material and the three images behind it.
+
+    albedo: base colour, and roughness in alpha. relief: normal in the part's frame mapped to 0..1, and metallic in
+    alpha. labels: class bits, defect ids and impurity ids as whole numbers. lay: direction of the machining marks in
+    the part's frame mapped to 0..1, where it turns from place to place.
+    """
+
+    material: bpy.types.Material
+    albedo: bpy.types.ShaderNodeTexImage
+    relief: bpy.types.ShaderNodeTexImage
+    labels: bpy.types.ShaderNodeTexImage
+    lay: bpy.types.ShaderNodeTexImage
+    shader: bpy.types.ShaderNodeBsdfPrincipled
+
+    def show(self, maps: SurfaceMaps, *, labels: bool = True) -> None:
+        """Upload maps of shape (rows, columns), row 0 at v = 0 as Blender keeps its pixels; what labels say on wish."""
+        upload(self.albedo, np.dstack([maps.base_colour, maps.roughness]))
+        upload(self.relief, np.dstack([maps.normal * 0.5 + 0.5, maps.metallic]))
+        if labels:
+            upload(self.labels, np.dstack([maps.classes, maps.defects, maps.impurities, np.ones_like(maps.classes)]))
+        if maps.lay is not None:
+            upload(self.lay, np.dstack([maps.lay * 0.5 + 0.5, np.ones_like(maps.metallic)]))
+        self._stretch_across(U_DIRECTION if maps.lay is None else LAY_DIRECTION)
+
+    def brush(self, anisotropy: float, lay_along_v: float | None, coat: float) -> None:
+        """Stretch highlights across the lay, under a clear coat of that weight.
+
+        lay_along_v: cosine between lay and direction of growing v; None where the maps say the lay of every point.
+        Principled is roughest along its tangent. That is the direction of growing u, so a lay along v needs no turning,
+        or else the lay itself, which needs a quarter of a turn.
+        """
+        turns = 0.25 if lay_along_v is None else acos(min(1.0, abs(lay_along_v))) / tau
+        self.shader.inputs["Anisotropic"].default_value = anisotropy
+        self.shader.inputs["Anisotropic Rotation"].default_value = turns
+        compat.set_coat(self.shader, coat)
+
+    def _stretch_across(self, tangent: str) -> None:
+        """Take the shader's tangent from the node of this name."""
+        tree = self.material.node_tree
+        socket = tree.nodes[tangent].outputs[0]
+        if self.shader.inputs["Tangent"].links[0].from_socket != socket:
+            tree.links.new(socket, self.shader.inputs["Tangent"])
+
+
+def build_surface_material() -> SurfaceMaterial:
+    """Make the material of the inspected surface, with empty images."""
+    material = new_material("inspected surface")
+    tree = material.node_tree
+    shader = tree.nodes["Principled BSDF"]
+    shader.distribution = "MULTI_GGX"  # without loss on rough metal; what a new node has since 4.0
+    albedo, relief, labels, lay = (tree.nodes.new("ShaderNodeTexImage") for _ in range(4))
+    for node in (albedo, relief, labels, lay):
+        node.extension = "EXTEND"
+    labels.interpolation = "Closest"
+
+    normal_map = tree.nodes.new("ShaderNodeNormalMap")
+    normal_map.space = "OBJECT"
+    tangent = tree.nodes.new("ShaderNodeTangent")
+    tangent.direction_type = "UV_MAP"
+    tangent.name = U_DIRECTION
+    signed = tree.nodes.new("ShaderNodeVectorMath")
+    signed.name, signed.operation = LAY_DIRECTION, "MULTIPLY_ADD"
+    signed.inputs[1].default_value, signed.inputs[2].default_value = (2.0, 2.0, 2.0), (-1.0, -1.0, -1.0)
+    coordinates = tree.nodes.new("ShaderNodeTexCoord")
+    place = tree.nodes.new("ShaderNodeVectorMath")
+    place.operation = "ADD"
+    place.inputs[1].default_value = (0.0, 0.0, 1.0)
+
+    tree.links.new(albedo.outputs["Color"], shader.inputs["Base Color"])
+    tree.links.new(albedo.outputs["Alpha"], shader.inputs["Roughness"])
+    tree.links.new(relief.outputs["Color"], normal_map.inputs["Color"])
+    tree.links.new(relief.outputs["Alpha"], shader.inputs["Metallic"])
+    tree.links.new(normal_map.outputs["Normal"], shader.inputs["Normal"])
+    compat.add_coat(shader, normal_map.outputs["Normal"])
+    tree.links.new(lay.outputs["Color"], signed.inputs[0])
+    tree.links.new(tangent.outputs["Tangent"], shader.inputs["Tangent"])
+    tree.links.new(coordinates.outputs["UV"], place.inputs[0])
+    for name, source in ((LABELS, labels.outputs["Color"]), (PLACE, place.outputs["Vector"])):
+        output = tree.nodes.new("ShaderNodeOutputAOV")
+        compat.name_aov_output(output, name)
+        tree.links.new(source, output.inputs["Color"])
+    return SurfaceMaterial(material, albedo, relief, labels, lay, shader)
+
+
+def build_body_material() -> bpy.types.Material:
+    """Make the material of faces that are not inspected: plain, dark, and without labels."""
+    material = new_material("body")
+    shader = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (0.05, 0.05, 0.05, 1.0)
+    shader.inputs["Roughness"].default_value = 0.6
+    return material
+
+
+def new_material(name: str) -> bpy.types.Material:
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:  # before 5.0 a material has no nodes until asked
+        material.use_nodes = True
+    return material
+
+
+def upload(node: bpy.types.ShaderNodeTexImage, pixels: NDArray[np.floating]) -> None:
+    """Put (rows, columns, 4) values into the node's image, which is kept while its size stays the same."""
+    rows, columns = pixels.shape[:2]
+    image = node.image
+    if image is None or tuple(image.size) != (columns, rows):
+        if image is not None:
+            bpy.data.images.remove(image)
+        image = bpy.data.images.new("map", columns, rows, alpha=True, float_buffer=True, is_data=True)
+        image.alpha_mode = "CHANNEL_PACKED"
+        node.image = image
+    image.pixels.foreach_set(np.ascontiguousarray(pixels, dtype=np.float32).ravel())
+    image.update()

@@ -1,0 +1,1 @@
+"""Blender processes: what they are told, how they are followed, and the loop within."""

@@ -1,0 +1,1 @@
+"""A latent diffusion model as every method sees it: conditions, noise levels, attention."""

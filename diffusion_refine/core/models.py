@@ -1,0 +1,291 @@
+"""A latent diffusion model as the methods see it: text to embeddings, pictures to latents and back, noise, a tally."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers.utils import logging as diffusers_logging
+from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
+
+from procgen.errors import BlemishError
+
+EMBEDDED = "embedded"  # the model that this package trained on its own renders
+EMBEDDED_FOLDER = Path(__file__).parents[1] / "embedded" / "weights"
+PIPELINES = {"StableDiffusionPipeline": StableDiffusionPipeline, "StableDiffusionXLPipeline": StableDiffusionXLPipeline}
+# Of Stable Diffusion 1.x; they judge pictures and have no part in making them.
+JUDGES = {"safety_checker": None, "feature_extractor": None, "image_encoder": None, "requires_safety_checker": False}
+
+
+class ModelError(BlemishError):
+    """A diffusion model that cannot be used."""
+
+
+@dataclass
+class Tally:
+    """What a method cost: calls of the UNet on a batch, pictures in those batches, and backward passes."""
+
+    forwards: int = 0
+    samples: int = 0
+    backwards: int = 0
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Conditions of B pictures, all float32: embeddings (B, L, D); SDXL also pooled (B, P) and time_ids (B, 6)."""
+
+    embeddings: Tensor
+    pooled: Tensor | None
+    time_ids: Tensor | None
+    texts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def __getitem__(self, index: int | slice) -> Prompt:
+        """The conditions of one picture, or of several; always a batch."""
+        chosen = slice(index, index + 1 or None) if isinstance(index, int) else index
+        pooled, time_ids = (None if part is None else part[chosen] for part in (self.pooled, self.time_ids))
+        return Prompt(self.embeddings[chosen], pooled, time_ids, self.texts[chosen])
+
+    def expand(self, count: int) -> Prompt:
+        """One prompt for each of `count` pictures.
+
+        Raises:
+            ValueError: it is several prompts already, and not `count`.
+        """
+        if len(self) == count:
+            return self
+        if len(self) != 1:
+            raise ValueError(f"{len(self)} prompts cannot serve {count} pictures; give one, or one for each")
+        return Prompt.stack([self] * count)
+
+    def replace(self, **parts: Tensor | tuple[str, ...] | None) -> Prompt:
+        """With other embeddings, pooled embedding, time ids or texts."""
+        return dataclasses.replace(self, **parts)  # type: ignore[arg-type]
+
+    @staticmethod
+    def stack(prompts: Sequence[Prompt]) -> Prompt:
+        """One batch of several, in their order."""
+
+        def joined(parts: list[Tensor | None]) -> Tensor | None:
+            tensors = [part for part in parts if part is not None]
+            return torch.cat(tensors) if tensors else None
+
+        return Prompt(
+            torch.cat([prompt.embeddings for prompt in prompts]),
+            joined([prompt.pooled for prompt in prompts]),
+            joined([prompt.time_ids for prompt in prompts]),
+            sum((prompt.texts for prompt in prompts), ()),
+        )
+
+
+class Model:
+    """A pipeline of diffusers, Stable Diffusion 1.x, 2.x or SDXL, seen as the functions that the methods need.
+
+    Latents, embeddings and predicted noise are float32 whatever the weights are; the autoencoder is float32 itself,
+    because half precision costs it what the methods gain. `size`: pixels a side that it was trained at; `factor`:
+    pixels a side of one latent texel; `tally`: what was asked of the UNet since it was last set to `Tally()`.
+
+    Raises:
+        ModelError: a model for another task (in-painting), or one distilled to do without guidance.
+    """
+
+    def __init__(self, pipeline: Any, name: str = "") -> None:
+        self.pipeline, self.name = pipeline, name or type(pipeline).__name__
+        self.unet, self.vae = pipeline.unet, pipeline.vae
+        self.family = "sdxl" if isinstance(pipeline, StableDiffusionXLPipeline) else "sd"
+        self.factor: int = pipeline.vae_scale_factor
+        self.latent_channels: int = self.vae.config.latent_channels
+        sample = self.unet.config.sample_size
+        self.size: int = (sample if isinstance(sample, int) else max(sample)) * self.factor
+        self.tally = Tally()
+        if self.unet.config.in_channels != self.latent_channels:
+            raise ModelError(
+                f"{self.name}: its UNet takes {self.unet.config.in_channels} channels for {self.latent_channels} of "
+                "latents, as an in-painting model's; give a text-to-image model"
+            )
+        if self.unet.config.time_cond_proj_dim is not None:
+            raise ModelError(f"{self.name}: a model distilled to do without guidance cannot be inverted; give its base")
+        nn.Module.float(self.vae)  # without the remark of diffusers' own
+        for module in pipeline.components.values():
+            if isinstance(module, nn.Module):
+                module.eval()
+
+    @property
+    def device(self) -> torch.device:
+        return self.unet.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the UNet's weights."""
+        return self.unet.dtype
+
+    @torch.no_grad()
+    def encode_prompt(self, texts: Sequence[str], size: tuple[int, int] | None = None) -> Prompt:
+        """Conditions of B texts; "" is encoded as any other, never zeroed.
+
+        size: height and width in pixels of the pictures, which SDXL is told; the model's own when None.
+        """
+        found = self.pipeline.encode_prompt(
+            list(texts), device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        embeddings = found[0].float()
+        if self.family == "sd":
+            return Prompt(embeddings, None, None, tuple(texts))
+        pooled = found[2].float()
+        side = size or (self.size, self.size)
+        time_ids = self.pipeline._get_add_time_ids(
+            side, (0, 0), side, torch.float32, text_encoder_projection_dim=pooled.shape[-1]
+        )
+        return Prompt(embeddings, pooled, time_ids.to(self.device).expand(len(pooled), -1), tuple(texts))
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents (B, C, H/factor, W/factor), float32, of images (B, 3, H, W) of values 0 to 1: the posterior's mode.
+
+        Raises:
+            ModelError: a side that is no whole number of the UNet's coarsest texels.
+        """
+        coarsest = self.factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
+        height, width = images.shape[-2:]
+        if height % self.factor or width % self.factor:
+            raise ModelError(
+                f"a picture of {width} × {height} pixels cannot be encoded by {self.name}; give sides that are "
+                f"multiples of {self.factor}, better of {coarsest}"
+            )
+        found = self.vae.encode(images.to(self.device, torch.float32) * 2 - 1).latent_dist.mode()
+        mean, deviation = self._statistics()
+        return (found - mean) / deviation
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images (B, 3, H, W) of values 0 to 1, float32, of latents (B, C, h, w)."""
+        mean, deviation = self._statistics()
+        found = self.vae.decode(latents.to(self.device, torch.float32) * deviation + mean, return_dict=False)[0]
+        return (found / 2 + 0.5).clamp(0, 1)
+
+    def noise(self, latents: Tensor, timestep: Tensor | int, prompt: Prompt) -> Tensor:
+        """Predicted noise ε, float32 (B, C, h, w), in latents of one timestep; one call of the UNet.
+
+        Gradients flow through it to the prompt; a prediction of velocity is turned into one of noise.
+        """
+        self.tally.forwards += 1
+        self.tally.samples += len(latents)
+        conditions = prompt.expand(len(latents))
+        more: dict[str, Any] = {}
+        if conditions.pooled is not None and conditions.time_ids is not None:
+            pooled = conditions.pooled.to(self.dtype)
+            more["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": conditions.time_ids.to(self.dtype)}
+        found = self.unet(
+            latents.to(self.dtype),
+            timestep,
+            encoder_hidden_states=conditions.embeddings.to(self.dtype),
+            return_dict=False,
+            **more,
+        )[0].float()
+        if self.pipeline.scheduler.config.prediction_type == "v_prediction":
+            alpha = float(self.pipeline.scheduler.alphas_cumprod[int(timestep)])
+            return alpha**0.5 * found + (1 - alpha) ** 0.5 * latents
+        return found
+
+    def _statistics(self) -> tuple[Tensor | float, Tensor | float]:
+        """Mean and deviation of the autoencoder's latents, which bring them to unit variance."""
+        config = self.vae.config
+        scale = 1 / config.scaling_factor
+        if getattr(config, "latents_mean", None) is not None and getattr(config, "latents_std", None) is not None:
+            mean, deviation = (
+                torch.tensor(values, device=self.device).view(1, -1, 1, 1)
+                for values in (config.latents_mean, config.latents_std)
+            )
+            return mean, deviation * scale
+        return getattr(config, "shift_factor", None) or 0.0, scale
+
+
+@contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """Without gradients for the modules' weights; afterwards every parameter is as it was."""
+    parameters = [parameter for module in modules for parameter in module.parameters()]
+    before = [parameter.requires_grad for parameter in parameters]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, wanted in zip(parameters, before, strict=True):
+            parameter.requires_grad_(wanted)
+
+
+def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dtype | None = None) -> Model:
+    """The embedded model, one from a folder in diffusers' layout, or one of the hub by its id; safetensors only.
+
+    device: "cuda" where there is one, else "cpu". dtype: of the weights; bfloat16 on CUDA, float32 elsewhere.
+
+    Raises:
+        ModelError: absent, unreachable, of another kind, or weights that cannot be read.
+    """
+    where = EMBEDDED_FOLDER if name == EMBEDDED else Path(name)
+    local = where.is_dir()
+    if not local and (name == EMBEDDED or where.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1):
+        raise ModelError(f"{where}: no such folder; give a folder with a model_index.json, a hub id, or {EMBEDDED}")
+    source = str(where) if local else name
+    if local and not (where / "model_index.json").is_file():
+        raise ModelError(f"{where}: holds no model_index.json; give a folder that diffusers saved a pipeline into")
+    try:
+        with quietly():
+            index = DiffusionPipeline.load_config(source)
+    except (OSError, ValueError, json.JSONDecodeError) as error:
+        hint = "mend or replace it" if local else "check the id and the network, or give a folder"
+        raise ModelError(f"{name}: its model_index.json could not be had ({brief(error)}); {hint}") from error
+    kind = index.get("_class_name")
+    if kind not in PIPELINES:
+        raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(PIPELINES)}; give a text-to-image model")
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    kept = dtype or (torch.bfloat16 if chosen.startswith("cuda") else torch.float32)
+    judges = JUDGES if kind == "StableDiffusionPipeline" else {}
+    try:
+        with quietly():
+            pipeline = PIPELINES[kind].from_pretrained(
+                source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **judges
+            )
+        return Model(pipeline.to(chosen), name)
+    except ModelError:
+        raise
+    except Exception as error:  # of many libraries, with no common ancestor
+        raise ModelError(
+            f"{name}: its weights could not be loaded ({brief(error)}); give complete safetensors in diffusers' layout"
+        ) from error
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Without the libraries' progress bars and remarks at every load and save; errors come through."""
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    shown = [library.is_progress_bar_enabled() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for library, level, bars in zip(libraries, levels, shown, strict=True):
+            library.set_verbosity(level)
+            if bars:
+                library.enable_progress_bar()
+
+
+def brief(error: BaseException) -> str:
+    """The first line of an error, for one of ours."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,1 @@
+"""Edits of pictures by words and masks, and whether labels stay true."""

@@ -1,0 +1,231 @@
+"""Whether a defect still stands where its mask says, by contrast and edges before and after an edit.
+
+Nothing is learnt here. A defect shows by how far the pixels in its mask lie from those of a ring around it, in units
+of the ring's own spread, and by how much steeper its pixels are. Afterwards it must keep a share of that (`visible`),
+it must fit its mask better than any shifted one, as before (`in_place`), it must not spread over the mask's border
+(`spill`), and the ring must not show a thing of its own that was not there (`stray`). All of it is relative: a defect
+that was hard to see may be as hard to see afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
+from scipy.signal import fftconvolve
+
+from diffusion_refine.metrics.difference import edges, luminance
+
+Picture = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+
+RING = 12  # pixels beyond the mask that count as its surroundings
+BORDER = 4  # pixels beyond the mask over which a defect may have spread
+HIGHEST = 6.0  # spreads of the ring; a few pixels far above decide nothing
+GUARD = 2  # pixels next to the mask that count as neither: optics and resampling blur the border
+LEAST_PIXELS, LEAST_RING = 6, 40  # fewer say nothing
+LEAST_SPREAD = 1.5 / 255.0  # of a ring; rounding of 8 bits alone makes .3 / 255
+BARELY = 0.5  # visibility below which nothing was to be seen before either
+SMOOTHING = 0.7  # pixels; noise of single pixels is no defect
+STRAY_SIGMA = 1.5  # pixels; the least thing that counts as one
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an edit must keep.
+
+    visible: share of the visibility before. in_place: share of the fit before. stray: how far something new beside the
+    mask may stand out, as a share of how far the defect itself does. spill: likewise, on average over the pixels next
+    to the mask. swap: how far a defect that has become another must differ from what it was, over how far it stood out.
+    """
+
+    visible: float = 0.5
+    in_place: float = 0.7
+    stray: float = 0.8
+    spill: float = 0.4
+    swap: float = 0.5
+
+    def __str__(self) -> str:
+        return (
+            f"visible >= {self.visible:g}, in place >= {self.in_place:g}, stray <= {self.stray:g}, "
+            f"spill <= {self.spill:g}, swap >= {self.swap:g}"
+        )
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not value >= 0.0:
+                raise ValueError(f"{name}: found {value}; expected 0 or more")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of one defect. visible and so on: as in Limits; None where too little of it is seen."""
+
+    instance: int
+    accepted: bool
+    visible: float | None = None
+    in_place: float | None = None
+    stray: float | None = None
+    spill: float | None = None
+    reason: str = ""
+
+
+def check(before: Picture, after: Picture, ids: NDArray[np.integer], limits: Limits = Limits()) -> tuple[Verdict, ...]:
+    """A verdict on every instance of ids (H, W), 0 where there is none, of two pictures (H, W[, 3]) in [0, 1]."""
+    first, second = (_smoothed(picture) for picture in (before, after))
+    every = ids > 0
+    return tuple(_judged(int(number), first, second, ids == number, every, limits) for number in np.unique(ids[every]))
+
+
+def _smoothed(picture: Picture) -> NDArray[np.float64]:
+    """(H, W, C) with noise of single pixels taken off."""
+    array = np.asarray(picture, np.float64)
+    array = array if array.ndim == 3 else array[..., None]
+    return gaussian_filter(array, (SMOOTHING, SMOOTHING, 0.0))
+
+
+def _judged(number: int, before: NDArray, after: NDArray, mask: Mask, every: Mask, limits: Limits) -> Verdict:
+    span = _neighbourhood(mask)
+    before, after, mask, every = before[span], after[span], mask[span], every[span]
+    ring = ring_of(mask, every)
+    if np.count_nonzero(mask) < LEAST_PIXELS or np.count_nonzero(ring) < LEAST_RING:
+        return Verdict(number, True, reason="too small or too crowded to judge")
+    steeper = edges(luminance(before))[mask].mean() >= edges(luminance(before))[ring].mean()
+    was, now = (visibility(picture, mask, ring, steeper) for picture in (before, after))
+    if was < BARELY:
+        visible, in_place = None, None
+    else:
+        visible = now / was
+        in_place = fit(after, mask, ring, every) / max(fit(before, mask, ring, every), 1e-6)
+    stray, spill = strays(before, after, mask, ring), spilt(before, after, mask, ring, every)
+    reasons = [
+        f"{name} {found:.2f} {word} {limit:g}"
+        for name, found, word, limit, failed in (
+            ("visible", visible, "below", limits.visible, visible is not None and visible < limits.visible),
+            ("in place", in_place, "below", limits.in_place, in_place is not None and in_place < limits.in_place),
+            ("stray", stray, "above", limits.stray, stray > limits.stray),
+            ("spill", spill, "above", limits.spill, spill > limits.spill),
+        )
+        if failed
+    ]
+    return Verdict(number, not reasons, visible, in_place, stray, spill, ", ".join(reasons))
+
+
+def _neighbourhood(mask: Mask) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    reach = GUARD + 2 * RING
+    return (
+        slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
+        slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
+    )
+
+
+def ring_of(mask: Mask, every: Mask) -> Mask:
+    """(H, W): the surroundings of a mask, free of other defects unless it lies wholly within one."""
+    away = distance_transform_edt(~mask)
+    shell = (away > GUARD) & (away <= GUARD + RING)
+    free = shell & ~binary_dilation(every, iterations=GUARD)
+    return free if np.count_nonzero(free) >= LEAST_RING else shell
+
+
+def visibility(picture: NDArray, mask: Mask, ring: Mask, steeper: bool = True) -> float:
+    """How far the pixels of mask (H, W) lie from those of the ring, in spreads of the ring; 0 where they are alike.
+
+    The Wasserstein distance of the two distributions of each channel sees darker, brighter and mixed defects alike;
+    that of the steepness, those that differ by their relief only; there it counts on one side, for what was filled
+    with something smooth is no relief. The larger counts. picture (H, W, C); steeper: than the ring, or less steep.
+    """
+    tones = max(float(np.abs(_apart(layer[mask], layer[ring])).mean()) for layer in np.moveaxis(picture, 2, 0))
+    steepness = edges(luminance(picture))
+    gain = _apart(steepness[mask], steepness[ring]) * (1 if steeper else -1)
+    return max(tones, float(np.maximum(gain, 0.0).mean()))
+
+
+def _apart(inside: NDArray, outside: NDArray) -> NDArray[np.float64]:
+    """(256,) by how much the quantiles of two samples differ, in spreads of the second."""
+    shares = (np.arange(256) + 0.5) / 256
+    low, high = np.quantile(outside, [0.16, 0.84])
+    return (np.quantile(inside, shares) - np.quantile(outside, shares)) / max((high - low) / 2, LEAST_SPREAD)
+
+
+def deviation(picture: NDArray, mask: Mask, ring: Mask) -> NDArray[np.float64]:
+    """(H, W): how far each pixel lies from the ring's median in spreads of it, the largest over channels and edges."""
+    fields = []
+    for layer in [*np.moveaxis(picture, 2, 0), edges(luminance(picture))]:
+        low, middle, high = np.quantile(layer[ring], [0.16, 0.5, 0.84])
+        fields.append(np.abs(layer - middle) / max((high - low) / 2, LEAST_SPREAD))
+    return np.max(fields, axis=0)
+
+
+def fit(picture: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
+    """How much better the mask collects what deviates where it stands than shifted: at most 1, the best of all shifts.
+
+    Shifts by up to RING pixels; other defects are left out of what is collected.
+    """
+    field = np.minimum(deviation(picture, mask, ring), HIGHEST)
+    field = field - np.median(field[ring])
+    field[every & ~mask] = 0.0
+    reach = RING
+    scores = fftconvolve(np.pad(field, reach), mask[::-1, ::-1].astype(float), mode="valid")
+    best = float(scores.max())
+    here = float(scores[reach, reach])
+    return max(0.0, here / best) if best > 0.0 else 0.0
+
+
+def swapped(
+    before: Picture, after: Picture, ids: NDArray[np.integer], verdict: Verdict, limits: Limits = Limits()
+) -> Verdict:
+    """The verdict on a defect that should have become another: refused as well where it is still what it was.
+
+    Only that it differs is seen here, not what it has become.
+    """
+    mask, every = ids == verdict.instance, ids > 0
+    span = _neighbourhood(mask)
+    first, second, mask, every = luminance(before)[span], luminance(after)[span], mask[span], every[span]
+    ring = ring_of(mask, every)
+    usual = float(np.median(first[ring])) if ring.any() else float(first[mask].mean())
+    own = max(float(np.abs(first[mask] - usual).mean()), LEAST_SPREAD)
+    found = float(np.abs(second - first)[mask].mean()) / own
+    if found >= limits.swap:
+        return verdict
+    reason = ", ".join(filter(None, [verdict.reason, f"swap {found:.2f} below {limits.swap:g}"]))
+    return replace(verdict, accepted=False, reason=reason)
+
+
+def spilt(before: NDArray, after: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
+    """By how much more than before the pixels next to the mask deviate, over how far those inside it do, on average."""
+    away = distance_transform_edt(~mask)
+    border = (away > 1.0) & (away <= BORDER) & ~(every & ~mask)
+    if not border.any():
+        return 0.0
+    fields = [np.minimum(deviation(picture, mask, ring), HIGHEST) for picture in (before, after)]
+    gain = float((fields[1] - fields[0])[border].mean())
+    return max(0.0, gain) / max(float(fields[1][mask].mean()), 1.0)
+
+
+def strays(before: NDArray, after: NDArray, mask: Mask, ring: Mask) -> float:
+    """How far the most conspicuous new thing in the ring stands out, over how far the defect does.
+
+    New is what the smoothed change of a pixel is, beyond the ring's overall change of tone.
+    """
+    change = gaussian_filter(luminance(after) - luminance(before), STRAY_SIGMA)
+    outside = change[ring] - np.median(change[ring])
+    new = float(np.quantile(np.abs(outside), 0.995))
+    grey = gaussian_filter(luminance(before), STRAY_SIGMA)
+    own = float(np.quantile(np.abs(grey[mask] - np.median(grey[ring])), 0.9))
+    own = max(own, float(np.quantile(np.abs(grey[ring] - np.median(grey[ring])), 0.9)), LEAST_SPREAD)
+    return new / own
+
+
+def summary(verdicts: Sequence[Verdict], limits: Limits) -> str:
+    """One line on the verdicts of a picture."""
+    if not verdicts:
+        return "no defect to check"
+    refused = [verdict for verdict in verdicts if not verdict.accepted]
+    said = f"{len(verdicts) - len(refused)} of {len(verdicts)} defects stand where their masks say"
+    if refused:
+        said += "; " + "; ".join(f"{verdict.instance}: {verdict.reason}" for verdict in refused)
+    return f"{said} ({limits})"

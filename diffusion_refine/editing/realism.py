@@ -1,0 +1,235 @@
+"""Render to photograph: partial noising, and denoising that is free where a region schedule lets it be.
+
+Every latent texel has a strength, the share of the noise schedule that it goes through: that of the defect inside its
+mask, that of the background elsewhere, falling from one to the other over a band. Until a texel's turn comes it is the
+picture's own latent at the level of noise that the others are at (Meng et al., SDEdit; Levin and Fried, Differential
+Diffusion). Windows over one frame share their noise and are averaged after every step (Bar-Tal et al., MultiDiffusion).
+
+What comes back is the difference that the denoising made, after the decoder: it is added to the picture's own pixels,
+so that nothing that the autoencoder cannot hold is lost, and pixels where nothing may change keep every bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, label
+from torch import Tensor
+from torch.nn.functional import adaptive_max_pool2d
+
+from diffusion_refine.core.attention import ALPHA, residual_interpolation
+from diffusion_refine.core.models import Model, Prompt
+from diffusion_refine.core.schedule import STEPS, Schedule
+from diffusion_refine.editing.windows import Window, around, assembled, grid, padded, padded_shape, weights
+from diffusion_refine.inversion.ddim import Progress
+from diffusion_refine.inversion.methods import ClassifierFree
+from diffusion_refine.inversion.sampling import denoise
+from procgen.errors import BlemishError
+
+Picture = NDArray[np.floating]
+Mask = NDArray[np.bool_]
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+BATCH = 16  # windows in one pass of the UNet
+GUIDANCE = 2.0  # a look is asked for, not a word to be obeyed; 5 and more drive small models into hard contrast
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How far a picture may go.
+
+    defect, background: shares of the noise schedule, 0 to 1, 0 leaving every pixel as it is. band: pixels around a mask
+    over which the change fades out. steps: of the whole schedule. alpha: of residual interpolation.
+    Raises BlemishError for shares that are none.
+    """
+
+    defect: float = 0.25
+    background: float = 0.0
+    band: int = 3
+    steps: int = STEPS
+    guidance_scale: float = GUIDANCE
+    alpha: float = ALPHA
+
+    def __post_init__(self) -> None:
+        for name in ("defect", "background"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise BlemishError(f"{name} strength: found {getattr(self, name)}; expected a share between 0 and 1")
+        if self.band < 0:
+            raise BlemishError(f"band: found {self.band}; expected 0 pixels or more")
+
+
+def strength_map(mask: Mask, settings: Settings) -> NDArray[np.float64]:
+    """(H, W): the share of the schedule that each pixel goes through."""
+    return settings.background + (settings.defect - settings.background) * _faded(mask, settings.band)
+
+
+def share_map(mask: Mask, settings: Settings) -> NDArray[np.float64]:
+    """(H, W): how much of the change a pixel takes: 1 in the mask, 0 beyond the band where the rest is to stay."""
+    return np.ones(mask.shape) if settings.background else _smooth(_faded(mask, settings.band))
+
+
+def _faded(mask: Mask, band: int) -> NDArray[np.float64]:
+    if not mask.any():
+        return np.zeros(mask.shape)
+    return np.clip(1.0 - distance_transform_edt(~mask) / (band + 1), 0.0, 1.0)
+
+
+def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Without corners at 0 and 1: those would be seen as lines."""
+    return share * share * (3.0 - 2.0 * share)
+
+
+def windows_for(mask: Mask, settings: Settings, model: Model) -> tuple[Window, ...]:
+    """Windows over the padded frame: around what mask (H, W) marks, or all over where the background changes too."""
+    shape = padded_shape(mask.shape, model.size, model.factor)  # type: ignore[arg-type]
+    if settings.background:
+        return grid(shape, model.size, model.factor)
+    whole = np.zeros(shape, dtype=bool)
+    whole[: mask.shape[0], : mask.shape[1]] = mask
+    return around(whole, model.size, model.factor)
+
+
+def realistic(
+    model: Model,
+    picture: Picture,
+    strength: NDArray[np.floating],
+    windows: Sequence[Window],
+    prompts: Sequence[str],
+    settings: Settings,
+    generator: torch.Generator,
+    progress: Progress | None = None,
+) -> NDArray[np.float64]:
+    """(H, W, 3): what to add to a picture (H, W, 3) in [0, 1] to make it look as the prompts say, 0 beyond the windows.
+
+    strength (H, W): of `strength_map`; prompts: one a window. The same generator gives the same change.
+    """
+    schedule = Schedule(model, settings.steps)
+    shape = padded_shape(strength.shape, model.size, model.factor)  # type: ignore[arg-type]
+    turns = torch.from_numpy(np.rint(settings.steps * padded(strength, shape))).float()
+    texels = (shape[0] // model.factor, shape[1] // model.factor)
+    turns = adaptive_max_pool2d(turns[None, None], texels)[0, 0].to(model.device)
+    noise = torch.randn((model.latent_channels, *texels), generator=generator).to(model.device)
+    change = np.zeros((*shape, 3))
+    whole = padded(np.asarray(picture, np.float64), shape)
+    batched = Batched(model)
+    for members in together(windows):
+        chosen = [windows[member] for member in members]
+        span = max(int(turns[window.texels(model.factor).slices].max()) for window in chosen)
+        if span == 0:
+            continue
+        latents = batched.encode(torch.from_numpy(np.stack([whole[w.slices] for w in chosen])).permute(0, 3, 1, 2))
+        regions = Regions(schedule, tuple(w.texels(model.factor) for w in chosen), latents, noise, turns)
+        prompt = model.encode_prompt([prompts[member] for member in members])
+        guidance = ClassifierFree(model.encode_prompt([""]), settings.guidance_scale)
+        start = schedule.steps - span
+        with residual_interpolation(model.unet, settings.alpha):
+            made = denoise(
+                batched,  # type: ignore[arg-type]
+                regions.noised(start),
+                prompt,
+                guidance,
+                schedule,
+                start=start,
+                blend=regions,
+                progress=progress,
+            )
+        before, after = batched.decode(regions.cut(regions.clean)), batched.decode(made)
+        pieces = (after - before).permute(0, 2, 3, 1).double().cpu().numpy()
+        change += assembled(list(pieces), chosen, shape)[0]
+    return change[: strength.shape[0], : strength.shape[1]]
+
+
+class Regions:
+    """The region schedule over the windows of one group: what `denoise` calls after every step.
+
+    clean: latents (C, h, w) of the frame, put together from those of its windows; turns (h, w): the number of last
+    steps in which a texel is denoised.
+    """
+
+    def __init__(
+        self, schedule: Schedule, windows: Sequence[Window], latents: Tensor, noise: Tensor, turns: Tensor
+    ) -> None:
+        self.schedule, self.windows, self.noise, self.turns = schedule, windows, noise, turns
+        self.weights = torch.from_numpy(weights(windows, (turns.shape[0], turns.shape[1]))).float().to(noise.device)
+        self.clean = self.joined(latents)
+
+    def joined(self, latents: Tensor) -> Tensor:
+        """Latents (n, C, s, s) of the windows as those of the frame (C, h, w)."""
+        whole = torch.zeros_like(self.noise)
+        for window, weight, piece in zip(self.windows, self.weights, latents, strict=True):
+            whole[(slice(None), *window.slices)] += weight * piece
+        return whole
+
+    def cut(self, whole: Tensor) -> Tensor:
+        """Latents of the frame as those of the windows."""
+        return torch.stack([whole[(slice(None), *window.slices)] for window in self.windows])
+
+    def noised(self, start: int) -> Tensor:
+        """What step `start` begins with."""
+        return self.cut(self._known(self.schedule.levels(start)[0]))
+
+    def _known(self, level: float) -> Tensor:
+        return level**0.5 * self.clean + (1.0 - level) ** 0.5 * self.noise
+
+    def __call__(self, latents: Tensor, index: int, steps: int) -> Tensor:
+        last = index == steps - 1
+        known = self.clean if last else self._known(self.schedule.levels(index)[1])
+        return self.cut(torch.where(self.turns >= steps - index, self.joined(latents), known))
+
+
+class Batched:
+    """A model that is asked for so many windows at a time at most; everything else is the model's own."""
+
+    def __init__(self, model: Model, most: int = BATCH) -> None:
+        self._model, self._most = model, most
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._model, name)
+
+    def noise(self, latents: Tensor, timestep: Tensor | int, prompt: Prompt) -> Tensor:
+        prompt, most = prompt.expand(len(latents)), self._most
+        starts = range(0, len(latents), most)
+        return torch.cat([self._model.noise(latents[i : i + most], timestep, prompt[i : i + most]) for i in starts])
+
+    def encode(self, images: Tensor) -> Tensor:
+        return torch.cat([self._model.encode(part.float()) for part in images.split(self._most)])
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return torch.cat([self._model.decode(part) for part in latents.split(self._most)])
+
+
+def together(windows: Sequence[Window]) -> list[list[int]]:
+    """Numbers of the windows in groups that do not touch one another."""
+    if not windows:
+        return []
+    height, width = (max(getattr(w, side) + w.side for w in windows) for side in ("top", "left"))
+    covered = np.zeros((height, width), dtype=bool)
+    for window in windows:
+        covered[window.slices] = True
+    parts, count = label(covered)
+    groups: list[list[int]] = [[] for _ in range(count)]
+    for number, window in enumerate(windows):
+        groups[parts[window.top, window.left] - 1].append(number)
+    return groups
+
+
+def colour(pixels: Pixels) -> NDArray[np.float64]:
+    """(H, W, 3) in [0, 1] of a frame's pixels."""
+    array = pixels / np.iinfo(pixels.dtype).max
+    return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
+
+
+def composited(pixels: Pixels, change: NDArray[np.floating], share: NDArray[np.floating]) -> Pixels:
+    """Pixels (H, W[, 3]) with a share (H, W) of a change (H, W, 3) added; where it is 0 they are as they were."""
+    most = np.iinfo(pixels.dtype).max
+    wanted = share[..., None] * change * most
+    if pixels.ndim == 2:
+        wanted = wanted.mean(axis=2)
+    result = pixels.copy()
+    there = share > 0
+    result[there] = np.clip(np.rint(pixels[there] + wanted[there]), 0, most).astype(pixels.dtype)
+    return result

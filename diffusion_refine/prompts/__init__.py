@@ -1,0 +1,1 @@
+"""The words of prompts, and captions made of them."""

@@ -1,0 +1,1 @@
+"""Generators: a dataset or photographs in, a dataset out."""

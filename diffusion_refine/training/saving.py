@@ -1,0 +1,56 @@
+"""Pipelines on disk: diffusers' layout, half precision, safetensors, there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from diffusion_refine.core.models import quietly
+
+INDEX = "model_index.json"  # without which a folder is no model
+PART = "unfinished.model"
+
+
+def save_pipeline(pipeline: Any, folder: Path) -> None:
+    """Save a pipeline into a folder that may hold other things; its index comes last. It stays as it is itself."""
+    (folder / INDEX).unlink(missing_ok=True)
+    part = folder / PART
+    shutil.rmtree(part, ignore_errors=True)
+    for component in pipeline.components.values():
+        if isinstance(component, PreTrainedTokenizerFast):  # which would also save what it last padded to
+            component.backend_tokenizer.no_padding()
+            component.backend_tokenizer.no_truncation()
+    modules = [module for module in pipeline.components.values() if isinstance(module, nn.Module)]
+    kept = [{name: value.clone() for name, value in module.state_dict().items()} for module in modules]
+    precisions = [next(module.parameters()).dtype for module in modules]
+    for module in modules:
+        nn.Module.half(module)  # diffusers' own warns of what does not concern these
+    try:
+        with quietly():
+            pipeline.save_pretrained(part, safe_serialization=True)
+    finally:
+        for module, state, precision in zip(modules, kept, precisions, strict=True):
+            nn.Module.to(module, precision)
+            with torch.no_grad():
+                module.load_state_dict(state)
+    for path in part.rglob("*.json"):
+        _forget_origin(path)
+    for entry in sorted(part.iterdir(), key=lambda path: path.name == INDEX):
+        there = folder / entry.name
+        if there.is_dir():
+            shutil.rmtree(there)
+        entry.replace(there)
+    part.rmdir()
+
+
+def _forget_origin(path: Path) -> None:
+    """Remove from a configuration the folder that it was once loaded from, which says nothing of the model."""
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(fields, dict) and fields.pop("_name_or_path", None) is not None:
+        path.write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

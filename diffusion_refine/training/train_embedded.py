@@ -1,0 +1,134 @@
+"""Trains the embedded model on renders alone: `python -m diffusion_refine.training.train_embedded DATASET... --out
+DIR`.
+
+Crops, autoencoder, latents, denoiser, each resumable: a stopped training goes on from its last checkpoint. The datasets
+are those of `tools/diffusion_pictures.py`. No photograph is read. What comes out, DIR/model, is a pipeline in
+diffusers' layout, half precision. The decoder and the denoiser do not depend on each other: with --only, two programs
+train them at once, and a third call puts them together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diffusion_refine.training.autoencoder import AutoencoderPlan, encoded, fidelity, set_latents, train_autoencoder
+from diffusion_refine.training.crops import Crops, Picture, draw_crops, read_pictures
+from diffusion_refine.training.denoiser import DenoiserPlan, train_denoiser
+from diffusion_refine.training.model_shapes import Shape, build_pipeline
+from diffusion_refine.training.saving import save_pipeline
+from scenes.datasets.dataset import HEADER
+
+MODEL = "model"
+PARTS = ("autoencoder", "denoiser")
+CROPS = 4000
+PIECES = 5000
+JUDGED = 200  # crops of other draws, on which the autoencoder's fidelity is measured
+
+
+def datasets_in(folders: Sequence[Path]) -> list[Path]:
+    """The folders that are datasets, and the datasets beneath the others; in order of their names."""
+    return sorted({found.parent for folder in folders for found in [*folder.rglob(HEADER)]})
+
+
+def pictures_of(folders: Sequence[Path]) -> list[Picture]:
+    """All pictures of all datasets that have any."""
+    return [
+        picture
+        for folder in datasets_in(folders)
+        if any(folder.glob("scenes/*.json"))
+        for picture in read_pictures(folder)
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("datasets", type=Path, nargs="+", help="datasets, or folders of them")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints, curves and the model")
+    parser.add_argument("--crops", type=int, default=CROPS, help="crops for the autoencoder")
+    parser.add_argument("--autoencoder-steps", type=int, default=3000)
+    parser.add_argument("--unweighted", action="store_true", help="let a defect's pixels count as all others")
+    parser.add_argument("--pieces", type=int, default=PIECES, help="crops for the denoiser, and twice as many halves")
+    parser.add_argument("--small-steps", type=int, default=6000, help="steps of the denoiser at half the size, first")
+    parser.add_argument("--steps", type=int, default=4000, help="steps of the denoiser at the full size")
+    parser.add_argument("--only", choices=PARTS, default=None, help="train this part alone")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args(arguments)
+    given.out.mkdir(parents=True, exist_ok=True)
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(given.threads)
+
+    shape = Shape()
+    pictures = pictures_of(given.datasets)
+    crops = draw_crops(pictures, given.crops, shape.size, given.seed)
+    print(f"{len(pictures)} pictures, {len(crops)} crops", flush=True)
+    pipeline = build_pipeline(shape, given.seed)
+    plan = AutoencoderPlan(
+        steps=given.autoencoder_steps,
+        seed=given.seed,
+        defects=0.0 if given.unweighted else AutoencoderPlan.defects,
+    )
+    set_latents(pipeline.vae, crops, plan)
+    if given.only != "denoiser":
+        latents = encoded(pipeline.vae, crops.images, on_image=Report("latents", len(crops)))
+        report = Report("autoencoder", plan.linear + plan.steps)
+        train_autoencoder(pipeline.vae, crops, latents, plan, given.out, report, clock=time.process_time)
+        judged = draw_crops(pictures, JUDGED, shape.size, given.seed + 1)
+        print("PSNR, dB:", fidelity(pipeline.vae, judged), flush=True)
+    if given.only == "autoencoder":
+        save_pipeline(pipeline, given.out / MODEL)
+        return
+
+    # Most of what a step teaches is told by a quarter of the picture, at a quarter of the cost.
+    stages = (
+        (shape.size // 2, given.small_steps, 6e-4, 2 * given.pieces),
+        (shape.size, given.steps, 4e-4, given.pieces),
+    )
+    for side, steps, rate, pieces in stages:
+        folder = given.out / f"denoiser{side}"
+        folder.mkdir(exist_ok=True)
+        crops = draw_crops(pictures, pieces, side, given.seed + side)
+        latents = latents_of(pipeline, crops, folder / "latents.pt")
+        train_denoiser(
+            pipeline,
+            latents,
+            crops.captions,
+            DenoiserPlan(steps=steps, rate=rate, seed=given.seed + side),
+            folder,
+            Report(f"denoiser, {side} pixels", steps),
+            clock=time.process_time,
+        )
+    save_pipeline(pipeline, given.out / MODEL)
+
+
+def latents_of(pipeline: Any, crops: Crops, cache: Path) -> torch.Tensor:
+    """Latents of all crops, half precision; kept in a file beside the checkpoints."""
+    if cache.is_file():
+        kept: torch.Tensor = torch.load(cache, weights_only=True)
+        if len(kept) == len(crops):
+            return kept
+    report = Report("latents", len(crops))
+    latents = encoded(pipeline.vae, crops.images, on_image=report).half()
+    torch.save(latents, cache)
+    return latents
+
+
+class Report:
+    """Prints how far a stage is, every hundredth of it."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total = what, total
+
+    def __call__(self, done: int) -> None:
+        if done % max(1, self.total // 100) == 0 or done == self.total:
+            print(f"{self.what} {done}/{self.total}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+import json
+import re
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from typer.testing import CliRunner
+
+from anomaly import cli
+from anomaly.inspection import train
+from anomaly.inspection.evaluate import evaluate_inspector, unseen
+from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
+from anomaly.inspection.train import train_inspector
+from anomaly.specimens import read_specimens
+from procgen.errors import BlemishError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """MVTec layout, pictures of several sizes: grey noise, and in the flawed ones a bright square."""
+    root = tmp_path_factory.mktemp("squares")
+    rng = np.random.default_rng(0)
+    for kind, count in (("train/good", 6), ("test/good", 4), ("test/square", 6)):
+        (root / kind).mkdir(parents=True)
+        (root / "ground_truth" / "square").mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            shape = ((64, 80), (72, 64), (90, 101))[index % 3]
+            picture = rng.normal(120, 8, (*shape, 3)).clip(0, 255).astype(np.uint8)
+            if kind == "test/square":
+                picture[16:40, 24:48] = 255
+                mask = np.zeros(shape, np.uint8)
+                mask[16:40, 24:48] = 255
+                Image.fromarray(mask).save(root / "ground_truth" / "square" / f"{index}_mask.png")
+            Image.fromarray(picture).save(root / kind / f"{index}.png")
+    return root
+
+
+SETTINGS = {"backbone": "untrained", "size": 60, "epochs": 3, "seed": 2}
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("bank") / "inspector"
+    train_inspector(read_specimens(folder), out, **SETTINGS)
+    return out
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("calls", [1, 4, 8, 12, 17, 21])
+def test_killed_training_goes_on_to_the_same_bytes(folder, trained, tmp_path, calls):
+    left = calls
+
+    def kill(what, done, total):
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_inspector(read_specimens(folder), tmp_path, **SETTINGS, progress=kill)
+    assert not (tmp_path / BANK_FILE).exists()
+    train_inspector(read_specimens(folder), tmp_path, **SETTINGS)
+    assert (tmp_path / BANK_FILE).read_bytes() == (trained / BANK_FILE).read_bytes()
+    assert [path.name for path in tmp_path.iterdir()] == [BANK_FILE]
+
+
+def test_without_cached_features_the_bytes_are_the_same(folder, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "CACHE_LIMIT", 0)
+    train_inspector(read_specimens(folder), tmp_path, **SETTINGS)
+    assert (tmp_path / BANK_FILE).read_bytes() == (trained / BANK_FILE).read_bytes()
+
+
+def test_finished_training_is_read_back_and_other_settings_are_refused(folder, trained):
+    before = (trained / BANK_FILE).read_bytes()
+    specimens = read_specimens(folder)
+    train_inspector(specimens, trained, **SETTINGS)
+    assert (trained / BANK_FILE).read_bytes() == before
+    with pytest.raises(InspectorError, match=r"epochs \(3 there, 4 asked for\) differ"):
+        train_inspector(specimens, trained, **{**SETTINGS, "epochs": 4})
+    with pytest.raises(InspectorError, match="the specimens differ"):
+        train_inspector([s for s in specimens if s.name != "train/good/0"], trained, **SETTINGS)
+
+
+def test_unfinished_training_refuses_other_settings_and_cannot_judge(folder, tmp_path):
+    def kill(what, done, total):
+        if what.startswith("epoch 2"):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_inspector(read_specimens(folder), tmp_path, **SETTINGS, progress=kill)
+    with pytest.raises(InspectorError, match="repeat the `blemish train` command"):
+        Inspector.load(tmp_path)
+    with pytest.raises(InspectorError, match=r"\(untrained, seed 2 there, untrained, seed 3 asked for\) differ"):
+        train_inspector(read_specimens(folder), tmp_path, **{**SETTINGS, "seed": 3})
+
+
+def test_only_good_pictures_of_the_training_split_are_trained_on(folder, trained):
+    expected = {s.group for s in read_specimens(folder) if s.split == "train"}
+    assert len(expected) == 6
+    assert set(Inspector.load(trained).training.groups) == expected
+    flawed = [s for s in read_specimens(folder) if s.label != "good"]
+    with pytest.raises(InspectorError, match="none of the 6 specimens is good"):
+        train_inspector(flawed, trained.parent / "none")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"size": 0}, "size is 0"), ({"epochs": 0}, "epochs is 0"), ({"image_size": 8}, "is 8")]
+)
+def test_settings_out_of_range_are_refused(folder, tmp_path, settings, message):
+    with pytest.raises(InspectorError, match=message):
+        train_inspector(read_specimens(folder), tmp_path, **settings)
+
+
+def test_map_is_the_distance_to_the_bank_enlarged_and_blurred(folder, trained):
+    inspector = Inspector.load(trained)
+    image = read_specimens(folder)[-1].image()
+    anomaly_map, score = inspector.judge(image)
+    model = inspector.model
+    features = model.features(inspector.prepared(image)).numpy().astype(float)
+    bank = model.memory_bank.numpy().astype(float)
+    distances = np.sqrt(((features[:, None] - bank[None]) ** 2).sum(axis=2)).min(axis=1)
+    rows, columns = (-(-side // 8) for side in image.shape[:2])
+    coarse = distances.reshape(rows, columns).repeat(8, axis=0).repeat(8, axis=1)[: image.shape[0], : image.shape[1]]
+    np.testing.assert_allclose(anomaly_map, gaussian_filter(coarse, 2, radius=8, mode="nearest"), rtol=1e-4, atol=1e-5)
+    assert score == anomaly_map.max()
+
+
+def test_one_scale_for_all_pictures_and_maps_at_image_size(folder, tmp_path):
+    inspector = train_inspector(read_specimens(folder), tmp_path, **SETTINGS, image_size=202)
+    assert inspector.training.scale == 2.0
+    assert inspector.judge(np.zeros((64, 80, 3), np.uint8))[0].shape == (64, 80)
+
+
+def test_evaluation_finds_the_squares_and_keeps_the_threshold_part_apart(folder, trained, tmp_path):
+    seen = []
+    record = evaluate_inspector(
+        trained, read_specimens(folder), None, tmp_path, share=0.4, progress=lambda *call: seen.append(call)
+    )
+    metrics = record.metrics
+    assert metrics.image_auroc == 1
+    assert metrics.pixel_auroc > 0.9
+    assert metrics.pixel_recall > 0.5
+    assert metrics.images == 6
+    assert metrics.good_images in (2, 3)
+    assert "40% of the surfaces" in record.threshold_origin
+    assert record.inspector.weights == "untrained, seed 2"
+    assert seen[-1] == ("judging", 6, 6)
+    assert json.loads((tmp_path / "results.json").read_text())["metrics"]["image_auroc"] == 1
+
+
+def test_surfaces_seen_in_training_are_never_judged(folder, trained, tmp_path):
+    inspector = Inspector.load(trained)
+    specimens = read_specimens(folder)
+    assert {s.split for s in unseen(specimens, inspector)} == {"test"}
+    with pytest.raises(InspectorError, match="all 6 specimens show surfaces"):
+        evaluate_inspector(trained, [s for s in specimens if s.split == "train"], None, tmp_path)
+
+
+def test_threshold_of_the_bank_is_kept_unless_validation_is_given(folder, trained, tmp_path):
+    test = [s for s in read_specimens(folder) if s.split == "test"]
+    validated = train_inspector(read_specimens(folder), tmp_path / "bank", **SETTINGS, validation=test)
+    threshold = validated.training.threshold
+    assert Inspector.load(tmp_path / "bank").training.threshold == threshold
+    kept = evaluate_inspector(tmp_path / "bank", test, None, tmp_path / "a")
+    assert (kept.metrics.threshold, kept.metrics.images) == (threshold, 10)
+    good = [s for s in test if s.label == "good"]
+    other = evaluate_inspector(tmp_path / "bank", test, good, tmp_path / "b")
+    assert other.metrics.threshold != threshold
+    assert "none defective" in other.threshold_origin
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "holds no bank.safetensors"), (b"", "no bank that can be read"), (b"\x08" + b"\0" * 40, "no bank that")],
+)
+def test_banks_that_cannot_be_read_are_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / BANK_FILE).write_bytes(content)
+    with pytest.raises(InspectorError, match=message):
+        Inspector.load(tmp_path)
+
+
+def test_banks_of_another_schema_or_maker_are_refused(trained, tmp_path):
+    content = (trained / BANK_FILE).read_bytes()
+    (tmp_path / BANK_FILE).write_bytes(re.sub(rb'schema\\": 1', rb'schema\\": 7', content))
+    with pytest.raises(InspectorError, match="schema 7 found, 1 expected"):
+        Inspector.load(tmp_path)
+    (tmp_path / BANK_FILE).write_bytes(content[: len(content) // 2])
+    with pytest.raises(InspectorError, match="no bank that can be read"):
+        Inspector.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def command():
+    app = typer.Typer()
+    cli.register(app)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_commands_train_evaluate_and_report(command, folder, tmp_path):
+    run = command("train", folder, "--out", tmp_path / "bank", "--size", 50, "--epochs", 2)
+    assert run.exit_code == 0, run.output
+    assert "6 good pictures of 6 surfaces" in run.output
+    assert "embedded, trained on procedural pictures alone" in run.output
+    run = command("evaluate", tmp_path / "bank", folder, "--out", tmp_path / "report", "--validation-share", 0.4)
+    assert run.exit_code == 0, run.output
+    assert "6 of 16 pictures left out" in run.output
+    assert re.search(r"image auroc +1\.000", run.output)
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_interrupted_command_says_how_to_go_on(command, folder, tmp_path, monkeypatch):
+    def interrupted(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train_inspector", interrupted)
+    run = command("train", folder, "--out", tmp_path)
+    assert run.exit_code == 130
+    assert "the same command goes on" in run.output
+
+
+def test_mistakes_of_the_user_are_blemish_errors(command, folder, tmp_path):
+    for arguments in (
+        ["train", tmp_path / "absent", "--out", tmp_path / "bank"],
+        ["train", folder, "--out", tmp_path / "bank", "--backbone", "resnet_of_mine"],
+        ["train", folder, "--out", tmp_path / "bank", "--share", 0.0],
+        ["evaluate", tmp_path, folder, "--out", tmp_path / "report"],
+    ):
+        run = command(*arguments)
+        assert isinstance(run.exception, BlemishError), arguments
+        assert "\n" not in str(run.exception)
+    assert not (tmp_path / "report").exists()
+    assert not (tmp_path / "bank").exists()

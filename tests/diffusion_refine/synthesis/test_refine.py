@@ -1,0 +1,333 @@
+"""Refining a dataset: what stays, what changes, what is refused, and that a stopped run ends in the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation, gaussian_filter
+
+from diffusion_refine.core.models import Model
+from diffusion_refine.editing.label_check import Limits, Verdict
+from diffusion_refine.editing.realism import Settings
+from diffusion_refine.editing.word_swap import SwapSettings
+from diffusion_refine.synthesis import refine
+from diffusion_refine.synthesis.refine import Job, Plan, RefineError, class_of, refine_dataset, units_of
+from diffusion_refine.training.model_shapes import Shape, build_pipeline
+from procgen.surface.layer import Instance
+from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
+
+FRAMES, SEED = 3, 5
+LENIENT = Limits(visible=0.0, in_place=0.0, stray=1e9, spill=1e9, swap=0.0)  # random weights make no defects
+QUICK = Plan(Settings(defect=0.5, steps=4), SwapSettings(steps=4), LENIENT, seed=7)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    fields: dict[str, Any] = load_recipe("plate").model_dump(mode="json")
+    fields["camera"]["resolution"] = [80, 64]
+    return Recipe.model_validate(fields)
+
+
+def write_source(folder: Path, recipe: Recipe, dtype: type = np.uint8, channels: tuple[int, ...] = (3,)) -> Dataset:
+    """Three frames of ground metal: two cracks and a stain, nothing, and one crack."""
+    writer = DatasetWriter(folder, recipe, SEED, FRAMES, samples=8)
+    crack, stain = (recipe.class_bits[name] for name in ("crack", "water_stain"))
+    for index in range(FRAMES):
+        rng = np.random.default_rng(index)
+        picture = 0.5 + 0.03 * gaussian_filter(rng.normal(size=(64, 80, *channels)), (0, 4, *(0 for _ in channels)))
+        defects, impurities = np.zeros((2, 64, 80), np.uint16)
+        instances = []
+        if index != 1:
+            defects[20:23, 15:40] = 1
+            instances.append(Instance(1, "defect", "crack"))
+        if index == 0:
+            defects[45:58, 66:69] = 2
+            impurities[40:60, 10:30] = 1
+            instances += [Instance(2, "defect", "crack"), Instance(1, "impurity", "water_stain")]
+        picture[defects > 0] -= 0.25
+        classes = (defects > 0) * np.uint16(1 << crack) | (impurities > 0) * np.uint16(1 << stain)
+        image = np.rint(np.clip(picture, 0, 1) * np.iinfo(dtype).max).astype(dtype)
+        writer.write(index, image, classes, defects, impurities, draw(recipe, SEED, index), instances)
+    writer.finish()
+    return Dataset(folder)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Dataset:
+    return write_source(tmp_path_factory.mktemp("source") / "data", recipe)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return small_model()
+
+
+def small_model(seed: int = 0) -> Model:
+    """Of the embedded model's kind, untrained."""
+    shape = Shape(size=64, autoencoder=(16, 32, 48), unet=(16, 16, 32), head=8, text=32, text_layers=1)
+    return Model(build_pipeline(shape, seed), "small")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_masks_stay_pictures_change_at_defects_alone_and_every_frame_says_how(
+    source: Dataset, model: Model, tmp_path: Path
+) -> None:
+    refined, summary = refine_dataset(source, tmp_path / "out", model, QUICK)
+    assert refined.complete
+    assert refined.classes == source.classes
+    assert dict(summary.frames) == {"refined": 2, "nothing to refine": 1}
+    for before, after in zip(source, refined, strict=True):
+        for name in ("classes", "defects", "impurities"):
+            np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
+        assert after.scene == before.scene
+        assert after.instances == before.instances
+        near = binary_dilation(before.defects > 0, np.ones((3, 3)), iterations=QUICK.realism.band + 1)
+        np.testing.assert_array_equal(after.image[~near], before.image[~near])
+        record = after.refinement
+        assert record is not None
+        assert record["parents"][0]["frame"] == before.index
+        assert record["seed"] == 7
+        assert record["model"]["sha256"] == refine.digest_of(model)
+        if before.defects.any():
+            assert (after.image != before.image).any()
+            assert record["prompts"] == ["photo of a crack defect on a ground plate"]
+            assert record["metrics"]["background_psnr"] > 20
+            assert 0 < record["metrics"]["mask_edit_iou"] <= 1
+            assert len(record["checks"]) == len(before.instances) - (before.index == 0)
+        else:
+            np.testing.assert_array_equal(after.image, before.image)
+            assert record["outcome"] == "nothing to refine"
+            assert record["metrics"]["psnr"] is None
+    assert (tmp_path / "out" / "annotations.json").is_file()
+    assert refined.header.settings["samples"] == 8
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a run."""
+
+
+def test_a_stopped_run_goes_on_and_ends_in_the_same_bytes(source: Dataset, model: Model, tmp_path: Path) -> None:
+    plan = replace(QUICK, variants=1)
+    refine_dataset(source, tmp_path / "whole", model, plan)
+    for stop in (1, 2, 1):
+
+        def progress(what: str, done: int, total: int, stop: int = stop) -> None:
+            if done == stop:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            refine_dataset(source, tmp_path / "parts", model, plan, progress)
+    assert not Dataset(tmp_path / "parts").complete
+    refine_dataset(source, tmp_path / "parts", model, plan)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
+def test_what_the_label_check_refuses_stays_as_rendered_and_is_counted(
+    source: Dataset, model: Model, tmp_path: Path
+) -> None:
+    plan = replace(QUICK, limits=Limits(visible=1e6), attempts=2)
+    refined, summary = refine_dataset(source, tmp_path / "out", model, plan)
+    assert dict(summary.frames) == {"kept": 2, "nothing to refine": 1}
+    assert summary.refused == 2 * 3
+    for before, after in zip(source, refined, strict=True):
+        np.testing.assert_array_equal(after.image, before.image)
+    record = refined[0].refinement
+    assert record is not None
+    assert record["attempts"] == 2
+    assert {entry["attempt"] for entry in record["refused"]} == {0, 1}
+    assert "visible" in record["refused"][0]["reason"]
+
+
+def test_only_the_defect_that_is_refused_is_tried_again_and_with_other_noise(
+    source: Dataset, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def judge(before: np.ndarray, after: np.ndarray, ids: np.ndarray, limits: Limits) -> tuple[Verdict, ...]:
+        tried.append(after)
+        return tuple(Verdict(int(n), n == 1 or len(tried) > 2) for n in np.unique(ids[ids > 0]))
+
+    monkeypatch.setattr(refine, "check", judge)
+    made = Job(source, model, QUICK).make(source[0])
+    assert made.record["outcome"] == "refined"
+    assert made.record["attempts"] == 3
+    assert [entry["instance"] for entry in made.record["refused"]] == [2, 2]
+    first, second = (source[0].defects == number for number in (1, 2))
+    np.testing.assert_array_equal(tried[0][first], tried[2][first])
+    assert (tried[0][second] != tried[1][second]).any()
+    assert (tried[1][second] != tried[2][second]).any()
+
+
+def test_variants_swap_the_class_and_keep_the_mask(source: Dataset, model: Model, tmp_path: Path) -> None:
+    plan = replace(QUICK, variants=2, words=("scratch", "dent"))
+    refined, _ = refine_dataset(source, tmp_path / "out", model, plan)
+    assert len(refined) == FRAMES + 2 * 2
+    assert list(refined.classes)[: len(source.classes)] == list(source.classes)
+    assert {"scratch", "dent"} <= set(refined.classes)
+    seen = set()
+    for index, parent in zip(range(FRAMES, FRAMES + 4), (0, 2, 0, 2), strict=True):
+        before, after = source[parent], refined[index]
+        record = after.refinement
+        assert record is not None
+        assert record["parents"][0]["frame"] == parent
+        assert record["method"] == "direct"
+        np.testing.assert_array_equal(after.defects, before.defects)
+        np.testing.assert_array_equal(after.impurities, before.impurities)
+        (name,) = {i.class_name for i in after.instances if i.family == "defect"}
+        assert [entry["to"] for entry in record["swapped"]] == [name] * int(before.defects.max())
+        seen.add((parent, name))
+        bit = refined.classes[name]
+        np.testing.assert_array_equal(after.classes >> bit & 1, before.defects > 0)
+        assert not (after.classes >> refined.classes["crack"] & 1).any()
+        stain = refined.classes["water_stain"]
+        np.testing.assert_array_equal(after.classes >> stain & 1, before.classes >> stain & 1)
+        assert any(f"photo of a {name} defect" in prompt for prompt in record["prompts"])
+    assert seen == {(parent, name) for parent in (0, 2) for name in ("scratch", "dent")}
+    categories = json.loads((tmp_path / "out" / "annotations.json").read_bytes())["categories"]
+    assert {"scratch", "dent"} <= {category["name"] for category in categories}
+
+
+def test_more_variants_extend_a_dataset(source: Dataset, model: Model, tmp_path: Path) -> None:
+    one = replace(QUICK, variants=1, words=("scratch", "dent"))
+    refine_dataset(source, tmp_path / "out", model, one)
+    before = contents(tmp_path / "out" / "scenes")
+    refine_dataset(source, tmp_path / "out", model, replace(one, variants=2))
+    refine_dataset(source, tmp_path / "new", model, replace(one, variants=2))
+    assert before.items() < contents(tmp_path / "out" / "scenes").items()
+    assert contents(tmp_path / "out") == contents(tmp_path / "new")
+
+
+def test_a_swap_that_is_refused_takes_the_next_word_and_keeps_its_class_in_the_end(
+    source: Dataset, model: Model
+) -> None:
+    plan = replace(QUICK, variants=1, words=("scratch", "dent"), limits=Limits(visible=1e6), attempts=2)
+    made = Job(source, model, plan).make(source[2], 1)
+    assert sorted(entry["word"] for entry in made.record["refused"]) == ["dent", "scratch"]
+    assert made.record["outcome"] == "kept"
+    assert made.record["swapped"] == []
+    assert made.instances == source[2].instances
+    np.testing.assert_array_equal(made.pixels, source[2].image)
+    np.testing.assert_array_equal(made.classes, source[2].classes)
+
+
+def test_a_word_that_changes_nothing_changes_no_class(source: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Job, "swapped", lambda job, picture, *_: np.zeros_like(picture))
+    plan = Plan(Settings(defect=0.0, steps=4), SwapSettings(steps=4), variants=1, words=("dent",), attempts=2)
+    made = Job(source, small_model(), plan).make(source[2], 1)
+    assert made.record["outcome"] == "kept"
+    assert [entry["reason"] for entry in made.record["refused"]] == ["swap 0.00 below 0.5"] * 2
+    assert made.instances == source[2].instances
+    np.testing.assert_array_equal(made.classes, source[2].classes)
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint16, ()), (np.uint8, ()), (np.uint16, (3,))])
+def test_grey_and_deep_frames_stay_what_they_are(
+    recipe: Recipe, model: Model, tmp_path: Path, dtype: type, channels: tuple[int, ...]
+) -> None:
+    source = write_source(tmp_path / "in", recipe, dtype, channels)
+    refined, _ = refine_dataset(source, tmp_path / "out", model, QUICK)
+    for before, after in zip(source, refined, strict=True):
+        assert after.image.dtype == dtype
+        assert after.image.shape == before.image.shape
+    assert (refined[0].image != source[0].image).any()
+
+
+def test_with_background_the_whole_frame_changes_even_without_a_defect(source: Dataset, model: Model) -> None:
+    plan = replace(QUICK, realism=Settings(defect=0.5, background=0.25, steps=4))
+    made = Job(source, model, plan).make(source[1])
+    assert made.record["outcome"] == "refined"
+    assert (made.pixels != source[1].image).mean() > 0.5
+    assert made.record["prompts"] == ["photo of a good ground plate"]
+
+
+def test_a_refined_dataset_is_refined_again_and_names_all_its_parents(
+    source: Dataset, model: Model, tmp_path: Path
+) -> None:
+    once, _ = refine_dataset(source, tmp_path / "once", model, replace(QUICK, variants=1, words=("dent",)))
+    twice, _ = refine_dataset(once, tmp_path / "twice", model, QUICK)
+    assert twice.classes == once.classes
+    record = twice[FRAMES].refinement
+    assert record is not None
+    assert [parent["frame"] for parent in record["parents"]] == [FRAMES, 0]
+    assert [i.class_name for i in twice[FRAMES].instances] == [i.class_name for i in once[FRAMES].instances]
+
+
+def test_what_cannot_be_refined_is_told_before_anything_is_written(
+    source: Dataset, model: Model, recipe: Recipe, tmp_path: Path
+) -> None:
+    with pytest.raises(RefineError, match="another folder"):
+        refine_dataset(source, source.path, model, QUICK)
+    writer = DatasetWriter(tmp_path / "part", recipe, 1, 2)
+    blank = np.zeros((64, 80), np.uint16)
+    writer.write(0, np.zeros((64, 80), np.uint8), blank, blank, blank, draw(recipe, 1, 0), ())
+    with pytest.raises(RefineError, match="1 of 2 frames"):
+        refine_dataset(Dataset(tmp_path / "part"), tmp_path / "out", model, QUICK)
+    writer.write(1, np.zeros((64, 80), np.uint8), blank, blank, blank, draw(recipe, 1, 1), ())
+    with pytest.raises(RefineError, match="no defect"):
+        refine_dataset(Dataset(tmp_path / "part"), tmp_path / "out", model, replace(QUICK, variants=1))
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_model_or_strength_in_the_same_folder_is_refused(source: Dataset, model: Model, tmp_path: Path) -> None:
+    refine_dataset(source, tmp_path / "out", model, QUICK)
+    with pytest.raises(DatasetError, match=r"refined\.model\.sha256"):
+        refine_dataset(source, tmp_path / "out", small_model(seed=1), QUICK)
+    with pytest.raises(DatasetError, match=r"refined\.realism\.defect"):
+        refine_dataset(source, tmp_path / "out", model, replace(QUICK, realism=Settings(defect=0.6, steps=4)))
+
+
+def test_units_are_what_touches_and_what_one_defect_joins() -> None:
+    defects = np.zeros((60, 120), np.uint16)
+    defects[10, 10], defects[10, 20], defects[50, 100] = 1, 2, 3  # the bands of 1 and 2 meet
+    defects[10, 70] = defects[40, 20] = 4  # one defect in two places
+    units = units_of(defects, Settings(band=6))
+    assert units[10, 10] == units[10, 20] != 0
+    assert units[10, 70] == units[40, 20] != 0
+    assert len({units[10, 10], units[50, 100], units[10, 70], 0}) == 4
+    assert units.max() == 3
+    assert (units_of(defects, Settings(background=0.1)) == 1).all()
+    assert not units_of(np.zeros((5, 5), np.uint16), Settings()).any()
+
+
+def test_words_become_classes_of_the_dataset_before_any_other() -> None:
+    assert class_of("crack", {"branching_crack": "defect"}) == "branching_crack"
+    assert class_of("crack", {"scratch": "defect"}) == "crack"
+    assert class_of("chip", {}) == "chipped_edge"
+    assert class_of("stain", {"water_stain": "impurity"}) == "stain"
+    assert class_of("missing hole", {}) == "missing_hole"
+    assert class_of("cold shut", {}) == "cold_shut"
+
+
+REFINE_FOREVER = """
+import sys
+from pathlib import Path
+from diffusion_refine.synthesis.refine import Plan, refine_dataset
+from tests.diffusion_refine.synthesis.test_refine import QUICK, small_model
+from scenes import Dataset
+refine_dataset(Dataset(sys.argv[1]), Path(sys.argv[2]), small_model(), QUICK)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_and_ends_in_the_same_bytes(source: Dataset, model: Model, tmp_path: Path) -> None:
+    refine_dataset(source, tmp_path / "whole", model, QUICK)
+    out = tmp_path / "killed"
+    command = [sys.executable, "-c", REFINE_FOREVER, str(source.path), str(out)]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    while process.poll() is None and not list((out / "scenes").glob("0*.json")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    refine_dataset(source, out, model, QUICK)
+    assert contents(out) == contents(tmp_path / "whole")
