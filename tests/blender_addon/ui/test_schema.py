@@ -36,7 +36,7 @@ def test_every_kind_and_field_is_explained() -> None:
 def test_nothing_is_explained_that_is_not_there() -> None:
     sections = schema.sections()
     names = {field.name for section in sections.values() for field in section.fields} | {"name", "texel_um", "kind"}
-    assert set(texts.FIELDS) | set(words.LABELS) <= names
+    assert set(texts.FIELDS) | set(texts.LABELS) <= names
     assert {kind for section in sections.values() for kind in section.kinds} >= set(texts.KINDS)
     for kind, fields in texts.OF_KIND.items():
         assert set(fields) <= {field.name for field in sections[kind].fields}
