@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.ui import quantities, schema, words
+from blender_addon.ui import quantities, schema, texts
 from blender_addon.ui.properties import CHANNELS, channels, quiet
 from blender_addon.ui.schema import Field, SectionFields
 
@@ -145,8 +145,8 @@ def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
             try:
                 fields[field.name] = _field_written(group, field, before.get(field.name))
             except ValueError as error:
-                section_name = words.kind_label(section.key)
-                raise ValueError(f"{section_name}, {words.label(field.name)}: {error}") from None
+                section_name = texts.kind_label(section.key)
+                raise ValueError(f"{section_name}, {texts.label(field.name)}: {error}") from None
     if section.group in ("light", "camera", "sensor") and section.kinds:
         fields["kind"] = section.kinds[0]
     return fields
