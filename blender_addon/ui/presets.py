@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import files, properties, words
+from blender_addon.ui import files, properties, texts
 from blender_addon.ui.operators.layers import active_layer
 
 FOLDER = "presets/blemish"  # in the user's scripts, where Blender keeps its own presets
@@ -112,7 +112,7 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from procgen.errors import BlemishError
-        from scenes.recipes.recipe import recipe_fields
+        from scenes.recipes.reading import recipe_fields
 
         settings, sort = context.scene.blemish, sort_of(context, self.of)
         folder = folder_of(sort)
@@ -189,7 +189,7 @@ class BLEMISH_MT_layer_presets(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layer = active_layer(context)
-        self.layout.label(text=words.kind_label(layer.kind))
+        self.layout.label(text=texts.kind_label(layer.kind))
         draw_menu(self.layout, context, "LAYER")
 
 

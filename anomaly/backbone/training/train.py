@@ -23,7 +23,7 @@ from anomaly.backbone.extractor import FeatureExtractor, standardised
 from anomaly.backbone.training.episodes import FAMILIES, draw_episode
 from anomaly.backbone.training.fields import Source
 from anomaly.backbone.training.objective import Batch, collated, judged
-from anomaly.backbone.training.textures import Sheet, draw_sheet
+from anomaly.backbone.training.textures import Texture, draw_texture
 
 CHECKPOINT, WEIGHTS, CURVE = "checkpoint.pt", "embedded.safetensors", "curve.csv"
 EVERY = 50  # steps between checkpoints, and over which a row of the curve averages
@@ -39,7 +39,7 @@ class Plan:
     support: int = 2
     query: int = 2
     size: int = 96  # pixels
-    sheets: int = 200
+    textures: int = 200
     rate: float = 3e-3
     decay: float = 1e-3
     sharpness: float = 4.0  # of the distances, to begin with; learnt
@@ -54,12 +54,12 @@ class Plan:
 class Episodes(Dataset[Batch]):
     """The batch of every step, each drawn from its own seed."""
 
-    def __init__(self, plan: Plan, stride: int, sheets: Sequence[Sheet], device: str = "cpu") -> None:
-        self.plan, self.stride, self.sheets, self.device = plan, stride, sheets, device
+    def __init__(self, plan: Plan, stride: int, textures: Sequence[Texture], device: str = "cpu") -> None:
+        self.plan, self.stride, self.textures, self.device = plan, stride, textures, device
 
     def __getitem__(self, step: int) -> Batch:
         plan = self.plan
-        source = Source.seeded(plan.seed, step, plan.size, self.sheets, self.device)
+        source = Source.seeded(plan.seed, step, plan.size, self.textures, self.device)
         drawn = [draw_episode(source, plan.support, plan.query) for _ in range(plan.episodes)]
         return collated(drawn, self.stride)
 
@@ -109,10 +109,10 @@ class Training:
         self.step = 0
         self.curve: list[list[float]] = []
 
-    def run(self, sheets: Sequence[Sheet]) -> None:
+    def run(self, textures: Sequence[Texture]) -> None:
         """Train to the plan's last step, with a checkpoint every `EVERY` steps."""
         sums, started = torch.zeros(2), time.monotonic()
-        for batch in self._batches(sheets):
+        for batch in self._batches(textures):
             loss, separation = self.advance(batch)
             sums += torch.tensor([loss, separation])
             if self.step % EVERY == 0 or self.step == self.plan.steps:
@@ -169,9 +169,9 @@ class Training:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.curve = state["step"], state["curve"]
 
-    def _batches(self, sheets: Sequence[Sheet]) -> Iterator[Batch]:
+    def _batches(self, textures: Sequence[Texture]) -> Iterator[Batch]:
         stride = self.apprentice.extractor.strides[0]
-        episodes = Episodes(self.plan, stride, [sheet.to(self.device) for sheet in sheets], self.device)
+        episodes = Episodes(self.plan, stride, [texture.to(self.device) for texture in textures], self.device)
         steps = range(self.step, self.plan.steps)
         if self.workers:
             return iter(DataLoader(episodes, None, sampler=steps, num_workers=self.workers, prefetch_factor=4))
@@ -202,10 +202,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
     plan = Plan(steps=given.steps, seed=given.seed)
-    sheets = [draw_sheet(plan.seed, index) for index in range(plan.sheets)]
+    textures = [draw_texture(plan.seed, index) for index in range(plan.textures)]
     training = Training(plan, given.out, given.device, given.workers if given.device == "cpu" else 0)
     training.resume()
-    training.run(sheets)
+    training.run(textures)
 
 
 if __name__ == "__main__":

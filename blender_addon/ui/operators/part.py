@@ -11,14 +11,14 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import preview, properties, schema, words
+from blender_addon.ui import preview, properties, schema, texts
 
 FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive unsaved .blend files
 
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for kind in schema.kinds_in("part") if kind != "mesh"]
-    return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in sorted(kinds, key=words.kind_label)]
+    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in sorted(kinds, key=texts.kind_label)]
 
 
 class NeedsObjectMode:
