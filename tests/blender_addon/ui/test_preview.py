@@ -10,7 +10,12 @@ from procgen.surface.layer import SurfaceMaps
 from scenes import build_part, draw, load_recipe, surface_maps
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui import exchange, overlay, preview, properties  # noqa: E402 - needs bpy
+from blender_addon.ui.preview import overlay  # noqa: E402 - needs bpy
+from blender_addon.ui.preview import viewport as preview  # noqa: E402 - needs bpy
+from blender_addon.ui.recipe import (
+    exchange,
+    properties,
+)
 
 pytestmark = pytest.mark.render
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import preview, properties
+from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.recipe import properties
 
 FILTER = "*.yaml;*.yml"
 
@@ -64,7 +65,7 @@ class BLEMISH_OT_recipe_save(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import exchange, files
+        from blender_addon.ui.recipe import exchange, files
         from procgen.errors import BlemishError
 
         path = Path(bpy.path.abspath(self.filepath))
@@ -81,7 +82,7 @@ class BLEMISH_OT_recipe_save(bpy.types.Operator):
 
 def load(operator: bpy.types.Operator, context: bpy.types.Context, name_or_path: str) -> set[str]:
     """Set the settings to a recipe; a mesh that it names is found beside it."""
-    from blender_addon.ui import exchange
+    from blender_addon.ui.recipe import exchange
     from procgen.errors import BlemishError
     from scenes.recipes.recipe import load_recipe, shipped_recipes
 
