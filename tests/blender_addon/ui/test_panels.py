@@ -13,12 +13,7 @@ from scenes.recipes.examples import catalogue, example
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui.preview import viewport as preview  # noqa: E402 - needs bpy
-from blender_addon.ui.recipe import (
-    exchange,
-    lists,
-    panels,
-    rows,
-)
+from blender_addon.ui.recipe import exchange, lists, panels, rows  # noqa: E402
 
 pytestmark = pytest.mark.render
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())

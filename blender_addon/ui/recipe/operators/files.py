@@ -116,7 +116,7 @@ def shipped_names() -> list[str]:
 
     spec = find_spec("scenes")
     folders = spec.submodule_search_locations if spec is not None else None
-    return sorted(path.stem for folder in folders or () for path in Path(folder, "presets").glob("*.yaml"))
+    return sorted(path.stem for folder in folders or () for path in Path(folder, "recipes", "presets").glob("*.yaml"))
 
 
 CLASSES = (BLEMISH_OT_recipe_load, BLEMISH_OT_recipe_shipped, BLEMISH_OT_recipe_save, BLEMISH_MT_shipped_recipes)
