@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from blender_addon.ui import icons, schema, texts
-from blender_addon.ui.operators.layers import BOARD
+from blender_addon.ui.recipe.operators.layers import BOARD
 
 
 def class_bits(settings: Any) -> dict[str, int]:

@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.ui import quantities, schema, texts
-from blender_addon.ui.properties import CHANNELS, channels, quiet
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import quantities
+from blender_addon.ui.recipe.properties import CHANNELS, channels, quiet
 from blender_addon.ui.schema import Field, SectionFields
 
 if TYPE_CHECKING:

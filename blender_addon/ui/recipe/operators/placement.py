@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import properties, schema, texts
-from blender_addon.ui.operators.layers import NeedsLayer, active_layer
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import properties
+from blender_addon.ui.recipe.operators.layers import NeedsLayer, active_layer
 
 CLEARANCE_MM = 2.0
 

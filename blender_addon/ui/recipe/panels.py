@@ -6,10 +6,12 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import icons, lines, preview, rows, schema, texts
-from blender_addon.ui.lists import class_bits
-from blender_addon.ui.operators.layers import active_layer
-from blender_addon.ui.operators.placement import has_placement, section_group
+from blender_addon.ui import icons, lines, schema, texts
+from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.recipe import rows
+from blender_addon.ui.recipe.lists import class_bits
+from blender_addon.ui.recipe.operators.layers import active_layer
+from blender_addon.ui.recipe.operators.placement import has_placement, section_group
 
 TAB = "Blemish"
 LIST_ROWS = 5

@@ -9,7 +9,8 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import quantities, schema, texts
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import quantities
 from blender_addon.ui.schema import Field, SectionFields
 
 CHOICE_LABELS = {"srgb": "sRGB", "any": "Any", "x": "+X", "y": "+Y", "z": "+Z", "-x": "−X", "-y": "−Y", "-z": "−Z"}

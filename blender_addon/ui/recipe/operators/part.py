@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import preview, properties, schema, texts
+from blender_addon.ui import schema, texts
+from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.recipe import properties
 
 FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive unsaved .blend files
 
@@ -160,7 +162,7 @@ def stand_in(part: bpy.types.Object, path: Path, metres: float) -> None:
 
 def pin(settings: Any) -> None:
     """Write every setting down, so that a later version with other defaults shows the same."""
-    from blender_addon.ui import exchange
+    from blender_addon.ui.recipe import exchange
     from procgen.errors import BlemishError
 
     if settings.version:

@@ -8,8 +8,9 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import quantities, schema, texts
-from blender_addon.ui.properties import channels
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import quantities
+from blender_addon.ui.recipe.properties import channels
 from blender_addon.ui.schema import Field, SectionFields
 
 PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}

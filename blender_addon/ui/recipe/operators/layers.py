@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import properties, schema, texts
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import properties
 
 MOST_SEED = 2**31 - 1
 FAMILIES = ("defects", "impurities")
@@ -50,7 +51,7 @@ class BLEMISH_OT_layer_add(bpy.types.Operator):
         return texts.kind_tip(properties.kind)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import exchange
+        from blender_addon.ui.recipe import exchange
         from procgen.errors import BlemishError
 
         if self.kind in BOARD and context.scene.blemish.part.kind != "pcb":
@@ -88,7 +89,7 @@ class BLEMISH_OT_layer_duplicate(NeedsLayer, bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import exchange
+        from blender_addon.ui.recipe import exchange
 
         settings = context.scene.blemish
         entry = exchange.kind_written(active_layer(context))
@@ -116,7 +117,7 @@ class BLEMISH_OT_layer_move(NeedsLayer, bpy.types.Operator):
     }
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui.exchange import family_of
+        from blender_addon.ui.recipe.exchange import family_of
 
         settings = context.scene.blemish
         here = settings.active_layer
