@@ -51,7 +51,6 @@ FORBIDDEN = (
 GENERATORS = {f"numpy.random.{name}" for name in ("default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64")}
 # torch, timm and diffusers initialise networks from the global generator only: in a fork, it is as it was afterwards.
 EXCEPTIONS = {
-    ("benchmarks/diffusion_architectures.py", "torch.random.fork_rng"),
     ("diffusion_refine/training/model_shapes.py", "torch.manual_seed"),
     ("diffusion_refine/training/model_shapes.py", "torch.random.fork_rng"),
     ("diffusion_refine/training/adapters.py", "torch.manual_seed"),

@@ -8,8 +8,9 @@ from PIL import Image
 
 from scenes import Dataset, load_recipe
 from scenes.camera.sensor import linearised, transferred
-from scenes.photographs import Lamp, PhotoError, draw_on, frame_of, photo_light, read_photograph, synthesize_dataset
+from scenes.photographs import Lamp, draw_on, frame_of, photo_light, synthesize_dataset
 from scenes.pictures import png
+from scenes.pictures.reading import PhotoError, read_photograph
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}

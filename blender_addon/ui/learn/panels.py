@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import bpy
 
 from blender_addon.ui import lines, progress
-from blender_addon.ui.operators import learn
-from blender_addon.ui.panels import SidebarPanel
+from blender_addon.ui.learn import operators as learn
 from blender_addon.ui.preferences import draw_environment, environment
 from blender_addon.ui.progress import LEARN
+from blender_addon.ui.recipe.panels import SidebarPanel
 
 if TYPE_CHECKING:
     from blender_addon.ui.runs import Run

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import preview, properties, quantities
-from blender_addon.ui.operators.preview import NeedsPart
+from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.preview.operators import NeedsPart
+from blender_addon.ui.recipe import properties, quantities
 
 ROOM = 0.02  # share of the part's width left free at either side
 

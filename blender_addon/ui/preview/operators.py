@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import bpy
 
-from blender_addon.ui import preview
+from blender_addon.ui.preview import viewport as preview
 
 
 class NeedsPart:

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import files, properties, words
-from blender_addon.ui.operators.layers import active_layer
+from blender_addon.ui import texts
+from blender_addon.ui.recipe import files, properties
+from blender_addon.ui.recipe.operators.layers import active_layer
 
 FOLDER = "presets/blemish"  # in the user's scripts, where Blender keeps its own presets
 SURFACE = "surface"  # finish and layers; presets of single layers are in folders by kind
@@ -52,7 +53,7 @@ class BLEMISH_OT_preset_add(bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import exchange
+        from blender_addon.ui.recipe import exchange
         from procgen.errors import BlemishError
 
         name = files.file_name(self.name)
@@ -112,7 +113,7 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from procgen.errors import BlemishError
-        from scenes.recipes.recipe import recipe_fields
+        from scenes.recipes.reading import recipe_fields
 
         settings, sort = context.scene.blemish, sort_of(context, self.of)
         folder = folder_of(sort)
@@ -129,7 +130,7 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
 
 def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) -> None:
     """Set the surface or the selected layer to what a preset holds. Raises BlemishError where that is no recipe."""
-    from blender_addon.ui import exchange
+    from blender_addon.ui.recipe import exchange
     from scenes.recipes.recipe import recipe_from
 
     fields = exchange.written(settings)
@@ -189,7 +190,7 @@ class BLEMISH_MT_layer_presets(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layer = active_layer(context)
-        self.layout.label(text=words.kind_label(layer.kind))
+        self.layout.label(text=texts.kind_label(layer.kind))
         draw_menu(self.layout, context, "LAYER")
 
 

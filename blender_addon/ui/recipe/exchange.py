@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.ui import quantities, schema, words
-from blender_addon.ui.properties import CHANNELS, channels, quiet
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import quantities
+from blender_addon.ui.recipe.properties import CHANNELS, channels, quiet
 from blender_addon.ui.schema import Field, SectionFields
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ FAMILIES = ("defects", "impurities")
 
 def to_recipe(settings: Any) -> Recipe:
     """The recipe that the settings describe. Raises RecipeError where they contradict each other."""
-    from scenes.recipes.recipe import RecipeError, recipe_from
+    from scenes.recipes.reading import RecipeError
+    from scenes.recipes.recipe import recipe_from
 
     name = settings.name or "the panel"
     try:
@@ -144,8 +146,8 @@ def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
             try:
                 fields[field.name] = _field_written(group, field, before.get(field.name))
             except ValueError as error:
-                section_name = words.kind_label(section.key)
-                raise ValueError(f"{section_name}, {words.label(field.name)}: {error}") from None
+                section_name = texts.kind_label(section.key)
+                raise ValueError(f"{section_name}, {texts.label(field.name)}: {error}") from None
     if section.group in ("light", "camera", "sensor") and section.kinds:
         fields["kind"] = section.kinds[0]
     return fields

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from blender_addon.ui import progress
-from blender_addon.ui.operators.dataset import folder_of, open_outside
+from blender_addon.ui.dataset.operators import folder_of, open_outside
 from blender_addon.ui.preferences import environment
 from blender_addon.ui.progress import LEARN
 

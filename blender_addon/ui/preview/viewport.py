@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
-from blender_addon.ui import properties
+from blender_addon.ui.recipe import properties
 
 if TYPE_CHECKING:
     from scenes.cache import SceneCache
@@ -92,7 +92,7 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
     Raises BlemishError where the settings contradict each other.
     """
     from blender_addon.rendering.stage import lay_along_v
-    from blender_addon.ui.overlay import show_overlay
+    from blender_addon.ui.preview.overlay import show_overlay
     from scenes import build_part, surface_maps
     from scenes.cache import SceneCache
 
@@ -122,7 +122,7 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
 
 def drawn(settings: Any, cache: SceneCache | None = None) -> Scene:
     """The scene that the settings' recipe, seed and frame make; what a render of that frame shows."""
-    from blender_addon.ui.exchange import to_recipe
+    from blender_addon.ui.recipe.exchange import to_recipe
     from scenes import draw
 
     return draw(to_recipe(settings), settings.seed, settings.frame, cache)
@@ -198,7 +198,7 @@ def _body_of(shown: bpy.types.Object) -> bpy.types.Material:
 
 def _new_surface() -> Any:
     from blender_addon.rendering.material import build_surface_material
-    from blender_addon.ui.overlay import add_overlay
+    from blender_addon.ui.preview.overlay import add_overlay
 
     surface = build_surface_material()
     surface.material.name = MATERIAL_NAME
@@ -211,7 +211,7 @@ def _new_surface() -> Any:
 
 def _upload_overlay(material: bpy.types.Material, classes: Any) -> None:
     from blender_addon.rendering.material import upload
-    from blender_addon.ui.overlay import IMAGE, overlay_pixels
+    from blender_addon.ui.preview.overlay import IMAGE, overlay_pixels
 
     upload(material.node_tree.nodes[IMAGE], overlay_pixels(classes))
 

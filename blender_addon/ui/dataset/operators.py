@@ -22,7 +22,7 @@ TEST_NAME = "Test frame"
 
 def recipe_of(context: bpy.types.Context) -> Recipe:
     """The recipe that the panel shows, less what the dataset shall leave out. Raises RecipeError."""
-    from blender_addon.ui.exchange import to_recipe
+    from blender_addon.ui.recipe.exchange import to_recipe
 
     settings = context.scene.blemish_dataset
     left_out = {"defects": settings.without_defects, "impurities": settings.without_impurities}

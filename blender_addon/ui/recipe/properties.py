@@ -9,7 +9,8 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import quantities, schema, words
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import quantities
 from blender_addon.ui.schema import Field, SectionFields
 
 CHOICE_LABELS = {"srgb": "sRGB", "any": "Any", "x": "+X", "y": "+Y", "z": "+Z", "-x": "−X", "-y": "−Y", "-z": "−Z"}
@@ -70,8 +71,8 @@ def properties_of(section: SectionFields) -> dict[str, Any]:
 
 
 def _properties(section: SectionFields, field: Field) -> dict[str, Any]:
-    tip = words.tooltip(section.key, field.name)
-    label = words.full_label(field.name)
+    tip = texts.tooltip(section.key, field.name)
+    label = texts.full_label(field.name)
     found: dict[str, Any] = {}
     if field.optional:
         found[f"use_{field.name}"] = bpy.props.BoolProperty(
@@ -260,8 +261,8 @@ class ClearanceSettings(bpy.types.PropertyGroup):
 
 
 def _kind_items(*groups: str) -> list[tuple[str, str, str]]:
-    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=words.kind_label)
-    return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in kinds]
+    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=texts.kind_label)
+    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in kinds]
 
 
 def _class(name: str, properties: dict[str, Any], doc: str) -> type:
@@ -352,7 +353,7 @@ def _build() -> None:
     preview_class = _class("BlemishPreview", preview, "What the preview shows, and how.")
     settings = {
         "version": bpy.props.IntProperty(options={"HIDDEN"}),
-        "name": bpy.props.StringProperty(name="Name", description=words.FIELDS["name"], default="part"),
+        "name": bpy.props.StringProperty(name="Name", description=texts.FIELDS["name"], default="part"),
         "seed": bpy.props.IntProperty(
             name="Seed", description="Everything random follows from it: same seed, same frames", min=0, update=changed
         ),
@@ -366,10 +367,10 @@ def _build() -> None:
         "light": bpy.props.PointerProperty(type=GROUPS["light"]),
         "camera": bpy.props.PointerProperty(type=GROUPS["camera"]),
         "sensor": bpy.props.PointerProperty(type=GROUPS["sensor"]),
-        "use_texel_um": bpy.props.BoolProperty(name="Texel Size", description=words.FIELDS["texel_um"], update=changed),
+        "use_texel_um": bpy.props.BoolProperty(name="Texel Size", description=texts.FIELDS["texel_um"], update=changed),
         "texel_um": bpy.props.FloatProperty(
-            name=words.full_label("texel_um"),
-            description=words.FIELDS["texel_um"],
+            name=texts.full_label("texel_um"),
+            description=texts.FIELDS["texel_um"],
             min=0.01,
             max=1e5,
             soft_max=1000,

@@ -11,14 +11,16 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import preview, properties, schema, words
+from blender_addon.ui import schema, texts
+from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.recipe import properties
 
 FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive unsaved .blend files
 
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for kind in schema.kinds_in("part") if kind != "mesh"]
-    return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in sorted(kinds, key=words.kind_label)]
+    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in sorted(kinds, key=texts.kind_label)]
 
 
 class NeedsObjectMode:
@@ -160,7 +162,7 @@ def stand_in(part: bpy.types.Object, path: Path, metres: float) -> None:
 
 def pin(settings: Any) -> None:
     """Write every setting down, so that a later version with other defaults shows the same."""
-    from blender_addon.ui import exchange
+    from blender_addon.ui.recipe import exchange
     from procgen.errors import BlemishError
 
     if settings.version:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import bpy
 
 from blender_addon.ui import lines, progress, thumbnails
-from blender_addon.ui.operators.dataset import TEST_NAME, begun_in, folder_of, made_with
-from blender_addon.ui.panels import SidebarPanel
+from blender_addon.ui.dataset.operators import TEST_NAME, begun_in, folder_of, made_with
 from blender_addon.ui.progress import RENDER
+from blender_addon.ui.recipe.panels import SidebarPanel
 
 if TYPE_CHECKING:
     from blender_addon.ui.runs import Run

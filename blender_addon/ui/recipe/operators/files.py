@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import preview, properties
+from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.recipe import properties
 
 FILTER = "*.yaml;*.yml"
 
@@ -64,7 +65,7 @@ class BLEMISH_OT_recipe_save(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import exchange, files
+        from blender_addon.ui.recipe import exchange, files
         from procgen.errors import BlemishError
 
         path = Path(bpy.path.abspath(self.filepath))
@@ -81,9 +82,10 @@ class BLEMISH_OT_recipe_save(bpy.types.Operator):
 
 def load(operator: bpy.types.Operator, context: bpy.types.Context, name_or_path: str) -> set[str]:
     """Set the settings to a recipe; a mesh that it names is found beside it."""
-    from blender_addon.ui import exchange
+    from blender_addon.ui.recipe import exchange
     from procgen.errors import BlemishError
-    from scenes.recipes.recipe import load_recipe, shipped_recipes
+    from scenes.recipes.reading import shipped_recipes
+    from scenes.recipes.recipe import load_recipe
 
     source = name_or_path if name_or_path in shipped_recipes() else bpy.path.abspath(name_or_path)
     try:
@@ -115,7 +117,7 @@ def shipped_names() -> list[str]:
 
     spec = find_spec("scenes")
     folders = spec.submodule_search_locations if spec is not None else None
-    return sorted(path.stem for folder in folders or () for path in Path(folder, "presets").glob("*.yaml"))
+    return sorted(path.stem for folder in folders or () for path in Path(folder, "recipes", "presets").glob("*.yaml"))
 
 
 CLASSES = (BLEMISH_OT_recipe_load, BLEMISH_OT_recipe_shipped, BLEMISH_OT_recipe_save, BLEMISH_MT_shipped_recipes)

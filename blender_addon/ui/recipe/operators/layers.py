@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import properties, schema, words
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import properties
 
 MOST_SEED = 2**31 - 1
 FAMILIES = ("defects", "impurities")
@@ -15,7 +16,7 @@ BOARD = ("missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spuriou
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for family in FAMILIES for kind in schema.kinds_in(family)]
-    return [(kind, words.kind_label(kind), words.kind_tip(kind)) for kind in kinds]
+    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in kinds]
 
 
 def active_layer(context: bpy.types.Context) -> Any:
@@ -47,14 +48,14 @@ class BLEMISH_OT_layer_add(bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: Any) -> str:
-        return words.kind_tip(properties.kind)
+        return texts.kind_tip(properties.kind)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import exchange
+        from blender_addon.ui.recipe import exchange
         from procgen.errors import BlemishError
 
         if self.kind in BOARD and context.scene.blemish.part.kind != "pcb":
-            self.report({"WARNING"}, f"{words.kind_label(self.kind)} needs copper: choose Circuit Board under Part")
+            self.report({"WARNING"}, f"{texts.kind_label(self.kind)} needs copper: choose Circuit Board under Part")
             return {"CANCELLED"}
         try:
             entry = example_entry(self.kind)
@@ -88,7 +89,7 @@ class BLEMISH_OT_layer_duplicate(NeedsLayer, bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import exchange
+        from blender_addon.ui.recipe import exchange
 
         settings = context.scene.blemish
         entry = exchange.kind_written(active_layer(context))
@@ -116,7 +117,7 @@ class BLEMISH_OT_layer_move(NeedsLayer, bpy.types.Operator):
     }
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui.exchange import family_of
+        from blender_addon.ui.recipe.exchange import family_of
 
         settings = context.scene.blemish
         here = settings.active_layer
@@ -162,7 +163,7 @@ def add(settings: Any, entry: dict[str, Any], exchange: Any) -> None:
 def example_entry(kind: str) -> dict[str, Any]:
     """The entry that the shipped example of a kind has, but for what it says of others. Raises BlemishError."""
     from scenes.recipes.examples import KINDS, catalogue
-    from scenes.recipes.recipe import RecipeError, recipe_fields
+    from scenes.recipes.reading import RecipeError, recipe_fields
 
     family: Any = schema.section_of_kind()[kind].group
     fields = recipe_fields(KINDS / f"{kind}.yaml")
