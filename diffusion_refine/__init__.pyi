@@ -26,5 +26,5 @@ from .metrics.fidelity import ssim as ssim
 from .prompts.captions import caption as caption
 from .synthesis.refine import RefineError as RefineError
 from .synthesis.refine import refine_dataset as refine_dataset
-from .training.adapters import TrainingError as TrainingError
-from .training.adapters import train_diffusion as train_diffusion
+from .training.diffusion import TrainingError as TrainingError
+from .training.diffusion import train_diffusion as train_diffusion
