@@ -24,7 +24,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from anomaly.backbone.extractor import FeatureExtractor, patches, standardised
-from anomaly.backbone.training.textures import draw_sheet
+from anomaly.backbone.training.textures import draw_texture
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from benchmarks.common import Figure, anomalib_patchcore, report
@@ -47,12 +47,12 @@ def patchcore(bank: torch.Tensor) -> Any:
 
 def surface(size: tuple[int, int], seed: int) -> torch.Tensor:
     """(1, 3, H, W), ImageNet-normalised: a plate of the catalogue, mirrored to fill the picture, with its own noise."""
-    sheet = draw_sheet(0, 0).bare[:3].float()
+    texture = draw_texture(0, 0).bare[:3].float()
     for axis, side in ((1, size[0]), (2, size[1])):
-        there_and_back = torch.cat([torch.arange(sheet.shape[axis]), torch.arange(sheet.shape[axis]).flip(0)])
-        sheet = sheet.index_select(axis, there_and_back.repeat(-(-side // len(there_and_back)))[:side])
-    noise = torch.randn(sheet.shape, generator=torch.Generator().manual_seed(seed))
-    return standardised((sheet + 0.02 * noise).clamp(0, 1)[None])
+        there_and_back = torch.cat([torch.arange(texture.shape[axis]), torch.arange(texture.shape[axis]).flip(0)])
+        texture = texture.index_select(axis, there_and_back.repeat(-(-side // len(there_and_back)))[:side])
+    noise = torch.randn(texture.shape, generator=torch.Generator().manual_seed(seed))
+    return standardised((texture + 0.02 * noise).clamp(0, 1)[None])
 
 
 def noise(size: tuple[int, int], seed: int) -> torch.Tensor:

@@ -8,8 +8,9 @@ from PIL import Image
 
 from scenes import Dataset, load_recipe
 from scenes.camera.sensor import linearised, transferred
-from scenes.photographs import Lamp, PhotoError, draw_on, frame_of, photo_light, read_photograph, synthesize_dataset
+from scenes.photographs import Lamp, draw_on, frame_of, photo_light, synthesize_dataset
 from scenes.pictures import png
+from scenes.pictures.reading import PhotoError, read_photograph
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
@@ -101,11 +102,11 @@ def test_linearised_is_the_inverse_of_transferred():
 
 
 def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):
-    from anomaly.specimens import read_specimens
+    from scenes.formats.registry import read_samples
 
     paths = [saved(tmp_path / f"{mode}.png", shape) for mode, shape in SIZES.items()]
     Dataset(synthesize_dataset(paths, cracked, tmp_path / "out", count=2).path)
-    groups = [specimen.group for specimen in read_specimens(tmp_path / "out")]
+    groups = [sample.group for sample in read_samples(tmp_path / "out")]
     assert groups[0] == groups[1] != groups[2] == groups[3]
 
 

@@ -15,7 +15,7 @@ from anomaly.backbone.training.textures import lit
 
 FAMILIES = ("stain", "hole", "crack", "scratch", "relief", "texture", "smear", "spots", "chip", "catalogue")
 GREY = 0.65  # share of surfaces without colour
-CATALOGUE = 0.3  # share of surfaces, and more than of defects, that are cut from the catalogue's sheets
+CATALOGUE = 0.3  # share of surfaces, and more than of defects, that are cut from the catalogue's textures
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def draw_episode(source: Source, support: int, query: int) -> Episode:
     for k in range(query):
         if k > 0 and not source.chance(0.6):
             continue
-        chosen = int(source.rng.integers(len(FAMILIES) - (not source.sheets)))
-        if source.sheets and source.chance(CATALOGUE):
+        chosen = int(source.rng.integers(len(FAMILIES) - (not source.textures)))
+        if source.textures and source.chance(CATALOGUE):
             chosen = FAMILIES.index("catalogue")
         family[k] = chosen
         for _ in range(1 if source.chance(0.7) else 2):
@@ -74,7 +74,7 @@ def draw_surface(source: Source) -> Surface:
     strengths = [source.logarithmic(0.01, 0.16) for _ in styles]
     tints = [_tint(source, 0.5) for _ in styles]
     base = source.between(0.12, 0.8) * _tint(source, 0.25)
-    cut = _cut(source) if source.sheets and source.chance(CATALOGUE) else None
+    cut = _cut(source) if source.textures and source.chance(CATALOGUE) else None
     if cut is not None:
         strengths = [0.2 * strength for strength in strengths]
     border = _border(source) if source.chance(0.4) else None
@@ -104,9 +104,9 @@ def _tint(source: Source, strength: float) -> Tensor:
 
 
 def _cut(source: Source) -> Callable[[int], Tensor]:
-    """Pieces (n, 3, S, S) of one bare sheet of the catalogue, all under the same light."""
-    sheet = source.sheets[int(source.rng.integers(len(source.sheets)))]
-    picture = lit(sheet.bare, source.logarithmic(0.3, 6), source.between(0, 2 * math.pi))
+    """Pieces (n, 3, S, S) of one bare texture of the catalogue, all under the same light."""
+    texture = source.textures[int(source.rng.integers(len(source.textures)))]
+    picture = lit(texture.bare, source.logarithmic(0.3, 6), source.between(0, 2 * math.pi))
     level = source.between(0.15, 0.75)
     picture = picture * level / picture.mean()
     if source.chance(GREY):
@@ -124,11 +124,11 @@ def _cut(source: Source) -> Callable[[int], Tensor]:
 
 
 def _of_catalogue(source: Source, picture: Tensor) -> tuple[Tensor, Tensor]:
-    """The picture with what a sheet's damage did to that sheet, as a factor."""
+    """The picture with what a texture's damage did to that texture, as a factor."""
     size = source.size
-    sheet = source.sheets[int(source.rng.integers(len(source.sheets)))]
-    rows, columns = sheet.mask.shape
-    hit = sheet.mask.nonzero()
+    texture = source.textures[int(source.rng.integers(len(source.textures)))]
+    rows, columns = texture.mask.shape
+    hit = texture.mask.nonzero()
     if not len(hit):
         return picture, torch.zeros(size, size, device=source.device)
     middle = hit[int(source.rng.integers(len(hit)))].tolist()
@@ -138,8 +138,8 @@ def _of_catalogue(source: Source, picture: Tensor) -> tuple[Tensor, Tensor]:
     )
     window = (..., slice(top, top + size), slice(left, left + size))
     gain, angle = source.logarithmic(0.5, 4), source.between(0, 2 * math.pi)
-    bare, damaged = lit(sheet.bare[window], gain, angle), lit(sheet.damaged[window], gain, angle)
-    factor, mask = (damaged / bare.clamp_min(0.02)).clamp(0.05, 4), sheet.mask[window].float()
+    bare, damaged = lit(texture.bare[window], gain, angle), lit(texture.damaged[window], gain, angle)
+    factor, mask = (damaged / bare.clamp_min(0.02)).clamp(0.05, 4), texture.mask[window].float()
     if source.chance(0.5):
         factor, mask = factor.transpose(-1, -2), mask.transpose(-1, -2)
     if source.chance(GREY):

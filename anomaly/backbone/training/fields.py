@@ -15,28 +15,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anomaly.backbone.training.textures import Sheet
+from anomaly.backbone.training.textures import Texture
 
 Style = Callable[[int], Tensor]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where randomness comes from: `dice` for parameters, `generator` for fields of `size` pixels on its device.
+    """Where randomness comes from: `rng` for parameters, `generator` for fields of `size` pixels on its device.
 
-    sheets: surfaces of the catalogue to cut from, on the same device; without any, styles alone are drawn.
+    textures: surfaces of the catalogue to cut from, on the same device; without any, styles alone are drawn.
     """
 
     rng: np.random.Generator
     generator: torch.Generator
     size: int
-    sheets: Sequence[Sheet] = ()
+    textures: Sequence[Texture] = ()
 
     @classmethod
-    def seeded(cls, seed: int, step: int, size: int, sheets: Sequence[Sheet] = (), device: str = "cpu") -> Source:
+    def seeded(cls, seed: int, step: int, size: int, textures: Sequence[Texture] = (), device: str = "cpu") -> Source:
         """The source of training step `step`: the same numbers whichever steps came before."""
         rng = np.random.default_rng([seed, step])
-        return cls(rng, torch.Generator(device).manual_seed(int(rng.integers(2**62))), size, sheets)
+        return cls(rng, torch.Generator(device).manual_seed(int(rng.integers(2**62))), size, textures)
 
     @property
     def device(self) -> torch.device:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from scenes.maps import surface_maps
 from scenes.recipes.examples import KINDS, STAGE, Group, catalogue
-from scenes.recipes.recipe import recipe_fields, recipe_from
+from scenes.recipes.reading import recipe_fields
+from scenes.recipes.recipe import recipe_from
 from scenes.recipes.sampling import draw
 
 UNFIT = frozenset({"missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper", "chipped_edge"})
@@ -22,7 +23,7 @@ TEXELS_UM = (75.0, 250.0)
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Texture:
     """Maps of one plate: `bare` and `damaged` (4, H, W) half-precision, base colour and height in texels; `mask`."""
 
     kind: str
@@ -30,12 +31,12 @@ class Sheet:
     damaged: Tensor
     mask: Tensor
 
-    def to(self, device: str) -> Sheet:
+    def to(self, device: str) -> Texture:
         """The same maps on another device."""
-        return Sheet(self.kind, self.bare.to(device), self.damaged.to(device), self.mask.to(device))
+        return Texture(self.kind, self.bare.to(device), self.damaged.to(device), self.mask.to(device))
 
 
-def draw_sheet(seed: int, index: int) -> Sheet:
+def draw_texture(seed: int, index: int) -> Texture:
     """A plate of a random finish of the catalogue with a random defect or impurity of it, at a random texel size."""
     rng = np.random.default_rng([seed, index])
     kinds = catalogue()
@@ -58,7 +59,7 @@ def draw_sheet(seed: int, index: int) -> Sheet:
     for maps in (bare, damaged):
         values = np.concatenate([maps.base_colour, maps.height[..., None] / texel], axis=-1)
         packed.append(torch.from_numpy(values).permute(2, 0, 1).half())
-    return Sheet(kind, packed[0], packed[1], torch.from_numpy((damaged.defects > 0) | (damaged.impurities > 0)))
+    return Texture(kind, packed[0], packed[1], torch.from_numpy((damaged.defects > 0) | (damaged.impurities > 0)))
 
 
 def lit(maps: Tensor, gain: float, angle: float) -> Tensor:

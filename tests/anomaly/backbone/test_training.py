@@ -8,16 +8,16 @@ from torch.nn import functional
 from anomaly.backbone.extractor import EMBEDDED_WEIGHTS, BackboneError, FeatureExtractor
 from anomaly.backbone.training.episodes import FAMILIES, Episode, draw_episode
 from anomaly.backbone.training.fields import STYLES, Source, spectral
-from anomaly.backbone.training.objective import Batch, collated, judged, nearest
-from anomaly.backbone.training.textures import draw_sheet
-from anomaly.backbone.training.train import CHECKPOINT, CURVE, WEIGHTS, Episodes, Plan, Training
+from anomaly.backbone.training.objective import Batch, collated, evaluate_batch, nearest
+from anomaly.backbone.training.textures import draw_texture
+from anomaly.backbone.training.train import CHECKPOINT, CURVE, WEIGHTS, BackboneSettings, BackboneTraining, Episodes
 
-SMALL = Plan(steps=4, episodes=2, support=1, query=2, size=64, sheets=0)
+SMALL = BackboneSettings(steps=4, episodes=2, support=1, query=2, size=64, textures=0)
 
 
 @pytest.fixture(scope="module")
-def sheets():
-    return [draw_sheet(0, index) for index in (1, 4)]
+def textures():
+    return [draw_texture(0, index) for index in (1, 4)]
 
 
 def test_shipped_weights_are_half_precision_safetensors_of_less_than_8_megabytes():
@@ -47,13 +47,13 @@ def test_an_untrained_backbone_takes_no_weights():
         FeatureExtractor("untrained", weights=EMBEDDED_WEIGHTS)
 
 
-def test_same_seed_gives_the_same_steps_in_one_go_or_resumed(tmp_path, sheets):
+def test_same_seed_gives_the_same_steps_in_one_go_or_resumed(tmp_path, textures):
     def trained(folder, *stops):
         folder.mkdir()
         for stop in stops:
-            training = Training(SMALL, folder)
+            training = BackboneTraining(SMALL, folder)
             training.resume()
-            batches = Episodes(SMALL, 8, sheets)
+            batches = Episodes(SMALL, 8, textures)
             while training.step < stop:
                 training.advance(batches[training.step])
             training.save()
@@ -61,35 +61,35 @@ def test_same_seed_gives_the_same_steps_in_one_go_or_resumed(tmp_path, sheets):
 
     whole = trained(tmp_path / "whole", 4)
     assert trained(tmp_path / "resumed", 2, 4) == whole
-    other = Training(SMALL, tmp_path)
+    other = BackboneTraining(SMALL, tmp_path)
     before = {name: value.clone() for name, value in other.average.state_dict().items()}
-    other.advance(Episodes(SMALL, 8, sheets)[0])
+    other.advance(Episodes(SMALL, 8, textures)[0])
     changed = other.average.state_dict()
     assert not torch.equal(changed["blocks.4.1.conv_pwl.weight"], before["blocks.4.1.conv_pwl.weight"])
     assert (tmp_path / "whole" / CHECKPOINT).is_file()
 
 
-def test_workers_draw_what_the_training_itself_draws(tmp_path, sheets):
-    plan = Plan(steps=2, episodes=1, support=1, query=1, size=64, sheets=0)
-    alone, helped = Training(plan, tmp_path), Training(plan, tmp_path, workers=1)
-    for ours, theirs in zip(alone._batches(sheets), helped._batches(sheets), strict=True):
+def test_workers_draw_what_the_training_itself_draws(tmp_path, textures):
+    settings = BackboneSettings(steps=2, episodes=1, support=1, query=1, size=64, textures=0)
+    alone, helped = BackboneTraining(settings, tmp_path), BackboneTraining(settings, tmp_path, workers=1)
+    for ours, theirs in zip(alone._batches(textures), helped._batches(textures), strict=True):
         assert torch.equal(ours.images, theirs.images)
         assert torch.equal(ours.labels, theirs.labels)
 
 
 def test_learning_rate_rises_stays_and_falls_to_nothing():
-    plan = Plan(steps=1000, rate=1.0)
-    assert plan.rate_at(0) == pytest.approx(1 / 50)
-    assert plan.rate_at(400) == 1.0
-    assert plan.rate_at(875) == pytest.approx(0.5)
-    assert plan.rate_at(999) == pytest.approx(1 / 250)
+    settings = BackboneSettings(steps=1000, rate=1.0)
+    assert settings.rate_at(0) == pytest.approx(1 / 50)
+    assert settings.rate_at(400) == 1.0
+    assert settings.rate_at(875) == pytest.approx(0.5)
+    assert settings.rate_at(999) == pytest.approx(1 / 250)
 
 
-def test_good_patches_show_nothing_of_a_defect(sheets):
+def test_good_patches_show_nothing_of_a_defect(textures):
     """Cells labelled good must be those in which the albedo did not change: nothing is taught wrongly."""
     families = set()
     for step in range(30):
-        episode = draw_episode(Source.seeded(5, step, 96, sheets), 1, 2)
+        episode = draw_episode(Source.seeded(5, step, 96, textures), 1, 2)
         labels = collated([episode], 8).labels[0].numpy()
         change = episode.change.numpy().reshape(2, 12, 8, 12, 8).max(axis=(2, 4))
         assert change[labels == 0].max(initial=0.0) < 0.02, FAMILIES[int(episode.family[0])]
@@ -129,7 +129,7 @@ def test_loss_is_that_of_distances_measured_one_by_one():
     with torch.no_grad():
         classifier.weight.zero_()
         classifier.bias.zero_()
-    outcome = judged(features, batch, torch.tensor(2.0), classifier)
+    outcome = evaluate_batch(features, batch, torch.tensor(2.0), classifier)
 
     rows = features.double().permute(0, 2, 3, 1).reshape(4, 9, 5).numpy()
     flat = labels.reshape(2, 9).numpy()
@@ -180,10 +180,10 @@ def test_noise_correlates_as_far_along_its_lay_as_its_stretch_says():
     assert float(field.std()) == pytest.approx(1.0, abs=0.1)
 
 
-def test_sheets_are_damaged_where_their_mask_says_and_nowhere_else(sheets):
-    for sheet in sheets:
-        changed = (sheet.bare != sheet.damaged).any(dim=0)
-        assert bool(sheet.mask.any())
-        near = functional.max_pool2d(sheet.mask[None, None].float(), 31, 1, 15)[0, 0] > 0
+def test_textures_are_damaged_where_their_mask_says_and_nowhere_else(textures):
+    for texture in textures:
+        changed = (texture.bare != texture.damaged).any(dim=0)
+        assert bool(texture.mask.any())
+        near = functional.max_pool2d(texture.mask[None, None].float(), 31, 1, 15)[0, 0] > 0
         assert float((changed & ~near).float().mean()) < 0.01
-        assert float(changed[sheet.mask].float().mean()) > 0.5
+        assert float(changed[texture.mask].float().mean()) > 0.5

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from blender_addon.ui import schema, words
+from blender_addon.ui import schema, texts
 from blender_addon.ui.schema import SectionFields
 from scenes import Recipe
 
@@ -28,22 +28,22 @@ def test_the_file_is_what_the_models_say() -> None:
 def test_every_kind_and_field_is_explained() -> None:
     for section in schema.sections().values():
         if section.group in schema.CATALOGUE:
-            assert all(kind in words.KINDS for kind in section.kinds), section.kinds
+            assert all(kind in texts.KINDS for kind in section.kinds), section.kinds
         for field in section.fields:
-            assert field.name in words.FIELDS or field.name in words.OF_KIND.get(section.key, {}), field.name
+            assert field.name in texts.FIELDS or field.name in texts.OF_KIND.get(section.key, {}), field.name
 
 
 def test_nothing_is_explained_that_is_not_there() -> None:
     sections = schema.sections()
     names = {field.name for section in sections.values() for field in section.fields} | {"name", "texel_um", "kind"}
-    assert set(words.FIELDS) | set(words.LABELS) <= names
-    assert {kind for section in sections.values() for kind in section.kinds} >= set(words.KINDS)
-    for kind, fields in words.OF_KIND.items():
+    assert set(texts.FIELDS) | set(texts.LABELS) <= names
+    assert {kind for section in sections.values() for kind in section.kinds} >= set(texts.KINDS)
+    for kind, fields in texts.OF_KIND.items():
         assert set(fields) <= {field.name for field in sections[kind].fields}
 
 
 def test_tooltips_end_without_a_full_stop_as_blenders_do() -> None:
-    told = [*words.FIELDS.values(), *(tip for _, tip in words.KINDS.values())]
+    told = [*texts.FIELDS.values(), *(tip for _, tip in texts.KINDS.values())]
     assert not [tip for tip in told if tip.endswith(".")]
 
 
@@ -59,7 +59,7 @@ def test_tooltips_end_without_a_full_stop_as_blenders_do() -> None:
     ],
 )
 def test_units_are_said_where_blender_has_none(field: str, label: str, unit: str) -> None:
-    assert (words.label(field), words.unit(field)) == (label, unit)
+    assert (texts.label(field), texts.unit(field)) == (label, unit)
 
 
 def test_the_panel_holds_every_field_of_a_recipe() -> None:
