@@ -24,9 +24,9 @@ COMMANDS = {
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
-    "refine": ("diffusion_refine.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
+    "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-diffusion": ("diffusion_refine.training.cli", "Train or tune a diffusion model on your own parts."),
-    "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
+    "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
 RENAMED = {"--outposts": "--boundary-patches"}  # options of earlier versions: what they are called now
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
