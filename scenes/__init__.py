@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenes.camera.sensor import develop
-    from scenes.datasets.dataset import Dataset, DatasetError, DatasetWriter, Frame
+    from scenes.datasets.errors import DatasetError
+    from scenes.datasets.reader import Dataset, Frame
+    from scenes.datasets.writer import DatasetWriter
     from scenes.maps import surface_maps
     from scenes.parts import build_part
     from scenes.recipes.reading import RecipeError
@@ -17,10 +19,10 @@ if TYPE_CHECKING:
     from scenes.scene import Scene
 
 _HOME = {
-    "Dataset": "datasets.dataset",
-    "DatasetError": "datasets.dataset",
-    "DatasetWriter": "datasets.dataset",
-    "Frame": "datasets.dataset",
+    "Dataset": "datasets.reader",
+    "DatasetError": "datasets.errors",
+    "DatasetWriter": "datasets.writer",
+    "Frame": "datasets.reader",
     "Recipe": "recipes.recipe",
     "RecipeError": "recipes.reading",
     "Scene": "scene",
