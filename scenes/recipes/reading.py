@@ -111,7 +111,7 @@ class _Loader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
@@ -140,7 +140,8 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(f"{YAML_TAG}float", EXPONENT, list("-+.0123456789"))
 
 
-def _at(place: yaml.Event | yaml.Node, found: str) -> yaml.MarkedYAMLError:
+def _at(place: Any, found: str) -> yaml.MarkedYAMLError:
+    """The refusal of an event or a node."""
     return yaml.MarkedYAMLError(problem=found, problem_mark=place.start_mark)
 
 
