@@ -8,6 +8,7 @@ from importlib import import_module
 
 # In the order of registration: properties before the panels that show them, parents before their sub-panels.
 MODULES = (
+    "preview.properties",
     "recipe.properties",
     "dataset.properties",
     "preferences",

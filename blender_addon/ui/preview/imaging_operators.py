@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import bpy
 
+from blender_addon.ui import changes
 from blender_addon.ui.preview import viewport as preview
 from blender_addon.ui.preview.operators import NeedsPart
-from blender_addon.ui.recipe import properties, quantities
+from blender_addon.ui.recipe import quantities
 
 ROOM = 0.02  # share of the part's width left free at either side
 
@@ -21,7 +22,7 @@ class BLEMISH_OT_look_through(NeedsPart, bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        with properties.quiet():
+        with changes.quiet():
             context.scene.blemish.preview.stage = True
         report = preview.update(context.scene)
         if report.problem:
@@ -56,10 +57,10 @@ class BLEMISH_OT_frame_part(NeedsPart, bpy.types.Operator):
         width, height, _ = (vertices.max(axis=0) - vertices.min(axis=0)).tolist()
         framed = max(shape.framed_width, shape.framed_height * aspect)
         margin = (max(width, height * aspect) * (1 + 2 * ROOM) / framed - 1) / 2
-        with properties.quiet():
+        with changes.quiet():
             camera.use_working_distance_mm = False
             camera.margin_form, camera.margin = quantities.FIXED, round(margin, 3)
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 

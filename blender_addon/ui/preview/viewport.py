@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
-from blender_addon.ui.recipe import properties
+from blender_addon.ui import changes
 
 if TYPE_CHECKING:
     from scenes.cache import SceneCache
@@ -278,7 +278,7 @@ def _pack(*_: Any) -> None:
 
 
 def register() -> None:
-    properties.on_change(schedule)
+    changes.on_change(schedule)
     for handlers in (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         handlers.append(_show_again)
     bpy.app.handlers.save_pre.append(_pack)
@@ -286,7 +286,7 @@ def register() -> None:
 
 def unregister() -> None:
     global _cache
-    properties.off_change(schedule)
+    changes.off_change(schedule)
     for handlers in (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
         handlers.remove(_show_again)
     bpy.app.handlers.save_pre.remove(_pack)

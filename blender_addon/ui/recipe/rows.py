@@ -10,7 +10,7 @@ import bpy
 
 from blender_addon.ui import schema, texts
 from blender_addon.ui.recipe import quantities
-from blender_addon.ui.recipe.properties import channels
+from blender_addon.ui.recipe.section_properties import channels
 from blender_addon.ui.schema import Field, SectionFields
 
 PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}

@@ -10,9 +10,10 @@ from procgen.surface.layer import SurfaceMaps
 from scenes import build_part, draw, load_recipe, surface_maps
 
 bpy = pytest.importorskip("bpy")
+from blender_addon.ui import changes  # noqa: E402
 from blender_addon.ui.preview import overlay  # noqa: E402 - needs bpy
 from blender_addon.ui.preview import viewport as preview  # noqa: E402 - needs bpy
-from blender_addon.ui.recipe import exchange, properties  # noqa: E402
+from blender_addon.ui.recipe import exchange  # noqa: E402
 
 pytestmark = pytest.mark.render
 
@@ -158,15 +159,15 @@ def test_changes_are_told_once_listened_to(settings: Any) -> None:
     def listener() -> None:
         told.append(1)
 
-    properties.on_change(listener)
+    changes.on_change(listener)
     try:
         settings.part.plate.width_mm = 33
         assert len(told) == 1
-        with properties.quiet():
+        with changes.quiet():
             settings.part.plate.width_mm = 34
         assert len(told) == 1
     finally:
-        properties.off_change(listener)
+        changes.off_change(listener)
 
 
 def test_an_own_mesh_is_inspected_in_its_place(scene: Any, user_folder: Path) -> None:

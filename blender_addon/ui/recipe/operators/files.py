@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import bpy
 
+from blender_addon.ui import changes
 from blender_addon.ui.preview import viewport as preview
-from blender_addon.ui.recipe import properties
 
 FILTER = "*.yaml;*.yml"
 
@@ -93,7 +93,7 @@ def load(operator: bpy.types.Operator, context: bpy.types.Context, name_or_path:
         operator.report({"ERROR"}, str(error))
         return {"CANCELLED"}
     exchange.from_recipe(recipe, context.scene.blemish)
-    properties.changed()
+    changes.changed()
     operator.report({"INFO"}, f"Loaded {recipe.name}: {len(recipe.defects) + len(recipe.impurities)} layers")
     if preview.shown_object(context.scene) is not None and bpy.app.background:
         preview.update(context.scene)

@@ -11,9 +11,8 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import changes, schema, texts
 from blender_addon.ui.preview import viewport as preview
-from blender_addon.ui.recipe import properties
 
 FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive unsaved .blend files
 
@@ -47,7 +46,7 @@ class MESH_OT_blemish_part_add(NeedsObjectMode, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.blemish
-        with properties.quiet():
+        with changes.quiet():
             settings.part.kind = self.kind
         pin(settings)
         return show(self, context)
@@ -119,7 +118,7 @@ def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.ty
     except OSError as error:
         operator.report({"ERROR"}, f"The mesh cannot be kept: {error.strerror} ({error.filename})")
         return {"CANCELLED"}
-    with properties.quiet():
+    with changes.quiet():
         settings.part.kind = "mesh"
         mesh = settings.part.mesh
         mesh.path, mesh.unit_mm, mesh.up, mesh.use_sha256 = str(path), UNIT_MM, "z", False
@@ -127,7 +126,7 @@ def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.ty
     pin(settings)
     result = show(operator, context, look=False)
     if result == {"CANCELLED"}:
-        with properties.quiet():
+        with changes.quiet():
             settings.part.kind, settings.part.mesh.path = before
         return result
     stand_in(settings.preview.object, path, context.scene.unit_settings.scale_length)
