@@ -31,7 +31,7 @@ from diffusion_refine.editing.realism import Settings, colour, realistic
 from diffusion_refine.editing.windows import Window
 from diffusion_refine.metrics import fidelity as metrics
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
-from diffusion_refine.training.adapters import Training, train_diffusion
+from diffusion_refine.training.diffusion import DiffusionSettings, train_diffusion
 from scenes import Dataset, load_recipe
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "magnetic_tile"
@@ -120,8 +120,8 @@ def tuned_on(specimens: Sequence[Specimen], start: str, steps: int, folder: Path
     photographs.mkdir()
     for specimen in specimens:
         (photographs / specimen.image_path.name).symlink_to(specimen.image_path.resolve())
-    training = Training(start=start, lora=True, steps=steps, caption=PROMPT, crops=512, turns=False, seed=SEED)
-    return train_diffusion([photographs], folder / "tuned", training)
+    settings = DiffusionSettings(start=start, lora=True, steps=steps, caption=PROMPT, crops=512, turns=False, seed=SEED)
+    return train_diffusion([photographs], folder / "tuned", settings)
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from scenes.datasets.dataset import Dataset, DatasetError, DatasetWriter, Frame
     from scenes.maps import surface_maps
     from scenes.parts import build_part
-    from scenes.recipes.recipe import Recipe, RecipeError, load_recipe
+    from scenes.recipes.reading import RecipeError
+    from scenes.recipes.recipe import Recipe, load_recipe
     from scenes.recipes.sampling import draw
     from scenes.scene import Scene
 
@@ -21,7 +22,7 @@ _HOME = {
     "DatasetWriter": "datasets.dataset",
     "Frame": "datasets.dataset",
     "Recipe": "recipes.recipe",
-    "RecipeError": "recipes.recipe",
+    "RecipeError": "recipes.reading",
     "Scene": "scene",
     "build_part": "parts",
     "develop": "camera.sensor",

@@ -16,7 +16,7 @@ from anomaly.studies.scenarios import SCENARIOS
 from procgen.errors import BlemishError
 from scenes.quantities.distribution import shown
 from scenes.quantities.recipe_model import RecipeModel, together
-from scenes.recipes.recipe import RecipeError, recipe_fields
+from scenes.recipes.reading import RecipeError, recipe_fields
 
 PRESETS = Path(__file__).parent / "presets"
 

@@ -24,7 +24,8 @@ FAMILIES = ("defects", "impurities")
 
 def to_recipe(settings: Any) -> Recipe:
     """The recipe that the settings describe. Raises RecipeError where they contradict each other."""
-    from scenes.recipes.recipe import RecipeError, recipe_from
+    from scenes.recipes.reading import RecipeError
+    from scenes.recipes.recipe import recipe_from
 
     name = settings.name or "the panel"
     try:

@@ -36,7 +36,7 @@ def save_recipe(recipe: Recipe, path: Path) -> list[Path]:
 
 def write_yaml(path: Path, fields: dict[str, Any], head: str = "") -> None:
     """Write a mapping as YAML, whole or not at all. Raises OSError."""
-    from scenes.recipes.recipe import as_yaml
+    from scenes.recipes.reading import as_yaml
 
     text = head + as_yaml(fields)
     unfinished = path.with_name(f".{path.name}.unfinished")

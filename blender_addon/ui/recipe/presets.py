@@ -113,7 +113,7 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from procgen.errors import BlemishError
-        from scenes.recipes.recipe import recipe_fields
+        from scenes.recipes.reading import recipe_fields
 
         settings, sort = context.scene.blemish, sort_of(context, self.of)
         folder = folder_of(sort)

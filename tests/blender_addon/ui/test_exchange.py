@@ -16,7 +16,8 @@ from blender_addon.ui.recipe import quantities
 from blender_addon.ui.schema import Field
 from scenes import Recipe, RecipeError, draw, load_recipe, surface_maps
 from scenes.recipes.examples import catalogue, example
-from scenes.recipes.recipe import recipe_from, shipped_recipes
+from scenes.recipes.reading import shipped_recipes
+from scenes.recipes.recipe import recipe_from
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui.recipe import exchange  # noqa: E402 - needs bpy

@@ -84,7 +84,8 @@ def load(operator: bpy.types.Operator, context: bpy.types.Context, name_or_path:
     """Set the settings to a recipe; a mesh that it names is found beside it."""
     from blender_addon.ui.recipe import exchange
     from procgen.errors import BlemishError
-    from scenes.recipes.recipe import load_recipe, shipped_recipes
+    from scenes.recipes.reading import shipped_recipes
+    from scenes.recipes.recipe import load_recipe
 
     source = name_or_path if name_or_path in shipped_recipes() else bpy.path.abspath(name_or_path)
     try:

@@ -162,7 +162,7 @@ def add(settings: Any, entry: dict[str, Any], exchange: Any) -> None:
 def example_entry(kind: str) -> dict[str, Any]:
     """The entry that the shipped example of a kind has, but for what it says of others. Raises BlemishError."""
     from scenes.recipes.examples import KINDS, catalogue
-    from scenes.recipes.recipe import RecipeError, recipe_fields
+    from scenes.recipes.reading import RecipeError, recipe_fields
 
     family: Any = schema.section_of_kind()[kind].group
     fields = recipe_fields(KINDS / f"{kind}.yaml")

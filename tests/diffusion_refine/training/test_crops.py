@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_refine.training.crops import PicturesError, Style, draw_crops, read_pictures
+from diffusion_refine.training.crops import CropSettings, PicturesError, draw_crops, read_pictures
 from scenes import Dataset
 
-PLAIN = Style(synonym=0, general=0, grey=0, light=0)
+PLAIN = CropSettings(synonym=0, general=0, grey=0, light=0)
 
 
 def test_a_caption_names_the_crack_where_the_crop_shows_it(renders: Dataset) -> None:
@@ -31,7 +31,7 @@ def test_a_seed_decides_every_crop_whatever_comes_after(renders: Dataset) -> Non
 
 
 def test_grey_crops_have_no_colour(renders: Dataset) -> None:
-    images = draw_crops(read_pictures(renders.path), 6, 32, 0, Style(grey=1)).images.int()
+    images = draw_crops(read_pictures(renders.path), 6, 32, 0, CropSettings(grey=1)).images.int()
     assert torch.equal(images[:, 0], images[:, 1])
     assert torch.equal(images[:, 1], images[:, 2])
 

@@ -13,13 +13,15 @@ from PIL import Image
 
 from blemish import run
 from diffusion_refine.core.models import load_model
-from diffusion_refine.training.adapters import ADDITIONS, Training, TrainingError, train_diffusion
 from diffusion_refine.training.crops import PicturesError
+from diffusion_refine.training.diffusion import ADDITIONS, DiffusionSettings, TrainingError, train_diffusion
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
 
 TINY = Shape(size=32, autoencoder=(16, 32), latent_channels=4, unet=(16, 32), head=16, text=32)
-QUICK = Training(steps=6, autoencoder_steps=4, batch=4, crops=12, every=2, caption="photo of a tile", shape=TINY)
+QUICK = DiffusionSettings(
+    steps=6, autoencoder_steps=4, batch=4, crops=12, every=2, caption="photo of a tile", shape=TINY
+)
 
 
 class Stopped(Exception):
