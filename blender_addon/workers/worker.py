@@ -1,6 +1,6 @@
 """The loop inside a Blender process: draw a scene, put it on the stage, render its passes, write the frame.
 
-Started by `blender_addon.workers.render`, which sends one job as a line of JSON on standard input and keeps that
+Started by `blender_addon.workers.process`, which sends one job as a line of JSON on standard input and keeps that
 open. The libraries are imported only once the job is there, so that a Blender whose Python cannot load them can say so.
 """
 
@@ -21,10 +21,10 @@ from blender_addon.workers.job import (
     EXPORT,
     EXPORTED_MARK,
     FRAME_MARK,
-    GO,
     LIST_CARDS,
     PAUSE,
     READY_MARK,
+    RESUME,
     Job,
 )
 from procgen.errors import BlemishError
@@ -76,7 +76,7 @@ def heed_parent(may_go_on: threading.Event) -> None:
     for line in sys.stdin:
         if line.strip() == PAUSE:
             may_go_on.clear()
-        elif line.strip() == GO:
+        elif line.strip() == RESUME:
             may_go_on.set()
     os._exit(1)
 

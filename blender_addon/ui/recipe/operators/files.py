@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import bpy
 
 from blender_addon.ui import changes
-from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.preview import viewport
 
 FILTER = "*.yaml;*.yml"
 
@@ -96,8 +96,8 @@ def load(operator: bpy.types.Operator, context: bpy.types.Context, name_or_path:
     exchange.from_recipe(recipe, context.scene.blemish)
     changes.changed()
     operator.report({"INFO"}, f"Loaded {recipe.name}: {len(recipe.defects) + len(recipe.impurities)} layers")
-    if preview.shown_object(context.scene) is not None and bpy.app.background:
-        preview.update(context.scene)
+    if viewport.shown_object(context.scene) is not None and bpy.app.background:
+        viewport.update(context.scene)
     return {"FINISHED"}
 
 
