@@ -10,7 +10,7 @@ import pytest
 from blender_addon.ui import schema
 from scenes import load_recipe
 from scenes.recipes.examples import catalogue, example
-from scenes.recipes.recipe import shipped_recipes
+from scenes.recipes.reading import shipped_recipes
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui.preview import panels as preview_panels  # noqa: E402
@@ -146,13 +146,15 @@ def test_menus_draw(scene: Any) -> None:
     context = SimpleNamespace(scene=scene)
     scene.blemish.part.kind = "pcb"
     found: list[str] = []
-    for menu in (lists.BLEMISH_MT_layer_add, lists.BLEMISH_MT_layer_specials, panels.BLEMISH_MT_blemish):
+    for menu in (
+        lists.BLEMISH_MT_layer_add,
+        lists.BLEMISH_MT_layer_specials,
+        files.BLEMISH_MT_shipped_recipes,
+        panels.BLEMISH_MT_blemish,
+    ):
         menu.draw(SimpleNamespace(layout=Layout(found)), context)
     assert found.count("blemish.layer_add") == len(catalogue()["defects"]) + len(catalogue()["impurities"])
-
-
-def test_the_menu_of_shipped_recipes_lists_each(scene: Any) -> None:
-    assert files.shipped_names() == sorted(shipped_recipes())
+    assert found.count("blemish.recipe_shipped") == len(shipped_recipes())
 
 
 def test_registering_imports_no_model_and_no_simulation() -> None:

@@ -106,18 +106,11 @@ class BLEMISH_MT_shipped_recipes(bpy.types.Menu):
     bl_label = "Shipped Recipes"
 
     def draw(self, context: bpy.types.Context) -> None:
-        for name in shipped_names():
+        from scenes.recipes.reading import shipped_recipes
+
+        for name in shipped_recipes():
             operator: Any = self.layout.operator("blemish.recipe_shipped", text=name.replace("_", " ").title())
             operator.name = name
-
-
-def shipped_names() -> list[str]:
-    """Names of the recipes that come with Blemish; read from their folder, for that needs no model."""
-    from importlib.util import find_spec
-
-    spec = find_spec("scenes")
-    folders = spec.submodule_search_locations if spec is not None else None
-    return sorted(path.stem for folder in folders or () for path in Path(folder, "recipes", "presets").glob("*.yaml"))
 
 
 CLASSES = (BLEMISH_OT_recipe_load, BLEMISH_OT_recipe_shipped, BLEMISH_OT_recipe_save, BLEMISH_MT_shipped_recipes)
