@@ -15,7 +15,7 @@ from blender_addon.workers.job import CARDS_MARK, EXPORT, EXPORTED_MARK, LIST_CA
 from blender_addon.workers.process import ask, run_all
 from procgen.errors import BlemishError
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
-from scenes.datasets.dataset import HEADER, recipe_in
+from scenes.datasets.schema import HEADER, recipe_in
 from scenes.recipes.reading import shipped_recipes
 from scenes.recipes.recipe import recipe_from
 

@@ -74,7 +74,8 @@ class DatasetStatus:
 
 def read_status(folder: Path) -> DatasetStatus | None:
     """The dataset in a folder, finished or not; None where there is none that this Blemish can read."""
-    from scenes.datasets.dataset import DatasetError, committed, read_header
+    from scenes.datasets.errors import DatasetError
+    from scenes.datasets.schema import committed, read_header
 
     try:
         header = read_header(folder)
@@ -87,7 +88,7 @@ def read_status(folder: Path) -> DatasetStatus | None:
 
 def resuming_request(folder: Path) -> RenderRequest:
     """The request that goes on with the dataset in a folder, read from it. Raises DatasetError, RecipeError."""
-    from scenes.datasets.dataset import HEADER, read_header
+    from scenes.datasets.schema import HEADER, read_header
     from scenes.recipes.recipe import recipe_from
 
     header = read_header(folder)
