@@ -14,6 +14,7 @@ class SidebarPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Blemish"
+    layout: bpy.types.UILayout  # where Blender has it drawn
 
 
 def split_labels(layout: bpy.types.UILayout) -> bpy.types.UILayout:

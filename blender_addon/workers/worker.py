@@ -38,7 +38,7 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
     """Render one drawn scene on the stage and write it as a frame of the dataset."""
     import numpy as np
 
-    from blender_addon.rendering.label_refinement import settled
+    from blender_addon.rendering.label_refinement import refine_labels
     from blender_addon.rendering.passes import render_labels, render_picture
     from scenes import build_part, develop, surface_maps
     from scenes.geometry.atlas import texture
@@ -50,7 +50,7 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
         labels, seen_uv = render_labels(stage)
         label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
         uvs = texture(part, scene.texel_size).uvs
-        labels = settled(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
+        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
     writer.write(scene.index, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
 
 

@@ -50,7 +50,8 @@ class BLEMISH_OT_preset_add(bpy.types.Operator):
     __annotations__ = {"of": OF, "name": NAME}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_props_dialog(self)
+        answer: set[str] = context.window_manager.invoke_props_dialog(self)
+        return answer
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from blender_addon.ui.recipe import exchange
