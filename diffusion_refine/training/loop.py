@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from diffusion_refine.core.models import brief
-from scenes.datasets.dataset import write_atomically
+from scenes.datasets.files import write_atomically
 from scenes.jobs.checkpoints import CheckpointError, Curve, plain, refuse_other_settings
 
 LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step

@@ -24,7 +24,7 @@ from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.loop import load_state, save_state
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
-from scenes.datasets.dataset import HEADER
+from scenes.datasets.schema import HEADER
 from scenes.jobs.progress import print_progress
 
 MODEL = "model"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import write_atomically
+from scenes.datasets.files import write_atomically
 
 
 class CheckpointError(BlemishError):

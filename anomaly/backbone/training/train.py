@@ -23,7 +23,7 @@ from anomaly.backbone.training.episodes import FAMILIES, draw_episode
 from anomaly.backbone.training.fields import Source
 from anomaly.backbone.training.objective import Batch, collated, evaluate_batch
 from anomaly.backbone.training.textures import Texture, draw_texture
-from scenes.datasets.dataset import write_atomically
+from scenes.datasets.files import write_atomically
 from scenes.jobs.checkpoints import Curve, plain, refuse_other_settings
 from scenes.jobs.progress import Progress, print_progress
 

@@ -186,7 +186,7 @@ def test_the_average_follows_the_weights_as_its_definition_says() -> None:
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
 def test_the_loss_is_min_snr_of_noise_or_velocity(kind: str) -> None:
-    """Hang et al. 2023, against its formulas in double precision."""
+    """[Hang 2023], against its formulas in double precision."""
     pipeline = build_pipeline(TINY)
     pipeline.scheduler.register_to_config(prediction_type=kind)
     rng = torch.Generator().manual_seed(1)
