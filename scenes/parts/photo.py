@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
 from scenes.parts.plate import plate
 from scenes.quantities.scene_model import Positive, SceneModel
@@ -36,3 +37,15 @@ class Photo(SceneModel):
     def build(self) -> Part:
         """A plate of the photograph's size: its chart is the photograph's rectangle."""
         return plate(self.width, self.height, SHEET_THICKNESS)
+
+
+ENTRIES = (
+    PartEntry(
+        kind="photo",
+        recipe=None,
+        drawn=Photo,
+        title="Photograph",
+        tooltip="A flat photograph whose surface is all that is known",
+        noun="surface",
+    ),
+)

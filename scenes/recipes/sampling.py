@@ -13,8 +13,8 @@ import numpy as np
 
 from scenes.cache import SceneCache
 from scenes.camera.imaging import camera_above, closed_ring_panel_length, pixel_footprint, ring_light
-from scenes.catalogue import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.catalogue.placement.sites import PlacedRecipeModel, site_for
+from scenes.catalogue.registry import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.geometry.atlas import Part
 from scenes.parts import Shape, build_part
 from scenes.quantities.random_stream import MM, UM, RandomStream

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.surface.anchor import Anchor, Vector
 from scenes.catalogue.placement.sites import MOST_ATTEMPTS, Body, Place, Site
@@ -16,7 +17,10 @@ from scenes.quantities.random_stream import RandomStream
 
 RUN_POINTS = 33  # at which the distance of a line to other things is looked up
 POPULATION_PLACES = 200  # among which the members of a population choose
-Origin = Literal["anywhere", "edge", "ends"]
+Origin = Annotated[
+    Literal["anywhere", "edge", "ends"],
+    Field(description="Where it begins: anywhere, at the border, or at its lower or upper side"),
+]
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from procgen.surface.layer import Layer, SurfacePoints
+from procgen.surface.layer import SurfacePoints
 from procgen.surface.placement import distance_to_border
+from scenes.catalogue.layer_model import DrawnLayer, LayerRecipeModel
 from scenes.geometry.atlas import Chart, Floats
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import MM, RandomStream
@@ -47,12 +48,24 @@ class Placement(RecipeModel):
     -> off its masks.
     """
 
-    kind: Literal["uniform", "poisson_disk", "edge", "curvature", "at", "along"] = "uniform"
-    spacing_mm: Annotated[Distribution, Within(0, 1000)] = Constant(0.0)
-    margin_mm: Annotated[Distribution, Within(0, 1000)] = Constant(0.0)
-    reach_mm: Fine | None = None
-    of: str | None = None
-    keep_off_mm: dict[str, Clearance] = Field(default_factory=dict)
+    kind: Literal["uniform", "poisson_disk", "edge", "curvature", "at", "along"] = Field(
+        "uniform", description="How they choose their places"
+    )
+    spacing_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(0.0), description="How far apart they lie at least"
+    )
+    margin_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(0.0), description="How far they keep off the border"
+    )
+    reach_mm: Fine | None = Field(
+        None, description="They lie the denser the nearer to the border, a third as dense at this distance"
+    )
+    of: str | None = Field(
+        None, title="Thing", description="The kind of thing, of those listed above, that these lie at or along"
+    )
+    keep_off_mm: dict[str, Clearance] = Field(
+        default_factory=dict, description="Things that were drawn before, which these keep away from"
+    )
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -69,10 +82,10 @@ class Placement(RecipeModel):
         return self
 
 
-class PlacedRecipeModel(RecipeModel):
+class PlacedRecipeModel(LayerRecipeModel):
     """Base of everything that a recipe counts and places."""
 
-    placement: Placement | None = None
+    placement: Placement | None = Field(None, description="Say where on the surface they lie")
 
     @property
     def refers_to(self) -> tuple[str, ...]:
@@ -91,12 +104,6 @@ class PlacedRecipeModel(RecipeModel):
                 "for the border and that placement cannot both say where it lies"
             )
         return self
-
-
-class DrawnLayer(Protocol):
-    """A drawn layer."""
-
-    def to_layer(self, surface: Chart) -> Layer: ...
 
 
 @dataclass(frozen=True)
