@@ -1,14 +1,8 @@
-"""Anomaly detection on inspected surfaces: features, the sequential coreset, Sequential PatchCore, metrics, reports."""
+"""Anomaly detection on inspected surfaces: features, the sequential coreset, Sequential PatchCore, metrics, reports.
 
-from typing import Any
+The public names stand in `__init__.pyi` and are loaded when first used: only who asks for a model waits for torch.
+"""
 
-__all__ = ["SequentialPatchcore"]
+import lazy_loader
 
-
-def __getattr__(name: str) -> Any:
-    # anomalib takes seconds to import: only who asks for the model pays.
-    if name == "SequentialPatchcore":
-        from anomaly.patchcore.lightning_model import SequentialPatchcore
-
-        return SequentialPatchcore
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

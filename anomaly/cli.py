@@ -6,35 +6,24 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scenes.formats.registry import AUTO, FORMATS
 from scenes.jobs.progress import shown
 
 if TYPE_CHECKING:
     from anomaly.evaluation.results import Metrics
     from anomaly.inspection.inspector import Inspector
-    from anomaly.specimens import Specimen
-
-
-class Format(StrEnum):
-    """Kinds of dataset that `anomaly.specimens` reads."""
-
-    auto = "auto"
-    blemish = "blemish"
-    mvtec = "mvtec"
-    magnetic_tile = "magnetic_tile"
-    crackforest = "crackforest"
-    ballscrew_pitting = "ballscrew_pitting"
-    neu_seg_dedup = "neu_seg_dedup"
-    deeppcb = "deeppcb"
+    from scenes.formats.sample import Sample
 
 
 Datasets = Annotated[list[Path], typer.Argument(help="Folders of pictures, all of one --format.", show_default=False)]
-FormatOption = Annotated[Format, typer.Option(help="How the folders are laid out; auto looks for itself.")]
+FormatOption = Annotated[
+    str, typer.Option(help=f"How the folders are laid out: {', '.join(FORMATS)}; auto looks for itself.")
+]
 ValidationOption = Annotated[
     Path | None, typer.Option(help="A dataset with known defects; its best pixel F1 sets the threshold.")
 ]
@@ -54,7 +43,7 @@ def register(app: typer.Typer) -> None:
 def train(
     datasets: Datasets,
     out: Annotated[Path, typer.Option(help="Folder for the inspector. A stopped training in it is taken up again.")],
-    format: FormatOption = Format.auto,
+    format: FormatOption = AUTO,
     start: Annotated[
         Path | None, typer.Option(help="Go on from this inspector's bank: fine-tune it on the new pictures.")
     ] = None,
@@ -125,13 +114,13 @@ def train(
     """
     from anomaly.inspection.augmentation import Augmentation
     from anomaly.inspection.train import train_inspector, training_part
-    from anomaly.specimens import split_by_group
+    from scenes.formats.splitting import split_by_group
 
     _use(threads)
-    specimens = _read(datasets, format)
+    samples = _read(datasets, format)
     if share < 1:
-        specimens = split_by_group(specimens, (share,), seed)[0]
-    good = training_part(specimens)
+        samples = split_by_group(samples, (share,), seed)[0]
+    good = training_part(samples)
     typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
     with _progress() as progress:
         inspector = train_inspector(
@@ -148,7 +137,7 @@ def train(
             augmentation=Augmentation() if augment else None,
             outposts=outposts,
             trained_on=[str(dataset) for dataset in datasets],
-            validation=_read([validation], Format.auto) if validation else (),
+            validation=_read([validation], AUTO) if validation else (),
             progress=progress,
         )
     training = inspector.training
@@ -166,7 +155,7 @@ def evaluate(
     bank: Annotated[Path, typer.Argument(help="Folder of an inspector that `blemish train` made.", show_default=False)],
     datasets: Datasets,
     out: Annotated[Path, typer.Option(help="Folder for the figures, heat maps and the report.")],
-    format: FormatOption = Format.auto,
+    format: FormatOption = AUTO,
     validation: ValidationOption = None,
     validation_share: Annotated[
         float,
@@ -197,17 +186,17 @@ def evaluate(
     from anomaly.reporting.report import write_report
 
     _use(threads)
-    specimens = _read(datasets, format)
+    samples = _read(datasets, format)
     inspector = Inspector.load(bank)
-    left_out = len(specimens) - len(unseen(specimens, inspector))
+    left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
-        typer.echo(f"{left_out} of {len(specimens)} pictures left out: training saw their surfaces")
+        typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces")
     command = shlex.join(["blemish", *sys.argv[1:]])
     with _progress() as progress:
         record = evaluate_inspector(
             inspector,
-            specimens,
-            _read([validation], Format.auto) if validation else None,
+            samples,
+            _read([validation], AUTO) if validation else None,
             out,
             share=validation_share,
             smallest=smallest,
@@ -309,9 +298,9 @@ def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
     from anomaly.inspection.evaluate import best_threshold
 
     if validation is not None:
-        specimens = _read([validation], Format.auto)
+        samples = _read([validation], AUTO)
         with _progress() as progress:
-            inspector = inspector.with_threshold(*best_threshold(inspector, specimens, progress))
+            inspector = inspector.with_threshold(*best_threshold(inspector, samples, progress))
     inspector.save(out)
     _describe(inspector)
     typer.echo(f"written to {out}")
@@ -345,10 +334,10 @@ def _use(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _read(datasets: list[Path], format: Format) -> list[Specimen]:
-    from anomaly.specimens import read_specimens
+def _read(datasets: list[Path], format: str) -> list[Sample]:
+    from scenes.formats.registry import read_samples
 
-    return [specimen for dataset in datasets for specimen in read_specimens(dataset, format.value)]
+    return [sample for dataset in datasets for sample in read_samples(dataset, format)]
 
 
 def _figures(metrics: Metrics) -> Iterator[str]:

@@ -51,9 +51,10 @@ def tiles(patches: int, folder: Path) -> Tensor:
     """Patches of good real tiles, picture after picture."""
     from anomaly.backbone.extractor import FeatureExtractor, normalised
     from anomaly.backbone.extractor import patches as rows_of
-    from anomaly.specimens import GOOD, read_specimens
+    from scenes.formats.registry import read_samples
+    from scenes.formats.sample import GOOD
 
-    good = [specimen for specimen in read_specimens(folder) if specimen.label == GOOD]
+    good = [sample for sample in read_samples(folder) if sample.label == GOOD]
     extractor, pieces, count = FeatureExtractor(), [], 0
     for index in np.random.default_rng(0).permutation(len(good)):
         with torch.no_grad():

@@ -25,11 +25,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.specimens import read_specimens
 from benchmarks.common import Figure, report
 from benchmarks.surface_statistics import blob_statistics, energy_distance, line_statistics, texture_statistics
 from scenes import Dataset, Scene, build_part, draw, load_recipe
 from scenes.camera.imaging import pixel_footprint
+from scenes.formats.registry import read_samples
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 MASKS, MASKS_QUICK = 240, 60  # synthetic ones of each surface
@@ -92,19 +92,19 @@ SURFACES = (
 def real(surface: Surface, folder: Path) -> tuple[Measured, list[str]]:
     """Statistics of a real set, and the physical surface that each comes from."""
     measured, groups = [], []
-    for specimen in read_specimens(folder / surface.folder):
-        if not surface.wanted(specimen.label):
+    for sample in read_samples(folder / surface.folder):
+        if not surface.wanted(sample.label):
             continue
         if surface.real_class is None:
-            picture = np.asarray(Image.open(specimen.image_path).convert("L"), dtype=np.float64)
+            picture = np.asarray(Image.open(sample.image_path).convert("L"), dtype=np.float64)
         else:
-            masks = [i.mask for i in specimen.truth().instances if i.class_name == surface.real_class]
+            masks = [i.mask for i in sample.truth().instances if i.class_name == surface.real_class]
             if not masks:
                 continue
             picture = np.any(masks, axis=0)
         found = surface.measure(picture)
         measured += found
-        groups += [specimen.group] * len(found)
+        groups += [sample.group] * len(found)
     return measured, groups
 
 

@@ -23,7 +23,6 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.specimens import GOOD, Specimen, read_specimens, split_by_group
 from benchmarks.common import Figure, report
 from benchmarks.surface_statistics import texture_statistics
 from diffusion_refine.core.models import Model, load_model
@@ -31,8 +30,11 @@ from diffusion_refine.editing.realism import Settings, colour, realistic
 from diffusion_refine.editing.windows import Window
 from diffusion_refine.metrics import fidelity as metrics
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
-from diffusion_refine.training.adapters import Training, train_diffusion
+from diffusion_refine.training.diffusion import DiffusionSettings, train_diffusion
 from scenes import Dataset, load_recipe
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.splitting import split_by_group
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "magnetic_tile"
 PROMPT = "photo of a good ground tile"
@@ -62,9 +64,9 @@ def cuttings(pictures: Sequence[NDArray], surfaces: Sequence[str], count: int, s
     return found, of
 
 
-def real_tiles(specimens: Sequence[Specimen], count: int, side: int) -> tuple[Pictures, list[str]]:
-    pictures = [np.asarray(Image.open(s.image_path).convert("L")) / 255.0 for s in specimens]
-    return cuttings(pictures, [s.group for s in specimens], count, side)
+def real_tiles(samples: Sequence[Sample], count: int, side: int) -> tuple[Pictures, list[str]]:
+    pictures = [np.asarray(Image.open(s.image_path).convert("L")) / 255.0 for s in samples]
+    return cuttings(pictures, [s.group for s in samples], count, side)
 
 
 def rendered_tiles(dataset: Dataset, count: int, side: int) -> tuple[Pictures, list[str]]:
@@ -114,14 +116,14 @@ def distance(
     return value, float(np.std(draws))
 
 
-def tuned_on(specimens: Sequence[Specimen], start: str, steps: int, folder: Path) -> Path:
+def tuned_on(samples: Sequence[Sample], start: str, steps: int, folder: Path) -> Path:
     """A model tuned on photographs of good tiles."""
     photographs = folder / "photographs"
     photographs.mkdir()
-    for specimen in specimens:
-        (photographs / specimen.image_path.name).symlink_to(specimen.image_path.resolve())
-    training = Training(start=start, lora=True, steps=steps, caption=PROMPT, crops=512, turns=False, seed=SEED)
-    return train_diffusion([photographs], folder / "tuned", training)
+    for sample in samples:
+        (photographs / sample.image_path.name).symlink_to(sample.image_path.resolve())
+    settings = DiffusionSettings(start=start, lora=True, steps=steps, caption=PROMPT, crops=512, turns=False, seed=SEED)
+    return train_diffusion([photographs], folder / "tuned", settings)
 
 
 def main() -> None:
@@ -141,7 +143,7 @@ def main() -> None:
     count = CUTTINGS_QUICK if arguments.quick else CUTTINGS
     steps = arguments.steps if arguments.steps is not None else 40 if arguments.quick else 300
     model = load_model(arguments.model)
-    good = [specimen for specimen in read_specimens(arguments.data) if specimen.label == GOOD]
+    good = [sample for sample in read_samples(arguments.data) if sample.label == GOOD]
     to_tune, to_judge, to_reach = split_by_group(good, (0.4, 0.3, 0.3), SEED)
     real, groups = real_tiles(to_judge, count, model.size)
     near, near_groups = real_tiles(to_reach, count, model.size)

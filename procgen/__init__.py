@@ -1,4 +1,9 @@
 """What can be on a surface, as fields over its points: noise, placement, finish, impurities, defects, their stacking.
 
-Every module stands alone and is imported by its name; nothing here knows of scenes, Blender or learning.
+The public names stand in `__init__.pyi` and are loaded when first used. Nothing here knows of scenes, Blender or
+learning.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,8 @@ RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped
 
 def recipes() -> None:
     """List the recipes that come with Blemish."""
-    from scenes.recipes.recipe import load_recipe, shipped_recipes
+    from scenes.recipes.reading import shipped_recipes
+    from scenes.recipes.recipe import load_recipe
 
     for name in shipped_recipes():
         recipe = load_recipe(name)
@@ -21,7 +22,7 @@ def recipes() -> None:
 
 def recipe(recipe: RecipeArgument) -> None:
     """Print a recipe with its explanations, to copy and change."""
-    from scenes.recipes.recipe import recipe_text
+    from scenes.recipes.reading import recipe_text
 
     typer.echo(recipe_text(recipe), nl=False)
 

@@ -25,18 +25,15 @@ MAY_IMPORT = {
 BLENDER = {"bpy", "_cycles", "mathutils", "bmesh"}
 LEARNING = {"torch", "torchvision", "torchmetrics", "lightning", "anomalib", "timm", "safetensors", "diffusers"}
 LEARNING |= {"transformers", "tokenizers", "peft", "accelerate"}
-ARRAYS = {"numpy", "scipy", "skimage", "numba"}
+COMMON = {"lazy_loader", "numpy", "scipy", "skimage", "numba"}
+MODELS = {"pydantic", "pydantic_core", "rich", "typer", "yaml"}  # of recipes and commands
+REPORTS = {"PIL", "jinja2", "markupsafe", "matplotlib"}
 LIBRARIES = {
-    "procgen": ARRAYS | {"PIL"},  # Pillow draws the numbers on stickers
-    "scenes": ARRAYS
-    | {"PIL", "pycocotools", "pydantic", "pydantic_core", "rich", "tifffile", "trimesh", "typer", "xatlas", "yaml"},
-    "blender_addon": ARRAYS | BLENDER | {"rich", "typer"},
-    "diffusion_refine": ARRAYS
-    | LEARNING
-    | {"PIL", "jinja2", "markupsafe", "matplotlib", "pydantic", "pydantic_core", "rich", "typer", "yaml"},
-    "anomaly": ARRAYS
-    | LEARNING
-    | {"PIL", "jinja2", "markupsafe", "matplotlib", "pydantic", "pydantic_core", "rich", "typer"},
+    "procgen": COMMON | {"PIL"},  # Pillow draws the numbers on stickers
+    "scenes": COMMON | MODELS | {"PIL", "pycocotools", "tifffile", "trimesh", "xatlas"},
+    "blender_addon": COMMON | BLENDER | {"rich", "typer"},
+    "diffusion_refine": COMMON | LEARNING | MODELS | REPORTS,
+    "anomaly": COMMON | LEARNING | MODELS | REPORTS,
     "blemish": {"typer", "pydantic"},
 }
 

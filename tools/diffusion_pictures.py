@@ -20,7 +20,8 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scenes.recipes.examples import KINDS, STAGE, catalogue
-from scenes.recipes.recipe import PRESETS, recipe_fields, recipe_from
+from scenes.recipes.reading import PRESETS, recipe_fields
+from scenes.recipes.recipe import recipe_from
 
 Fields = dict[str, Any]
 

@@ -20,7 +20,9 @@ from anomaly.backbone.derivative_filters import DerivativeFilters
 from anomaly.backbone.extractor import EMBEDDED, UNTRAINED, FeatureExtractor, normalised
 from anomaly.evaluation.metrics import Evaluator, Metrics
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
-from anomaly.specimens import GOOD, Specimen, read_specimens, split_by_group
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.splitting import split_by_group
 
 FILTERS = "filters"
 BACKBONES = (UNTRAINED, FILTERS, EMBEDDED)
@@ -32,19 +34,19 @@ EPOCHS = 5
 class Split:
     """Whose patches fill the bank, and which pictures are judged: those that choices were made on, and the others."""
 
-    bank: list[Specimen]
-    parts: dict[str, list[Specimen]]
+    bank: list[Sample]
+    parts: dict[str, list[Sample]]
 
 
-def split_set(specimens: Sequence[Specimen], seed: int = 0, most: int | None = None) -> Split:
+def split_set(samples: Sequence[Sample], seed: int = 0, most: int | None = None) -> Split:
     """Half of the surfaces to fill the bank with; the rest in two halves, "development" and "held out".
 
     most: pictures of every part at the most, drawn by the seed.
     """
-    half = split_by_group(specimens, (0.5,), seed)[0]
+    half = split_by_group(samples, (0.5,), seed)[0]
     bank = [s for s in half if s.label == GOOD] or half
-    taken = {specimen.group for specimen in bank}
-    rest = [specimen for specimen in specimens if specimen.group not in taken]
+    taken = {sample.group for sample in bank}
+    rest = [sample for sample in samples if sample.group not in taken]
     development, held_out = split_by_group(rest, (0.5, 0.5), seed + 1)
     parts = {"development": _some(development, most, seed), "held out": _some(held_out, most, seed)}
     return Split(_some(bank, most, seed), parts)
@@ -60,16 +62,16 @@ def extractor_of(name: str, seed: int = 0) -> nn.Module:
 
 
 def filled(
-    extractor: nn.Module, bank: Sequence[Specimen], size: int, seed: int = 0, scale: float = 1.0
+    extractor: nn.Module, bank: Sequence[Sample], size: int, seed: int = 0, scale: float = 1.0
 ) -> SequentialPatchcoreModel:
     """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch."""
     model = SequentialPatchcoreModel(extractor, size)  # type: ignore[arg-type]
     stride: int = extractor.strides[0]  # type: ignore[index, assignment]
     rows: list[Tensor] = []
-    for specimen in bank:
-        features = model.features(normalised(specimen.image(), scale))
-        if specimen.label != GOOD:
-            features = features[_clear(specimen.truth().defect, stride, scale)]
+    for sample in bank:
+        features = model.features(normalised(sample.image(), scale))
+        if sample.label != GOOD:
+            features = features[_clear(sample.truth().defect, stride, scale)]
         rows.append(features)
     for epoch in range(EPOCHS):
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))
@@ -80,19 +82,19 @@ def filled(
 
 @torch.no_grad()
 def judged(
-    model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Specimen]], scale: float = 1.0
+    model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Sample]], scale: float = 1.0
 ) -> dict[str, Metrics]:
     """The figures of a model on every part and on all together; those that need a threshold mean nothing here."""
     whole, evaluators = Evaluator(threshold=0.0), {part: Evaluator(threshold=0.0) for part in parts}
-    for part, specimens in parts.items():
-        for specimen in specimens:
-            image, truth = specimen.image(), specimen.truth()
+    for part, samples in parts.items():
+        for sample in samples:
+            image, truth = sample.image(), sample.truth()
             maps = model.anomaly_maps(normalised(image, scale))
             if scale != 1:
                 maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
             anomaly_map = maps[0, 0].numpy()
             for evaluator in (evaluators[part], whole):
-                evaluator.update(anomaly_map, truth, specimen.label)
+                evaluator.update(anomaly_map, truth, sample.label)
     return {part: evaluator.compute() for part, evaluator in {**evaluators, "both": whole}.items()}
 
 
@@ -106,11 +108,11 @@ def _clear(defect: np.ndarray, stride: int, scale: float) -> Tensor:
     return functional.max_pool2d(touched, 2 * CLEARANCE + 1, 1, CLEARANCE).flatten() == 0
 
 
-def _some(specimens: Sequence[Specimen], most: int | None, seed: int) -> list[Specimen]:
-    if most is None or len(specimens) <= most:
-        return list(specimens)
-    chosen = np.random.default_rng(seed).permutation(len(specimens))[:most]
-    return [specimens[index] for index in sorted(chosen)]
+def _some(samples: Sequence[Sample], most: int | None, seed: int) -> list[Sample]:
+    if most is None or len(samples) <= most:
+        return list(samples)
+    chosen = np.random.default_rng(seed).permutation(len(samples))[:most]
+    return [samples[index] for index in sorted(chosen)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -127,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| set | backbone | part | pictures | image AUROC | pixel AUROC | AUPRO |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for folder in given.folders:
-        split = split_set(read_specimens(folder), given.seed, given.most)
+        split = split_set(read_samples(folder), given.seed, given.most)
         for name in given.backbone or BACKBONES:
             model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed, given.scale)
             for part, metrics in judged(model, split.parts, given.scale).items():

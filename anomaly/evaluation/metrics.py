@@ -1,4 +1,4 @@
-"""How well anomaly maps find defects, specimen by specimen, in memory that does not grow with the number of pictures.
+"""How well anomaly maps find defects, sample by sample, in memory that does not grow with the number of pictures.
 
 Pixel curves come from histograms over `KEYS` bins whose edges are float32 values: the sign, the exponent and 11 bits of
 the mantissa of a score, so that no range need be known beforehand and scores that differ by 1/2048 are told apart. The
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anomaly.evaluation.results import ClassRecall, Curve, Metrics
-from anomaly.specimens import GOOD, Truth
 from procgen.errors import BlemishError
+from scenes.formats.sample import GOOD
+from scenes.formats.truth import Truth
 
 if TYPE_CHECKING:
     from torchmetrics.classification import BinaryPrecisionRecallCurve
@@ -32,7 +33,7 @@ CURVE_POINTS = 201
 
 
 class MetricsError(BlemishError):
-    """Maps or masks that cannot be judged; names the specimen."""
+    """Maps or masks that cannot be judged; names the sample."""
 
 
 def score_keys(scores: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
@@ -99,7 +100,7 @@ class Histograms:
         """The score of best F1; just above the highest where no pixel is defective. Raises MetricsError when empty."""
         used = np.flatnonzero(self.all)
         if not used.size:
-            raise MetricsError("the validation specimens hold no pixel; give at least one to find the threshold on")
+            raise MetricsError("the validation pictures hold no pixel; give at least one to find the threshold on")
         if not self.bad.any():
             # Above every value of the highest bin: no good pixel of the validation set is called defective.
             return float(lowest_of_key(used[-1:] + 1)[0])
@@ -123,7 +124,7 @@ class Histograms:
 
 
 class ThresholdFinder:
-    """The pixel threshold of best F1 over validation specimens, fed one at a time; at or above it lie defects."""
+    """The pixel threshold of best F1 over validation samples, fed one at a time; at or above it lie defects."""
 
     def __init__(self) -> None:
         self._pixels = Histograms()
@@ -134,8 +135,8 @@ class ThresholdFinder:
         defect: NDArray[np.bool_],
         seen: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take in one specimen: all (H, W); only pixels that are `seen` count."""
-        self._pixels.add(_checked(anomaly_map, defect, "a validation specimen"), defect, seen)
+        """Take in one sample: all (H, W); only pixels that are `seen` count."""
+        self._pixels.add(_checked(anomaly_map, defect, "a validation picture"), defect, seen)
 
     def compute(self) -> float:
         """The threshold; where no validation pixel is defective, just above the highest score seen.
@@ -188,7 +189,7 @@ def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_],
 
 
 class Evaluator:
-    """Judges specimens one at a time; what it keeps are counts.
+    """Judges samples one at a time; what it keeps are counts.
 
     threshold: a pixel at or above it is predicted defective; coverages: per cent of an instance's pixels that must be
     predicted for it to count as detected, ascending from 0; smallest: predicted regions of fewer pixels are dropped
@@ -200,7 +201,7 @@ class Evaluator:
         from torchmetrics.classification import BinaryF1Score, BinaryPrecision, BinaryRecall
 
         if not np.isfinite(threshold):
-            raise MetricsError(f"threshold {threshold}: expected a finite number; find it on validation specimens")
+            raise MetricsError(f"threshold {threshold}: expected a finite number; find it on validation pictures")
         self.threshold, self.coverages = float(threshold), tuple(float(c) for c in coverages)
         self.smallest = smallest
         self._labels: list[bool] = []
@@ -217,16 +218,16 @@ class Evaluator:
         score: float | None = None,
         seen: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take in one specimen.
+        """Take in one sample.
 
-        anomaly_map: (H, W) at image size; label: "good" or anything else for a defective specimen; score: the
-        specimen's own, the highest of its map by default; seen: (H, W) the pixels that count, all by default.
+        anomaly_map: (H, W) at image size; label: "good" or anything else for a defective sample; score: the
+        sample's own, the highest of its map by default; seen: (H, W) the pixels that count, all by default.
         """
         defect = truth.defect
-        anomaly_map = _checked(anomaly_map, defect, f"a specimen labelled {label}")
+        anomaly_map = _checked(anomaly_map, defect, f"a picture labelled {label}")
         score = float(anomaly_map.max()) if score is None else float(score)
         if not np.isfinite(score):
-            raise MetricsError(f"a specimen labelled {label} has the score {score}; train the inspector again")
+            raise MetricsError(f"a picture labelled {label} has the score {score}; train the inspector again")
         self._labels.append(label != GOOD)
         self._scores.append(score)
         self._pixels.add(anomaly_map, defect, seen)
@@ -246,7 +247,7 @@ class Evaluator:
     def compute(self) -> Metrics:
         """All figures so far; raises MetricsError when nothing was taken in."""
         if not self._labels:
-            raise MetricsError("there is no specimen to judge; give a dataset with at least one")
+            raise MetricsError("there is no picture to judge; give a dataset with at least one")
         labels = np.array(self._labels)
         pixelwise: dict[str, float | None] = {name: float(v) for name, v in self._pixelwise.compute().items()}
         if not self._pixels.bad.any():

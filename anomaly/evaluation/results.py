@@ -1,12 +1,12 @@
-"""What an evaluation leaves on disk: `results.json`, and per specimen a picture, a heat map and the truth.
+"""What an evaluation leaves on disk: `results.json`, and per sample a picture, a heat map and the truth.
 
     results/
-      results.json        every figure, every specimen's score; `schema` 1
-      images/000000.jpg   the specimen, at most `THUMBNAIL` pixels long
+      results.json        every figure, every sample's score; `schema` 1
+      images/000000.jpg   the sample, at most `THUMBNAIL` pixels long
       maps/000000.png     16-bit heat map at image size, scaled between the two numbers of its record
       truths/000000.png   1-bit mask of the defect family
 
-Files are named by number, never by what a specimen is called. Needs neither torch nor anomalib, so that a report can be
+Files are named by number, never by what a sample is called. Needs neither torch nor anomalib, so that a report can be
 rebuilt anywhere.
 """
 
@@ -26,9 +26,11 @@ from PIL import Image
 from procgen.errors import BlemishError
 
 if TYPE_CHECKING:
-    from anomaly.specimens import Specimen, Truth
+    from scenes.formats.sample import Sample
+    from scenes.formats.truth import Truth
 
 SCHEMA = 1
+IN_FILE = {"samples": "specimens"}  # what a field is called in results.json, which others read
 PICTURE_FOLDERS = ("images", "maps", "truths")
 UNFINISHED = ".unfinished"
 THUMBNAIL = 1024  # longest side in pixels of the stored picture
@@ -138,8 +140,8 @@ class InspectorRecord:
 
 
 @dataclass(frozen=True)
-class SpecimenRecord:
-    """One judged specimen; the three paths are relative to the results folder, with forward slashes."""
+class SampleRecord:
+    """One judged sample; the three paths are relative to the results folder, with forward slashes."""
 
     name: str
     group: str
@@ -163,19 +165,19 @@ class EvaluationRecord:
     threshold_origin: str  # one sentence: how the pixel threshold was found
     versions: Mapping[str, str]
     metrics: Metrics
-    specimens: tuple[SpecimenRecord, ...]
+    samples: tuple[SampleRecord, ...]
 
-    def picture(self, specimen: SpecimenRecord) -> Image.Image:
-        return self._open(specimen.image).convert("RGB")
+    def picture(self, sample: SampleRecord) -> Image.Image:
+        return self._open(sample.image).convert("RGB")
 
-    def anomaly_map(self, specimen: SpecimenRecord) -> NDArray[np.float32]:
+    def anomaly_map(self, sample: SampleRecord) -> NDArray[np.float32]:
         """(H, W) the heat map in the model's own unit, to 1/65535 of its range."""
-        levels = np.asarray(self._open(specimen.map)).astype(np.float32) / 65535
-        return (specimen.map_low + levels * (specimen.map_high - specimen.map_low)).astype(np.float32)
+        levels = np.asarray(self._open(sample.map)).astype(np.float32) / 65535
+        return (sample.map_low + levels * (sample.map_high - sample.map_low)).astype(np.float32)
 
-    def truth(self, specimen: SpecimenRecord) -> NDArray[np.bool_]:
+    def truth(self, sample: SampleRecord) -> NDArray[np.bool_]:
         """(H, W) where the defect family is."""
-        return np.asarray(self._open(specimen.truth)).astype(bool)
+        return np.asarray(self._open(sample.truth)).astype(bool)
 
     def _open(self, relative: str) -> Image.Image:
         path = (self.folder / relative).resolve()
@@ -190,7 +192,7 @@ class EvaluationRecord:
 
 
 class ResultsWriter:
-    """Writes an evaluation specimen by specimen, so that one map is in memory at a time.
+    """Writes an evaluation sample by sample, so that one map is in memory at a time.
 
     Everything is gathered in a folder of its own and moved into place by `finish`: until then an earlier evaluation
     stays whole, and an exception that leaves the writer's `with` block leaves nothing behind.
@@ -202,7 +204,7 @@ class ResultsWriter:
         self.folder = Path(folder)
         self._unfinished = self.folder / UNFINISHED
         self._made = not self.folder.exists()
-        self._records: list[SpecimenRecord] = []
+        self._records: list[SampleRecord] = []
         with self._explained():
             self.folder.mkdir(parents=True, exist_ok=True)
             others = any(entry.name != UNFINISHED for entry in self.folder.iterdir())
@@ -234,22 +236,22 @@ class ResultsWriter:
 
     def add(
         self,
-        specimen: "Specimen",
+        sample: "Sample",
         score: float,
         anomaly_map: NDArray[np.floating[Any]],
         truth: "Truth",
         image: NDArray[np.uint8] | None = None,
-    ) -> SpecimenRecord:
-        """Store one judged specimen: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""
+    ) -> SampleRecord:
+        """Store one judged sample: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""
         number = f"{len(self._records):06d}"
         low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
         if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(score)):
-            raise ResultsError(f"{specimen.name}: its score or anomaly map is not finite; train the inspector again")
+            raise ResultsError(f"{sample.name}: its score or anomaly map is not finite; train the inspector again")
         levels = (np.asarray(anomaly_map, np.float64) - low) / (high - low or 1.0) * 65535
-        picture = Image.fromarray(specimen.image() if image is None else image)
+        picture = Image.fromarray(sample.image() if image is None else image)
         picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-        record = SpecimenRecord(
-            specimen.name, specimen.group, specimen.label, float(score),
+        record = SampleRecord(
+            sample.name, sample.group, sample.label, float(score),
             f"images/{number}.jpg", f"maps/{number}.png", f"truths/{number}.png", low, high,
         )  # fmt: skip
         with self._explained():
@@ -273,7 +275,7 @@ class ResultsWriter:
         record = EvaluationRecord(
             self.folder, command, inspector, judged_on, threshold_origin, dict(versions), metrics, tuple(self._records)
         )
-        data = {"schema": SCHEMA, **{k: v for k, v in asdict(record).items() if k != "folder"}}
+        data = {"schema": SCHEMA, **{IN_FILE.get(k, k): v for k, v in asdict(record).items() if k != "folder"}}
         temporary = self._unfinished / "results.json"
         with self._explained():
             with temporary.open("w", encoding="utf-8") as file:
@@ -311,7 +313,7 @@ def read_results(folder: Path | str) -> EvaluationRecord:
             threshold_origin=data["threshold_origin"],
             versions=data["versions"],
             metrics=Metrics.from_dict(data["metrics"]),
-            specimens=tuple(SpecimenRecord(**record) for record in data["specimens"]),
+            samples=tuple(SampleRecord(**record) for record in data[IN_FILE["samples"]]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ResultsError(f"{path}: is incomplete or damaged ({error}); run `blemish evaluate` again") from error

@@ -10,16 +10,17 @@ from anomaly.evaluation.metrics import Evaluator, ThresholdFinder
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.train import Progress
-from anomaly.specimens import GOOD, Specimen, split_by_group
 from scenes.datasets.dataset import blemish_version
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.splitting import split_by_group
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the judged dataset itself
 
 
 def evaluate_inspector(
     bank: Path | str | Inspector,
-    specimens: Sequence[Specimen],
-    validation: Sequence[Specimen] | None,
+    samples: Sequence[Sample],
+    validation: Sequence[Sample] | None,
     out: Path | str,
     *,
     share: float = VALIDATION_SHARE,
@@ -29,7 +30,7 @@ def evaluate_inspector(
     command: str = "",
     progress: Progress = lambda what, done, total: None,
 ) -> EvaluationRecord:
-    """Judge the inspector on `specimens` and write results, pictures and heat maps to `out`.
+    """Judge the inspector on `samples` and write results, pictures and heat maps to `out`.
 
     Surfaces that it was trained on are left out, and so are a source's own training pictures. The threshold is that of
     best pixel F1 on `validation`; without it the bank's own; without that one, on the source's validation pictures or
@@ -39,10 +40,10 @@ def evaluate_inspector(
         InspectorError: the bank cannot be used, or nothing is left to judge.
     """
     inspector = bank if isinstance(bank, Inspector) else Inspector.load(bank)
-    judged = unseen(specimens, inspector)
+    judged = unseen(samples, inspector)
     if not judged:
         raise InspectorError(
-            f"all {len(specimens)} specimens show surfaces that the inspector was trained on; "
+            f"all {len(samples)} pictures show surfaces that the inspector was trained on; "
             "judge it on others, or train with --share below 1"
         )
     threshold, origin = inspector.training.threshold, inspector.training.threshold_origin
@@ -54,7 +55,7 @@ def evaluate_inspector(
             where = f"{share:.0%} of the surfaces (seed {seed}), which are not judged"
         if not own or not judged:
             raise InspectorError(
-                f"{len(own) + len(judged)} specimens cannot be parted into some for the threshold and some to judge; "
+                f"{len(own) + len(judged)} pictures cannot be parted into some for the threshold and some to judge; "
                 "give more, or name others with --validation DATASET"
             )
         threshold, origin = best_threshold(inspector, own, progress)
@@ -65,11 +66,11 @@ def evaluate_inspector(
     judged = [s for s in judged if s.split != "validation"] or judged
     evaluator = Evaluator(threshold, smallest=smallest)
     with ResultsWriter(out) as writer:
-        for done, specimen in enumerate(judged, 1):
-            image, truth, seen = specimen.image(), specimen.truth(), specimen.seen()
+        for done, sample in enumerate(judged, 1):
+            image, truth, seen = sample.image(), sample.truth(), sample.seen()
             anomaly_map, score = inspector.judge(image, seen)
-            evaluator.update(anomaly_map, truth, specimen.label, score, seen)
-            writer.add(specimen, score, anomaly_map, truth, image)
+            evaluator.update(anomaly_map, truth, sample.label, score, seen)
+            writer.add(sample, score, anomaly_map, truth, image)
             progress("judging", done, len(judged))
         return writer.finish(
             evaluator.compute(),
@@ -81,24 +82,24 @@ def evaluate_inspector(
         )
 
 
-def unseen(specimens: Sequence[Specimen], inspector: Inspector) -> list[Specimen]:
-    """The specimens whose surfaces the inspector was not trained on, and that no source calls training pictures."""
+def unseen(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
+    """The samples whose surfaces the inspector was not trained on, and that no source calls training pictures."""
     groups = set(inspector.training.groups)
-    return [s for s in specimens if s.group not in groups and s.split != "train"]
+    return [s for s in samples if s.group not in groups and s.split != "train"]
 
 
 def best_threshold(
-    inspector: Inspector, validation: Sequence[Specimen], progress: Progress = lambda what, done, total: None
+    inspector: Inspector, validation: Sequence[Sample], progress: Progress = lambda what, done, total: None
 ) -> tuple[float, str]:
     """The pixel threshold of best F1 on `validation`, and a sentence that says so."""
     finder = ThresholdFinder()
     defective = 0
-    for done, specimen in enumerate(validation, 1):
-        defect, seen = specimen.truth().defect, specimen.seen()
-        finder.update(inspector.judge(specimen.image(), seen)[0], defect, seen)
+    for done, sample in enumerate(validation, 1):
+        defect, seen = sample.truth().defect, sample.seen()
+        finder.update(inspector.judge(sample.image(), seen)[0], defect, seen)
         defective += bool(defect.any())
         progress("finding the threshold", done, len(validation))
-    good = sum(specimen.label == GOOD for specimen in validation)
+    good = sum(sample.label == GOOD for sample in validation)
     if not defective:
         return finder.compute(), f"just above every pixel of {len(validation)} validation pictures, none defective"
     return finder.compute(), f"best pixel F1 on {len(validation)} validation pictures, {good} of them good"

@@ -1,7 +1,7 @@
 """What is done to banks that exist: melding, growing, shrinking, ageing out, forgetting pictures.
 
 Each call gives a new inspector and leaves those it was given as they were. A threshold belongs to one bank, so the new
-inspector has none: find it on validation specimens (`anomaly.inspection.evaluate.best_threshold`). Going on from a
+inspector has none: find it on validation samples (`anomaly.inspection.evaluate.best_threshold`). Going on from a
 bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Outposts
 (`anomaly.patchcore.boundary_patches`) stay with the rows that
 they belong to, as long as cells stay as they are: melding and shrinking draw them anew and drop all outposts, and the

@@ -35,7 +35,7 @@ from anomaly.inspection.inspector import (
 )
 from anomaly.patchcore.boundary_patches import OutpostFinder, Outposts
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
-from anomaly.specimens import GOOD, Specimen
+from scenes.formats.sample import GOOD, Sample
 
 EPOCHS = 5  # seed 003, section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
@@ -50,7 +50,7 @@ Progress = Callable[[str, int, int], None]  # what is being done, pictures done,
 
 
 def train_inspector(
-    specimens: Sequence[Specimen],
+    samples: Sequence[Sample],
     out: Path | str,
     *,
     start: Inspector | Path | str | None = None,
@@ -64,21 +64,21 @@ def train_inspector(
     augmentation: Augmentation | None = None,
     outposts: int | None = None,
     trained_on: Sequence[str] = (),
-    validation: Sequence[Specimen] = (),
+    validation: Sequence[Sample] = (),
     progress: Progress = lambda what, done, total: None,
 ) -> Inspector:
-    """Train on the good ones of `specimens` and write the inspector to the folder `out`.
+    """Train on the good ones of `samples` and write the inspector to the folder `out`.
 
     start: an inspector to go on from (seed 003: fine-tuning): its bank is updated, its backbone and scale stay. size:
     rows of the bank (2048, or as `start` has; else that bank is grown or shrunk first). epochs: at most so many, by
     default 5 with augmentation and 20 without, where it ends when one changes nothing. image_size: pixels to which the
     longest side of the largest training picture is scaled, all others by the same factor (by default larger ones are
     reduced to 640, smaller ones left alone). outposts: so many of the farthest patches of each row's cell are kept
-    beside it for melding, found in one more pass (none, or as `start` has). validation: specimens whose best pixel F1
+    beside it for melding, found in one more pass (none, or as `start` has). validation: samples whose best pixel F1
     sets the threshold. A stopped training continues after its last whole epoch; a finished one is read back.
 
     Raises:
-        InspectorError: no good specimen, settings out of range or at odds with `start`, or `out` holds a training with
+        InspectorError: no good sample, settings out of range or at odds with `start`, or `out` holds a training with
             other settings.
     """
     out = Path(out)
@@ -89,7 +89,7 @@ def train_inspector(
         raise InspectorError(f"outposts is {outposts}; expected at least 0")
     if image_size is not None and image_size < 32:
         raise InspectorError(f"image size is {image_size}; expected at least 32 pixels")
-    good = training_part(specimens)
+    good = training_part(samples)
     begun = Inspector.load(start) if isinstance(start, str | Path) else start
     if begun is None:
         extractor = FeatureExtractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
@@ -115,7 +115,7 @@ def train_inspector(
         scale=begun.training.scale if begun else _scale(good, image_size),
         seed=seed,
         trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
-        groups=tuple(sorted({*(begun.training.groups if begun else ()), *(specimen.group for specimen in good)})),
+        groups=tuple(sorted({*(begun.training.groups if begun else ()), *(sample.group for sample in good)})),
         pictures=_digest(good, extractor, begun, augmentation, known),
         augmented=augmentation is not None,
         generation=begun.training.generation + 1 if begun else 0,
@@ -142,12 +142,12 @@ def train_inspector(
     return inspector
 
 
-def training_part(specimens: Sequence[Specimen]) -> list[Specimen]:
-    """The good specimens; only those of the split "train" where the source has one."""
-    splits = {specimen.split for specimen in specimens}
-    good = [s for s in specimens if s.label == GOOD and ("train" not in splits or s.split in ("train", ""))]
+def training_part(samples: Sequence[Sample]) -> list[Sample]:
+    """The good samples; only those of the split "train" where the source has one."""
+    splits = {sample.split for sample in samples}
+    good = [s for s in samples if s.label == GOOD and ("train" not in splits or s.split in ("train", ""))]
     if not good:
-        raise InspectorError(f"none of the {len(specimens)} specimens is good; training needs pictures without defects")
+        raise InspectorError(f"none of the {len(samples)} pictures is good; training needs pictures without defects")
     return good
 
 
@@ -161,7 +161,7 @@ def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
 
 def _fill(
     inspector: Inspector,
-    good: Sequence[Specimen],
+    good: Sequence[Sample],
     augmentation: Augmentation | None,
     out: Path,
     progress: Progress,
@@ -196,7 +196,7 @@ def _fill(
             with suppress(OSError):  # not empty: holds a finished epoch
                 out.rmdir()
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
-    named = {source_key(features.number(index)): specimen.image_path.name for index, specimen in enumerate(good)}
+    named = {source_key(features.number(index)): sample.image_path.name for index, sample in enumerate(good)}
     return recorded(Inspector(model, training, outposts), done, named)
 
 
@@ -248,9 +248,9 @@ class FeatureSource:
     """Patch features (N, D) by picture and epoch: augmented anew each time, or extracted once and kept in a file."""
 
     def __init__(
-        self, inspector: Inspector, specimens: Sequence[Specimen], augmentation: Augmentation | None, path: Path
+        self, inspector: Inspector, samples: Sequence[Sample], augmentation: Augmentation | None, path: Path
     ) -> None:
-        self._inspector, self._specimens, self._augmentation = inspector, specimens, augmentation
+        self._inspector, self._samples, self._augmentation = inspector, samples, augmentation
         self._path = path
         self._numbers: dict[int, int] = {}
         self._places: dict[int, tuple[int, int]] = {}  # picture: first value in the file, number of rows
@@ -258,7 +258,7 @@ class FeatureSource:
         self.remove()
 
     def __len__(self) -> int:
-        return len(self._specimens)
+        return len(self._samples)
 
     def remove(self) -> None:
         """Delete the file; a training that goes on extracts the features again."""
@@ -268,21 +268,21 @@ class FeatureSource:
     def number(self, index: int) -> int:
         """By which the bank knows a picture."""
         if index not in self._numbers:
-            self._numbers[index] = source_of(self._specimens[index].image_path)
+            self._numbers[index] = source_of(self._samples[index].image_path)
         return self._numbers[index]
 
     def of(self, index: int, epoch: int) -> Tensor:
         """The features of a picture in an epoch."""
-        specimen = self._specimens[index]
+        sample = self._samples[index]
         if self._augmentation is not None:
             rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-            return self._inspector.features(*self._augmentation(specimen.image(), specimen.seen(), rng))
+            return self._inspector.features(*self._augmentation(sample.image(), sample.seen(), rng))
         channels = self._inspector.model.extractor.channels
         if index in self._places:
             start, rows = self._places[index]
             values = np.fromfile(self._path, np.float32, rows * channels, offset=4 * start)
             return torch.from_numpy(values.reshape(rows, channels))
-        features = self._inspector.features(specimen.image(), specimen.seen())
+        features = self._inspector.features(sample.image(), sample.seen())
         if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
             try:
                 with self._path.open("ab") as file:
@@ -295,27 +295,27 @@ class FeatureSource:
         return features
 
 
-def _scale(good: Sequence[Specimen], image_size: int | None) -> float:
+def _scale(good: Sequence[Sample], image_size: int | None) -> float:
     longest = 0
-    for specimen in good:
+    for sample in good:
         try:
-            with Image.open(specimen.image_path) as image:
+            with Image.open(sample.image_path) as image:
                 longest = max(longest, *image.size)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            specimen.image()  # says what is wrong with it
+            sample.image()  # says what is wrong with it
     return image_size / longest if image_size else min(1.0, LONGEST_SIDE / longest)
 
 
 def _digest(
-    good: Sequence[Specimen],
+    good: Sequence[Sample],
     extractor: FeatureExtractor,
     begun: Inspector | None,
     augmentation: Augmentation | None,
     known: Outposts | None,
 ) -> str:
     digest = hashlib.sha256()
-    for specimen in good:
-        digest.update(hashlib.sha256(specimen.image_path.read_bytes()).digest())
+    for sample in good:
+        digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
     for name, value in sorted(extractor.network.state_dict().items()):
         digest.update(name.encode() + value.numpy().tobytes())
     if begun is not None:
@@ -340,7 +340,7 @@ def _refuse(found: dict[str, object], wanted: dict[str, object], path: Path) -> 
     name = next(name for name in wanted if found.get(name) != wanted[name])
     said = {
         "pictures": "the pictures, the bank gone on from, the augmentation or the backbone's weights",
-        "groups": "the specimens",
+        "groups": "the pictures",
     }
     differing = said.get(name, f"{name} ({found.get(name)} there, {wanted[name]} asked for)")
     raise InspectorError(

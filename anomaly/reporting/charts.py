@@ -91,7 +91,7 @@ def score_chart(
     top = _nice_top(max(int(c.max()) for c in counts))
     x, y = _scale(low, high, LEFT, WIDTH - RIGHT), _scale(0, top, HEIGHT - BOTTOM, TOP)
     ticks = [(value, f"{value:.4g}") for value in _round_ticks(low, high)]
-    parts = _axes(x, y, ticks, [(v, f"{v:g}") for v in _count_ticks(top)], "score of the specimen", "specimens")
+    parts = _axes(x, y, ticks, [(v, f"{v:g}") for v in _count_ticks(top)], "score of the picture", "pictures")
     for (name, _, colour), heights in zip(groups, counts, strict=True):
         parts.append(
             f'<path d="{_steps(edges, heights, x, y)}" fill="{escape(colour)}" fill-opacity=".38" '

@@ -16,16 +16,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from anomaly.evaluation.results import EvaluationRecord, Metrics, SpecimenRecord, read_results
+from anomaly.evaluation.results import EvaluationRecord, Metrics, SampleRecord, read_results
 from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, area_chart, line_chart, score_chart, spark_histogram
-from anomaly.specimens import GOOD, Format, Specimen, Truth, read_specimens
 from procgen.errors import BlemishError
+from scenes.formats.registry import AUTO, read_samples
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.truth import Truth
 
 FRAMES_SHOWN = 24  # per dataset
 CASES_SHOWN = 4  # per list of heat maps
 FRAME_LENGTH, CASE_LENGTH = 560, 480  # pixels, longest side
-HEAT_CEILING = 95  # percentile over the specimens' highest values: a few hot pictures must not leave the rest black
+HEAT_CEILING = 95  # percentile over the samples' highest values: a few hot pictures must not leave the rest black
 
 # Okabe and Ito's colours, which the colour-blind tell apart, then some of Tol's; defects warm, impurities cool.
 DEFECT_COLOURS = ("#d55e00", "#e69f00", "#cc79a7", "#aa4499", "#999933", "#b2182b")
@@ -36,7 +38,7 @@ CURVE_COLOUR = "var(--accent)"
 
 # name in Metrics, heading, one line of explanation; the first four are shown large
 EXPLAINED = (
-    ("image_auroc", "Image AUROC", "Chance that a defective specimen scores higher than a good one. 0.5 is guessing."),
+    ("image_auroc", "Image AUROC", "Chance that a defective picture scores higher than a good one. 0.5 is guessing."),
     ("aupro", "AUPRO", "Overlap with the defect regions, each counting the same, up to 30 % of good pixels predicted."),
     (
         "mean_defect_wise_recall",
@@ -55,7 +57,7 @@ EXPLAINED = (
     (
         "best_pixel_f1",
         "Best possible F1",
-        "The highest pixel F1 that any threshold reaches on these very specimens: what a better threshold could gain.",
+        "The highest pixel F1 that any threshold reaches on these very pictures: what a better threshold could gain.",
     ),
 )
 
@@ -124,9 +126,9 @@ class DatasetSummary:
 
 @dataclass(frozen=True)
 class Case:
-    """One judged specimen with its three pictures; `separation`: how well its own defect stands out of its own map."""
+    """One judged sample with its three pictures; `separation`: how well its own defect stands out of its own map."""
 
-    record: SpecimenRecord
+    record: SampleRecord
     separation: float | None
     image: str
     outlined: str
@@ -137,14 +139,14 @@ def write_report(
     path: Path | str,
     *,
     datasets: Sequence[Path | str] = (),
-    format: Format = "auto",
+    format: str = AUTO,
     evaluation: EvaluationRecord | Path | str | None = None,
     command: str,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report as one HTML file and return its path.
 
-    datasets: folders, read as `read_specimens` reads `format`, once and with one picture in memory at a time;
+    datasets: folders, read as `read_samples` reads `format`, once and with one picture in memory at a time;
     evaluation: a record, or the folder of one; command: what to type to get all of it again; versions: of what made the
     datasets, where no evaluation names them. Raises ReportError when the file cannot be written, and what the readers
     raise.
@@ -199,37 +201,37 @@ def class_styles(classes: Iterable[tuple[str, str]]) -> dict[str, ClassStyle]:
     return styles
 
 
-def summarise(folder: Path, format: Format = "auto") -> DatasetSummary:
-    """Counts, sizes and thumbnails of a dataset, reading each specimen once."""
-    specimens = read_specimens(folder, format)
-    chosen = {s.name for s in varied(specimens, FRAMES_SHOWN)}
+def summarise(folder: Path, format: str = AUTO) -> DatasetSummary:
+    """Counts, sizes and thumbnails of a dataset, reading each sample once."""
+    samples = read_samples(folder, format)
+    chosen = {s.name for s in varied(samples, FRAMES_SHOWN)}
     classes: dict[tuple[str, str], ClassSummary] = {}
     shown = []
-    for specimen in specimens:
-        truth = specimen.truth()
+    for sample in samples:
+        truth = sample.truth()
         for (family, name), area in zip(truth.kinds(), truth.areas(), strict=True):
             classes.setdefault((family, name), ClassSummary(name, family)).areas.append(int(area))
         for kind in set(truth.kinds()):
             classes[kind].frames += 1
-        if specimen.name in chosen:
-            shown.append(_shown(specimen, truth))
+        if sample.name in chosen:
+            shown.append(_shown(sample, truth))
     origin, quantities = _drawn(folder)
     return DatasetSummary(
         title=folder.resolve().name,
         origin=origin,
-        frames=len(specimens),
-        good=sum(s.label == GOOD for s in specimens),
+        frames=len(samples),
+        good=sum(s.label == GOOD for s in samples),
         classes=sorted(classes.values(), key=lambda c: (c.family != "defect", c.name)),
         shown=shown,
         quantities=quantities,
     )
 
 
-def varied(specimens: Sequence[Specimen], count: int) -> list[Specimen]:
-    """At most `count` specimens, taken in turn from every label, spread evenly within it."""
-    by_label: dict[str, list[Specimen]] = {}
-    for specimen in specimens:
-        by_label.setdefault(specimen.label, []).append(specimen)
+def varied(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """At most `count` samples, taken in turn from every label, spread evenly within it."""
+    by_label: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_label.setdefault(sample.label, []).append(sample)
     spread = []
     for members in by_label.values():
         places = np.unique(np.linspace(0, len(members) - 1, min(count, len(members))).round().astype(int))
@@ -246,8 +248,8 @@ def _bisecting(count: int) -> list[int]:
     return [k for k in order if k < count]
 
 
-def _shown(specimen: Specimen, truth: Truth) -> ShownFrame:
-    image = specimen.image()
+def _shown(sample: Sample, truth: Truth) -> ShownFrame:
+    image = sample.image()
     size = pictures.fitted(image.shape[1], image.shape[0], FRAME_LENGTH)
     masks: dict[str, NDArray[np.bool_]] = {}
     for instance in truth.instances:
@@ -255,7 +257,7 @@ def _shown(specimen: Specimen, truth: Truth) -> ShownFrame:
         mask |= instance.mask
     thumbnail = pictures.jpeg(pictures.shrunk(image, size))
     shrunk = {name: pictures.shrunk_mask(mask, size) for name, mask in masks.items()}
-    return ShownFrame(specimen.name, specimen.label, size, thumbnail, shrunk)
+    return ShownFrame(sample.name, sample.label, size, thumbnail, shrunk)
 
 
 def _drawn(folder: Path) -> tuple[dict[str, str], list[Quantity]]:
@@ -348,13 +350,13 @@ def _evaluation_context(record: EvaluationRecord, styles: Mapping[str, ClassStyl
         "predicted_colour": "rgb({} {} {})".format(*pictures.PREDICTED_OUTLINE),
         "heat_stops": [f"rgb({r} {g} {b})" for r, g, b in pictures.HEAT.tolist()],
         "cases": [
-            ("Clearest", "Defective specimens whose defect stands out most from the rest of its own heat map.", best),
+            ("Clearest", "Defective pictures whose defect stands out most from the rest of its own heat map.", best),
             (
                 "Hardest",
-                "Defective specimens whose defect stands out least: here the inspector looks elsewhere.",
+                "Defective pictures whose defect stands out least: here the inspector looks elsewhere.",
                 worst,
             ),
-            ("False alarms", "Good specimens with the highest scores.", alarms),
+            ("False alarms", "Good pictures with the highest scores.", alarms),
         ],
     }
 
@@ -385,10 +387,10 @@ def mean_is_shown(metrics: Metrics) -> bool:
 
 
 def _score_chart(record: EvaluationRecord) -> Markup:
-    good = [s.score for s in record.specimens if s.label == GOOD]
-    bad = [s.score for s in record.specimens if s.label != GOOD]
+    good = [s.score for s in record.samples if s.label == GOOD]
+    bad = [s.score for s in record.samples if s.label != GOOD]
     groups = [g for g in (("good", good, GOOD_COLOUR), ("defective", bad, BAD_COLOUR)) if g[1]]
-    return score_chart("Scores of good and defective specimens", groups, (record.metrics.threshold, "threshold"))
+    return score_chart("Scores of good and defective pictures", groups, (record.metrics.threshold, "threshold"))
 
 
 def _curve_chart(metrics: Metrics, name: str) -> Markup | None:
@@ -396,7 +398,7 @@ def _curve_chart(metrics: Metrics, name: str) -> Markup | None:
     if curve is None:
         return None
     labels = {
-        "image_roc": ("Image ROC", "share of good specimens alarmed", "share of defective found"),
+        "image_roc": ("Image ROC", "share of good pictures alarmed", "share of defective found"),
         "pixel_precision_recall": ("Pixel precision over recall", "pixel recall", "pixel precision"),
     }
     title, x_label, y_label = labels[name]
@@ -405,18 +407,18 @@ def _curve_chart(metrics: Metrics, name: str) -> Markup | None:
 
 
 def _cases(record: EvaluationRecord) -> tuple[list[Case], list[Case], list[Case]]:
-    """The defective specimens that stand out most and least, and the good ones with the highest scores."""
+    """The defective samples that stand out most and least, and the good ones with the highest scores."""
     ranked = []
-    for specimen in record.specimens:
-        if specimen.label != GOOD:
-            value = separation(record.anomaly_map(specimen), record.truth(specimen))
+    for sample in record.samples:
+        if sample.label != GOOD:
+            value = separation(record.anomaly_map(sample), record.truth(sample))
             if value is not None:
-                ranked.append((value, specimen))
+                ranked.append((value, sample))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].name))
-    # Where there are few, no specimen is shown both as one of the best and one of the worst.
+    # Where there are few, no sample is shown both as one of the best and one of the worst.
     worst = ranked[::-1][: min(CASES_SHOWN, len(ranked) // 2)]
     best = ranked[: min(CASES_SHOWN, len(ranked) - len(worst))]
-    good = sorted((s for s in record.specimens if s.label == GOOD), key=lambda s: (-s.score, s.name))[:CASES_SHOWN]
+    good = sorted((s for s in record.samples if s.label == GOOD), key=lambda s: (-s.score, s.name))[:CASES_SHOWN]
     return (
         [_case(record, s, value) for value, s in best],
         [_case(record, s, value) for value, s in worst],
@@ -435,15 +437,15 @@ def separation(anomaly_map: NDArray[np.floating], truth: NDArray[np.bool_]) -> f
     return float(((below + good / 2) * bad).sum() / (bad.sum() * good.sum()))
 
 
-def _case(record: EvaluationRecord, specimen: SpecimenRecord, value: float | None) -> Case:
-    truth, anomaly_map = record.truth(specimen), record.anomaly_map(specimen)
+def _case(record: EvaluationRecord, sample: SampleRecord, value: float | None) -> Case:
+    truth, anomaly_map = record.truth(sample), record.anomaly_map(sample)
     size = pictures.fitted(truth.shape[1], truth.shape[0], CASE_LENGTH)
-    image = np.asarray(record.picture(specimen).resize(size))
+    image = np.asarray(record.picture(sample).resize(size))
     low, high = _heat_range(record)
     heat = pictures.shrunk(pictures.heat(anomaly_map, low, high), size)
     predicted = pictures.shrunk_mask(anomaly_map >= record.metrics.threshold, size)
     return Case(
-        specimen,
+        sample,
         value,
         pictures.jpeg(image),
         pictures.jpeg(pictures.outlined(image, pictures.shrunk_mask(truth, size), pictures.TRUTH_OUTLINE)),
@@ -453,8 +455,8 @@ def _case(record: EvaluationRecord, specimen: SpecimenRecord, value: float | Non
 
 def _heat_range(record: EvaluationRecord) -> tuple[float, float]:
     """One scale for all heat maps, so that they compare."""
-    low = min(s.map_low for s in record.specimens)
-    return low, max(float(np.percentile([s.map_high for s in record.specimens], HEAT_CEILING)), low)
+    low = min(s.map_low for s in record.samples)
+    return low, max(float(np.percentile([s.map_high for s in record.samples], HEAT_CEILING)), low)
 
 
 def _share(value: float | None) -> str:

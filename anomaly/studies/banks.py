@@ -16,7 +16,7 @@ from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.maintenance import melded
 from anomaly.inspection.train import LONGEST_SIDE, train_inspector
-from anomaly.specimens import Specimen
+from scenes.formats.sample import Sample
 
 Progress = Callable[[str, int, int], None]
 
@@ -50,15 +50,15 @@ def depends_on(making: Making, extractor: FeatureExtractor) -> dict[str, Any]:
     return {**named, "backbone": extractor.backbone, "weights": digest.hexdigest()}
 
 
-def scale_for(specimens: Sequence[Specimen], image_size: int | None) -> float:
+def scale_for(samples: Sequence[Sample], image_size: int | None) -> float:
     """The scale at which the longest side of the largest picture is `image_size`, by default at most 640, pixels."""
-    longest = _longest(specimens)
+    longest = _longest(samples)
     return min(1.0, LONGEST_SIDE / longest) if image_size is None else image_size / longest
 
 
 def train(
     making: Making,
-    specimens: Sequence[Specimen],
+    samples: Sequence[Sample],
     out: Path,
     *,
     augmentation: Augmentation | None,
@@ -74,10 +74,10 @@ def train(
     own: dict[str, Any] = {}
     if start is None:
         # One scale for all sets, whichever picture is the largest of each.
-        own = {"image_size": round(making.scale * _longest(specimens)), "backbone": making.backbone or BACKBONE}
+        own = {"image_size": round(making.scale * _longest(samples)), "backbone": making.backbone or BACKBONE}
         own |= {"pretrained": making.pretrained, "weights": making.weights}
     inspector = train_inspector(
-        specimens,
+        samples,
         out,
         start=start,
         size=making.size,
@@ -106,9 +106,9 @@ def meld(banks: Sequence[Path], out: Path) -> None:
     melded([Inspector.load(bank) for bank in banks]).save(out)
 
 
-def _longest(specimens: Sequence[Specimen]) -> int:
+def _longest(samples: Sequence[Sample]) -> int:
     longest = 0
-    for specimen in specimens:
-        with Image.open(specimen.image_path) as image:
+    for sample in samples:
+        with Image.open(sample.image_path) as image:
             longest = max(longest, *image.size)
     return longest

@@ -24,13 +24,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from anomaly.specimens import FrameOfDataset, MaskFile, Specimen
 from procgen.errors import BlemishError
 from scenes.datasets.dataset import write_atomically
+from scenes.formats.sample import Sample
 
 Kind = Literal["renders", "banks", "judgements"]
 INPUTS = "inputs.json"  # beside a step's results: what its key is the digest of
 PACKAGE = Path(__file__).parents[1]
+
+# What reads pictures and their truth, as seen from this package.
+READING = tuple(
+    f"../scenes/{module}"
+    for module in (
+        "formats/registry", "formats/sample", "formats/truth", "formats/splitting", "formats/blemish", "formats/mvtec",
+        "formats/manifest", "pictures/opening", "pictures/png",
+    )
+)  # fmt: skip
 
 # Modules of this package whose code decides a step's result, and libraries that do. Renders answer for themselves: what
 # follows from them depends on their content.
@@ -38,12 +47,12 @@ CODE: dict[Kind, tuple[str, ...]] = {
     "renders": (),
     "banks": (
         "inspection/augmentation", "patchcore/coreset", "backbone/extractor", "inspection/inspector",
-        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", "specimens",
+        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/banks", "patchcore/torch_model", "inspection/train", "inspection/maintenance",
     ),
     "judgements": (
         "patchcore/coreset", "inspection/evaluate", "backbone/extractor", "inspection/inspector", "evaluation/metrics",
-        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", "specimens",
+        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/evaluation", "studies/counts", "patchcore/torch_model",
     ),
 }  # fmt: skip
@@ -134,25 +143,14 @@ def meaning(source: str) -> str:
     return ast.dump(tree)
 
 
-def content_of(specimens: Sequence[Specimen]) -> str:
-    """A digest of specimens: what they show, what is known of them and which surfaces they are, wherever they lie."""
+def content_of(samples: Sequence[Sample]) -> str:
+    """A digest of samples: what they show, what is known of them and which surfaces they are, wherever they lie."""
     digest = hashlib.sha256()
-    for specimen in specimens:
-        digest.update(f"{specimen.name}\n{specimen.group}\n{specimen.label}\n{specimen.split}\n".encode())
-        for path in (specimen.image_path, *_truth_files(specimen)):
+    for sample in samples:
+        digest.update(f"{sample.name}\n{sample.group}\n{sample.label}\n{sample.split}\n".encode())
+        for path in (sample.image_path, *sample.annotation.files()):
             digest.update(_file_digest(path))
     return digest.hexdigest()
-
-
-def _truth_files(specimen: Specimen) -> list[Path]:
-    annotation = specimen.annotation
-    if isinstance(annotation, MaskFile):
-        return [annotation.path]
-    if isinstance(annotation, FrameOfDataset):
-        number = f"{annotation.index:06d}"
-        names = (f"defects/{number}.png", f"impurities/{number}.png", f"scenes/{number}.json")
-        return [annotation.dataset / name for name in names]
-    return []
 
 
 def _file_digest(path: Path) -> bytes:

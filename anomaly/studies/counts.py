@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.specimens import GOOD, Truth
+from scenes.formats.sample import GOOD
+from scenes.formats.truth import Truth
 
 BIN_SHIFT = 15  # of float32 bits: sign, exponent and 8 bits of the mantissa are left, bins 0.4 % wide
 TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = range(3)

@@ -18,9 +18,9 @@ from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import Metrics
 from anomaly.inspection.evaluate import best_threshold
 from anomaly.inspection.inspector import Inspector
-from anomaly.specimens import Specimen
 from anomaly.studies.cache import CacheError
 from anomaly.studies.counts import Counter, Tally
+from scenes.formats.sample import Sample
 
 FIGURES_FILE, TALLY_FILE, HEAT_FILE = "figures.json", "tally.npz", "heat.npz"
 HEAT_STEPS = 100  # of a stored heat map from 0 to the threshold; 255 at most
@@ -52,7 +52,7 @@ class Memory(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What judging left behind, read from its folder; heat: by specimen's name, (H, W) in units of the threshold."""
+    """What judging left behind, read from its folder; heat: by sample's name, (H, W) in units of the threshold."""
 
     metrics: Metrics
     threshold_origin: str
@@ -80,9 +80,9 @@ class Judgement:
 
 def judge(
     bank: Path,
-    validation: Sequence[Specimen],
-    test: Sequence[Specimen],
-    shown: Sequence[Specimen],
+    validation: Sequence[Sample],
+    test: Sequence[Sample],
+    shown: Sequence[Sample],
     out: Path,
     memory: Memory,
     progress: Progress,
@@ -95,17 +95,17 @@ def judge(
     inspector.model.extractor = cast(FeatureExtractor, memory)
     threshold, origin = best_threshold(inspector, validation, progress)
     evaluator, counter = Evaluator(threshold), Counter(threshold)
-    kept = {specimen.name for specimen in shown}
+    kept = {sample.name for sample in shown}
     maps = {}
-    for done, specimen in enumerate(test, 1):
-        truth, seen = specimen.truth(), specimen.seen()
-        anomaly_map, score = inspector.judge(specimen.image(), seen)
-        evaluator.update(anomaly_map, truth, specimen.label, score, seen)
-        counter.update(anomaly_map, truth, specimen.label, specimen.group, score, seen)
-        if specimen.name in kept:
+    for done, sample in enumerate(test, 1):
+        truth, seen = sample.truth(), sample.seen()
+        anomaly_map, score = inspector.judge(sample.image(), seen)
+        evaluator.update(anomaly_map, truth, sample.label, score, seen)
+        counter.update(anomaly_map, truth, sample.label, sample.group, score, seen)
+        if sample.name in kept:
             # Rounded down: at the threshold and above, and only there, lie HEAT_STEPS and more.
             levels = np.floor(anomaly_map.astype(np.float64) / threshold * HEAT_STEPS + 1e-9)
-            maps[specimen.name] = levels.clip(0, 255).astype(np.uint8)
+            maps[sample.name] = levels.clip(0, 255).astype(np.uint8)
         progress("judging", done, len(test))
     counter.tally().save(out / TALLY_FILE)
     np.savez_compressed(out / HEAT_FILE, **{f"map_{k}": levels for k, levels in enumerate(maps.values())})

@@ -21,7 +21,8 @@ from scenes.datasets.dataset import ANNOTATIONS, committed, write_atomically
 from scenes.jobs.child_process import CHILD_PROGRAM
 from scenes.parts.mesh import MeshRecipe
 from scenes.quantities.distribution import shown
-from scenes.recipes.recipe import Recipe, RecipeError, recipe_fields, recipe_from, recipe_path, shipped_recipes
+from scenes.recipes.reading import RecipeError, recipe_fields, recipe_path, shipped_recipes
+from scenes.recipes.recipe import Recipe, recipe_from
 
 AS_BUILT = "as built"  # the light of the recipe itself
 POLL = 0.5  # seconds between looks at how many frames there are

@@ -15,13 +15,13 @@ from markupsafe import Markup, escape
 
 from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Bar, Line, bar_chart, line_chart
-from anomaly.specimens import GOOD, Specimen
 from anomaly.studies import paper
 from anomaly.studies.bootstrap import FIGURES, Draws, Estimate, class_recalls, draw, estimate, replicated
 from anomaly.studies.counts import INSTANCES
 from anomaly.studies.run import Outcome
 from anomaly.studies.scenarios import REAL, SCENARIOS
 from scenes.datasets.dataset import blemish_version, write_atomically
+from scenes.formats.sample import GOOD, Sample
 
 HEADINGS = {
     "pixel_precision": ("P", "Pixel precision", "Share of the predicted pixels that are defective."),
@@ -169,7 +169,7 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
     names = list(results.figures)
     classes = list(results.classes)
     defects = tuple(name for family, name in classes if family == "defect")
-    surfaces = len({specimen.group for specimen in outcome.real})
+    surfaces = len({sample.group for sample in outcome.real})
     renders = {len(part) for part in outcome.rendered.values()}
     return {
         "study": study,
@@ -206,8 +206,8 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         ),
         "parts": _parts(outcome),
         "rendered": [
-            (name, len(outcome.rendered[name]), pictures.jpeg(_small(specimen)))
-            for name, specimen in _examples(outcome.rendered).items()
+            (name, len(outcome.rendered[name]), pictures.jpeg(_small(sample)))
+            for name, sample in _examples(outcome.rendered).items()
         ],
         "cases": _cases(outcome),
         "case_names": [name for name in HEAT_SCENARIOS if name in outcome.judgements],
@@ -220,7 +220,7 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         "pretrained": outcome.pretrained,
         "backbone": outcome.backbone,
         "weights": outcome.weights,
-        "real": (len(outcome.real), surfaces, sum(specimen.label == GOOD for specimen in outcome.real)),
+        "real": (len(outcome.real), surfaces, sum(sample.label == GOOD for sample in outcome.real)),
     }
 
 
@@ -337,34 +337,34 @@ def _parts(outcome: Outcome) -> list[tuple[str, list[tuple[int, int, int]]]]:
 def _cases(outcome: Outcome) -> list[dict[str, Any]]:
     """The shown pictures of the first seed: each with its truth and the heat maps of several scenarios."""
     cases = []
-    for specimen in outcome.shown:
-        image, truth = _small(specimen), specimen.truth().defect
+    for sample in outcome.shown:
+        image, truth = _small(sample), sample.truth().defect
         size = (image.shape[1], image.shape[0])
         outlined = pictures.outlined(image, pictures.shrunk_mask(truth, size), pictures.TRUTH_OUTLINE)
         heats = []
         for name in HEAT_SCENARIOS:
             if name in outcome.judgements:
-                ratio = outcome.judgements[name][0].heat[specimen.name]
+                ratio = outcome.judgements[name][0].heat[sample.name]
                 heat = pictures.shrunk(pictures.heat(ratio, HEAT_LOW, HEAT_HIGH), size)
                 predicted = pictures.shrunk_mask(ratio >= 1, size)
                 heats.append((name, pictures.jpeg(pictures.outlined(heat, predicted, pictures.PREDICTED_OUTLINE))))
-        cases.append({"name": specimen.name, "label": specimen.label, "image": pictures.jpeg(outlined), "heats": heats})
+        cases.append({"name": sample.name, "label": sample.label, "image": pictures.jpeg(outlined), "heats": heats})
     return cases
 
 
-def _examples(rendered: Mapping[str, Sequence[Specimen]]) -> dict[str, Specimen]:
+def _examples(rendered: Mapping[str, Sequence[Sample]]) -> dict[str, Sample]:
     """One render of every set: that with most of the impurity on it, and of its twin the same."""
     chosen: dict[str, int] = {}
     for name, part in rendered.items():
         kind, _, light = name.partition(", ")
         if kind == "stained" or light not in chosen:
-            areas = [int(specimen.truth().of_family("impurity").sum()) for specimen in part]
+            areas = [int(sample.truth().of_family("impurity").sum()) for sample in part]
             chosen[light] = int(np.argmax(areas)) if any(areas) else len(part) // 2
     return {name: part[min(chosen[name.partition(", ")[2]], len(part) - 1)] for name, part in rendered.items()}
 
 
-def _small(specimen: Specimen) -> Any:
-    image = specimen.image()
+def _small(sample: Sample) -> Any:
+    image = sample.image()
     return pictures.shrunk(image, pictures.fitted(image.shape[1], image.shape[0], PICTURE_LENGTH))
 
 

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.train import training_part
 from anomaly.reporting.report import varied
-from anomaly.specimens import GOOD, Specimen
 from anomaly.studies import banks
 from anomaly.studies.cache import Cache, content_of, key_of
 from anomaly.studies.evaluation import Judgement, Memory, judge
@@ -18,6 +17,7 @@ from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_ren
 from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
 from anomaly.studies.sets import RealSide, read_held_out, read_photographs, read_renders, split_real, trouble_with
 from anomaly.studies.study_file import StudyFile
+from scenes.formats.sample import GOOD, Sample
 
 SHOWN = 8  # pictures whose heat maps are kept, of every scenario
 
@@ -43,10 +43,10 @@ class Outcome:
     backbone: str
     weights: str
     pretrained: bool
-    real: list[Specimen]
+    real: list[Sample]
     sides: list[RealSide]
-    shown: list[Specimen]
-    rendered: dict[str, list[Specimen]]
+    shown: list[Sample]
+    rendered: dict[str, list[Sample]]
     judgements: dict[str, list[Judgement]] = field(default_factory=dict)
 
 
@@ -66,8 +66,8 @@ def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None
             raise file.error("real.rendered", "found renders and --real; expected one of them")
         photographs = None if held_out else read_photographs(file, real)  # found missing before hours of rendering
         watcher.begin(steps)
-        specimens = photographs or read_held_out([_rendered(cache, one, watcher) for one in held_out])
-        sides = [split_real(specimens, study.real, seed) for seed in study.seeds]
+        samples = photographs or read_held_out([_rendered(cache, one, watcher) for one in held_out])
+        sides = [split_real(samples, study.real, seed) for seed in study.seeds]
         for side in sides:
             if trouble := trouble_with(side):
                 raise file.error("real", trouble)
@@ -76,7 +76,7 @@ def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None
         shown = varied(sides[0].test, SHOWN)
         outcome: Outcome | None = None
         for number, (seed, side) in enumerate(zip(study.seeds, sides, strict=True)):
-            bench = _Bench(file, cache, watcher, seed, side, rendered, specimens)
+            bench = _Bench(file, cache, watcher, seed, side, rendered, samples)
             if outcome is None:
                 extractor = bench.extractor
                 named = {wanted[key].name: part for key, part in rendered.items()}
@@ -85,7 +85,7 @@ def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None
                     extractor.backbone,
                     extractor.weights,
                     extractor.pretrained,
-                    specimens,
+                    samples,
                     sides,
                     shown,
                     named,
@@ -128,8 +128,8 @@ class _Bench:
         watcher: Watcher,
         seed: int,
         side: RealSide,
-        rendered: dict[tuple[bool, str], list[Specimen]],
-        real: Sequence[Specimen],
+        rendered: dict[tuple[bool, str], list[Sample]],
+        real: Sequence[Sample],
     ) -> None:
         self._file, self._cache, self._watcher = file, cache, watcher
         self._side, self._rendered = side, rendered
@@ -152,11 +152,11 @@ class _Bench:
 
     def make_bank(self, scenario: Scenario) -> Path:
         """The folder of a scenario's inspector; its parents' come first."""
-        specimens = self._training_set(scenario)
+        samples = self._training_set(scenario)
         augmentation = Augmentation() if scenario.augmented and not scenario.fine_tuned else None
         inputs: dict[str, Any] = {
             "making": self._depends_on,
-            "pictures": self._content(scenario.name, specimens),
+            "pictures": self._content(scenario.name, samples),
             "augmentation": None if augmentation is None else vars(augmentation),
             "parents": [self._keys[name] for name in scenario.parents],
         }
@@ -170,7 +170,7 @@ class _Bench:
                 return
             banks.train(
                 self.making,
-                specimens,
+                samples,
                 out,
                 augmentation=augmentation,
                 start=parents[0] if parents else None,
@@ -181,14 +181,14 @@ class _Bench:
 
         return self._cache.step("banks", key, inputs, make)
 
-    def judgement(self, scenario: Scenario, shown: Sequence[Specimen]) -> Judgement:
+    def judgement(self, scenario: Scenario, shown: Sequence[Sample]) -> Judgement:
         """How a scenario's inspector does."""
         side = self._side
         inputs = {
             "bank": self._keys[scenario.name],
             "validation": self._content("validation", side.validation),
             "test": self._content("test", side.test),
-            "shown": [specimen.name for specimen in shown],
+            "shown": [sample.name for sample in shown],
         }
         key = key_of("judgements", inputs)
         self._watcher.step(f"seed {self._seed}: judging {scenario.name}", not self._cache.is_done("judgements", key))
@@ -201,16 +201,16 @@ class _Bench:
         )
         return Judgement.load(folder)
 
-    def _training_set(self, scenario: Scenario) -> list[Specimen]:
+    def _training_set(self, scenario: Scenario) -> list[Sample]:
         """The good pictures that a scenario's bank is filled with; fine-tuning fills on with the real ones."""
         if scenario.kind == "melding":
             return []
         if scenario.kind == "real" or scenario.fine_tuned:
-            return [specimen for specimen in self._side.train if specimen.label == GOOD]
+            return [sample for sample in self._side.train if sample.label == GOOD]
         lights = [AS_BUILT, *(self._file.study.synthetic.lights if scenario.randomised else ())]
-        return [specimen for light in lights for specimen in self._rendered[scenario.stained, light]]
+        return [sample for light in lights for sample in self._rendered[scenario.stained, light]]
 
-    def _content(self, name: str, specimens: Sequence[Specimen]) -> str:
+    def _content(self, name: str, samples: Sequence[Sample]) -> str:
         if name not in self._contents:
-            self._contents[name] = content_of(specimens)
+            self._contents[name] = content_of(samples)
         return self._contents[name]

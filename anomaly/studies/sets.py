@@ -6,21 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anomaly.specimens import GOOD, Format, Specimen, read_specimens, split_by_group
 from anomaly.studies.study_file import Real, StudyFile
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.splitting import split_by_group
 
 
 @dataclass(frozen=True)
 class RealSide:
     """The parts of the real set; no surface is in two of them."""
 
-    train: list[Specimen]
-    validation: list[Specimen]
-    test: list[Specimen]
+    train: list[Sample]
+    validation: list[Sample]
+    test: list[Sample]
 
 
-def read_photographs(file: StudyFile, folder: Path | None) -> list[Specimen]:
-    """The study's own set of photographs, or the one in `folder`. Raises StudyError, SpecimenError."""
+def read_photographs(file: StudyFile, folder: Path | None) -> list[Sample]:
+    """The study's own set of photographs, or the one in `folder`. Raises StudyError, SampleError."""
     real = file.study.real
     assert real.dataset is not None
     place = file.beside(real.dataset) if folder is None else folder
@@ -28,29 +30,28 @@ def read_photographs(file: StudyFile, folder: Path | None) -> list[Specimen]:
         raise file.error(
             "real.dataset", f"found no folder {place}; expected photographs there, or name them with --real"
         )
-    return read_specimens(place, real.format)
+    return read_samples(place, real.format)
 
 
-def read_renders(folders: Sequence[Path]) -> list[Specimen]:
-    """The specimens of rendered datasets, one after the other."""
-    blemish: Format = "blemish"
-    return [specimen for folder in folders for specimen in read_specimens(folder, blemish)]
+def read_renders(folders: Sequence[Path]) -> list[Sample]:
+    """The samples of rendered datasets, one after the other."""
+    return [sample for folder in folders for sample in read_samples(folder, "blemish")]
 
 
-def read_held_out(folders: Sequence[Path]) -> list[Specimen]:
+def read_held_out(folders: Sequence[Path]) -> list[Sample]:
     """Renders that stand for photographs: of the first folder, clean ones to train on, of the others those to judge."""
     clean, *others = folders
-    return [*(replace(specimen, split="train") for specimen in read_renders([clean])), *read_renders(others)]
+    return [*(replace(sample, split="train") for sample in read_renders([clean])), *read_renders(others)]
 
 
-def split_real(specimens: Sequence[Specimen], real: Real, seed: int) -> RealSide:
+def split_real(samples: Sequence[Sample], real: Real, seed: int) -> RealSide:
     """Part the real set by surfaces, anew for every seed.
 
     Surfaces without any defect are shared out among the three parts, the others among validation and test. Where the
     source names its own training pictures, the good ones of them are trained on, and the others are shared out.
     """
-    own = [s for s in specimens if s.split == "train" and s.label == GOOD]
-    rest = [s for s in specimens if s.split != "train"] if own else list(specimens)
+    own = [s for s in samples if s.split == "train" and s.label == GOOD]
+    rest = [s for s in samples if s.split != "train"] if own else list(samples)
     flawed_groups = {s.group for s in rest if s.label != GOOD}
     good = [s for s in rest if s.group not in flawed_groups]
     flawed = [s for s in rest if s.group in flawed_groups]

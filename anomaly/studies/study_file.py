@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictBool, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from anomaly.specimens import Format
 from anomaly.studies.scenarios import SCENARIOS
 from procgen.errors import BlemishError
+from scenes.formats.registry import AUTO, FORMATS
 from scenes.quantities.distribution import shown
 from scenes.quantities.recipe_model import RecipeModel, together
-from scenes.recipes.recipe import RecipeError, recipe_fields
+from scenes.recipes.reading import RecipeError, recipe_fields
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -58,10 +58,17 @@ class Real(RecipeModel):
     """
 
     dataset: str | None = None
-    format: Format = "auto"
+    format: str = AUTO
     rendered: Rendered | None = None
     train: Share = 0.5
     validation: Share = 0.25
+
+    @field_validator("format")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in (AUTO, *FORMATS):
+            raise ValueError(f"found {shown(name)}; expected {', '.join((AUTO, *FORMATS))}")
+        return name
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blender_addon.ui.overlay import CLASS_COLOURS
+from blender_addon.ui.preview.overlay import CLASS_COLOURS
 
 GROUPS = {"part": "MESH_CUBE", "finish": "MATERIAL", "defects": "MOD_FLUIDSIM", "impurities": "BRUSHES_ALL"}
 SIDE = 16  # pixels

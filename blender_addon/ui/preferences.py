@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 import bpy
 
 from blender_addon.ui import lines
-from blender_addon.ui.environment import Lookout
+from blender_addon.ui.learn.environment import Lookout
 from blender_addon.workers.devices import AUTO, BACKENDS, CPU
 
 if TYPE_CHECKING:
-    from blender_addon.ui.environment import Environment
+    from blender_addon.ui.learn.environment import Environment
 
 LOOKOUT = Lookout()
 

@@ -272,7 +272,7 @@ class Seen:
 
 def _seen_values() -> Seen:
     from scenes.recipes.examples import KINDS, STAGE
-    from scenes.recipes.recipe import PRESETS, recipe_fields
+    from scenes.recipes.reading import PRESETS, recipe_fields
 
     found = Seen({}, {})
     for path in (*sorted(KINDS.glob("*.yaml")), *sorted(PRESETS.glob("*.yaml"))):

@@ -33,7 +33,8 @@ from blender_addon.workers.job import (
 from procgen.errors import BlemishError
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
 from scenes.datasets.dataset import HEADER, recipe_in
-from scenes.recipes.recipe import recipe_from, shipped_recipes
+from scenes.recipes.reading import shipped_recipes
+from scenes.recipes.recipe import recipe_from
 
 STDERR_LINES_SHOWN = 6
 UNIT_MM = 1000.0  # of a mesh file that Blender wrote: metres

@@ -1,7 +1,7 @@
 """The autoencoder's training: pictures to latents and back, with the pixels of defects counting for more.
 
 A scratch is a thousandth of a picture's pixels; a loss that counts all alike spends nothing on it. The encoder is the
-best linear one (`linear.py`) and stays so; the decoder begins as the best linear one and learns the rest.
+best linear one (`linear_autoencoder.py`) and stays so; the decoder begins as the best linear one and learns the rest.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from diffusion_refine.training.linear_autoencoder import principal_components, s
 from diffusion_refine.training.loop import (
     CLIP,
     Average,
-    dice_of,
     load_state,
     rate_at,
     save_state,
+    step_rng,
     write_curve,
 )
 
@@ -32,7 +32,7 @@ COLUMNS = ("step", "loss", "psnr", "psnr_defects", "seconds")
 
 
 @dataclass(frozen=True)
-class AutoencoderPlan:
+class AutoencoderSettings:
     """A training: everything that its weights follow from.
 
     crop: pixels a side that it trains on. defects: what a pixel of a defect counts for beyond one. edges: weight of the
@@ -57,18 +57,18 @@ class AutoencoderPlan:
         return math.ceil(self.steps / 3)
 
 
-def set_latents(autoencoder: AutoencoderKL, crops: Crops, plan: AutoencoderPlan) -> None:
+def set_latents(autoencoder: AutoencoderKL, crops: Crops, settings: AutoencoderSettings) -> None:
     """Give the encoder its components; of all that is trained, latents depend on this alone."""
     factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
     count = autoencoder.config.latent_channels
-    set_encoder(autoencoder, principal_components(crops.images, crops.masks, count, factor, plan.defects))
+    set_encoder(autoencoder, principal_components(crops.images, crops.masks, count, factor, settings.defects))
 
 
 def train_autoencoder(
     autoencoder: AutoencoderKL,
     crops: Crops,
     latents: Tensor,
-    plan: AutoencoderPlan,
+    settings: AutoencoderSettings,
     out: Path,
     on_step: Callable[[int], None] = lambda done: None,
     every: int = 100,
@@ -80,7 +80,7 @@ def train_autoencoder(
     counts the linear start's steps, too.
 
     Raises:
-        ValueError: the checkpoint is another plan's.
+        ValueError: the checkpoint is another settings's.
     """
     device = autoencoder.device
     autoencoder.to(memory_format=torch.channels_last)
@@ -88,10 +88,10 @@ def train_autoencoder(
     parameters = list(decoder.parameters())
     resumed = load_state(out / CHECKPOINT, device) if (out / CHECKPOINT).is_file() else None
     if resumed is None:
-        set_decoder(autoencoder, latents, crops.images, plan.crop, plan.seed, plan.linear, on_step=on_step)
-    elif resumed["plan"] != asdict(plan):
+        set_decoder(autoencoder, latents, crops.images, settings.crop, settings.seed, settings.linear, on_step=on_step)
+    elif resumed["settings"] != asdict(settings):
         raise ValueError(f"{out / CHECKPOINT}: another training's checkpoint; remove it to begin anew")
-    optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=1e-4, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-4, betas=(0.9, 0.99))
     average = Average(parameters)
     step, curve = 0, []
     if resumed is not None:
@@ -101,13 +101,13 @@ def train_autoencoder(
             value.copy_(kept)
         step, curve = resumed["step"], resumed["curve"]
     sums, begun = torch.zeros(3), clock()
-    while step < plan.steps:
+    while step < settings.steps:
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, plan.steps, plan.rate)
-        codes, images, masks = _batch(crops, latents, plan, dice_of(plan.seed, step), autoencoder)
-        with torch.autocast(device.type, torch.bfloat16, enabled=plan.half):
+            group["lr"] = rate_at(step, settings.steps, settings.rate)
+        codes, images, masks = _batch(crops, latents, settings, step_rng(settings.seed, step), autoencoder)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
             made = autoencoder.decode(codes).sample
-        loss, errors = _loss(made.float(), images, masks, plan)
+        loss, errors = _loss(made.float(), images, masks, settings)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -115,14 +115,14 @@ def train_autoencoder(
         step += 1
         average.follow(step)
         sums += torch.tensor([float(loss.detach()), *errors])
-        if step % every == 0 or step == plan.steps:
+        if step % every == 0 or step == settings.steps:
             mean = (sums / ((step - 1) % every + 1)).tolist()
             curve.append([step, mean[0], decibels(mean[1]), decibels(mean[2]), clock() - begun])
             sums, begun = torch.zeros(3), clock()
             save_state(
                 out / CHECKPOINT,
                 {
-                    "plan": asdict(plan),
+                    "settings": asdict(settings),
                     "step": step,
                     "weights": decoder.state_dict(),
                     "average": average.values,
@@ -131,7 +131,7 @@ def train_autoencoder(
                 },
             )
             write_curve(out / CURVE, COLUMNS, curve)
-        on_step(plan.linear + step)
+        on_step(settings.linear + step)
     average.exchange()
     autoencoder.eval()
 
@@ -191,29 +191,31 @@ def fidelity(autoencoder: AutoencoderKL, crops: Crops, batch: int = 16) -> dict[
 
 
 def _batch(
-    crops: Crops, latents: Tensor, plan: AutoencoderPlan, rng: torch.Generator, autoencoder: AutoencoderKL
+    crops: Crops, latents: Tensor, settings: AutoencoderSettings, rng: torch.Generator, autoencoder: AutoencoderKL
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Disturbed latents, and windows of their crops (B, 3, c, c) with masks (B, 1, c, c), at whole texels."""
-    chosen = torch.randint(len(crops), (plan.batch,), generator=rng)
-    codes, images, masks = windows_of(chosen, (latents, crops.images, crops.masks[:, None]), plan.crop, rng)
-    codes = codes + plan.disturbed * torch.randn(codes.shape, generator=rng)
+    chosen = torch.randint(len(crops), (settings.batch,), generator=rng)
+    codes, images, masks = windows_of(chosen, (latents, crops.images, crops.masks[:, None]), settings.crop, rng)
+    codes = codes + settings.disturbed * torch.randn(codes.shape, generator=rng)
     device = autoencoder.device
     return codes.to(device), prepared(images, autoencoder), masks.to(device).float()
 
 
-def _loss(made: Tensor, images: Tensor, masks: Tensor, plan: AutoencoderPlan) -> tuple[Tensor, tuple[float, float]]:
+def _loss(
+    made: Tensor, images: Tensor, masks: Tensor, settings: AutoencoderSettings
+) -> tuple[Tensor, tuple[float, float]]:
     """The loss; and the mean squared error, values 0 to 1, of all pixels and of those of defects."""
-    weight = 1 + plan.defects * masks
+    weight = 1 + settings.defects * masks
     weight = weight / weight.mean()
     error = made - images
     loss = (weight * error.abs()).mean() + (weight * error.square()).mean()
-    if plan.edges:
+    if settings.edges:
         for axis in (2, 3):
             slope = error.diff(dim=axis)
             sharper = torch.maximum(*_neighbours(weight, axis))
-            loss = loss + plan.edges * (sharper * slope.abs()).mean()
-    if plan.colour:
-        loss = loss + plan.colour * (weight * (error - error.mean(dim=1, keepdim=True)).abs()).mean()
+            loss = loss + settings.edges * (sharper * slope.abs()).mean()
+    if settings.colour:
+        loss = loss + settings.colour * (weight * (error - error.mean(dim=1, keepdim=True)).abs()).mean()
     squared = (error.detach() / 2).square().mean(dim=1, keepdim=True)
     defects = (squared * masks).sum() / masks.sum().clamp(min=1)
     return loss, (float(squared.mean()), float(defects))

@@ -88,8 +88,8 @@ def train_diffusion(
     import torch
 
     from diffusion_refine.core.models import EMBEDDED
-    from diffusion_refine.training.adapters import SCRATCH, Training, TrainingError
-    from diffusion_refine.training.adapters import train_diffusion as train
+    from diffusion_refine.training.diffusion import SCRATCH, DiffusionSettings, TrainingError
+    from diffusion_refine.training.diffusion import train_diffusion as train
     from diffusion_refine.training.model_shapes import Shape
     from scenes.jobs.progress import shown
 
@@ -97,7 +97,7 @@ def train_diffusion(
         raise TrainingError(f"--size: found {size}; expected a multiple of 16, such as 128")
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    training = Training(
+    settings = DiffusionSettings(
         start=start or (EMBEDDED if lora else SCRATCH),
         lora=lora,
         steps=steps,
@@ -114,5 +114,5 @@ def train_diffusion(
         shape=Shape(size=size),
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
-        train(datasets, out, training, device, progress)
+        train(datasets, out, settings, device, progress)
     typer.echo(f"{out} is trained; use it with: blemish refine DATASET --model {shlex.quote(str(out))} --out DIR")

@@ -62,7 +62,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Style:
+class CropSettings:
     """How crops are drawn.
 
     near, far: window sides as shares of the model's size. defects: share of crops round a defect where there is one, of
@@ -117,7 +117,7 @@ def draw_crops(
     count: int,
     size: int,
     seed: int,
-    style: Style = Style(),
+    settings: CropSettings = CropSettings(),
     on_crop: Callable[[int], None] = lambda done: None,
 ) -> Crops:
     """So many crops: round a defect of a random kind, or of the pictures in turn, in a random order.
@@ -138,10 +138,10 @@ def draw_crops(
         order = np.random.default_rng([seed, turn, 0]).permutation(len(pictures))
         rng = np.random.default_rng([seed, number, 1])
         picture, word = pictures[order[place]], None
-        if showing and rng.random() < style.defects:
+        if showing and rng.random() < settings.defects:
             word = sorted(showing)[int(rng.integers(len(showing)))]
             picture = showing[word][int(rng.integers(len(showing[word])))]
-        image, mask, text = _crop(picture, size, rng, style, word)
+        image, mask, text = _crop(picture, size, rng, settings, word)
         images[number], masks[number] = torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)
         captions.append(text)
         on_crop(number + 1)
@@ -184,13 +184,13 @@ def _opened(path: Path) -> NDArray[np.uint8]:
 
 
 def _crop(
-    picture: Picture, size: int, rng: np.random.Generator, style: Style, word: str | None
+    picture: Picture, size: int, rng: np.random.Generator, settings: CropSettings, word: str | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], str]:
     """(S, S, 3) and (S, S) and the caption; round a defect of that word where one is given."""
     defective = _defects(picture)
     aim = _defects(picture, word) if word else None
     for _ in range(ATTEMPTS):
-        top, left, side = _window(picture.image.shape[:2], size, rng, style, aim)
+        top, left, side = _window(picture.image.shape[:2], size, rng, settings, aim)
         seen = np.zeros((side, side), np.uint16)
         if picture.classes is not None:
             seen = picture.classes[top : top + side, left : left + side]
@@ -202,8 +202,8 @@ def _crop(
         cut = defective[top : top + side, left : left + side].astype(np.uint8)
         mask = (np.asarray(_scaled(cut * np.uint8(255), size, Image.Resampling.BOX)) > 127).astype(np.uint8)
     laid = picture.subject is not None and picture.subject.finish in LAID
-    image, mask = _turned(image, mask, rng, style, quarters=not laid)
-    return _lit(image, rng, style), mask, _caption(picture, seen, rng, style)
+    image, mask = _turned(image, mask, rng, settings, quarters=not laid)
+    return _lit(image, rng, settings), mask, _caption(picture, seen, rng, settings)
 
 
 def _defects(picture: Picture, word: str | None = None) -> NDArray[np.bool_] | None:
@@ -216,11 +216,15 @@ def _defects(picture: Picture, word: str | None = None) -> NDArray[np.bool_] | N
 
 
 def _window(
-    shape: tuple[int, ...], size: int, rng: np.random.Generator, style: Style, defective: NDArray[np.bool_] | None
+    shape: tuple[int, ...],
+    size: int,
+    rng: np.random.Generator,
+    settings: CropSettings,
+    defective: NDArray[np.bool_] | None,
 ) -> tuple[int, int, int]:
     """Top, left and side of a window; one that holds a pixel of a defect where they are given."""
     height, width = shape
-    side = round(size * float(np.exp(rng.uniform(np.log(style.near), np.log(style.far)))))
+    side = round(size * float(np.exp(rng.uniform(np.log(settings.near), np.log(settings.far)))))
     side = min(side, height, width)
     if defective is None:
         return int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)), side
@@ -235,24 +239,24 @@ def _captionable(seen: NDArray[np.uint16], bits: Mapping[str, int], masked: bool
     return not masked or len(classes_in(seen, bits)) == len(classes_in(seen, bits, int(LEAST_SHARE * seen.size)))
 
 
-def _caption(picture: Picture, seen: NDArray[np.uint16], rng: np.random.Generator, style: Style) -> str:
+def _caption(picture: Picture, seen: NDArray[np.uint16], rng: np.random.Generator, settings: CropSettings) -> str:
     """The caption of what is in sight, now and then with other words of the same meaning."""
     chances = rng.random(3)
     if picture.text or picture.subject is None:
         return picture.text
     subject = picture.subject.seen(classes_in(seen, picture.bits, max(1, int(LEAST_SHARE * seen.size))))
     defects = subject.defects
-    if chances[0] < style.synonym:
+    if chances[0] < settings.synonym:
         defects = tuple(_other(word, rng) for word in defects)
-    elif chances[0] > 1 - style.general and defects:
+    elif chances[0] > 1 - settings.general and defects:
         defects = ("",)
     finish, part = subject.finish, subject.part
-    if chances[1] < style.general:
+    if chances[1] < settings.general:
         part = "surface"
-    elif chances[1] > 1 - style.general:
+    elif chances[1] > 1 - settings.general:
         finish = ""
     text = caption(Subject(finish, part, defects, subject.impurities)).replace("  ", " ")
-    return text.replace("photo", "image", 1) if chances[2] < style.general else text
+    return text.replace("photo", "image", 1) if chances[2] < settings.general else text
 
 
 def _other(word: str, rng: np.random.Generator) -> str:
@@ -265,22 +269,22 @@ def _scaled(array: NDArray[np.uint8], size: int, how: Image.Resampling) -> Image
 
 
 def _turned(
-    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator, style: Style, quarters: bool
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator, settings: CropSettings, quarters: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Both mirrored and turned, by a half or, where that may be, by quarters."""
     turn, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-    if not style.turns:
+    if not settings.turns:
         return image, mask
     turn = turn if quarters else turn // 2 * 2
     image, mask = np.rot90(image, turn), np.rot90(mask, turn)
     return (image[:, ::-1].copy(), mask[:, ::-1].copy()) if mirrored else (image.copy(), mask.copy())
 
 
-def _lit(image: NDArray[np.uint8], rng: np.random.Generator, style: Style) -> NDArray[np.uint8]:
+def _lit(image: NDArray[np.uint8], rng: np.random.Generator, settings: CropSettings) -> NDArray[np.uint8]:
     """Darker or brighter, with less or more contrast, some of them grey."""
-    gain, contrast = np.exp(rng.normal(0, style.light, 2)) if style.light else (1.0, 1.0)
+    gain, contrast = np.exp(rng.normal(0, settings.light, 2)) if settings.light else (1.0, 1.0)
     values = image.astype(np.float32)
-    if rng.random() < style.grey:
+    if rng.random() < settings.grey:
         values = np.repeat((values @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
     middle = values.mean()
     return ((values - middle) * contrast + middle * gain).round().clip(0, 255).astype(np.uint8)

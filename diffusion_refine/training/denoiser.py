@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from diffusion_refine.training.loop import (
     CLIP,
     Average,
-    dice_of,
     load_state,
     rate_at,
     save_state,
+    step_rng,
     write_curve,
 )
 
@@ -30,7 +30,7 @@ EMPTY = ""  # the caption of a picture whose own was left out; encoded as any ot
 
 
 @dataclass(frozen=True)
-class DenoiserPlan:
+class DenoiserSettings:
     """A training: everything that its weights follow from. words: whether the text encoders learn, too."""
 
     steps: int = 4000
@@ -47,7 +47,7 @@ def train_denoiser(
     pipeline: Any,
     latents: Tensor,
     captions: Sequence[str],
-    plan: DenoiserPlan,
+    settings: DenoiserSettings,
     out: Path,
     on_step: Callable[[int], None] = lambda done: None,
     every: int = 200,
@@ -61,16 +61,16 @@ def train_denoiser(
     unet = pipeline.unet.to(memory_format=torch.channels_last).train()
     device = unet.device
     encoders = [encoder for name in ("text_encoder", "text_encoder_2") if (encoder := getattr(pipeline, name, None))]
-    modules: list[nn.Module] = [unet, *(encoders if plan.words else [])]
+    modules: list[nn.Module] = [unet, *(encoders if settings.words else [])]
     for encoder in encoders:
-        encoder.requires_grad_(plan.words)
+        encoder.requires_grad_(settings.words)
     parameters = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=plan.rate, weight_decay=1e-2, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-2, betas=(0.9, 0.99))
     average = Average(parameters)
     step, curve = 0, []
     if (out / CHECKPOINT).is_file():
         state = load_state(out / CHECKPOINT, device)
-        if state["plan"] != asdict(plan):
+        if state["settings"] != asdict(settings):
             raise ValueError(f"{out / CHECKPOINT}: another training's checkpoint; remove it to begin anew")
         with torch.no_grad():
             for mine, kept in ((parameters, state["weights"]), (average.values, state["average"])):
@@ -79,21 +79,21 @@ def train_denoiser(
         optimizer.load_state_dict(state["optimizer"])
         step, curve = state["step"], state["curve"]
     alphas = pipeline.scheduler.alphas_cumprod.to(device)
-    told = None if plan.words else Told(pipeline, captions)
+    told = None if settings.words else ConditionCache(pipeline, captions)
     sums, begun = torch.zeros(2), clock()
-    while step < plan.steps:
+    while step < settings.steps:
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, plan.steps, plan.rate)
-        rng = dice_of(plan.seed, step)
-        chosen = torch.randint(len(latents), (plan.batch,), generator=rng).tolist()
-        dropped = (torch.rand(plan.batch, generator=rng) < plan.left_out).tolist()
+            group["lr"] = rate_at(step, settings.steps, settings.rate)
+        rng = step_rng(settings.seed, step)
+        chosen = torch.randint(len(latents), (settings.batch,), generator=rng).tolist()
+        dropped = (torch.rand(settings.batch, generator=rng) < settings.left_out).tolist()
         texts = [EMPTY if out_ else captions[one] for one, out_ in zip(chosen, dropped, strict=True)]
-        timesteps = torch.randint(len(alphas), (plan.batch,), generator=rng).to(device)
+        timesteps = torch.randint(len(alphas), (settings.batch,), generator=rng).to(device)
         clean = latents[chosen].to(device).float()
         noise = torch.randn(clean.shape, generator=rng).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=plan.half):
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
             conditions = told.of(texts) if told else conditions_of(pipeline, texts)
-            loss, error = _loss(pipeline, clean, noise, timesteps, alphas[timesteps], conditions, plan.snr)
+            loss, error = _loss(pipeline, clean, noise, timesteps, alphas[timesteps], conditions, settings.snr)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, CLIP)
@@ -101,12 +101,12 @@ def train_denoiser(
         step += 1
         average.follow(step)
         sums += torch.tensor([float(loss.detach()), float(error)])
-        if step % every == 0 or step == plan.steps:
+        if step % every == 0 or step == settings.steps:
             mean = (sums / ((step - 1) % every + 1)).tolist()
             curve.append([step, *mean, clock() - begun])
             sums, begun = torch.zeros(2), clock()
             state = {
-                "plan": asdict(plan),
+                "settings": asdict(settings),
                 "step": step,
                 "weights": [parameter.detach() for parameter in parameters],
                 "average": average.values,
@@ -138,7 +138,7 @@ def conditions_of(pipeline: Any, texts: Sequence[str]) -> dict[str, Any]:
     return {"encoder_hidden_states": found[0], "added_cond_kwargs": added}
 
 
-class Told:
+class ConditionCache:
     """The conditions of all captions, computed once, for text encoders that stay as they are."""
 
     def __init__(self, pipeline: Any, captions: Sequence[str], batch: int = 64) -> None:

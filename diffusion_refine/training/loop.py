@@ -21,7 +21,7 @@ def rate_at(step: int, steps: int, rate: float, warm: int = 100, falling: float 
     return rate * min(1.0, (step + 1) / min(warm, max(1, steps)), (steps - step) / max(1.0, falling * steps))
 
 
-def dice_of(seed: int, step: int) -> torch.Generator:
+def step_rng(seed: int, step: int) -> torch.Generator:
     """The generator of a step, so that a resumed training draws what the uninterrupted one did."""
     generator = torch.Generator()
     generator.manual_seed((seed << 32) + step)

@@ -36,7 +36,7 @@ class Shape:
     """The widths of a pipeline.
 
     size: pixels a side. autoencoder, unet: channels from fine to coarse, multiples of 16; each level halves the side.
-    The autoencoder's grow from level to level, and hold three colours of a block's pixels (`linear.py`).
+    The autoencoder's grow from level to level, and hold three colours of a block's pixels (`linear_autoencoder.py`).
     The UNet attends at every level but the finest, `head` channels a head. text: width of one text encoder.
     """
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from diffusion_refine.training.autoencoder import AutoencoderPlan, encoded, fidelity, set_latents, train_autoencoder
+from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, fidelity, set_latents, train_autoencoder
 from diffusion_refine.training.crops import Crops, Picture, draw_crops, read_pictures
-from diffusion_refine.training.denoiser import DenoiserPlan, train_denoiser
+from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
 from scenes.datasets.dataset import HEADER
@@ -28,7 +28,7 @@ MODEL = "model"
 PARTS = ("autoencoder", "denoiser")
 CROPS = 4000
 PIECES = 5000
-JUDGED = 200  # crops of other draws, on which the autoencoder's fidelity is measured
+EVALUATED = 200  # crops of other draws, on which the autoencoder's fidelity is measured
 
 
 def datasets_in(folders: Sequence[Path]) -> list[Path]:
@@ -69,18 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     crops = draw_crops(pictures, given.crops, shape.size, given.seed)
     print(f"{len(pictures)} pictures, {len(crops)} crops", flush=True)
     pipeline = build_pipeline(shape, given.seed)
-    plan = AutoencoderPlan(
+    settings = AutoencoderSettings(
         steps=given.autoencoder_steps,
         seed=given.seed,
-        defects=0.0 if given.unweighted else AutoencoderPlan.defects,
+        defects=0.0 if given.unweighted else AutoencoderSettings.defects,
     )
-    set_latents(pipeline.vae, crops, plan)
+    set_latents(pipeline.vae, crops, settings)
     if given.only != "denoiser":
         latents = encoded(pipeline.vae, crops.images, on_image=Report("latents", len(crops)))
-        report = Report("autoencoder", plan.linear + plan.steps)
-        train_autoencoder(pipeline.vae, crops, latents, plan, given.out, report, clock=time.process_time)
-        judged = draw_crops(pictures, JUDGED, shape.size, given.seed + 1)
-        print("PSNR, dB:", fidelity(pipeline.vae, judged), flush=True)
+        report = Report("autoencoder", settings.linear + settings.steps)
+        train_autoencoder(pipeline.vae, crops, latents, settings, given.out, report, clock=time.process_time)
+        evaluated = draw_crops(pictures, EVALUATED, shape.size, given.seed + 1)
+        print("PSNR, dB:", fidelity(pipeline.vae, evaluated), flush=True)
     if given.only == "autoencoder":
         save_pipeline(pipeline, given.out / MODEL)
         return
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             pipeline,
             latents,
             crops.captions,
-            DenoiserPlan(steps=steps, rate=rate, seed=given.seed + side),
+            DenoiserSettings(steps=steps, rate=rate, seed=given.seed + side),
             folder,
             Report(f"denoiser, {side} pixels", steps),
             clock=time.process_time,

@@ -11,7 +11,8 @@ from typing import Any
 
 from scenes.catalogue.registry import GROUPS, Group
 from scenes.quantities.recipe_model import RecipeModel
-from scenes.recipes.recipe import PRESETS, Recipe, RecipeError, recipe_fields, recipe_from
+from scenes.recipes.reading import PRESETS, RecipeError, recipe_fields
+from scenes.recipes.recipe import Recipe, recipe_from
 from scenes.recipes.sampling import draw
 from scenes.scene import Scene
 

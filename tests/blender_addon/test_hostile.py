@@ -75,7 +75,7 @@ def extent(thing: Any) -> np.ndarray:
 
 
 def problem() -> str:
-    from blender_addon.ui import preview
+    from blender_addon.ui.preview import viewport as preview
 
     return preview.update(bpy.context.scene).problem
 
@@ -341,7 +341,7 @@ def test_recipes_that_are_none_are_told_and_change_nothing(content: bytes, tmp_p
 
 def test_the_part_is_deleted_while_it_is_being_rendered(tmp_path: Path, scene: Any) -> None:
     from blender_addon.ui import progress
-    from blender_addon.ui.operators.dataset import order_of
+    from blender_addon.ui.dataset.operators import order_of
     from blender_addon.ui.runs import RenderRun
     from scenes import Dataset
 

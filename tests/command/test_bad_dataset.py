@@ -140,14 +140,14 @@ def test_mask_of_another_size_or_missing(refused: Refused, at: Path) -> None:
 
 def test_nothing_good_to_train_on(refused: Refused, at: Path) -> None:
     line = refused("train", at / "data", "--out", at / "new")
-    assert line == "none of the 4 specimens is good; training needs pictures without defects"
+    assert line == "none of the 4 pictures is good; training needs pictures without defects"
 
 
 def test_nothing_left_to_judge(refused: Refused, run: Run, at: Path) -> None:
     shutil.rmtree(at / "mvtec/test")
     told = run("evaluate", at / "bank", at / "mvtec", "--out", at / "new")
     assert told.code == blemish.USER_ERROR
-    assert "all 3 specimens show surfaces that the inspector was trained on; judge it on others" in told.err
+    assert "all 3 pictures show surfaces that the inspector was trained on; judge it on others" in told.err
     assert not (at / "new").exists()
 
 

@@ -102,11 +102,11 @@ def test_linearised_is_the_inverse_of_transferred():
 
 
 def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):
-    from anomaly.specimens import read_specimens
+    from scenes.formats.registry import read_samples
 
     paths = [saved(tmp_path / f"{mode}.png", shape) for mode, shape in SIZES.items()]
     Dataset(synthesize_dataset(paths, cracked, tmp_path / "out", count=2).path)
-    groups = [specimen.group for specimen in read_specimens(tmp_path / "out")]
+    groups = [sample.group for sample in read_samples(tmp_path / "out")]
     assert groups[0] == groups[1] != groups[2] == groups[3]
 
 

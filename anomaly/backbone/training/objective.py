@@ -56,7 +56,7 @@ def _labels(episode: Episode, stride: int) -> Tensor:
     return torch.where((near < 0.02)[:, 0], 0, labels)
 
 
-def judged(features: Tensor, batch: Batch, sharpness: Tensor, classifier: torch.nn.Module) -> Outcome:
+def evaluate_batch(features: Tensor, batch: Batch, sharpness: Tensor, classifier: torch.nn.Module) -> Outcome:
     """The losses of features (E·(S + Q), D, h, w) of a batch's images.
 
     Every query patch is scored by its distance from the nearest support patch of its episode, as PatchCore scores. A

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from scenes.maps import surface_maps
 from scenes.recipes.examples import KINDS, STAGE, Group, catalogue
-from scenes.recipes.recipe import recipe_fields, recipe_from
+from scenes.recipes.reading import recipe_fields
+from scenes.recipes.recipe import recipe_from
 from scenes.recipes.sampling import draw
 
 UNFIT = frozenset({"missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper", "chipped_edge"})

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from anomaly.backbone.extractor import FeatureExtractor, standardised
 from anomaly.backbone.training.episodes import FAMILIES, draw_episode
 from anomaly.backbone.training.fields import Source
-from anomaly.backbone.training.objective import Batch, collated, judged
+from anomaly.backbone.training.objective import Batch, collated, evaluate_batch
 from anomaly.backbone.training.textures import Texture, draw_texture
 
 CHECKPOINT, WEIGHTS, CURVE = "checkpoint.pt", "embedded.safetensors", "curve.csv"
@@ -31,7 +31,7 @@ LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step
 
 
 @dataclass(frozen=True)
-class Plan:
+class BackboneSettings:
     """A training: everything that its weights follow from."""
 
     steps: int = 6000
@@ -54,13 +54,15 @@ class Plan:
 class Episodes(Dataset[Batch]):
     """The batch of every step, each drawn from its own seed."""
 
-    def __init__(self, plan: Plan, stride: int, textures: Sequence[Texture], device: str = "cpu") -> None:
-        self.plan, self.stride, self.textures, self.device = plan, stride, textures, device
+    def __init__(
+        self, settings: BackboneSettings, stride: int, textures: Sequence[Texture], device: str = "cpu"
+    ) -> None:
+        self.settings, self.stride, self.textures, self.device = settings, stride, textures, device
 
     def __getitem__(self, step: int) -> Batch:
-        plan = self.plan
-        source = Source.seeded(plan.seed, step, plan.size, self.textures, self.device)
-        drawn = [draw_episode(source, plan.support, plan.query) for _ in range(plan.episodes)]
+        settings = self.settings
+        source = Source.seeded(settings.seed, step, settings.size, self.textures, self.device)
+        drawn = [draw_episode(source, settings.support, settings.query) for _ in range(settings.episodes)]
         return collated(drawn, self.stride)
 
 
@@ -73,15 +75,15 @@ def classifier(channels: int, families: int, seed: int) -> nn.Conv2d:
     return layer
 
 
-class Apprentice(nn.Module):
+class TrainingModule(nn.Module):
     """The backbone while it learns, its classifier of families and the sharpness of its distances."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, settings: BackboneSettings) -> None:
         super().__init__()
-        self.extractor = FeatureExtractor("untrained", seed=plan.seed)
+        self.extractor = FeatureExtractor("untrained", seed=settings.seed)
         self.extractor.requires_grad_(True)
-        self.classifier = classifier(self.extractor.channels, 1 + len(FAMILIES), plan.seed)
-        self.log_sharpness = nn.Parameter(torch.tensor(plan.sharpness).log())
+        self.classifier = classifier(self.extractor.channels, 1 + len(FAMILIES), settings.seed)
+        self.log_sharpness = nn.Parameter(torch.tensor(settings.sharpness).log())
 
     def learn(self, batch: Batch) -> Any:
         """The outcome of a batch, with batch statistics of its own."""
@@ -89,33 +91,34 @@ class Apprentice(nn.Module):
         nn.Module.train(self.extractor.network, True)
         features = self.extractor(images)
         nn.Module.train(self.extractor.network, False)
-        return judged(features, batch, self.log_sharpness.exp(), self.classifier)
+        return evaluate_batch(features, batch, self.log_sharpness.exp(), self.classifier)
 
 
-class Training:
+class BackboneTraining:
     """A training that can be stopped after any checkpoint: `run` goes on to the last step."""
 
-    def __init__(self, plan: Plan, out: Path, device: str = "cpu", workers: int = 0) -> None:
-        self.plan, self.out, self.device, self.workers = plan, out, device, workers
+    def __init__(self, settings: BackboneSettings, out: Path, device: str = "cpu", workers: int = 0) -> None:
+        self.settings, self.out, self.device, self.workers = settings, out, device, workers
         # torch declares no such overload
-        self.apprentice = Apprentice(plan).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = FeatureExtractor("untrained", seed=plan.seed).network.to(device)
-        parameters = list(self.apprentice.parameters())
+        self.module = TrainingModule(settings).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = FeatureExtractor("untrained", seed=settings.seed).network.to(device)
+        parameters = list(self.module.parameters())
         decaying = [p for p in parameters if p.ndim > 1]
         others = [p for p in parameters if p.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
-            [{"params": decaying, "weight_decay": plan.decay}, {"params": others, "weight_decay": 0.0}], lr=plan.rate
+            [{"params": decaying, "weight_decay": settings.decay}, {"params": others, "weight_decay": 0.0}],
+            lr=settings.rate,
         )
         self.step = 0
         self.curve: list[list[float]] = []
 
     def run(self, textures: Sequence[Texture]) -> None:
-        """Train to the plan's last step, with a checkpoint every `EVERY` steps."""
+        """Train to the last step, with a checkpoint every `EVERY` steps."""
         sums, started = torch.zeros(2), time.monotonic()
         for batch in self._batches(textures):
             loss, separation = self.advance(batch)
             sums += torch.tensor([loss, separation])
-            if self.step % EVERY == 0 or self.step == self.plan.steps:
+            if self.step % EVERY == 0 or self.step == self.settings.steps:
                 row = [self.step, *(sums / ((self.step - 1) % EVERY + 1)).tolist(), time.monotonic() - started]
                 self.curve.append(row)
                 sums, started = torch.zeros(2), time.monotonic()
@@ -125,16 +128,16 @@ class Training:
     def advance(self, batch: Batch) -> tuple[float, float]:
         """One step of descent: its loss and how well defects stood out."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.rate_at(self.step)
-        outcome = self.apprentice.learn(batch)
+            group["lr"] = self.settings.rate_at(self.step)
+        outcome = self.module.learn(batch)
         self.optimizer.zero_grad()
         outcome.loss.backward()
-        nn.utils.clip_grad_norm_(self.apprentice.parameters(), 5.0)
+        nn.utils.clip_grad_norm_(self.module.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
         kept = min(LONGEST_AVERAGE, self.step / (self.step + 10))
         with torch.no_grad():
-            now = self.apprentice.extractor.network.state_dict()
+            now = self.module.extractor.network.state_dict()
             for name, value in self.average.state_dict().items():
                 if value.dtype.is_floating_point:
                     value.lerp_(now[name], 1 - kept)
@@ -146,7 +149,7 @@ class Training:
         """The checkpoint, the curve and the weights so far, each file whole or not at all."""
         state = {
             "step": self.step,
-            "apprentice": self.apprentice.state_dict(),
+            "module": self.module.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "curve": self.curve,
@@ -164,15 +167,15 @@ class Training:
         path = self.out / CHECKPOINT
         if path.is_file():
             state = torch.load(path, map_location=self.device, weights_only=True)
-            self.apprentice.load_state_dict(state["apprentice"])
+            self.module.load_state_dict(state["module"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.curve = state["step"], state["curve"]
 
     def _batches(self, textures: Sequence[Texture]) -> Iterator[Batch]:
-        stride = self.apprentice.extractor.strides[0]
-        episodes = Episodes(self.plan, stride, [texture.to(self.device) for texture in textures], self.device)
-        steps = range(self.step, self.plan.steps)
+        stride = self.module.extractor.strides[0]
+        episodes = Episodes(self.settings, stride, [texture.to(self.device) for texture in textures], self.device)
+        steps = range(self.step, self.settings.steps)
         if self.workers:
             return iter(DataLoader(episodes, None, sampler=steps, num_workers=self.workers, prefetch_factor=4))
         return (episodes[step] for step in steps)
@@ -193,17 +196,17 @@ def write_weights(state: dict[str, Tensor], path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, curve and weights")
-    parser.add_argument("--steps", type=int, default=Plan.steps)
-    parser.add_argument("--seed", type=int, default=Plan.seed)
+    parser.add_argument("--steps", type=int, default=BackboneSettings.steps)
+    parser.add_argument("--seed", type=int, default=BackboneSettings.seed)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw pictures beside a training CPU")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
-    plan = Plan(steps=given.steps, seed=given.seed)
-    textures = [draw_texture(plan.seed, index) for index in range(plan.textures)]
-    training = Training(plan, given.out, given.device, given.workers if given.device == "cpu" else 0)
+    settings = BackboneSettings(steps=given.steps, seed=given.seed)
+    textures = [draw_texture(settings.seed, index) for index in range(settings.textures)]
+    training = BackboneTraining(settings, given.out, given.device, given.workers if given.device == "cpu" else 0)
     training.resume()
     training.run(textures)
 

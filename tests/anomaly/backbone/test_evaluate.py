@@ -9,7 +9,8 @@ from scipy import ndimage
 from anomaly.backbone import evaluate as judge
 from anomaly.backbone.derivative_filters import SCALES, DerivativeFilters
 from anomaly.backbone.extractor import standardised
-from anomaly.specimens import GOOD, MaskFile, NothingThere, Specimen
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.truth import MaskFile, NothingThere
 
 
 def test_filters_measure_the_slope_and_the_curvature_of_ramps_and_parabolas():
@@ -30,21 +31,19 @@ def test_filters_give_one_patch_for_every_8_pixels_begun():
         assert DerivativeFilters()(torch.zeros(1, 3, height, width)).shape[-2:] == (-(-height // 8), -(-width // 8))
 
 
-def _specimen(group: int, label: str, path: Path = Path("nowhere.png")) -> Specimen:
+def _sample(group: int, label: str, path: Path = Path("nowhere.png")) -> Sample:
     annotation = NothingThere() if label == GOOD else MaskFile(path.with_suffix(".mask.png"), {None: label})
-    return Specimen(f"{group}/{label}", f"surface {group}", label, path, annotation)
+    return Sample(f"{group}/{label}", f"surface {group}", label, path, annotation)
 
 
 def test_no_surface_is_in_two_parts_and_only_good_pictures_fill_the_bank():
-    specimens = [_specimen(g, GOOD) for g in range(20) for _ in range(3)] + [
-        _specimen(20 + g, "crack") for g in range(9)
-    ]
-    split = judge.split_set(specimens, seed=3)
+    samples = [_sample(g, GOOD) for g in range(20) for _ in range(3)] + [_sample(20 + g, "crack") for g in range(9)]
+    split = judge.split_set(samples, seed=3)
     groups = [{s.group for s in part} for part in (split.bank, *split.parts.values())]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 29
     assert {s.label for s in split.bank} == {GOOD}
     assert all({s.label for s in part} == {GOOD, "crack"} for part in split.parts.values())
-    assert len(judge.split_set(specimens, most=5).bank) == 5
+    assert len(judge.split_set(samples, most=5).bank) == 5
 
 
 def test_patches_near_a_defect_never_fill_a_bank(tmp_path):
@@ -53,7 +52,7 @@ def test_patches_near_a_defect_never_fill_a_bank(tmp_path):
     defect[30:33, 41:44] = defect[70, 3] = True
     Image.fromarray(rng.integers(0, 255, (75, 90, 3), np.uint8)).save(tmp_path / "a.png")
     Image.fromarray((255 * defect).astype(np.uint8)).save(tmp_path / "a.mask.png")
-    model = judge.filled(DerivativeFilters(), [_specimen(0, "hole", tmp_path / "a.png")], 500)
+    model = judge.filled(DerivativeFilters(), [_sample(0, "hole", tmp_path / "a.png")], 500)
     cells = np.zeros((10, 12), bool)
     cells[30 // 8 : 33 // 8 + 1, 41 // 8 : 43 // 8 + 1] = cells[70 // 8, 0] = True
     clear = ~ndimage.binary_dilation(cells, np.ones((5, 5)))
@@ -62,7 +61,7 @@ def test_patches_near_a_defect_never_fill_a_bank(tmp_path):
 
 def test_figures_of_all_parts_are_those_of_their_pictures_together(tmp_path):
     rng = np.random.default_rng(5)
-    specimens = []
+    samples = []
     for group in range(4):
         picture = rng.normal(120, 4, (64, 64, 1)).repeat(3, axis=2)
         label = GOOD if group % 2 else "hole"
@@ -72,9 +71,9 @@ def test_figures_of_all_parts_are_those_of_their_pictures_together(tmp_path):
             picture[defect] += 70
         Image.fromarray(picture.astype(np.uint8)).save(tmp_path / f"{group}.png")
         Image.fromarray((255 * defect).astype(np.uint8)).save(tmp_path / f"{group}.mask.png")
-        specimens.append(_specimen(group, label, tmp_path / f"{group}.png"))
-    model = judge.filled(DerivativeFilters(), specimens[1:2], 60)
-    metrics = judge.judged(model, {"one": specimens[:2], "two": specimens[2:]})
+        samples.append(_sample(group, label, tmp_path / f"{group}.png"))
+    model = judge.filled(DerivativeFilters(), samples[1:2], 60)
+    metrics = judge.judged(model, {"one": samples[:2], "two": samples[2:]})
     assert metrics["both"].images == 4
     assert metrics["both"].image_auroc == metrics["one"].image_auroc == 1.0
     assert metrics["both"].pixel_auroc == pytest.approx(metrics["two"].pixel_auroc, abs=0.02)

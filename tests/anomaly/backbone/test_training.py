@@ -8,11 +8,11 @@ from torch.nn import functional
 from anomaly.backbone.extractor import EMBEDDED_WEIGHTS, BackboneError, FeatureExtractor
 from anomaly.backbone.training.episodes import FAMILIES, Episode, draw_episode
 from anomaly.backbone.training.fields import STYLES, Source, spectral
-from anomaly.backbone.training.objective import Batch, collated, judged, nearest
+from anomaly.backbone.training.objective import Batch, collated, evaluate_batch, nearest
 from anomaly.backbone.training.textures import draw_texture
-from anomaly.backbone.training.train import CHECKPOINT, CURVE, WEIGHTS, Episodes, Plan, Training
+from anomaly.backbone.training.train import CHECKPOINT, CURVE, WEIGHTS, BackboneSettings, BackboneTraining, Episodes
 
-SMALL = Plan(steps=4, episodes=2, support=1, query=2, size=64, textures=0)
+SMALL = BackboneSettings(steps=4, episodes=2, support=1, query=2, size=64, textures=0)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_same_seed_gives_the_same_steps_in_one_go_or_resumed(tmp_path, textures)
     def trained(folder, *stops):
         folder.mkdir()
         for stop in stops:
-            training = Training(SMALL, folder)
+            training = BackboneTraining(SMALL, folder)
             training.resume()
             batches = Episodes(SMALL, 8, textures)
             while training.step < stop:
@@ -61,7 +61,7 @@ def test_same_seed_gives_the_same_steps_in_one_go_or_resumed(tmp_path, textures)
 
     whole = trained(tmp_path / "whole", 4)
     assert trained(tmp_path / "resumed", 2, 4) == whole
-    other = Training(SMALL, tmp_path)
+    other = BackboneTraining(SMALL, tmp_path)
     before = {name: value.clone() for name, value in other.average.state_dict().items()}
     other.advance(Episodes(SMALL, 8, textures)[0])
     changed = other.average.state_dict()
@@ -70,19 +70,19 @@ def test_same_seed_gives_the_same_steps_in_one_go_or_resumed(tmp_path, textures)
 
 
 def test_workers_draw_what_the_training_itself_draws(tmp_path, textures):
-    plan = Plan(steps=2, episodes=1, support=1, query=1, size=64, textures=0)
-    alone, helped = Training(plan, tmp_path), Training(plan, tmp_path, workers=1)
+    settings = BackboneSettings(steps=2, episodes=1, support=1, query=1, size=64, textures=0)
+    alone, helped = BackboneTraining(settings, tmp_path), BackboneTraining(settings, tmp_path, workers=1)
     for ours, theirs in zip(alone._batches(textures), helped._batches(textures), strict=True):
         assert torch.equal(ours.images, theirs.images)
         assert torch.equal(ours.labels, theirs.labels)
 
 
 def test_learning_rate_rises_stays_and_falls_to_nothing():
-    plan = Plan(steps=1000, rate=1.0)
-    assert plan.rate_at(0) == pytest.approx(1 / 50)
-    assert plan.rate_at(400) == 1.0
-    assert plan.rate_at(875) == pytest.approx(0.5)
-    assert plan.rate_at(999) == pytest.approx(1 / 250)
+    settings = BackboneSettings(steps=1000, rate=1.0)
+    assert settings.rate_at(0) == pytest.approx(1 / 50)
+    assert settings.rate_at(400) == 1.0
+    assert settings.rate_at(875) == pytest.approx(0.5)
+    assert settings.rate_at(999) == pytest.approx(1 / 250)
 
 
 def test_good_patches_show_nothing_of_a_defect(textures):
@@ -129,7 +129,7 @@ def test_loss_is_that_of_distances_measured_one_by_one():
     with torch.no_grad():
         classifier.weight.zero_()
         classifier.bias.zero_()
-    outcome = judged(features, batch, torch.tensor(2.0), classifier)
+    outcome = evaluate_batch(features, batch, torch.tensor(2.0), classifier)
 
     rows = features.double().permute(0, 2, 3, 1).reshape(4, 9, 5).numpy()
     flat = labels.reshape(2, 9).numpy()

@@ -19,7 +19,7 @@ from anomaly.evaluation.metrics import (
     without_small,
 )
 from anomaly.evaluation.results import Metrics
-from anomaly.specimens import DefectInstance, InstanceMaps, Truth
+from scenes.formats.truth import DefectInstance, InstanceMaps, Truth
 
 
 def rectangle(shape, top, left, height, width):
@@ -202,7 +202,7 @@ def test_recall_over_coverage_equals_brute_force(cases):
             assert recall == pytest.approx(expected)
 
 
-def test_order_of_specimens_changes_nothing(cases):
+def test_order_of_samples_changes_nothing(cases):
     forward, backward = evaluated(cases), evaluated(cases[::-1])
     assert forward.classes == backward.classes
     assert forward.aupro == pytest.approx(backward.aupro, abs=1e-9)
@@ -263,7 +263,7 @@ def test_unusable_maps_are_refused(scores, message):
 
 
 def test_nothing_to_judge_is_an_error():
-    with pytest.raises(MetricsError, match="no specimen"):
+    with pytest.raises(MetricsError, match="no picture"):
         Evaluator(1.0).compute()
     with pytest.raises(MetricsError, match="hold no pixel"):
         ThresholdFinder().compute()

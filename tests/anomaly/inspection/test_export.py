@@ -15,7 +15,7 @@ pytest.importorskip("anomalib")
 from anomaly import SequentialPatchcore
 from anomaly.inspection.inspector import Inspector
 from anomaly.inspection.train import train_inspector
-from anomaly.specimens import Specimen
+from scenes.formats.sample import Sample
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SHAPE = (72, 100)  # no multiples of the strides
@@ -96,8 +96,8 @@ def test_torch_inferencer_judges_as_the_model_does(trained, tmp_path, monkeypatc
 def test_going_on_from_an_inspector_and_loading_the_checkpoint_without_it(tmp_path):
     picture = np.random.default_rng(0).integers(60, 190, (64, 80, 3), np.uint8)
     Image.fromarray(picture).save(tmp_path / "good.png")
-    specimen = Specimen("good", "good", "good", tmp_path / "good.png")
-    begun = train_inspector([specimen], tmp_path / "inspector", backbone="untrained", size=50, seed=5, image_size=80)
+    sample = Sample("good", "good", "good", tmp_path / "good.png")
+    begun = train_inspector([sample], tmp_path / "inspector", backbone="untrained", size=50, seed=5, image_size=80)
     patchcore = SequentialPatchcore(start=str(tmp_path / "inspector"), augmentation=True)
     assert torch.equal(patchcore.model.memory_bank, begun.model.memory_bank)
     patchcore.model.update(images(1, (64, 80), 3), sources=[7])

@@ -13,7 +13,8 @@ from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError, s
 from anomaly.inspection.maintenance import aged, melded, resized, without_pictures
 from anomaly.inspection.train import train_inspector
 from anomaly.patchcore.coreset import SequentialCoreset
-from anomaly.specimens import Specimen, read_specimens
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import Sample
 
 SETTINGS = {"backbone": "untrained", "seed": 3, "image_size": 80}
 
@@ -22,21 +23,21 @@ SETTINGS = {"backbone": "untrained", "seed": 3, "image_size": 80}
 def banks(folders, tmp_path_factory):
     root = tmp_path_factory.mktemp("banks")
     for folder in folders:
-        train_inspector(read_specimens(folder), root / folder.name, **SETTINGS, size=50, trained_on=[folder.name])
+        train_inspector(read_samples(folder), root / folder.name, **SETTINGS, size=50, trained_on=[folder.name])
     return root / "dark", root / "bright"
 
 
 def features_of(inspector, folder):
-    return torch.cat([inspector.features(specimen.image()) for specimen in read_specimens(folder)])
+    return torch.cat([inspector.features(sample.image()) for sample in read_samples(folder)])
 
 
 def numbers_of(folder):
-    return {source_of(specimen.image_path) for specimen in read_specimens(folder)}
+    return {source_of(sample.image_path) for sample in read_samples(folder)}
 
 
 def test_every_row_is_a_patch_of_the_picture_that_it_names(banks, folders):
     inspector = Inspector.load(banks[0])
-    by_number = {source_of(s.image_path): inspector.features(s.image()) for s in read_specimens(folders[0])}
+    by_number = {source_of(s.image_path): inspector.features(s.image()) for s in read_samples(folders[0])}
     coreset = inspector.model.coreset
     for row, source in zip(coreset.bank, coreset.sources.tolist(), strict=True):
         assert bool((by_number[source] == row).all(dim=1).any())
@@ -46,17 +47,17 @@ def test_every_row_is_a_patch_of_the_picture_that_it_names(banks, folders):
 
 def test_fine_tuning_offers_the_new_patches_to_the_old_bank(banks, folders, tmp_path):
     begun = Inspector.load(banks[0])
-    tuned = train_inspector(read_specimens(folders[1]), tmp_path / "a", start=banks[0], seed=3, epochs=1)
+    tuned = train_inspector(read_samples(folders[1]), tmp_path / "a", start=banks[0], seed=3, epochs=1)
     expected = SequentialCoreset(50)
     expected.load_state_dict(begun.model.coreset.state_dict())
-    specimens = read_specimens(folders[1])
+    samples = read_samples(folders[1])
     for index in np.random.default_rng([3, 0]).permutation(3):
-        expected.update(begun.features(specimens[index].image()))
+        expected.update(begun.features(samples[index].image()))
     assert torch.equal(tuned.model.coreset.bank, expected.bank)
     new = torch.isin(tuned.model.coreset.sources, torch.tensor(sorted(numbers_of(folders[1]))))
     assert torch.equal(tuned.model.coreset.generations, new.long())
     assert 0 < int(new.sum()) < 50
-    assert tuned.training.groups == tuple(sorted(s.group for f in folders for s in read_specimens(f)))
+    assert tuned.training.groups == tuple(sorted(s.group for f in folders for s in read_samples(f)))
     assert [line.split(":")[0] for line in tuned.training.history] == [
         "trained with 3 pictures",
         "gone on with 3 pictures",
@@ -73,20 +74,20 @@ def test_fine_tuning_that_was_killed_goes_on_to_the_same_bytes(banks, folders, t
             raise Killed
 
     settings = {"start": banks[0], "seed": 3, "epochs": 3, "augmentation": Augmentation()}
-    specimens = read_specimens(folders[1])
+    samples = read_samples(folders[1])
     with pytest.raises(Killed):
-        train_inspector(specimens, tmp_path / "a", **settings, progress=kill)
-    train_inspector(specimens, tmp_path / "a", **settings)
-    train_inspector(specimens, tmp_path / "b", **settings)
+        train_inspector(samples, tmp_path / "a", **settings, progress=kill)
+    train_inspector(samples, tmp_path / "a", **settings)
+    train_inspector(samples, tmp_path / "b", **settings)
     assert (tmp_path / "a" / BANK_FILE).read_bytes() == (tmp_path / "b" / BANK_FILE).read_bytes()
     with pytest.raises(InspectorError, match="the augmentation or the backbone's weights differ"):
-        train_inspector(specimens, tmp_path / "a", **{**settings, "augmentation": Augmentation(noise=0.1)})
+        train_inspector(samples, tmp_path / "a", **{**settings, "augmentation": Augmentation(noise=0.1)})
 
 
 def test_augmentation_shows_other_patches_in_every_epoch(folders, tmp_path):
-    plain = train_inspector(read_specimens(folders[0]), tmp_path / "a", **SETTINGS, size=50, epochs=2)
+    plain = train_inspector(read_samples(folders[0]), tmp_path / "a", **SETTINGS, size=50, epochs=2)
     varied = train_inspector(
-        read_specimens(folders[0]), tmp_path / "b", **SETTINGS, size=50, epochs=2, augmentation=Augmentation()
+        read_samples(folders[0]), tmp_path / "b", **SETTINGS, size=50, epochs=2, augmentation=Augmentation()
     )
     assert varied.training.accepted[1] > plain.training.accepted[1]
     assert varied.training.augmented
@@ -95,7 +96,7 @@ def test_augmentation_shows_other_patches_in_every_epoch(folders, tmp_path):
 def test_what_changes_the_features_is_refused_when_going_on(banks, folders, tmp_path):
     for change in ({"image_size": 64}, {"pretrained": True}, {"backbone": "resnet18"}):
         with pytest.raises(InspectorError, match="keeps its backbone and its scale"):
-            train_inspector(read_specimens(folders[1]), tmp_path, start=banks[0], **change)
+            train_inspector(read_samples(folders[1]), tmp_path, start=banks[0], **change)
 
 
 def test_melding_offers_the_rows_of_all_and_leaves_them_as_they_were(banks):
@@ -125,11 +126,11 @@ def test_a_melded_bank_with_room_for_all_rows_covers_no_patch_worse_than_its_own
 
 def test_banks_of_other_backbones_or_scales_are_not_melded(banks, folders, tmp_path):
     first = Inspector.load(banks[0])
-    other = train_inspector(read_specimens(folders[0]), tmp_path / "a", **{**SETTINGS, "seed": 4}, size=50, epochs=1)
+    other = train_inspector(read_samples(folders[0]), tmp_path / "a", **{**SETTINGS, "seed": 4}, size=50, epochs=1)
     with pytest.raises(InspectorError, match="another backbone"):
         melded([first, other])
     larger = train_inspector(
-        read_specimens(folders[0]), tmp_path / "b", **{**SETTINGS, "image_size": 120}, size=50, epochs=1
+        read_samples(folders[0]), tmp_path / "b", **{**SETTINGS, "image_size": 120}, size=50, epochs=1
     )
     with pytest.raises(InspectorError, match=r"works at 1\.5 of its pictures' size and the first at 1"):
         melded([first, larger])
@@ -159,7 +160,7 @@ def test_forgotten_pictures_leave_no_row_whether_told_by_file_or_by_name(banks, 
 
 
 def test_old_generations_age_out(banks, folders, tmp_path):
-    tuned = train_inspector(read_specimens(folders[1]), tmp_path, start=banks[0], seed=3)
+    tuned = train_inspector(read_samples(folders[1]), tmp_path, start=banks[0], seed=3)
     changed, gone = aged(tuned, 1)
     assert gone == int((tuned.model.coreset.generations == 0).sum()) > 0
     assert set(changed.model.coreset.sources.tolist()) <= numbers_of(folders[1])
@@ -172,7 +173,7 @@ def test_resized_banks_are_saved_loaded_and_gone_on_from(banks, folders, tmp_pat
     loaded = Inspector.load(tmp_path / "small")
     assert torch.equal(loaded.model.coreset.bank, small.model.coreset.bank)
     assert len(loaded.model.memory_bank) == 20
-    grown = train_inspector(read_specimens(folders[0]), tmp_path / "grown", start=tmp_path / "small", size=70)
+    grown = train_inspector(read_samples(folders[0]), tmp_path / "grown", start=tmp_path / "small", size=70)
     assert len(grown.model.memory_bank) == 70
 
 
@@ -189,10 +190,10 @@ def test_patches_of_which_nothing_is_seen_are_neither_learnt_nor_judged(tmp_path
     rgba[:, 50:, 3] = 0
     rgba[:, 50:, :3] = rng.integers(0, 255, (64, 46, 3), np.uint8)  # lies under what is transparent
     Image.fromarray(rgba).save(tmp_path / "plate.png")
-    specimen = Specimen("plate", "plate", "good", tmp_path / "plate.png")
-    inspector = train_inspector([specimen], tmp_path / "bank", backbone="untrained", size=500, epochs=1)
+    sample = Sample("plate", "plate", "good", tmp_path / "plate.png")
+    inspector = train_inspector([sample], tmp_path / "bank", backbone="untrained", size=500, epochs=1)
     assert inspector.model.coreset.count == 8 * 7  # cells of 8 pixels: 48 to 55 is half seen
-    image, seen = specimen.image(), specimen.seen()
+    image, seen = sample.image(), sample.seen()
     assert not image[:, 50:].any()
     image[:, 60:] = 255
     anomaly_map, score = inspector.judge(image, seen)

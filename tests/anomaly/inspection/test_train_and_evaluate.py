@@ -13,8 +13,8 @@ from anomaly.inspection import train
 from anomaly.inspection.evaluate import evaluate_inspector, unseen
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
 from anomaly.inspection.train import train_inspector
-from anomaly.specimens import read_specimens
 from procgen.errors import BlemishError
+from scenes.formats.registry import read_samples
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ SETTINGS = {"backbone": "untrained", "size": 60, "epochs": 3, "seed": 2}
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("bank") / "inspector"
-    train_inspector(read_specimens(folder), out, **SETTINGS)
+    train_inspector(read_samples(folder), out, **SETTINGS)
     return out
 
 
@@ -62,28 +62,28 @@ def test_killed_training_goes_on_to_the_same_bytes(folder, trained, tmp_path, ca
             raise Killed
 
     with pytest.raises(Killed):
-        train_inspector(read_specimens(folder), tmp_path, **SETTINGS, progress=kill)
+        train_inspector(read_samples(folder), tmp_path, **SETTINGS, progress=kill)
     assert not (tmp_path / BANK_FILE).exists()
-    train_inspector(read_specimens(folder), tmp_path, **SETTINGS)
+    train_inspector(read_samples(folder), tmp_path, **SETTINGS)
     assert (tmp_path / BANK_FILE).read_bytes() == (trained / BANK_FILE).read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == [BANK_FILE]
 
 
 def test_without_cached_features_the_bytes_are_the_same(folder, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "CACHE_LIMIT", 0)
-    train_inspector(read_specimens(folder), tmp_path, **SETTINGS)
+    train_inspector(read_samples(folder), tmp_path, **SETTINGS)
     assert (tmp_path / BANK_FILE).read_bytes() == (trained / BANK_FILE).read_bytes()
 
 
 def test_finished_training_is_read_back_and_other_settings_are_refused(folder, trained):
     before = (trained / BANK_FILE).read_bytes()
-    specimens = read_specimens(folder)
-    train_inspector(specimens, trained, **SETTINGS)
+    samples = read_samples(folder)
+    train_inspector(samples, trained, **SETTINGS)
     assert (trained / BANK_FILE).read_bytes() == before
     with pytest.raises(InspectorError, match=r"epochs \(3 there, 4 asked for\) differ"):
-        train_inspector(specimens, trained, **{**SETTINGS, "epochs": 4})
-    with pytest.raises(InspectorError, match="the specimens differ"):
-        train_inspector([s for s in specimens if s.name != "train/good/0"], trained, **SETTINGS)
+        train_inspector(samples, trained, **{**SETTINGS, "epochs": 4})
+    with pytest.raises(InspectorError, match="the pictures differ"):
+        train_inspector([s for s in samples if s.name != "train/good/0"], trained, **SETTINGS)
 
 
 def test_unfinished_training_refuses_other_settings_and_cannot_judge(folder, tmp_path):
@@ -92,19 +92,19 @@ def test_unfinished_training_refuses_other_settings_and_cannot_judge(folder, tmp
             raise Killed
 
     with pytest.raises(Killed):
-        train_inspector(read_specimens(folder), tmp_path, **SETTINGS, progress=kill)
+        train_inspector(read_samples(folder), tmp_path, **SETTINGS, progress=kill)
     with pytest.raises(InspectorError, match="repeat the `blemish train` command"):
         Inspector.load(tmp_path)
     with pytest.raises(InspectorError, match=r"\(untrained, seed 2 there, untrained, seed 3 asked for\) differ"):
-        train_inspector(read_specimens(folder), tmp_path, **{**SETTINGS, "seed": 3})
+        train_inspector(read_samples(folder), tmp_path, **{**SETTINGS, "seed": 3})
 
 
 def test_only_good_pictures_of_the_training_split_are_trained_on(folder, trained):
-    expected = {s.group for s in read_specimens(folder) if s.split == "train"}
+    expected = {s.group for s in read_samples(folder) if s.split == "train"}
     assert len(expected) == 6
     assert set(Inspector.load(trained).training.groups) == expected
-    flawed = [s for s in read_specimens(folder) if s.label != "good"]
-    with pytest.raises(InspectorError, match="none of the 6 specimens is good"):
+    flawed = [s for s in read_samples(folder) if s.label != "good"]
+    with pytest.raises(InspectorError, match="none of the 6 pictures is good"):
         train_inspector(flawed, trained.parent / "none")
 
 
@@ -113,12 +113,12 @@ def test_only_good_pictures_of_the_training_split_are_trained_on(folder, trained
 )
 def test_settings_out_of_range_are_refused(folder, tmp_path, settings, message):
     with pytest.raises(InspectorError, match=message):
-        train_inspector(read_specimens(folder), tmp_path, **settings)
+        train_inspector(read_samples(folder), tmp_path, **settings)
 
 
 def test_map_is_the_distance_to_the_bank_enlarged_and_blurred(folder, trained):
     inspector = Inspector.load(trained)
-    image = read_specimens(folder)[-1].image()
+    image = read_samples(folder)[-1].image()
     anomaly_map, score = inspector.judge(image)
     model = inspector.model
     features = model.features(inspector.prepared(image)).numpy().astype(float)
@@ -131,7 +131,7 @@ def test_map_is_the_distance_to_the_bank_enlarged_and_blurred(folder, trained):
 
 
 def test_one_scale_for_all_pictures_and_maps_at_image_size(folder, tmp_path):
-    inspector = train_inspector(read_specimens(folder), tmp_path, **SETTINGS, image_size=202)
+    inspector = train_inspector(read_samples(folder), tmp_path, **SETTINGS, image_size=202)
     assert inspector.training.scale == 2.0
     assert inspector.judge(np.zeros((64, 80, 3), np.uint8))[0].shape == (64, 80)
 
@@ -139,7 +139,7 @@ def test_one_scale_for_all_pictures_and_maps_at_image_size(folder, tmp_path):
 def test_evaluation_finds_the_squares_and_keeps_the_threshold_part_apart(folder, trained, tmp_path):
     seen = []
     record = evaluate_inspector(
-        trained, read_specimens(folder), None, tmp_path, share=0.4, progress=lambda *call: seen.append(call)
+        trained, read_samples(folder), None, tmp_path, share=0.4, progress=lambda *call: seen.append(call)
     )
     metrics = record.metrics
     assert metrics.image_auroc == 1
@@ -155,15 +155,15 @@ def test_evaluation_finds_the_squares_and_keeps_the_threshold_part_apart(folder,
 
 def test_surfaces_seen_in_training_are_never_judged(folder, trained, tmp_path):
     inspector = Inspector.load(trained)
-    specimens = read_specimens(folder)
-    assert {s.split for s in unseen(specimens, inspector)} == {"test"}
-    with pytest.raises(InspectorError, match="all 6 specimens show surfaces"):
-        evaluate_inspector(trained, [s for s in specimens if s.split == "train"], None, tmp_path)
+    samples = read_samples(folder)
+    assert {s.split for s in unseen(samples, inspector)} == {"test"}
+    with pytest.raises(InspectorError, match="all 6 pictures show surfaces"):
+        evaluate_inspector(trained, [s for s in samples if s.split == "train"], None, tmp_path)
 
 
 def test_threshold_of_the_bank_is_kept_unless_validation_is_given(folder, trained, tmp_path):
-    test = [s for s in read_specimens(folder) if s.split == "test"]
-    validated = train_inspector(read_specimens(folder), tmp_path / "bank", **SETTINGS, validation=test)
+    test = [s for s in read_samples(folder) if s.split == "test"]
+    validated = train_inspector(read_samples(folder), tmp_path / "bank", **SETTINGS, validation=test)
     threshold = validated.training.threshold
     assert Inspector.load(tmp_path / "bank").training.threshold == threshold
     kept = evaluate_inspector(tmp_path / "bank", test, None, tmp_path / "a")

@@ -16,7 +16,7 @@ from anomaly.inspection.maintenance import melded as melded_inspectors
 from anomaly.inspection.train import train_inspector
 from anomaly.patchcore.boundary_patches import OutpostFinder, Outposts, farthest_first, melded
 from anomaly.patchcore.coreset import SequentialCoreset
-from anomaly.specimens import read_specimens
+from scenes.formats.registry import read_samples
 
 SETTINGS = {"backbone": "untrained", "seed": 3, "image_size": 80, "size": 50}
 
@@ -183,13 +183,13 @@ def test_banks_and_outposts_that_do_not_belong_together_are_refused():
 def banks(folders, tmp_path_factory):
     root = tmp_path_factory.mktemp("banks")
     for folder in folders:
-        train_inspector(read_specimens(folder), root / folder.name, **SETTINGS, outposts=2)
+        train_inspector(read_samples(folder), root / folder.name, **SETTINGS, outposts=2)
     return root / "dark", root / "bright"
 
 
 def patches_of(inspector, folder):
     """Features and the number of the picture of every patch."""
-    features = {source_of(s.image_path): inspector.features(s.image()) for s in read_specimens(folder)}
+    features = {source_of(s.image_path): inspector.features(s.image()) for s in read_samples(folder)}
     numbers = torch.cat([torch.full((len(f),), number) for number, f in features.items()])
     return torch.cat(list(features.values())), numbers
 
@@ -210,16 +210,16 @@ def test_training_keeps_the_farthest_patches_and_where_they_are_from(banks, fold
 
 
 def test_outposts_change_nothing_else_and_without_them_the_file_says_nothing_of_them(banks, folders, tmp_path):
-    plain = train_inspector(read_specimens(folders[0]), tmp_path, **SETTINGS)
+    plain = train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS)
     assert torch.equal(plain.model.coreset.bank, Inspector.load(banks[0]).model.coreset.bank)
     with safe_open(tmp_path / BANK_FILE, framework="pt") as file:
         assert "outposts" not in file.metadata()["blemish"]
         assert not any(name.startswith("outposts") for name in file.keys())  # noqa: SIM118
     assert Inspector.load(tmp_path).outposts is None
     with pytest.raises(InspectorError, match=r"outposts \(0 there, 2 asked for\) differ"):
-        train_inspector(read_specimens(folders[0]), tmp_path, **SETTINGS, outposts=2)
+        train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS, outposts=2)
     with pytest.raises(InspectorError, match="outposts is -1"):
-        train_inspector(read_specimens(folders[0]), tmp_path, **SETTINGS, outposts=-1)
+        train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS, outposts=-1)
 
 
 def test_a_training_killed_while_it_looks_for_outposts_ends_with_the_same_bytes(banks, folders, tmp_path):
@@ -230,16 +230,16 @@ def test_a_training_killed_while_it_looks_for_outposts_ends_with_the_same_bytes(
         if what == "outposts" and done == 2:
             raise Killed
 
-    specimens = read_specimens(folders[0])
+    samples = read_samples(folders[0])
     with pytest.raises(Killed):
-        train_inspector(specimens, tmp_path, **SETTINGS, outposts=2, progress=kill)
-    train_inspector(specimens, tmp_path, **SETTINGS, outposts=2)
+        train_inspector(samples, tmp_path, **SETTINGS, outposts=2, progress=kill)
+    train_inspector(samples, tmp_path, **SETTINGS, outposts=2)
     assert (tmp_path / BANK_FILE).read_bytes() == (banks[0] / BANK_FILE).read_bytes()
 
 
 def test_going_on_looks_at_the_outposts_known_like_at_new_patches(banks, folders, tmp_path):
     begun = Inspector.load(banks[0])
-    tuned = train_inspector(read_specimens(folders[1]), tmp_path / "a", start=banks[0], seed=3)
+    tuned = train_inspector(read_samples(folders[1]), tmp_path / "a", start=banks[0], seed=3)
     assert tuned.training.outposts == 2
     features, numbers = patches_of(tuned, folders[1])
     every = torch.cat([begun.outposts.features, features])
@@ -251,7 +251,7 @@ def test_going_on_looks_at_the_outposts_known_like_at_new_patches(banks, folders
     latest, _ = aged(tuned, 1)
     assert set(latest.outposts.generations.tolist()) == {1}
     assert len(latest.outposts.radii) == latest.model.coreset.count
-    none = train_inspector(read_specimens(folders[1]), tmp_path / "b", start=banks[0], seed=3, outposts=0)
+    none = train_inspector(read_samples(folders[1]), tmp_path / "b", start=banks[0], seed=3, outposts=0)
     assert none.outposts is None
 
 
@@ -302,7 +302,7 @@ def test_banks_with_outposts_are_melded_with_them_and_others_as_before(banks, fo
         known |= {number: features[numbers == number] for number in numbers.unique().tolist()}
     for row, source in zip(one.model.coreset.bank, one.model.coreset.sources.tolist(), strict=True):
         assert bool((known[source] == row).all(dim=1).any())
-    plain = train_inspector(read_specimens(folders[1]), tmp_path, **SETTINGS)
+    plain = train_inspector(read_samples(folders[1]), tmp_path, **SETTINGS)
     mixed = melded_inspectors([parts[0], plain])
     by_rows = SequentialCoreset(50)
     by_rows.update(parts[0].model.coreset.bank)

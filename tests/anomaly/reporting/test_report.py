@@ -16,9 +16,11 @@ from anomaly.evaluation.results import InspectorRecord, ResultsError, ResultsWri
 from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, line_chart, score_chart
 from anomaly.reporting.report import ReportError, class_styles, separation, summarise, varied, write_report
-from anomaly.specimens import DefectInstance, Specimen, Truth, read_specimens
 from procgen.surface.layer import Instance
 from scenes.datasets.dataset import DatasetWriter
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import Sample
+from scenes.formats.truth import DefectInstance, Truth
 
 HOSTILE = '<script>alert("x")</script>'
 VOID = {"meta", "img", "input", "path", "circle", "rect"}
@@ -95,28 +97,28 @@ def rendered(tmp_path_factory):
     return folder
 
 
-def evaluate(folder, specimens, maps, threshold=1.0):
+def evaluate(folder, samples, maps, threshold=1.0):
     evaluator, writer = Evaluator(threshold), ResultsWriter(folder)
-    for specimen, anomaly_map in zip(specimens, maps, strict=True):
-        truth = specimen.truth()
-        evaluator.update(anomaly_map, truth, specimen.label)
-        writer.add(specimen, float(anomaly_map.max()), anomaly_map, truth)
+    for sample, anomaly_map in zip(samples, maps, strict=True):
+        truth = sample.truth()
+        evaluator.update(anomaly_map, truth, sample.label)
+        writer.add(sample, float(anomaly_map.max()), anomaly_map, truth)
     return writer.finish(
         evaluator.compute(),
         InspectorRecord("mobilenet <b>v3</b>", False, "Random weights from seed 3.", 2048, 152, ("tiles",), 3),
         command=f"blemish evaluate bank {HOSTILE}",
         judged_on=("renders",),
-        threshold_origin="Best F1 over 2 validation specimens.",
+        threshold_origin="Best F1 over 2 validation samples.",
         versions={"torch": "2.13"},
     )
 
 
 @pytest.fixture(scope="module")
 def evaluated(rendered, tmp_path_factory):
-    specimens = read_specimens(rendered)
+    samples = read_samples(rendered)
     rng = np.random.default_rng(1)
-    maps = [rng.random((48, 64)).astype(np.float32) + 0.8 * s.truth().defect for s in specimens]
-    return evaluate(tmp_path_factory.mktemp("results"), specimens, maps), maps
+    maps = [rng.random((48, 64)).astype(np.float32) + 0.8 * s.truth().defect for s in samples]
+    return evaluate(tmp_path_factory.mktemp("results"), samples, maps), maps
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +156,11 @@ def test_figures_are_those_of_the_evaluation(page, evaluated):
     assert page.figures["pixel_auroc"] == f"{metrics.pixel_auroc:.3f}"
     assert page.figures["threshold"] == "1"
     words = page.words()
-    assert "Inspector judged on 5 specimens, 3 of them good" in words
+    assert "Inspector judged on 5 pictures, 3 of them good" in words
     assert "The backbone is untrained." in words
     assert "Random weights from seed 3." in words
     assert "blemish demo --seed 7" in words
-    assert "Best F1 over 2 validation specimens." in words
+    assert "Best F1 over 2 validation samples." in words
     assert "torch 2.13" in words
 
 
@@ -203,11 +205,11 @@ def test_hostile_names_stay_text(tmp_path):
         def read(self, shape, image_path):
             return Truth(mask, (DefectInstance(HOSTILE, "defect", mask),))
 
-    specimens = [
-        Specimen(f"{HOSTILE}\" onload='x'", "a", HOSTILE, picture, Told()),
-        Specimen("../../b", "b", "good", picture),
+    samples = [
+        Sample(f"{HOSTILE}\" onload='x'", "a", HOSTILE, picture, Told()),
+        Sample("../../b", "b", "good", picture),
     ]
-    record = evaluate(tmp_path / "results", specimens, [mask * 2.0, np.eye(16)])
+    record = evaluate(tmp_path / "results", samples, [mask * 2.0, np.eye(16)])
     write_report(tmp_path / "r.html", evaluation=record, command=HOSTILE, versions={HOSTILE: HOSTILE})
     page = Page(tmp_path / "r.html")
     assert len(page.all("script")) == 1
@@ -217,7 +219,7 @@ def test_hostile_names_stay_text(tmp_path):
     assert sorted(p.name for p in (tmp_path / "results" / "maps").iterdir()) == ["000000.png", "000001.png"]
 
 
-def test_clearest_and_hardest_specimens_are_named_as_such(tmp_path):
+def test_clearest_and_hardest_samples_are_named_as_such(tmp_path):
     rng = np.random.default_rng(4)
     picture = tmp_path / "a.png"
     Image.fromarray(np.full((32, 32), 90, np.uint8)).save(picture)
@@ -229,15 +231,15 @@ def test_clearest_and_hardest_specimens_are_named_as_such(tmp_path):
             return Truth(mask, (DefectInstance("crack", "defect", mask),))
 
     strengths = {"blind": -2.0, "weak": 0.3, "fair": 0.8, "sharp": 2.0}
-    specimens = [Specimen(name, name, "crack", picture, Crack()) for name in strengths]
+    samples = [Sample(name, name, "crack", picture, Crack()) for name in strengths]
     maps = [rng.random((32, 32)) + strength * mask for strength in strengths.values()]
-    write_report(tmp_path / "r.html", evaluation=evaluate(tmp_path / "e", specimens, maps), command="x")
+    write_report(tmp_path / "r.html", evaluation=evaluate(tmp_path / "e", samples, maps), command="x")
     words = Page(tmp_path / "r.html").words()
     clearest, hardest = words[words.index("Clearest") :].split("Hardest")
     assert clearest.index("sharp") < clearest.index("fair")
     assert hardest.index("blind") < hardest.index("weak")
     assert "False alarms" not in words
-    assert "n/a" in words  # no good specimen, no image AUROC
+    assert "n/a" in words  # no good sample, no image AUROC
 
 
 def test_separation_within_a_picture_equals_scikit_learn():
@@ -252,11 +254,11 @@ def test_results_survive_the_disk(evaluated):
     record, maps = evaluated
     again = read_results(record.folder)
     assert again == record
-    for specimen, anomaly_map in zip(again.specimens, maps, strict=True):
-        read = again.anomaly_map(specimen)
+    for sample, anomaly_map in zip(again.samples, maps, strict=True):
+        read = again.anomaly_map(sample)
         np.testing.assert_allclose(read, anomaly_map, atol=float(np.ptp(anomaly_map)) / 65535)
-        assert again.picture(specimen).size == (64, 48)
-    assert [int(again.truth(s).sum()) for s in again.specimens] == [0, 20, 0, 20, 0]
+        assert again.picture(sample).size == (64, 48)
+    assert [int(again.truth(s).sum()) for s in again.samples] == [0, 20, 0, 20, 0]
 
 
 @pytest.mark.parametrize(
@@ -278,13 +280,13 @@ def test_unreadable_results_are_named(tmp_path, content, message):
 
 
 def test_results_cannot_lead_out_of_their_folder(rendered, tmp_path):
-    specimens = read_specimens(rendered)[:1]
-    evaluate(tmp_path / "e", specimens, [np.eye(48, 64)])
+    samples = read_samples(rendered)[:1]
+    evaluate(tmp_path / "e", samples, [np.eye(48, 64)])
     path = tmp_path / "e" / "results.json"
     path.write_text(path.read_text().replace("images/000000.jpg", "../../secret.jpg"))
     record = read_results(tmp_path / "e")
     with pytest.raises(ResultsError, match="outside its folder"):
-        record.picture(record.specimens[0])
+        record.picture(record.samples[0])
 
 
 def test_an_unwritable_place_leaves_nothing_behind(tmp_path):
@@ -314,11 +316,11 @@ def test_the_same_input_gives_the_same_file(rendered, evaluated, tmp_path):
 
 def test_shown_frames_are_few_and_of_every_label():
     labels = ["good"] * 90 + ["crack"] * 8 + ["pit"] * 2
-    specimens = [Specimen(str(k), str(k), label, None) for k, label in enumerate(labels)]
-    chosen = varied(specimens, 12)
+    samples = [Sample(str(k), str(k), label, None) for k, label in enumerate(labels)]
+    chosen = varied(samples, 12)
     assert len(chosen) == len({s.name for s in chosen}) == 12
     assert {s.label: sum(t.label == s.label for t in chosen) for s in chosen} == {"good": 5, "crack": 5, "pit": 2}
-    assert {s.name for s in varied(specimens[:3], 12)} == {"0", "1", "2"}
+    assert {s.name for s in varied(samples[:3], 12)} == {"0", "1", "2"}
 
 
 def test_classes_keep_their_colours_whatever_their_order_and_capitals():

@@ -7,9 +7,9 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from anomaly.evaluation.metrics import Evaluator
-from anomaly.specimens import DefectInstance, Truth
 from anomaly.studies.bootstrap import FIGURES, class_recalls, draw, estimate, replicated
 from anomaly.studies.counts import Counter, Tally
+from scenes.formats.truth import DefectInstance, Truth
 
 
 def judged(seed, count=24):

@@ -12,7 +12,6 @@ import yaml
 from PIL import Image
 
 from anomaly.inspection.inspector import InspectorError
-from anomaly.specimens import read_specimens
 from anomaly.studies import banks, run
 from anomaly.studies import cache as caches
 from anomaly.studies.cache import Cache, CacheError, content_of, key_of, meaning
@@ -24,6 +23,7 @@ from anomaly.studies.sets import split_real, trouble_with
 from anomaly.studies.study_file import StudyError, load_study
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe
+from scenes.formats.registry import read_samples
 
 HEIGHT, WIDTH = 48, 64
 
@@ -205,7 +205,7 @@ def test_a_changed_picture_counts_wherever_it_lies(cache, tmp_path, photos, reci
     watcher = Watching()
     run_study(study(tmp_path, moved, recipe), cache, watcher)
     assert watcher.new == []
-    side = split_real(read_specimens(moved, "mvtec"), load_study(tmp_path / "study.yaml").study.real, 0)
+    side = split_real(read_samples(moved, "mvtec"), load_study(tmp_path / "study.yaml").study.real, 0)
     Image.fromarray(noise(7)).save(side.train[0].image_path)
     run_study(study(tmp_path, moved, recipe), cache, watcher)
     assert {"seed 0: bank of Real", "seed 0: judging Real"} <= set(watcher.new)
@@ -291,25 +291,25 @@ def test_every_module_that_a_result_may_depend_on_is_in_its_key():
 
 def test_content_is_that_of_truth_as_well(photos, tmp_path):
     moved = shutil.copytree(photos, tmp_path / "photos")
-    before = content_of(read_specimens(moved, "mvtec"))
-    assert before == content_of(read_specimens(photos, "mvtec"))
+    before = content_of(read_samples(moved, "mvtec"))
+    assert before == content_of(read_samples(photos, "mvtec"))
     mask = next((moved / "ground_truth" / "square").iterdir())
     Image.fromarray(np.full((HEIGHT, WIDTH), 255, np.uint8)).save(mask)
-    assert content_of(read_specimens(moved, "mvtec")) != before
+    assert content_of(read_samples(moved, "mvtec")) != before
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_surface_is_in_two_parts_and_the_bank_sees_good_ones_only(real_data, seed):
-    specimens = read_specimens(real_data / "magnetic_tile")
-    side = split_real(specimens, load_study("magnetic_tile").study.real, seed)
+    samples = read_samples(real_data / "magnetic_tile")
+    side = split_real(samples, load_study("magnetic_tile").study.real, seed)
     groups = [{s.group for s in part} for part in (side.train, side.validation, side.test)]
     assert not groups[0] & groups[1]
     assert not groups[0] & groups[2]
     assert not groups[1] & groups[2]
     assert {s.label for s in side.train} == {"good"}
-    assert sum(map(len, (side.train, side.validation, side.test))) == len(specimens)
+    assert sum(map(len, (side.train, side.validation, side.test))) == len(samples)
     assert trouble_with(side) == ""
-    assert {s.label for s in side.test} == {s.label for s in specimens}
+    assert {s.label for s in side.test} == {s.label for s in samples}
 
 
 def test_too_few_surfaces_are_refused(tmp_path, photos, recipe):

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from blender_addon.ui.environment import INSTALL, NOWHERE, Lookout, judged, look, python_of, python_of_command
+from blender_addon.ui.learn.environment import INSTALL, NOWHERE, Lookout, judged, look, python_of, python_of_command
 from blender_addon.ui.runs import CommandRun, Phase, leashed, outside
 
 # A Blemish that does what its arguments say.

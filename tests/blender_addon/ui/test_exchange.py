@@ -11,14 +11,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from blender_addon.ui import quantities, schema
+from blender_addon.ui import schema
+from blender_addon.ui.recipe import quantities
 from blender_addon.ui.schema import Field
 from scenes import Recipe, RecipeError, draw, load_recipe, surface_maps
 from scenes.recipes.examples import catalogue, example
-from scenes.recipes.recipe import recipe_from, shipped_recipes
+from scenes.recipes.reading import shipped_recipes
+from scenes.recipes.recipe import recipe_from
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui import exchange  # noqa: E402 - needs bpy
+from blender_addon.ui.recipe import exchange  # noqa: E402 - needs bpy
 
 pytestmark = pytest.mark.render
 

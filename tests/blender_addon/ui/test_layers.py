@@ -9,8 +9,8 @@ from scenes import draw, load_recipe
 from scenes.recipes.examples import catalogue
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui import exchange  # noqa: E402 - needs bpy
-from blender_addon.ui.operators.layers import BOARD  # noqa: E402
+from blender_addon.ui.recipe import exchange  # noqa: E402 - needs bpy
+from blender_addon.ui.recipe.operators.layers import BOARD  # noqa: E402
 
 pytestmark = pytest.mark.render
 

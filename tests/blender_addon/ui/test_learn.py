@@ -13,8 +13,8 @@ import pytest
 import blender_addon
 from blender_addon import render_dataset
 from blender_addon.ui import progress
-from blender_addon.ui.operators import learn
-from blender_addon.ui.panels_learn import FIGURES, figures_in
+from blender_addon.ui.learn import operators as learn
+from blender_addon.ui.learn.panels import FIGURES, figures_in
 from blender_addon.ui.preferences import BlemishPreferences, environment
 from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase

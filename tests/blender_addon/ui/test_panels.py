@@ -12,7 +12,8 @@ from scenes import load_recipe
 from scenes.recipes.examples import catalogue, example
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui import exchange, lists, panels, preview, rows  # noqa: E402 - needs bpy
+from blender_addon.ui.preview import viewport as preview  # noqa: E402 - needs bpy
+from blender_addon.ui.recipe import exchange, lists, panels, rows  # noqa: E402
 
 pytestmark = pytest.mark.render
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())

@@ -10,7 +10,9 @@ from procgen.surface.layer import SurfaceMaps
 from scenes import build_part, draw, load_recipe, surface_maps
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui import exchange, overlay, preview, properties  # noqa: E402 - needs bpy
+from blender_addon.ui.preview import overlay  # noqa: E402 - needs bpy
+from blender_addon.ui.preview import viewport as preview  # noqa: E402 - needs bpy
+from blender_addon.ui.recipe import exchange, properties  # noqa: E402
 
 pytestmark = pytest.mark.render
 
@@ -56,7 +58,7 @@ def test_it_shows_the_maps_of_the_recipe(name: str, scene: Any) -> None:
 
 def test_a_slider_changes_the_picture_and_the_layer_alone(plate: Any) -> None:
     before = shown("albedo", plate)
-    remembered = dict(preview._memory.results) if preview._memory else {}
+    remembered = dict(preview._cache.results) if preview._cache else {}
     stains(plate.blemish).alpha_form, stains(plate.blemish).alpha = "FIXED", -0.9
     assert bpy.ops.blemish.preview_update() == {"FINISHED"}
     after = shown("albedo", plate)
@@ -65,8 +67,8 @@ def test_a_slider_changes_the_picture_and_the_layer_alone(plate: Any) -> None:
     inside = expected(plate).impurities > 0
     assert changed.any()
     assert not changed[~inside].any()
-    assert preview._memory is not None
-    assert len([key for key in preview._memory.results if key not in remembered]) == 1
+    assert preview._cache is not None
+    assert len([key for key in preview._cache.results if key not in remembered]) == 1
 
 
 def test_the_overlay_is_where_the_masks_are(plate: Any) -> None:

@@ -17,9 +17,9 @@ import pytest
 
 import blender_addon
 from blender_addon.ui import progress
-from blender_addon.ui.exchange import from_recipe
-from blender_addon.ui.operators.dataset import begun_in, free_folder
+from blender_addon.ui.dataset.operators import begun_in, free_folder
 from blender_addon.ui.progress import RENDER
+from blender_addon.ui.recipe.exchange import from_recipe
 from blender_addon.ui.runs import Order, Phase, RenderRun, taken_up
 from scenes import Dataset, Recipe, load_recipe
 from tests.blender_addon.recipes import crowded, small
@@ -34,7 +34,7 @@ IN_BLENDER = """\
 import sys, bpy, blender_addon
 from pathlib import Path
 from scenes import Recipe
-from blender_addon.ui.exchange import from_recipe
+from blender_addon.ui.recipe.exchange import from_recipe
 recipe, out = sys.argv[sys.argv.index("--") + 1 :]
 blender_addon.register()
 scene = bpy.context.scene

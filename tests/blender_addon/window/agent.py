@@ -84,7 +84,7 @@ def get(path):
 
 def recipe():
     """The recipe that the panel describes, as JSON."""
-    from blender_addon.ui.exchange import to_recipe
+    from blender_addon.ui.recipe.exchange import to_recipe
 
     return to_recipe(bpy.context.scene.blemish).model_dump_json()
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
-from tests.diffusion_refine.embedded.conftest import TINY
 
-from diffusion_refine.training.autoencoder import AutoencoderPlan, encoded, fidelity, set_latents, train_autoencoder
+from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, fidelity, set_latents, train_autoencoder
 from diffusion_refine.training.crops import Crops, draw_crops, read_pictures
 from diffusion_refine.training.linear_autoencoder import set_decoder
 from diffusion_refine.training.model_shapes import build_pipeline
 from scenes import Dataset
+from tests.diffusion_refine.training.conftest import TINY
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +22,12 @@ def crops(renders: Dataset) -> Crops:
 
 
 def test_latents_have_unit_variance_whatever_is_trained(crops: Crops, tmp_path: Path) -> None:
-    vae, plan = build_pipeline(TINY).vae, AutoencoderPlan(steps=6, crop=16, defects=0.0, half=False)
-    set_latents(vae, crops, plan)
+    vae, settings = build_pipeline(TINY).vae, AutoencoderSettings(steps=6, crop=16, defects=0.0, half=False)
+    set_latents(vae, crops, settings)
     before = encoded(vae, crops.images)
     assert before.mean(dim=(0, 2, 3)).abs().max() < 0.02
     assert (before.std(dim=(0, 2, 3)) - 1).abs().max() < 0.02
-    train_autoencoder(vae, crops, before, plan, tmp_path)
+    train_autoencoder(vae, crops, before, settings, tmp_path)
     assert torch.allclose(encoded(vae, crops.images), before, atol=1e-5)
 
 
@@ -60,19 +60,19 @@ def test_weighted_pixels_of_defects_are_kept_better(tmp_path: Path) -> None:
         vae = build_pipeline(TINY).vae
         folder = tmp_path / str(defects)
         folder.mkdir()
-        plan = AutoencoderPlan(steps=60, crop=32, defects=defects, half=False)
-        set_latents(vae, crops, plan)
-        train_autoencoder(vae, crops, encoded(vae, crops.images), plan, folder)
+        settings = AutoencoderSettings(steps=60, crop=32, defects=defects, half=False)
+        set_latents(vae, crops, settings)
+        train_autoencoder(vae, crops, encoded(vae, crops.images), settings, folder)
         figures[defects] = fidelity(vae, crops)
     assert figures[30.0]["defects"] > figures[0.0]["defects"] + 0.5
 
 
 def test_training_betters_the_linear_start(crops: Crops, tmp_path: Path) -> None:
-    plan = AutoencoderPlan(steps=90, crop=32, half=False)
+    settings = AutoencoderSettings(steps=90, crop=32, half=False)
     linear, trained = build_pipeline(TINY).vae, build_pipeline(TINY).vae
     for vae in (linear, trained):
-        set_latents(vae, crops, plan)
+        set_latents(vae, crops, settings)
     latents = encoded(linear, crops.images)
-    set_decoder(linear, latents, crops.images, plan.crop, plan.seed, plan.linear)
-    train_autoencoder(trained, crops, latents, plan, tmp_path)
+    set_decoder(linear, latents, crops.images, settings.crop, settings.seed, settings.linear)
+    train_autoencoder(trained, crops, latents, settings, tmp_path)
     assert fidelity(trained, crops)["defects"] > fidelity(linear, crops)["defects"] + 1

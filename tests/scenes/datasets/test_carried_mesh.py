@@ -10,7 +10,8 @@ import pytest
 from procgen.errors import BlemishError
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, surface_maps
 from scenes.recipes.examples import STAGE
-from scenes.recipes.recipe import recipe_fields, recipe_from
+from scenes.recipes.reading import recipe_fields
+from scenes.recipes.recipe import recipe_from
 
 trimesh = pytest.importorskip("trimesh")
 

@@ -10,7 +10,8 @@ from scenes import build_part, draw, load_recipe
 from scenes.geometry.atlas import Part
 from scenes.geometry.meshes import MOST_FACES, digest_of, read_surface, unwrapped
 from scenes.recipes.examples import STAGE
-from scenes.recipes.recipe import Recipe, recipe_fields, recipe_from
+from scenes.recipes.reading import recipe_fields
+from scenes.recipes.recipe import Recipe, recipe_from
 
 trimesh = pytest.importorskip("trimesh")
 MM = 1e-3

@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from scenes import Recipe, RecipeError, build_part, draw, load_recipe
-from scenes.recipes.recipe import as_yaml, recipe_from, shipped_recipes
+from scenes.recipes.reading import as_yaml, shipped_recipes
+from scenes.recipes.recipe import recipe_from
 
 
 @pytest.mark.parametrize("name", ["plate", "magnetic_tile"])

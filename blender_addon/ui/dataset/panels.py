@@ -1,0 +1,184 @@
+"""The sub-panel Dataset: how many frames and where to, what it will cost, and how the rendering stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bpy
+
+from blender_addon.ui import lines, progress, thumbnails
+from blender_addon.ui.dataset.operators import TEST_NAME, begun_in, folder_of, made_with
+from blender_addon.ui.progress import RENDER
+from blender_addon.ui.recipe.panels import SidebarPanel
+
+if TYPE_CHECKING:
+    from blender_addon.ui.runs import Run
+
+THUMBNAIL_SCALE = 8.0
+
+
+class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
+    bl_label = "Dataset"
+    bl_order = 4
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        settings = context.scene.blemish_dataset
+
+        column = layout.column()
+        column.prop(settings, "frames")
+        column.prop(context.scene.blemish, "seed")
+        column.prop(settings, "samples")
+        column.prop(settings, "workers")
+        column = layout.column(heading="Leave Out", align=True)
+        column.prop(settings, "without_defects")
+        column.prop(settings, "without_impurities")
+        draw_folder(layout, context)
+
+        run = progress.current(RENDER)
+        if run is not None and not run.state.ended:
+            draw_progress(layout, run)
+        else:
+            draw_cost(layout, context)
+            draw_start(layout, context)
+            row = layout.row()
+            row.use_property_split = False
+            row.prop(settings, "open_when_done")
+        if run is not None:
+            draw_result(layout, context, run)
+
+
+def draw_folder(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where it goes, and what is there already."""
+    settings = context.scene.blemish_dataset
+    row = layout.row(align=True)
+    row.prop(settings, "folder")
+    row.operator("blemish.new_folder", text="", icon="ADD")
+    if not settings.folder:
+        lines.draw(layout, context, lines.shown(folder_of(context)), icon="BLANK1")
+
+
+def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The test frame's button, and what all frames will take by it."""
+    from blender_addon.ui.runs import spoken
+
+    settings = context.scene.blemish_dataset
+    column = layout.column(align=True)
+    column.operator("blemish.test_frame", icon="RENDER_STILL")
+    if not settings.test_seconds:
+        lines.draw(layout, context, "A test frame tells how long it will take.", icon="INFO")
+        return
+    if settings.test_made_with != made_with(context):
+        lines.draw(
+            layout, context, f"The last test frame was of {settings.test_made_with}: render one anew.", icon="INFO"
+        )
+        return
+    found = begun_in(folder_of(context))
+    frames = max(0, settings.frames - found.written) if found is not None else settings.frames
+    if not frames:
+        return
+    total = settings.test_start + frames * settings.test_seconds
+    each = spoken(settings.test_seconds)
+    lines.draw(layout, context, f"{frames} frames of {each}: about {spoken(total)}", icon="TIME")
+
+
+def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The button to begin, and to go on with what is there."""
+    from scenes.datasets.overview import overview_path
+
+    found = begun_in(folder_of(context))
+    column = layout.column(align=True)
+    column.scale_y = 1.4
+    column.operator("blemish.render_dataset", icon="RENDER_ANIMATION")
+    if found is not None and found.missing:
+        column.operator("blemish.resume_dataset", text=f"Resume {found.missing} Missing Frames", icon="PLAY")
+    if found is not None:
+        there = f"All {found.frames}" if not found.missing else f"{found.written} of {found.frames}"
+        layout.label(text=f"{there} frames are there", icon="FILE_TICK" if not found.missing else "FILE_BLANK")
+        row = layout.row(align=True)
+        row.operator("blemish.open", text="Folder", icon="FILE_FOLDER").path = str(found.folder)
+        page = overview_path(found.folder)
+        if page.is_file():
+            row.operator("blemish.open", text="Overview", icon="URL").path = str(page)
+
+
+def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:
+    """How the rendering stands, with its buttons."""
+    from blender_addon.ui.runs import Phase, spoken
+
+    state = run.state
+    column = layout.column(align=True)
+    if state.phase is Phase.STARTING:
+        text = "Starting Blender…"
+    elif run.title == TEST_NAME:
+        text = "Rendering…"
+    else:
+        text = f"{state.done} of {state.total} frames"
+    progress.draw_bar(column, run, RENDER, text)
+    row = column.row(align=True)
+    if state.phase is Phase.PAUSED:
+        row.operator("blemish.go_on", icon="PLAY").slot = RENDER
+    elif run.title != TEST_NAME:
+        row.operator("blemish.pause", icon="PAUSE").slot = RENDER
+    row.operator("blemish.cancel", icon="CANCEL").slot = RENDER
+    each, left = state.seconds_each, state.seconds_left
+    if state.phase is Phase.PAUSED:
+        layout.label(text="Paused after a whole frame", icon="PAUSE")
+    elif each is not None and left is not None:
+        layout.label(text=f"{spoken(each)} a frame, {spoken(left)} left", icon="TIME")
+
+
+def draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -> None:
+    """The last picture that was written, and what the run has come to."""
+    from blender_addon.ui.runs import Phase
+
+    state = run.state
+    if state.phase is Phase.FAILED:
+        column = layout.column()
+        column.alert = True
+        lines.draw(column, context, state.message, icon="ERROR")
+        layout.operator("blemish.dismiss", icon="X").slot = RENDER
+    elif state.phase is Phase.CANCELLED:
+        lines.draw(layout, context, f"Cancelled: {state.done} whole frames are kept.", icon="INFO")
+    picture = last_picture(run.folder)
+    icon = thumbnails.icon_of(picture) if picture else 0
+    if icon:
+        box = layout.box().column(align=True)
+        box.template_icon(icon, scale=THUMBNAIL_SCALE)
+        box.label(text=TEST_NAME if run.title == TEST_NAME else f"Frame {int(picture.stem)}" if picture else "")
+
+
+_last: dict[Path, tuple[float, Path | None]] = {}
+
+
+def last_picture(folder: Path) -> Path | None:
+    """The picture of the highest frame that is written; looks again only when one has been."""
+    scenes = folder / "scenes"
+    try:
+        changed = scenes.stat().st_mtime
+        if folder not in _last or _last[folder][0] != changed:
+            _last.clear()
+            frames = [path.stem for path in scenes.glob("[0-9]*.json")]
+            _last[folder] = (changed, folder / "images" / f"{max(frames)}.png" if frames else None)
+    except OSError:
+        return None
+    return _last[folder][1]
+
+
+CLASSES = (BLEMISH_PT_dataset,)
+
+
+def register() -> None:
+    thumbnails.register()
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    thumbnails.unregister()
+    _last.clear()

@@ -1,0 +1,1 @@
+"""The panel Preview: the part in the viewport."""

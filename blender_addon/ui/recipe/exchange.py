@@ -1,0 +1,263 @@
+"""Between the panel's settings and recipes: either says all that the other does.
+
+`written(settings)` is the recipe as YAML would write it, `to_recipe` the same checked, `from_recipe` the way back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import quantities
+from blender_addon.ui.recipe.properties import CHANNELS, channels, quiet
+from blender_addon.ui.schema import Field, SectionFields
+
+if TYPE_CHECKING:
+    from scenes.recipes.recipe import Recipe
+
+VERSION = 1  # of the settings in a .blend
+FAMILIES = ("defects", "impurities")
+
+
+def to_recipe(settings: Any) -> Recipe:
+    """The recipe that the settings describe. Raises RecipeError where they contradict each other."""
+    from scenes.recipes.reading import RecipeError
+    from scenes.recipes.recipe import recipe_from
+
+    name = settings.name or "the panel"
+    try:
+        return recipe_from(written(settings), name)
+    except ValueError as error:
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(name, [str(error)]) from None
+
+
+def from_recipe(recipe: Recipe, settings: Any) -> None:
+    """Set the settings to what a recipe says; seed, frame and preview stay."""
+    fields = recipe.model_dump(mode="json")
+    with quiet():
+        settings.version = VERSION
+        settings.name = fields["name"]
+        for group in ("part", "finish"):
+            set_kind(getattr(settings, group), fields[group])
+        set_layers(settings, [entry for family in FAMILIES for entry in fields[family]])
+        for group in ("light", "camera", "sensor"):
+            set_section(getattr(settings, group), schema.sections()[group], fields[group])
+        settings.use_texel_um = fields["texel_um"] is not None
+        if fields["texel_um"] is not None:
+            settings.texel_um = fields["texel_um"]
+        settings.written = json.dumps({key: fields[key] for key in ("texel_um", "switched_off")})
+        _switch_off(settings, fields["switched_off"])
+
+
+def written(settings: Any) -> dict[str, Any]:
+    """The recipe as YAML would write it, unchecked. Raises ValueError for a list that holds no numbers."""
+    fields = {
+        "name": settings.name,
+        "part": kind_written(settings.part),
+        "finish": kind_written(settings.finish),
+        **{family: [kind_written(layer) for layer in of_family(settings, family)] for family in FAMILIES},
+        **{
+            group: section_written(getattr(settings, group), schema.sections()[group])
+            for group in ("light", "camera", "sensor")
+        },
+    }
+    before = json.loads(settings.written or "{}")
+    if settings.use_texel_um:
+        fields["texel_um"] = _same_or_read(_number_field("texel_um"), before.get("texel_um"), settings.texel_um)
+    off = switched_off(settings)
+    as_before = before.get("switched_off", [])
+    fields["switched_off"] = as_before if sorted(set(as_before)) == off else off
+    return fields
+
+
+def set_kind(holder: Any, fields: dict[str, Any]) -> None:
+    """Set a part, finish or layer to what a recipe says of it."""
+    holder.kind = fields["kind"]
+    section = schema.section_of_kind()[fields["kind"]]
+    set_section(getattr(holder, section.key), section, fields)
+
+
+def kind_written(holder: Any) -> dict[str, Any]:
+    """What a recipe says of a part, finish or layer."""
+    section = schema.section_of_kind()[holder.kind]
+    return {**section_written(getattr(holder, section.key), section), "kind": holder.kind}
+
+
+def set_layers(settings: Any, entries: Iterable[dict[str, Any]]) -> None:
+    """Replace all layers; defects before impurities, as they lie on the surface."""
+    settings.layers.clear()
+    for entry in entries:
+        set_kind(settings.layers.add(), entry)
+    settings.active_layer = min(max(0, settings.active_layer), max(0, len(settings.layers) - 1))
+
+
+def family_of(layer: Any) -> str:
+    """The field of the recipe that a layer belongs to: defects or impurities."""
+    return schema.section_of_kind()[layer.kind].group
+
+
+def of_family(settings: Any, family: str) -> list[Any]:
+    """The layers of a family, bottom first."""
+    return [layer for layer in settings.layers if family_of(layer) == family]
+
+
+def switched_off(settings: Any) -> list[str]:
+    """What a recipe says is left out: whole families, and single layers as in `defects.2`."""
+    off = [family for family in FAMILIES if not getattr(settings, family)]
+    any_solo = any(layer.solo for layer in settings.layers)
+    for family in FAMILIES:
+        for position, layer in enumerate(of_family(settings, family)):
+            if layer.muted or (any_solo and not layer.solo):
+                off.append(f"{family}.{position}")
+    return sorted(off)
+
+
+def _switch_off(settings: Any, off: list[str]) -> None:
+    for family in FAMILIES:
+        setattr(settings, family, family not in off)
+        for position, layer in enumerate(of_family(settings, family)):
+            layer.muted, layer.solo = f"{family}.{position}" in off, False
+
+
+def set_section(group: Any, section: SectionFields, fields: dict[str, Any]) -> None:
+    """Set a section's group to what a recipe says; fields that it leaves out get their defaults."""
+    remembered = {name: value for name, value in fields.items() if name != "kind"}
+    for field in section.fields:
+        value = fields.get(field.name, None if field.optional else field.default)
+        remembered[field.name] = value
+        if field.optional:
+            setattr(group, f"use_{field.name}", value is not None)
+            value = field.default if value is None and field.sort != "section" else value
+        _set_field(group, field, value)
+    group.written = json.dumps(remembered)
+
+
+def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
+    """What a recipe says of a section. Raises ValueError for a list that holds no numbers."""
+    before = json.loads(group.written or "{}")
+    known = {field.name for field in section.fields}
+    fields: dict[str, Any] = {name: value for name, value in before.items() if name not in known}  # nothing gets lost
+    for field in section.fields:
+        if schema.is_used(section.key, field, group):
+            try:
+                fields[field.name] = _field_written(group, field, before.get(field.name))
+            except ValueError as error:
+                section_name = texts.kind_label(section.key)
+                raise ValueError(f"{section_name}, {texts.label(field.name)}: {error}") from None
+    if section.group in ("light", "camera", "sensor") and section.kinds:
+        fields["kind"] = section.kinds[0]
+    return fields
+
+
+def _set_field(group: Any, field: Field, value: Any) -> None:
+    match field.sort:
+        case "quantity":
+            _set_quantity(group, field, value)
+        case "colour":
+            plain = [entry if not isinstance(entry, dict) else None for entry in value]
+            setattr(group, f"{field.name}_varies", None in plain)
+            if None not in plain:
+                setattr(group, field.name, plain)
+            for channel, entry in zip(channels(field), value, strict=True):
+                _set_quantity(group, channel, entry)
+        case "pair":
+            for axis, number in zip("xy", value, strict=True):
+                setattr(group, f"{field.name}_{axis}", number)
+        case "number":
+            setattr(group, field.name, int(value) if field.whole else value * quantities.factor(field.name))
+        case "choice":
+            setattr(group, field.name, str(value))
+        case "section":
+            if value is not None:
+                set_section(getattr(group, field.name), schema.sections()[field.name], value)
+        case "clearances":
+            collection = getattr(group, field.name)
+            collection.clear()
+            for kind, clearance in value.items() if value else ():
+                entry = collection.add()
+                entry.kind, entry.clearance_mm, entry.written = kind, clearance, json.dumps(clearance)
+        case _:
+            setattr(group, field.name, value)
+
+
+def _field_written(group: Any, field: Field, before: Any) -> Any:
+    match field.sort:
+        case "quantity":
+            return _quantity_written(group, field, before)
+        case "colour":
+            before = before or [None, None, None]
+            if getattr(group, f"{field.name}_varies"):
+                pairs = zip(channels(field), before, strict=True)
+                return [_quantity_written(group, channel, entry) for channel, entry in pairs]
+            pairs = zip(before, getattr(group, field.name), strict=True)
+            return [_same_or_read(field, entry, value) for entry, value in pairs]
+        case "pair":
+            return [getattr(group, f"{field.name}_{axis}") for axis in "xy"]
+        case "number":
+            value = getattr(group, field.name)
+            return value if field.whole else _same_or_read(field, before, value)
+        case "choice":
+            return next(choice for choice in field.choices if str(choice) == getattr(group, field.name))
+        case "section":
+            return section_written(getattr(group, field.name), schema.sections()[field.name])
+        case "clearances":
+            return {
+                entry.kind: _same_or_read(field, json.loads(entry.written or "null"), entry.clearance_mm)
+                for entry in getattr(group, field.name)
+            }
+        case _:
+            return getattr(group, field.name)
+
+
+def _set_quantity(group: Any, field: Field, value: Any) -> None:
+    """Set the properties of the form that is written, and begin the others where a switch to them makes sense."""
+    state = quantities.state_of(field, value)
+    middle = quantities.middle(field, value)
+    state = {**quantities.spread_about(field, middle), "": middle, "clipped": True, "values": "", **state}
+    for part, number in state.items():
+        setattr(group, f"{field.name}_{part}" if part else field.name, number)
+
+
+def _quantity_written(group: Any, field: Field, before: Any) -> Any:
+    state = _state(group, field)
+    if before is not None and quantities.state_of(field, before) == state:
+        return before
+    return quantities.written_of(field, state)
+
+
+def _state(group: Any, field: Field) -> dict[str, Any]:
+    """The properties that the quantity's form reads, by the ending of their name."""
+    form = getattr(group, f"{field.name}_form")
+    parts = quantities.used_parts(form, clipped=getattr(group, f"{field.name}_clipped"))
+    return {"form": form} | {part: getattr(group, f"{field.name}_{part}" if part else field.name) for part in parts}
+
+
+def _same_or_read(field: Field, before: Any, value: float) -> float:
+    """The number that was written, if the property still is what it became; otherwise the shortest for what it is."""
+    if isinstance(before, int | float) and quantities.single(before * quantities.factor(field.name)) == value:
+        return float(before)
+    return quantities.read(field, value)
+
+
+def _number_field(name: str) -> Field:
+    return Field(name, "number")
+
+
+__all__ = [
+    "CHANNELS",
+    "family_of",
+    "from_recipe",
+    "kind_written",
+    "of_family",
+    "section_written",
+    "set_kind",
+    "set_layers",
+    "set_section",
+    "switched_off",
+    "to_recipe",
+    "written",
+]

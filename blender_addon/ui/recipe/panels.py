@@ -1,0 +1,322 @@
+"""The panels of the tab: Part, Surface, Preview, Imaging, Recipe; Dataset and Learn have modules of their own."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import bpy
+
+from blender_addon.ui import icons, lines, schema, texts
+from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui.recipe import rows
+from blender_addon.ui.recipe.lists import class_bits
+from blender_addon.ui.recipe.operators.layers import active_layer
+from blender_addon.ui.recipe.operators.placement import has_placement, section_group
+
+TAB = "Blemish"
+LIST_ROWS = 5
+
+
+class SidebarPanel:
+    """What all panels of the tab have in common; `bl_order` is that of the work: 0 Part, 1 Surface, 2 Preview,
+    3 Imaging, 4 Dataset, 5 Learn, 6 Recipe."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = TAB
+
+
+def settings_of(context: bpy.types.Context) -> Any:
+    """What the panels show."""
+    return context.scene.blemish
+
+
+def prepared(panel: Any) -> bpy.types.UILayout:
+    """The panel's layout, as all of them begin."""
+    layout: bpy.types.UILayout = panel.layout
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    return layout
+
+
+class BLEMISH_PT_part(SidebarPanel, bpy.types.Panel):
+    bl_label = "Part"
+    bl_order = 0
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = prepared(self), settings_of(context)
+        part = settings.part
+        if part.kind != "mesh" and preview.shown_object(context.scene) is None:
+            column = layout.column()
+            column.scale_y = 1.4
+            column.operator("mesh.blemish_part_add", text="Add Inspected Part", icon="ADD").kind = part.kind
+            layout.separator()
+        layout.prop(part, "kind")
+        section = schema.section_of_kind()[part.kind]
+        if part.kind == "mesh":
+            draw_own_mesh(layout, settings)
+        else:
+            rows.draw_section(layout, getattr(part, section.key), section)
+
+
+def draw_own_mesh(layout: bpy.types.UILayout, settings: Any) -> None:
+    """Draw what says which mesh of the user is the part."""
+    layout.prop(settings.preview, "source")
+    buttons = layout.column(align=True)
+    buttons.operator("blemish.part_from_active", icon="EYEDROPPER")
+    if settings.preview.source is not None:
+        buttons.operator("blemish.part_update", icon="FILE_REFRESH")
+    column = layout.column()
+    for name in ("path", "unit_mm", "up"):
+        column.prop(settings.part.mesh, name)
+
+
+class BLEMISH_PT_surface(SidebarPanel, bpy.types.Panel):
+    bl_label = "Surface"
+    bl_order = 1
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        self.layout.menu("BLEMISH_MT_surface_presets", text="", icon="PRESET")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = prepared(self), settings_of(context)
+        row = rows.labelled_row(layout, "Seed")
+        row.prop(settings, "seed", text="")
+        row.operator("blemish.seed_dice", text="", icon="FILE_REFRESH")
+        draw_layers(layout, settings)
+
+
+def draw_layers(layout: bpy.types.UILayout, settings: Any) -> None:
+    """Draw the list of layers with its buttons."""
+    row = layout.row()
+    row.template_list(
+        "BLEMISH_UL_layers", "", settings, "layers", settings, "active_layer", rows=LIST_ROWS if settings.layers else 3
+    )
+    side = row.column(align=True)
+    side.menu("BLEMISH_MT_layer_add", text="", icon="ADD")
+    side.operator("blemish.layer_remove", text="", icon="REMOVE")
+    side.separator()
+    side.menu("BLEMISH_MT_layer_specials", text="", icon="DOWNARROW_HLT")
+    if settings.layers:
+        side.separator()
+        side.operator("blemish.layer_move", text="", icon="TRIA_UP").direction = "UP"
+        side.operator("blemish.layer_move", text="", icon="TRIA_DOWN").direction = "DOWN"
+    if any(layer.solo for layer in settings.layers):
+        layout.label(text="Solo: renders leave the others out", icon="SOLO_ON")
+
+
+class BLEMISH_PT_layer(SidebarPanel, bpy.types.Panel):
+    bl_label = ""
+    bl_parent_id = "BLEMISH_PT_surface"
+    bl_order = 0
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active_layer(context) is not None
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.label(text=texts.kind_label(active_layer(context).kind))
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        self.layout.menu("BLEMISH_MT_layer_presets", text="", icon="PRESET")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layer = active_layer(context)
+        section = schema.section_of_kind()[layer.kind]
+        rows.draw_section(prepared(self), getattr(layer, section.key), section)
+
+
+class BLEMISH_PT_placement(SidebarPanel, bpy.types.Panel):
+    bl_label = "Placement"
+    bl_parent_id = "BLEMISH_PT_layer"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        layer = active_layer(context)
+        return layer is not None and has_placement(layer.kind)
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.prop(section_group(active_layer(context)), "use_placement", text="")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layer = active_layer(context)
+        rows.draw_placement(prepared(self), section_group(layer))
+
+
+class BLEMISH_PT_finish(SidebarPanel, bpy.types.Panel):
+    bl_label = "Finish"
+    bl_parent_id = "BLEMISH_PT_surface"
+    bl_order = 1
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, finish = prepared(self), settings_of(context).finish
+        layout.prop(finish, "kind")
+        section = schema.section_of_kind()[finish.kind]
+        rows.draw_section(layout, getattr(finish, section.key), section)
+
+
+class BLEMISH_PT_preview(SidebarPanel, bpy.types.Panel):
+    bl_label = "Preview"
+    bl_order = 2
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.prop(settings_of(context).preview, "live", text="")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = prepared(self), settings_of(context)
+        report = preview.report_of(context.scene)
+        if report.problem:
+            box = layout.box()
+            lines.draw(box, context, report.problem, icon="ERROR")
+        row = rows.labelled_row(layout, "Frame")
+        row.prop(settings, "frame", text="")
+        row.operator("blemish.frame_step", text="", icon="TRIA_LEFT").step = -1
+        row.operator("blemish.frame_step", text="", icon="TRIA_RIGHT").step = 1
+        layout.prop(settings.preview, "size")
+        if not settings.preview.live:
+            layout.operator("blemish.preview_update", icon="FILE_REFRESH")
+        if report.seconds and not report.problem:
+            layout.label(text=f"Drawn in {report.seconds:.2f} s", icon="TIME")
+
+
+class BLEMISH_PT_overlay(SidebarPanel, bpy.types.Panel):
+    bl_label = "Mask Overlay"
+    bl_parent_id = "BLEMISH_PT_preview"
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.prop(settings_of(context).preview, "overlay", text="")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = prepared(self), settings_of(context)
+        layout.active = settings.preview.overlay
+        layout.prop(settings.preview, "overlay_opacity", slider=True)
+        counts = dict(preview.report_of(context.scene).counts)
+        column = layout.column(align=True)
+        for name, bit in class_bits(settings).items():
+            row = column.row()
+            row.label(text=name.replace("_", " ").title(), icon_value=icons.swatch(bit))
+            number = row.row()
+            number.alignment = "RIGHT"
+            number.label(text=str(counts.get(name, 0)))
+
+
+class BLEMISH_PT_imaging(SidebarPanel, bpy.types.Panel):
+    bl_label = "Imaging"
+    bl_order = 3
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = prepared(self), settings_of(context)
+        layout.prop(settings.preview, "stage", text="Show in Scene")
+        column = layout.column(align=True)
+        column.operator("blemish.look_through", icon="CAMERA_DATA")
+        column.operator("blemish.frame_part", icon="FULLSCREEN_ENTER")
+
+
+class _ImagingPanel(SidebarPanel):
+    """Light, camera or sensor."""
+
+    bl_parent_id = "BLEMISH_PT_imaging"
+    group: ClassVar[str]
+
+    def draw(self, context: bpy.types.Context) -> None:
+        rows.draw_section(prepared(self), getattr(settings_of(context), self.group), schema.sections()[self.group])
+
+
+class BLEMISH_PT_light(_ImagingPanel, bpy.types.Panel):
+    bl_label = "Ring Light"
+    group = "light"
+
+
+class BLEMISH_PT_camera(_ImagingPanel, bpy.types.Panel):
+    bl_label = "Camera"
+    group = "camera"
+
+
+class BLEMISH_PT_sensor(_ImagingPanel, bpy.types.Panel):
+    bl_label = "Sensor"
+    group = "sensor"
+    bl_options: ClassVar = {"DEFAULT_CLOSED"}
+
+
+class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
+    bl_label = "Recipe"
+    bl_order = 6
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = prepared(self), settings_of(context)
+        layout.prop(settings, "name")
+        row = rows.labelled_row(layout, texts.label("texel_um"))
+        row.prop(settings, "use_texel_um", text="")
+        rest = row.row(align=True)
+        rest.active = settings.use_texel_um
+        rest.prop(settings, "texel_um", text=texts.unit("texel_um"))
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        row.operator("blemish.recipe_load", text="Load", icon="FILE_FOLDER")
+        row.operator("blemish.recipe_save", text="Save", icon="FILE_TICK")
+        column.menu("BLEMISH_MT_shipped_recipes", icon="PRESET")
+
+
+class BLEMISH_MT_blemish(bpy.types.Menu):
+    """What the tab does, for the search (F3), which looks through menus"""
+
+    bl_idname = "BLEMISH_MT_blemish"
+    bl_label = "Blemish"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.operator("blemish.part_from_active", text="Inspect Active Object", icon="EYEDROPPER")
+        layout.operator("blemish.part_update", icon="FILE_REFRESH")
+        layout.separator()
+        layout.menu("BLEMISH_MT_layer_add", icon="ADD")
+        layout.operator("blemish.layer_remove", icon="REMOVE")
+        layout.operator("blemish.layer_duplicate", icon="DUPLICATE")
+        layout.operator("blemish.seed_dice", text="Roll Another Seed")
+        layout.separator()
+        layout.operator("blemish.preview_update", icon="FILE_REFRESH")
+        layout.operator("blemish.look_through", icon="CAMERA_DATA")
+        layout.operator("blemish.frame_part", icon="FULLSCREEN_ENTER")
+        layout.separator()
+        layout.operator("blemish.test_frame", icon="RENDER_STILL")
+        layout.operator("blemish.render_dataset", icon="RENDER_ANIMATION")
+        layout.separator()
+        layout.operator("blemish.recipe_load", text="Load Recipe…", icon="FILE_FOLDER")
+        layout.operator("blemish.recipe_save", text="Save Recipe…", icon="FILE_TICK")
+        layout.menu("BLEMISH_MT_shipped_recipes", icon="PRESET")
+
+
+def _menu(menu: Any, context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.menu("BLEMISH_MT_blemish")
+
+
+CLASSES = (
+    BLEMISH_MT_blemish,
+    BLEMISH_PT_part,
+    BLEMISH_PT_surface,
+    BLEMISH_PT_layer,
+    BLEMISH_PT_placement,
+    BLEMISH_PT_finish,
+    BLEMISH_PT_preview,
+    BLEMISH_PT_overlay,
+    BLEMISH_PT_imaging,
+    BLEMISH_PT_light,
+    BLEMISH_PT_camera,
+    BLEMISH_PT_sensor,
+    BLEMISH_PT_recipe,
+)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.VIEW3D_MT_object.append(_menu)
+
+
+def unregister() -> None:
+    bpy.types.VIEW3D_MT_object.remove(_menu)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

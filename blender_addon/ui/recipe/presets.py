@@ -1,0 +1,223 @@
+"""Surfaces and layers that the user keeps, as pieces of recipes in the user's preset folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+
+from blender_addon.ui import texts
+from blender_addon.ui.recipe import files, properties
+from blender_addon.ui.recipe.operators.layers import active_layer
+
+FOLDER = "presets/blemish"  # in the user's scripts, where Blender keeps its own presets
+SURFACE = "surface"  # finish and layers; presets of single layers are in folders by kind
+
+
+def folder_of(sort: str, *, create: bool = False) -> Path | None:
+    """Where the presets of a sort (SURFACE, or a kind of layer) are; None where there is no such folder."""
+    found = bpy.utils.user_resource("SCRIPTS", path=f"{FOLDER}/{sort}", create=create)
+    return Path(found) if found and Path(found).is_dir() else None
+
+
+def names_of(sort: str) -> list[str]:
+    """The presets of a sort, alphabetical."""
+    folder = folder_of(sort)
+    return [] if folder is None else sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def sort_of(context: bpy.types.Context, of: str) -> str:
+    """The sort of presets that a menu is about: the surface's, or those of the selected layer's kind."""
+    layer = active_layer(context)
+    return SURFACE if of == "SURFACE" or layer is None else str(layer.kind)
+
+
+OF = bpy.props.EnumProperty(
+    name="Of",
+    items=[("SURFACE", "Surface", "Finish and all layers"), ("LAYER", "Layer", "The selected layer")],
+    options={"HIDDEN"},
+)
+NAME = bpy.props.StringProperty(name="Name", description="Name of the preset", default="", options={"SKIP_SAVE"})
+
+
+class BLEMISH_OT_preset_add(bpy.types.Operator):
+    """Keep this under a name in your preset folder"""
+
+    bl_idname = "blemish.preset_add"
+    bl_label = "Add Preset"
+    bl_options: ClassVar = {"REGISTER"}
+    __annotations__ = {"of": OF, "name": NAME}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from blender_addon.ui.recipe import exchange
+        from procgen.errors import BlemishError
+
+        name = files.file_name(self.name)
+        if not name:
+            self.report({"ERROR"}, "Give the preset a name of letters, digits, - and _")
+            return {"CANCELLED"}
+        settings, sort = context.scene.blemish, sort_of(context, self.of)
+        try:
+            exchange.to_recipe(settings)  # what is no recipe is no preset
+            whole = exchange.written(settings)
+            if sort == SURFACE:
+                kept = {key: whole[key] for key in ("finish", "defects", "impurities")}
+            else:
+                kept = exchange.kind_written(active_layer(context))
+            folder = folder_of(sort, create=True)
+            if folder is None:
+                raise OSError(0, "there is no folder for presets", FOLDER)
+            files.write_yaml(folder / f"{name}.yaml", kept)
+        except BlemishError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except OSError as error:
+            self.report({"ERROR"}, f"The preset cannot be kept: {error.strerror} ({error.filename})")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Kept as {name}")
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_preset_remove(bpy.types.Operator):
+    """Remove a preset from your preset folder"""
+
+    bl_idname = "blemish.preset_remove"
+    bl_label = "Remove Preset"
+    bl_options: ClassVar = {"REGISTER"}
+    __annotations__ = {"of": OF, "name": NAME}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        folder = folder_of(sort_of(context, self.of))
+        path = None if folder is None else folder / f"{files.file_name(self.name)}.yaml"
+        try:
+            if path is None:
+                raise FileNotFoundError(2, "there is no such preset", self.name)
+            path.unlink()
+        except OSError as error:
+            self.report({"ERROR"}, f"The preset cannot be removed: {error.strerror} ({error.filename})")
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_preset_apply(bpy.types.Operator):
+    """Set this to what the preset says"""
+
+    bl_idname = "blemish.preset_apply"
+    bl_label = "Apply Preset"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+    __annotations__ = {"of": OF, "name": NAME}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from procgen.errors import BlemishError
+        from scenes.recipes.reading import recipe_fields
+
+        settings, sort = context.scene.blemish, sort_of(context, self.of)
+        folder = folder_of(sort)
+        try:
+            if folder is None:
+                raise BlemishError(f"{self.name}: there is no such preset")
+            apply(settings, context, sort, recipe_fields(folder / f"{files.file_name(self.name)}.yaml"))
+        except BlemishError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        properties.changed()
+        return {"FINISHED"}
+
+
+def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) -> None:
+    """Set the surface or the selected layer to what a preset holds. Raises BlemishError where that is no recipe."""
+    from blender_addon.ui.recipe import exchange
+    from scenes.recipes.recipe import recipe_from
+
+    fields = exchange.written(settings)
+    if not isinstance(kept, dict):
+        recipe_from(kept, sort)  # says what is wrong with it
+        return
+    if sort == SURFACE:
+        fields |= {key: kept.get(key, []) for key in ("finish", "defects", "impurities")}
+        fields["switched_off"] = []
+        exchange.from_recipe(recipe_from(fields, sort), settings)
+        return
+    layer = active_layer(context)
+    family = exchange.family_of(layer)
+    place = settings.active_layer - (len(exchange.of_family(settings, "defects")) if family == "impurities" else 0)
+    fields[family][place] = kept
+    checked = recipe_from(fields, sort).model_dump(mode="json")[family][place]
+    with properties.quiet():
+        exchange.set_kind(layer, checked)
+
+
+def draw_menu(layout: bpy.types.UILayout, context: bpy.types.Context, of: str) -> None:
+    """Draw the presets of a menu: each with its remove button, and below them what adds one."""
+    names = names_of(sort_of(context, of))
+    for name in names:
+        row = layout.row(align=True)
+        apply_: Any = row.operator("blemish.preset_apply", text=name)
+        apply_.of, apply_.name = of, name
+    if names:
+        layout.separator()
+    add: Any = layout.operator("blemish.preset_add", text="Add Preset…", icon="ADD")
+    add.of = of
+    if names:
+        layout.menu(f"BLEMISH_MT_remove_{of.lower()}_preset", icon="REMOVE")
+
+
+def _draw_removing(layout: bpy.types.UILayout, context: bpy.types.Context, of: str) -> None:
+    for name in names_of(sort_of(context, of)):
+        remove: Any = layout.operator("blemish.preset_remove", text=name)
+        remove.of, remove.name = of, name
+
+
+class BLEMISH_MT_surface_presets(bpy.types.Menu):
+    bl_idname = "BLEMISH_MT_surface_presets"
+    bl_label = "Surface Presets"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_menu(self.layout, context, "SURFACE")
+
+
+class BLEMISH_MT_layer_presets(bpy.types.Menu):
+    bl_idname = "BLEMISH_MT_layer_presets"
+    bl_label = "Layer Presets"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return active_layer(context) is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layer = active_layer(context)
+        self.layout.label(text=texts.kind_label(layer.kind))
+        draw_menu(self.layout, context, "LAYER")
+
+
+class BLEMISH_MT_remove_surface_preset(bpy.types.Menu):
+    bl_idname = "BLEMISH_MT_remove_surface_preset"
+    bl_label = "Remove Preset"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_removing(self.layout, context, "SURFACE")
+
+
+class BLEMISH_MT_remove_layer_preset(bpy.types.Menu):
+    bl_idname = "BLEMISH_MT_remove_layer_preset"
+    bl_label = "Remove Preset"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_removing(self.layout, context, "LAYER")
+
+
+CLASSES = (
+    BLEMISH_OT_preset_add,
+    BLEMISH_OT_preset_remove,
+    BLEMISH_OT_preset_apply,
+    BLEMISH_MT_surface_presets,
+    BLEMISH_MT_layer_presets,
+    BLEMISH_MT_remove_surface_preset,
+    BLEMISH_MT_remove_layer_preset,
+)
+
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

@@ -1,0 +1,186 @@
+"""How fields are drawn: a label, its value, and at the end of the row how it varies from frame to frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import bpy
+
+from blender_addon.ui import schema, texts
+from blender_addon.ui.recipe import quantities
+from blender_addon.ui.recipe.properties import channels
+from blender_addon.ui.schema import Field, SectionFields
+
+PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}
+PART_LABELS = {"high": "to", "deviation": "±"}
+FORM_UNITS = 1.6  # width of the menu of forms beside the first number, in Blender's own unit
+NARROW = 370  # pixels at a scale of 1, below which two numbers and their units do not fit a row
+LABEL_SHARE = 0.4  # of a row, as Blender's own split layouts have it
+
+
+def draw_section(layout: bpy.types.UILayout, group: Any, section: SectionFields, skip: Iterable[str] = ()) -> None:
+    """Draw the fields of a section's group, but for those to skip."""
+    column = layout.column()
+    left_out = set(skip)
+    for field in section.fields:
+        follows = (section.key, field.name) in schema.FOLLOWS
+        if field.name in left_out or (follows and not schema.is_used(section.key, field, group)):
+            continue
+        draw_field(column, group, replace(field, optional=False) if follows else field)
+
+
+def draw_field(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
+    """Draw one field."""
+    match field.sort:
+        case "quantity":
+            draw_quantity(layout, group, field)
+        case "colour":
+            draw_colour(layout, group, field)
+        case "pair":
+            column = layout.column(align=True)
+            column.prop(group, f"{field.name}_x", text=f"{texts.label(field.name)} X")
+            column.prop(group, f"{field.name}_y", text="Y")
+        case "number" if field.optional or texts.unit(field.name):
+            row = field_row(layout, group, field, texts.label(field.name))
+            row.prop(group, field.name, text=texts.unit(field.name))
+        case "number" | "choice" | "flag":
+            layout.prop(group, field.name)
+        case "text" if not field.optional:
+            layout.prop(group, field.name)
+        case _:
+            pass  # in panels of their own, or nobody's to change
+
+
+def labelled_row(layout: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
+    """A row whose label stands where Blender's split layouts have it; gives the rest of the row."""
+    split = layout.split(factor=LABEL_SHARE, align=True)
+    left = split.row()
+    left.alignment = "RIGHT"
+    left.label(text=text)
+    right = split.row(align=True)
+    right.use_property_split = False
+    return right
+
+
+def field_row(layout: bpy.types.UILayout, group: Any, field: Field, label: str) -> bpy.types.UILayout:
+    """The rest of a field's row behind its label and, of an optional field, its switch; grey while that is off."""
+    right = labelled_row(layout, label)
+    if not field.optional:
+        return right
+    right.prop(group, f"use_{field.name}", text="")
+    rest = right.row(align=True)
+    rest.active = getattr(group, f"use_{field.name}")
+    return rest
+
+
+def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: str | None = None) -> None:
+    """Draw a quantity: one slider where it is fixed, otherwise what its distribution needs, on few rows."""
+    name = field.name
+    form = getattr(group, f"{name}_form")
+    unit = texts.unit(name)
+    column = layout.column(align=True)
+    row = field_row(column, group, field, texts.label(name) if label is None else label)
+    pair = {
+        quantities.UNIFORM: ("low", "high"),
+        quantities.LOG_UNIFORM: ("low", "high"),
+        quantities.NORMAL: ("mean", "deviation"),
+    }.get(form)
+    if pair is not None:
+        _draw_pair(column, row, group, field, pair)
+    elif form == quantities.CHOICE:
+        row.alert = not _is_list(getattr(group, f"{name}_values"))
+        row.prop(group, f"{name}_values", text=unit)
+        row.alert = False
+    elif form == quantities.POISSON:
+        row.prop(group, f"{name}_mean", text=unit)
+    else:
+        row.prop(group, name, text=unit, slider=is_slider(field))
+    row.prop(group, f"{name}_form", text="", icon_only=True)
+    if form == quantities.NORMAL:
+        ends = labelled_row(column, "Clip")
+        ends.prop(group, f"{name}_clipped", text="")
+        rest = ends.row(align=True)
+        rest.active = getattr(group, f"{name}_clipped")
+        _draw_pair(column, rest, group, field, ("low", "high"), label="")
+        ends.label(text="", icon="BLANK1")
+
+
+def _draw_pair(
+    column: bpy.types.UILayout,
+    row: bpy.types.UILayout,
+    group: Any,
+    field: Field,
+    parts: tuple[str, str],
+    label: str | None = None,
+) -> None:
+    """Draw two numbers in a row, or where the panel is narrow the second in a row below."""
+    first, second = (f"{field.name}_{part}" for part in parts)
+    row.prop(group, first, text=texts.unit(field.name))
+    if not is_narrow():
+        row.prop(group, second, text="")
+        return
+    below = labelled_row(column, PART_LABELS[parts[1]] if label is None else label)
+    below.active = row.active
+    below.prop(group, second, text=texts.unit(field.name))
+    blank = below.row()
+    blank.ui_units_x = FORM_UNITS
+    blank.label(text="")
+
+
+def is_narrow() -> bool:
+    """Whether the panel has no room for two numbers in a row."""
+    region = bpy.context.region
+    return region is not None and region.width < NARROW * bpy.context.preferences.system.ui_scale
+
+
+def is_slider(field: Field) -> bool:
+    """Whether a fixed value is drawn with a bar, as shares and what goes from -1 to 1 are."""
+    return field.low is not None and field.high is not None and field.high - field.low <= 2 and not field.whole
+
+
+def draw_colour(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
+    """Draw a colour, or its channels where it varies."""
+    row = labelled_row(layout, texts.label(field.name))
+    varies = getattr(group, f"{field.name}_varies")
+    if varies:
+        row.label(text="")
+    else:
+        row.prop(group, field.name, text="")
+    row.prop(group, f"{field.name}_varies", text="", icon="MOD_NOISE")
+    if varies:
+        column = layout.column(align=True)
+        for channel in channels(field):
+            draw_quantity(column, group, channel, channel.name.rpartition("_")[2].capitalize())
+
+
+def draw_placement(layout: bpy.types.UILayout, group: Any) -> None:
+    """Draw where things lie; grey where nothing is said of it."""
+    column = layout.column()
+    column.active = group.use_placement
+    placement = group.placement
+    column.prop(placement, "kind")
+    needed = PLACEMENT_NEEDS.get(placement.kind)
+    for field in schema.sections()["placement"].fields:
+        if field.sort == "quantity" and field.name in ("margin_mm", needed):
+            draw_quantity(column, placement, replace(field, optional=False))
+    if needed == "of":
+        column.operator_context = "EXEC_DEFAULT"
+        row = labelled_row(column, texts.label("of"))
+        row.menu("BLEMISH_MT_placement_of", text=texts.kind_label(placement.of) if placement.of else "Choose")
+        row.label(text="", icon="BLANK1")
+    for number, clearance in enumerate(placement.keep_off_mm):
+        row = labelled_row(column, f"Off {texts.kind_label(clearance.kind)}")
+        row.prop(clearance, "clearance_mm", text="")
+        row.operator("blemish.keep_off_remove", text="", icon="X").number = number
+    row = labelled_row(column, "")
+    row.menu("BLEMISH_MT_keep_off", text="Keep Off", icon="ADD")
+    row.label(text="", icon="BLANK1")
+
+
+def _is_list(listed: str) -> bool:
+    try:
+        return bool(quantities.numbers(listed))
+    except ValueError:
+        return False

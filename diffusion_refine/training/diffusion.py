@@ -1,0 +1,179 @@
+"""Training on one's own pictures: a model from nothing, one tuned whole, or one tuned by low-rank additions.
+
+Whatever it starts from, the result is a folder in diffusers' layout that `load_model` reads; additions are merged into
+its weights, and kept beside them as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diffusion_refine.core.models import Model, load_model
+from diffusion_refine.training.adapters import add_adapter, merge_adapter
+from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
+from diffusion_refine.training.crops import Crops, CropSettings, draw_crops, read_pictures
+from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
+from diffusion_refine.training.loop import write_whole
+from diffusion_refine.training.model_shapes import Shape, build_pipeline
+from diffusion_refine.training.saving import save_pipeline
+from procgen.errors import BlemishError
+
+SCRATCH = "scratch"  # a start from nothing
+STATE, PLAN, ADDITIONS = "training", "plan.json", "lora"
+CROPS_A_PICTURE, FEWEST_CROPS, MOST_CROPS = 16, 256, 8000
+RATES = {SCRATCH: 6e-4, "whole": 5e-5, "lora": 5e-4}
+
+Progress = Callable[[str, int, int], None]
+
+
+class TrainingError(BlemishError):
+    """A training that cannot be begun, or not gone on with."""
+
+
+@dataclass(frozen=True)
+class DiffusionSettings:
+    """What a training follows from, beside its pictures.
+
+    start: "scratch", or a name that `load_model` takes. lora: train additions of `rank` to the attention alone.
+    crops: pieces cut from the pictures; 16 a picture where None. caption: of every photograph; datasets of Blemish say
+    what theirs show. turns: whether crops may be mirrored and turned by quarters. shape: of a model from nothing.
+    """
+
+    start: str = SCRATCH
+    lora: bool = False
+    steps: int = 2000
+    autoencoder_steps: int = AutoencoderSettings.steps
+    batch: int = 16
+    rank: int = 8
+    rate: float | None = None
+    crops: int | None = None
+    caption: str | None = None
+    turns: bool = True
+    seed: int = 0
+    every: int = 100  # steps between checkpoints
+    half: bool = False  # bfloat16 where it suffices
+    shape: Shape = field(default_factory=Shape)
+
+    @property
+    def kind(self) -> str:
+        """Which of RATES it is."""
+        return "lora" if self.lora else SCRATCH if self.start == SCRATCH else "whole"
+
+
+def train_diffusion(
+    datasets: Sequence[Path],
+    out: Path,
+    settings: DiffusionSettings,
+    device: str | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> Path:
+    """Train, or go on with the training in `out`; the folder is then one that `load_model` reads.
+
+    Stopped at any moment and begun again with the same arguments, it ends with the same bytes.
+
+    Raises:
+        TrainingError: additions to nothing, or a folder that holds something else.
+        PicturesError, ModelError: what was given cannot be used.
+    """
+    if settings.lora and settings.start == SCRATCH:
+        raise TrainingError("--lora adds to a model that is there; give one with --start, such as --start embedded")
+    _begin(datasets, out, settings)
+    state = out / STATE
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    pipeline: Any
+    if settings.start == SCRATCH:
+        pipeline = build_pipeline(settings.shape, settings.seed).to(device)
+    else:
+        pipeline = load_model(settings.start, device, torch.float32).pipeline
+    crops = _crops(datasets, Model(pipeline).size, settings, progress)
+    if settings.start == SCRATCH:
+        latents = _learn_latents(pipeline, crops, settings, state, progress)
+    else:
+        latents = _latents(pipeline, crops, progress)
+    for module in (pipeline.vae, pipeline.unet):
+        module.requires_grad_(False)
+    if settings.lora:
+        add_adapter(pipeline.unet, settings.rank, settings.seed)
+    else:
+        pipeline.unet.requires_grad_(True)
+    train_denoiser(
+        pipeline,
+        latents,
+        crops.captions,
+        DenoiserSettings(
+            steps=settings.steps,
+            batch=settings.batch,
+            rate=settings.rate or RATES[settings.kind],
+            words=settings.start == SCRATCH,
+            seed=settings.seed,
+            half=settings.half,
+        ),
+        state,
+        lambda done: progress("denoiser", done, settings.steps),
+        every=settings.every,
+    )
+    if settings.lora:
+        merge_adapter(pipeline, out / ADDITIONS)
+    save_pipeline(pipeline, out)
+    return out
+
+
+def _begin(datasets: Sequence[Path], out: Path, settings: DiffusionSettings) -> None:
+    """Write down what is being trained, or see that it is the same as what was begun."""
+    wanted = json.loads(json.dumps({"datasets": [str(path) for path in datasets], **asdict(settings)}))
+    path = out / STATE / PLAN
+    if path.is_file():
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        changed = [name for name in wanted if begun.get(name) != wanted[name]]
+        if changed:
+            told = "; ".join(f"{name} was {begun.get(name)} and is {wanted[name]}" for name in changed)
+            raise TrainingError(f"{out}: holds another training: {told}; repeat its command, or choose another --out")
+        return
+    if out.is_dir() and any(out.iterdir()):
+        raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(wanted, indent=1) + "\n").encode())
+
+
+def _crops(datasets: Sequence[Path], size: int, settings: DiffusionSettings, progress: Progress) -> Crops:
+    pictures = []
+    for number, folder in enumerate(datasets):
+        pictures += read_pictures(folder, settings.caption)
+        progress("reading", number + 1, len(datasets))
+    count = settings.crops or min(max(CROPS_A_PICTURE * len(pictures), FEWEST_CROPS), MOST_CROPS)
+    style = CropSettings(grey=0.0, light=0.08, turns=settings.turns)
+    return draw_crops(pictures, count, size, settings.seed, style, lambda done: progress("crops", done, count))
+
+
+def _learn_latents(pipeline: Any, crops: Crops, settings: DiffusionSettings, state: Path, progress: Progress) -> Tensor:
+    """Train the autoencoder of a model from nothing; the crops' latents."""
+    autoencoder_settings = AutoencoderSettings(
+        steps=settings.autoencoder_steps,
+        crop=min(AutoencoderSettings.crop, settings.shape.size),
+        seed=settings.seed,
+        half=settings.half,
+    )
+    set_latents(pipeline.vae, crops, autoencoder_settings)
+    latents = _latents(pipeline, crops, progress)
+    train_autoencoder(
+        pipeline.vae,
+        crops,
+        latents,
+        autoencoder_settings,
+        state,
+        lambda done: progress("autoencoder", done, autoencoder_settings.linear + autoencoder_settings.steps),
+        every=settings.every,
+    )
+    return latents
+
+
+def _latents(pipeline: Any, crops: Crops, progress: Progress) -> Tensor:
+    with torch.no_grad():
+        return encoded(pipeline.vae, crops.images, batch=8, on_image=lambda done: progress("latents", done, len(crops)))

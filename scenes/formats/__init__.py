@@ -1,0 +1,1 @@
+"""Pictures with their truth, whatever folder they come from; `scenes.formats.registry` names one module a format."""

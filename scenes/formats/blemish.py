@@ -1,0 +1,61 @@
+"""Blemish's own datasets."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procgen.surface.layer import Family
+from scenes.datasets.dataset import HEADER, Dataset, Frame
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.truth import InstanceMaps, Truth
+
+LOOKS_FOR = HEADER
+
+
+@dataclass(frozen=True)
+class FrameOfDataset:
+    """The exact instance maps of one frame of a Blemish dataset."""
+
+    dataset: Path
+    index: int
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        frame = Frame(self.dataset, self.index)
+        maps: dict[Family, NDArray[np.integer]] = {"defect": frame.defects, "impurity": frame.impurities}
+        entries: list[tuple[Family, int, str]] = [(i.family, i.id, i.class_name) for i in frame.instances]
+        # An instance out of sight, or wholly covered by a later one, is nothing that could be found or missed.
+        seen = InstanceMaps(maps, entries).areas() > 0
+        return Truth(maps["defect"] > 0, InstanceMaps(maps, [e for e, kept in zip(entries, seen, strict=True) if kept]))
+
+    def files(self) -> tuple[Path, ...]:
+        number = f"{self.index:06d}"
+        names = (f"defects/{number}.png", f"impurities/{number}.png", f"scenes/{number}.json")
+        return tuple(self.dataset / name for name in names)
+
+
+def recognises(folder: Path) -> bool:
+    """Whether the folder holds a dataset.json."""
+    return (folder / HEADER).is_file()
+
+
+def read(folder: Path) -> list[Sample]:
+    """The frames that are written whole, labelled by the defects that the camera sees. Raises DatasetError."""
+    dataset = Dataset(folder)
+    # Frames of twin datasets (same recipe, seed and number) show the same surface: one group. So do those made of one
+    # photograph, and what was refined or varied shows the surface of the frame it began with.
+    surfaces = f"{dataset.header.recipe.get('name')}/{dataset.seed}"
+    samples = []
+    for frame in dataset:
+        defects = {i.id: i.class_name for i in frame.instances if i.family == "defect"}
+        # Only what the camera sees makes a frame defective, so the mask decides; without defects it is not decoded.
+        visible = {defects[number] for number in np.unique(frame.defects).tolist() if number} if defects else set()
+        number = f"{frame.index:06d}"
+        annotation = FrameOfDataset(folder, frame.index)
+        label = "+".join(sorted(visible)) or GOOD
+        part = frame.scene.part
+        began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
+        group = f"photo/{part.sha256}" if part.kind == "photo" else f"{surfaces}/{began:06d}"
+        samples.append(Sample(number, group, label, frame.image_path, annotation))
+    return samples

@@ -1,0 +1,75 @@
+"""The formats that can be read, and how a folder's own is found.
+
+To add a format, write a module that keeps the protocol `Format` and name it in `FORMATS`; it is imported when first
+needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from scenes.formats.errors import SampleError
+
+if TYPE_CHECKING:
+    from scenes.formats.sample import Sample
+
+# Which is tried first where a folder could be either.
+FORMATS: dict[str, str] = {
+    "blemish": "scenes.formats.blemish",
+    "mvtec": "scenes.formats.mvtec",
+    "manifest": "scenes.formats.manifest",
+}
+AUTO = "auto"
+
+
+class Format(Protocol):
+    """A module that reads one kind of folder. looks_for: what tells the kind, in words."""
+
+    LOOKS_FOR: str
+
+    def recognises(self, folder: Path) -> bool:
+        """Whether a folder looks like one of this kind, without opening a picture."""
+
+    def read(self, folder: Path) -> list[Sample]:
+        """Every sample of a folder, in a fixed order, without decoding a picture. Raises BlemishError."""
+
+
+def format_named(name: str) -> Format:
+    """The format of a name. Raises SampleError for a name that stands for none."""
+    if name not in FORMATS:
+        raise SampleError(f"{name}: is no dataset format; choose {', '.join((AUTO, *FORMATS))}")
+    return cast(Format, import_module(FORMATS[name]))
+
+
+def read_samples(path: Path | str, format: str = AUTO, *, unlabelled: bool = False) -> list[Sample]:
+    """Every sample of a folder, in a fixed order, without decoding a picture.
+
+    `auto` tells the formats apart by the files that lie there. Pictures that their source leaves unlabelled (earlier
+    views, say, on which defects may already be) are left out unless `unlabelled`; then their label is "unlabelled",
+    so that they never count as good, and their truth raises.
+
+    Raises SampleError: nothing of any format found, empty folder, manifest, picture or mask missing.
+    """
+    from scenes.formats.sample import UNLABELLED
+
+    folder = Path(path)
+    if not folder.is_dir():
+        raise SampleError(f"{folder}: is no folder; give a dataset's folder")
+    name = found_in(folder) if format == AUTO else format
+    samples = [sample for sample in format_named(name).read(folder) if unlabelled or sample.label != UNLABELLED]
+    if not samples:
+        raise SampleError(f"{folder}: holds no picture for the format {name}; check the path")
+    return samples
+
+
+def found_in(folder: Path) -> str:
+    """The name of a folder's format. Raises SampleError where there is none."""
+    for name in FORMATS:
+        if format_named(name).recognises(folder):
+            return name
+    if not any(folder.iterdir()):
+        raise SampleError(f"{folder}: is empty; give a folder that holds a dataset")
+    looked_for = ", ".join(f"{format_named(name).LOOKS_FOR} ({name})" for name in FORMATS)
+    raise SampleError(f"{folder}: no dataset recognised; looked for {looked_for}; name its kind with --format")

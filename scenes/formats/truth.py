@@ -1,0 +1,163 @@
+"""What is known of a picture: the masks of its defects and impurities, read when they are asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procgen.surface.layer import Family
+from scenes.formats.errors import SampleError
+from scenes.pictures.opening import read_mask
+
+
+@dataclass(frozen=True, eq=False)
+class DefectInstance:
+    """One defect or impurity: mask (H, W) bool."""
+
+    class_name: str
+    family: Family
+    mask: NDArray[np.bool_]
+
+
+class InstanceMaps(Sequence[DefectInstance]):
+    """Instances kept as one integer map per family; a mask exists only while somebody looks at it.
+
+    maps: (H, W) non-negative integers by family, 0 where there is none; entries: (family, number in that
+    map, class name).
+    """
+
+    def __init__(self, maps: Mapping[Family, NDArray[np.integer]], entries: Sequence[tuple[Family, int, str]]) -> None:
+        self._maps, self._entries = dict(maps), tuple(entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> DefectInstance: ...
+    @overload
+    def __getitem__(self, index: slice) -> "InstanceMaps": ...
+    def __getitem__(self, index: int | slice) -> "DefectInstance | InstanceMaps":
+        if isinstance(index, slice):
+            return InstanceMaps(self._maps, self._entries[index])
+        family, number, class_name = self._entries[index]
+        return DefectInstance(class_name, family, self._maps[family] == number)
+
+    def kinds(self) -> list[tuple[Family, str]]:
+        """Family and class of every instance, without making its mask."""
+        return [(family, class_name) for family, _, class_name in self._entries]
+
+    def of_family(self, family: Family) -> NDArray[np.bool_] | None:
+        """(H, W) where any instance of the family is; None where no map of it is kept."""
+        numbers = [number for kind, number, _ in self._entries if kind == family]
+        return np.isin(self._maps[family], numbers) if family in self._maps else None
+
+    def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """(len,) pixels of every instance, only those `within` (H, W) when given: one pass over each map."""
+        counts = {}
+        for family, labels in self._maps.items():
+            chosen = labels.ravel() if within is None else labels[within]
+            highest = max((number for kind, number, _ in self._entries if kind == family), default=0)
+            counts[family] = np.bincount(chosen, minlength=highest + 1)
+        return np.array([counts[family][number] for family, number, _ in self._entries], dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known of one picture: defect (H, W) bool, the union of the defect family; instances of both families."""
+
+    defect: NDArray[np.bool_]
+    instances: Sequence[DefectInstance] = ()
+
+    def kinds(self) -> list[tuple[Family, str]]:
+        """Family and class name of every instance."""
+        if isinstance(self.instances, InstanceMaps):
+            return self.instances.kinds()
+        return [(instance.family, instance.class_name) for instance in self.instances]
+
+    def of_family(self, family: Family) -> NDArray[np.bool_]:
+        """(H, W) where any instance of the family is."""
+        if isinstance(self.instances, InstanceMaps):
+            found = self.instances.of_family(family)
+            return np.zeros(self.defect.shape, bool) if found is None else found
+        masks = (instance.mask for instance in self.instances if instance.family == family)
+        return np.logical_or.reduce([np.zeros(self.defect.shape, bool), *masks])
+
+    def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+        """(instances,) pixels of every instance, only those `within` (H, W) when given."""
+        if isinstance(self.instances, InstanceMaps):
+            return self.instances.areas(within)
+        masks = (instance.mask if within is None else instance.mask & within for instance in self.instances)
+        return np.array([np.count_nonzero(mask) for mask in masks], dtype=np.int64)
+
+
+class Annotation(Protocol):
+    """Where the truth of a picture comes from; small and picklable, so that loader processes can carry it."""
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        """The truth of a picture of this shape (H, W)."""
+
+    def files(self) -> tuple[Path, ...]:
+        """The files that decide it."""
+
+
+@dataclass(frozen=True)
+class NothingThere:
+    """A picture known to be good."""
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        return Truth(np.zeros(shape, bool))
+
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A picture that nobody has labelled: asking for its truth is a mistake."""
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        raise SampleError(f"{image_path}: is unlabelled, so it can be neither trained on nor judged; leave it out")
+
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask picture of image size; `classes` names its values, None in it every other value above 0.
+
+    Instances of a class are its 8-connected components.
+    """
+
+    path: Path
+    classes: Mapping[int | None, str]
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        from skimage.measure import label
+
+        values = read_mask(self.path)
+        if values.shape != shape:
+            raise SampleError(
+                f"{self.path}: is {values.shape[1]} × {values.shape[0]} pixels but its image {image_path.name} is "
+                f"{shape[1]} × {shape[0]}; export the mask at image size"
+            )
+        named = [value for value in self.classes if value is not None]
+        unnamed = (values > 0) & ~np.isin(values, named)
+        if None not in self.classes and unnamed.any():
+            raise SampleError(
+                f"{self.path}: holds the value {values[unnamed][0]}; expected 0 and {', '.join(map(str, named))} only; "
+                "mend or remove this mask"
+            )
+        components = np.zeros(shape, np.int32)
+        entries: list[tuple[Family, int, str]] = []
+        for value, class_name in self.classes.items():
+            found, count = label(unnamed if value is None else values == value, connectivity=2, return_num=True)
+            components[found > 0] = found[found > 0] + len(entries)
+            entries += [("defect", len(entries) + k + 1, class_name) for k in range(count)]
+        return Truth(components > 0, InstanceMaps({"defect": components}, entries))
+
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)

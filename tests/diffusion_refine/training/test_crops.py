@@ -1,0 +1,54 @@
+"""Crops: their captions against their own masks, the same bytes from the same seed, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diffusion_refine.training.crops import CropSettings, PicturesError, draw_crops, read_pictures
+from scenes import Dataset
+
+PLAIN = CropSettings(synonym=0, general=0, grey=0, light=0)
+
+
+def test_a_caption_names_the_crack_where_the_crop_shows_it(renders: Dataset) -> None:
+    crops = draw_crops(read_pictures(renders.path), 60, 32, 1, PLAIN)
+    for image, mask, told in zip(crops.images, crops.masks, crops.captions, strict=True):
+        dark = (image < 50).all(dim=0)
+        assert told == f"photo of a {'crack defect on a' if dark.any() else 'good'} ground plate"
+        assert (dark == (mask > 0)).float().mean() > 0.9  # but for the edge that scaling blurs
+    assert 10 < sum("crack" in told for told in crops.captions) < 50
+
+
+def test_a_seed_decides_every_crop_whatever_comes_after(renders: Dataset) -> None:
+    pictures = read_pictures(renders.path)
+    few, more, other = (draw_crops(pictures, count, 32, seed) for count, seed in ((8, 5), (16, 5), (8, 6)))
+    assert torch.equal(few.images, more.images[:8])
+    assert few.captions == more.captions[:8]
+    assert not torch.equal(few.images, other.images)
+
+
+def test_grey_crops_have_no_colour(renders: Dataset) -> None:
+    images = draw_crops(read_pictures(renders.path), 6, 32, 0, CropSettings(grey=1)).images.int()
+    assert torch.equal(images[:, 0], images[:, 1])
+    assert torch.equal(images[:, 1], images[:, 2])
+
+
+def test_photographs_take_the_caption_that_is_given(tmp_path: Path) -> None:
+    Image.fromarray(np.full((40, 50), 77, np.uint8)).save(tmp_path / "one.png")
+    with pytest.raises(PicturesError, match="--caption"):
+        read_pictures(tmp_path)
+    pictures = read_pictures(tmp_path, "photo of a good ground tile")
+    crops = draw_crops(pictures, 3, 32, 0, PLAIN)
+    assert crops.captions == ("photo of a good ground tile",) * 3
+    assert (crops.images == 77).all()
+
+
+def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PicturesError, match="no pictures"):
+        read_pictures(tmp_path)
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    with pytest.raises(PicturesError, match=r"broken\.png"):
+        read_pictures(tmp_path, "photo")
