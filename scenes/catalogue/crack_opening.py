@@ -22,6 +22,8 @@ from scenes.quantities.recipe_model import (
 )
 from scenes.quantities.scene_model import SceneModel
 
+Width = Annotated[Distribution, Within(1, 10_000)]
+
 NARROWEST = 0.05  # share of a crack's width and depth at severity 0
 
 
@@ -32,7 +34,7 @@ class OpeningRecipe(LayerRecipeModel):
     class_name: ClassVar[str] = "crack"
     family: ClassVar[Family] = "defect"
     severity: Severity = Constant(1.0)
-    width_um: Annotated[Distribution, Within(1, 10_000)] = Field(description="Width from side to side")
+    width_um: Width = Field(description="Width from side to side")
     width_variation: Annotated[Distribution, Within(0, 2)] = Field(
         Constant(0.45),
         title="Width Varies",

@@ -11,8 +11,9 @@ from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
 from scenes.geometry.meshes import Surface, Up, digest_of, read_surface, unwrapped
 from scenes.parts.part_model import PartRecipeModel
-from scenes.quantities.random_stream import MM, RandomStream
+from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.units import MM
 
 LEAST_FRAMED_MM = 0.1  # nothing is known of the mesh before its file is read
 

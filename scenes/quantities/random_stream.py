@@ -1,4 +1,4 @@
-"""The randomness of a frame: a generator of its own for every quantity, and the units that quantities are drawn in.
+"""The randomness of a frame: a generator of its own for every quantity.
 
 A generator is keyed by seed, frame and the quantity's path in the recipe. So no quantity depends on which others are
 drawn: a family that is switched off, or a number that becomes a distribution, changes nothing else.
@@ -6,7 +6,6 @@ drawn: a family that is switched off, or a number that becomes a distribution, c
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -15,27 +14,12 @@ import numpy as np
 
 from scenes.quantities.distribution import Distribution
 from scenes.quantities.recipe_model import RecipeModel
+from scenes.quantities.units import UNITS
 
 if TYPE_CHECKING:
     from scenes.catalogue.placement.sites import Site
 
 Colour = tuple[float, float, float]
-
-MM = 1e-3
-UM = 1e-6
-NM = 1e-9
-CM2 = 1e-4
-HOUR = 3600.0
-# What the end of a field's name says of its unit, and that unit in SI; the longest that fits counts.
-UNITS = {
-    "_per_mm": 1 / MM,
-    "_per_cm2": 1 / CM2,
-    "_mm": MM,
-    "_um": UM,
-    "_nm": NM,
-    "_degrees": math.pi / 180,
-    "_hours": HOUR,
-}
 
 
 @dataclass(frozen=True)

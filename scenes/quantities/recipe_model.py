@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from scenes.quantities.distribution import Distribution, Within
@@ -44,6 +44,12 @@ class RecipeModel(BaseModel):
     """Base of everything in a recipe: immutable, nothing unknown, nothing infinite."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+
+def exactly_when(**values: tuple[str, ...]) -> dict[str, JsonValue]:
+    """What `json_schema_extra` says of an optional field that is there exactly when another has one of these values."""
+    ((field, listed),) = values.items()
+    return {"exactly_when": {field: list(listed)}}
 
 
 def together(found: str) -> PydanticCustomError:

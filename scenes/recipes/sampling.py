@@ -17,7 +17,8 @@ from scenes.catalogue.placement.sites import PlacedRecipeModel, site_for
 from scenes.catalogue.registry import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.geometry.atlas import Part
 from scenes.parts import Shape, build_part
-from scenes.quantities.random_stream import MM, UM, RandomStream
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.units import MM, UM
 from scenes.recipes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
 from scenes.scene import Camera, Light, Scene, Sensor
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import schema
 from blender_addon.ui.recipe import quantities
 from blender_addon.ui.schema import Field, SectionFields
 
@@ -71,8 +71,8 @@ def properties_of(section: SectionFields) -> dict[str, Any]:
 
 
 def _properties(section: SectionFields, field: Field) -> dict[str, Any]:
-    tip = texts.tooltip(section.key, field.name)
-    label = texts.full_label(field.name)
+    tip = field.tooltip
+    label = field.label
     found: dict[str, Any] = {}
     if field.optional:
         found[f"use_{field.name}"] = bpy.props.BoolProperty(
@@ -261,8 +261,8 @@ class ClearanceSettings(bpy.types.PropertyGroup):
 
 
 def _kind_items(*groups: str) -> list[tuple[str, str, str]]:
-    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=texts.kind_label)
-    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in kinds]
+    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=schema.title_of)
+    return [(kind, schema.title_of(kind), schema.tooltip_of(kind)) for kind in kinds]
 
 
 def _class(name: str, properties: dict[str, Any], doc: str) -> type:
@@ -351,9 +351,10 @@ def _build() -> None:
     finish_class = _class("BlemishFinish", finish, "The finish and its kind.")
     layer_class = _class("BlemishLayer", layer, "One defect or impurity.")
     preview_class = _class("BlemishPreview", preview, "What the preview shows, and how.")
+    texel = schema.recipe_field("texel_um")
     settings = {
         "version": bpy.props.IntProperty(options={"HIDDEN"}),
-        "name": bpy.props.StringProperty(name="Name", description=texts.FIELDS["name"], default="part"),
+        "name": bpy.props.StringProperty(name="Name", description=schema.recipe_field("name").tooltip, default="part"),
         "seed": bpy.props.IntProperty(
             name="Seed", description="Everything random follows from it: same seed, same frames", min=0, update=changed
         ),
@@ -367,10 +368,10 @@ def _build() -> None:
         "light": bpy.props.PointerProperty(type=GROUPS["light"]),
         "camera": bpy.props.PointerProperty(type=GROUPS["camera"]),
         "sensor": bpy.props.PointerProperty(type=GROUPS["sensor"]),
-        "use_texel_um": bpy.props.BoolProperty(name="Texel Size", description=texts.FIELDS["texel_um"], update=changed),
+        "use_texel_um": bpy.props.BoolProperty(name=texel.title, description=texel.tooltip, update=changed),
         "texel_um": bpy.props.FloatProperty(
-            name=texts.full_label("texel_um"),
-            description=texts.FIELDS["texel_um"],
+            name=texel.label,
+            description=texel.tooltip,
             min=0.01,
             max=1e5,
             soft_max=1000,

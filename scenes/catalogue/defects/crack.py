@@ -17,7 +17,7 @@ from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Fine, SurfaceAngle, together
+from scenes.quantities.recipe_model import Count, Fine, SurfaceAngle, exactly_when, together
 
 STEPS_PER_CORRELATION = 2  # of the grid on which a crack finds its way
 MOST_STEPS = 400  # of that grid from end to end; a tenth of a second
@@ -35,7 +35,9 @@ class CrackRecipe(PlacedRecipeModel, OpeningRecipe):
         description="Where it begins: anywhere, at the border, its lower or upper side, or across from side to side",
     )
     length_mm: Fine | None = Field(
-        None, description="From end to end; off for one that runs across from border to border"
+        None,
+        json_schema_extra=exactly_when(origin=("anywhere", "edge", "ends")),
+        description="From end to end; off for one that runs across from border to border",
     )
     angle_degrees: SurfaceAngle
     toughness_sigma: Annotated[Distribution, Within(0, 3)] = Field(

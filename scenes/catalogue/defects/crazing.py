@@ -10,15 +10,16 @@ from pydantic import Field
 
 from procgen.defects.cracks import MOST_CELLS, CrazingParameters, cells_on, simulate_crazing, smallest_cell
 from procgen.surface.layer import Layer
-from scenes.catalogue.crack_opening import CrackedLayer, OpeningRecipe, drawn_opening
+from scenes.catalogue.crack_opening import CrackedLayer, OpeningRecipe, Width, drawn_opening
 from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.layer_model import ChartSizes
 from scenes.catalogue.placement.placing import place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import MM, RandomStream
+from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Fine, Probability
+from scenes.quantities.units import MM
 
 
 class CrazingRecipe(PlacedRecipeModel, OpeningRecipe):
@@ -28,7 +29,7 @@ class CrazingRecipe(PlacedRecipeModel, OpeningRecipe):
     """
 
     kind: Literal["crazing"]
-    width_um: CrackWidth = Field(description="Width of the oldest cracks; younger ones are narrower")
+    width_um: Width = Field(description="Width of the oldest cracks; younger ones are narrower")
     probability: Probability = 1.0
     cell_mm: Fine = Field(title="Cell Size", description="Size of the fields that the cracks enclose")
     junctions: Literal["right", "triple"] = Field(

@@ -16,9 +16,10 @@ from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import HOUR, MM, Colour, RandomStream
+from scenes.quantities.random_stream import Colour, RandomStream
 from scenes.quantities.recipe_model import Count, Fine, Fraction, Hours, Microns, Severity, SurfaceAngle
 from scenes.quantities.scene_model import NotNegative, SceneModel
+from scenes.quantities.units import HOUR, MM
 
 LEAST_EXPOSURE = 0.1  # share of the hours that has passed at severity 0
 Point = tuple[float, float]

@@ -14,7 +14,7 @@ from scenes.catalogue.layer_model import LayerRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import HOUR, RandomStream
+from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import (
     Degrees,
     Fine,
@@ -26,6 +26,7 @@ from scenes.quantities.recipe_model import (
     Signed,
 )
 from scenes.quantities.scene_model import NotNegative, SceneModel
+from scenes.quantities.units import HOUR
 
 LEAST_EXPOSURE = 0.05  # share of the hours that has passed at severity 0
 

@@ -22,8 +22,9 @@ from procgen.surface.placement import distance_to_border
 from scenes.catalogue.layer_model import DrawnLayer, LayerRecipeModel
 from scenes.geometry.atlas import Chart, Floats
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import MM, RandomStream
-from scenes.quantities.recipe_model import Fine, RecipeModel, together
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Fine, RecipeModel, exactly_when, together
+from scenes.quantities.units import MM
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -58,10 +59,15 @@ class Placement(RecipeModel):
         Constant(0.0), description="How far they keep off the border"
     )
     reach_mm: Fine | None = Field(
-        None, description="They lie the denser the nearer to the border, a third as dense at this distance"
+        None,
+        json_schema_extra=exactly_when(kind=("edge",)),
+        description="They lie the denser the nearer to the border, a third as dense at this distance",
     )
     of: str | None = Field(
-        None, title="Thing", description="The kind of thing, of those listed above, that these lie at or along"
+        None,
+        json_schema_extra=exactly_when(kind=("at", "along")),
+        title="Thing",
+        description="The kind of thing, of those listed above, that these lie at or along",
     )
     keep_off_mm: dict[str, Clearance] = Field(
         default_factory=dict, description="Things that were drawn before, which these keep away from"
