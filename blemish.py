@@ -28,6 +28,7 @@ COMMANDS = {
     "train-diffusion": ("diffusion_refine.training.cli", "Train or tune a diffusion model on your own parts."),
     "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
 }
+RENAMED = {"--outposts": "--boundary-patches"}  # options of earlier versions: what they are called now
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
 # The extra of this distribution that brings a package which the base installation lacks.
@@ -128,6 +129,9 @@ def wrong_usage(command: str, error: typer.TyperException) -> str:
         return message
     from pydantic import ValidationError
 
+    old = getattr(error, "option_name", "")
+    if old in RENAMED:
+        return f"{old} is now called {RENAMED[old]}; give it by that name"
     known = f"blemish {command}" if command in COMMANDS else "blemish"
     refused = error.__cause__  # by the type of an option, which does not say what it was given
     found = f", found {refused.errors()[0]['input']}" if isinstance(refused, ValidationError) else ""

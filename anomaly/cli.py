@@ -63,7 +63,7 @@ def train(
             "--augment", help="Change the light, flip, blur, add noise and mask a border at random in every pass."
         ),
     ] = False,
-    outposts: Annotated[
+    boundary_patches: Annotated[
         int | None,
         typer.Option(
             min=0,
@@ -135,7 +135,7 @@ def train(
             pretrained=pretrained,
             weights=weights,
             augmentation=Augmentation() if augment else None,
-            outposts=outposts,
+            boundary_patches=boundary_patches,
             trained_on=[str(dataset) for dataset in datasets],
             validation=_read([validation], AUTO) if validation else (),
             progress=progress,
@@ -228,8 +228,8 @@ def meld(
 
     Rows are offered in turn and kept where they expand the bank. A melded bank covers its parts' pictures less well
     than one trained on all of them at once: the worst patch lies about a fifth farther. Where all banks were trained
-    with --outposts 4, rows are chosen among these too, and it lies 5 to 9 % farther; the melded bank keeps none, so
-    meld all banks at once. Where the pictures are at hand, `blemish train --start` mends it too.
+    with --boundary-patches 4, rows are chosen among these too, and it lies 5 to 9 % farther; the melded bank keeps
+    none, so meld all banks at once. Where the pictures are at hand, `blemish train --start` mends it too.
     """
     from anomaly.inspection.inspector import Inspector
     from anomaly.inspection.maintenance import melded
@@ -320,8 +320,9 @@ def _describe(inspector: Inspector) -> None:
     pictures = len({source_key(source) for source in coreset.sources.tolist()} & set(training.sources))
     typer.echo(f"backbone  {named(training.backbone, training.weights)}")
     typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {pictures} pictures")
-    if inspector.outposts is not None:
-        typer.echo(f"outposts  {len(inspector.outposts)}, at most {training.outposts} a row, for melding")
+    if inspector.boundary_patches is not None:
+        at_most = training.boundary_patches
+        typer.echo(f"boundary  {len(inspector.boundary_patches)} patches, at most {at_most} a row, for melding")
     for line in training.history:
         typer.echo(f"          {line}")
     if training.threshold is not None:

@@ -18,8 +18,8 @@ BACKBONE = EMBEDDED = "embedded"  # ARCHITECTURE with the weights that lie in `b
 UNTRAINED = "untrained"  # ARCHITECTURE with weights drawn from the seed
 ARCHITECTURE = "mobilenetv3_large_100"
 EMBEDDED_WEIGHTS = Path(__file__).parent / "embedded" / "embedded.safetensors"
-STRIDES = (8, 16)  # the 3rd and 4th layers of seed 003: 40 + 112 channels of MobileNetV3-large
-POOLING = 2  # kernel of the average pooling, seed 003, section V.B
+STRIDES = (8, 16)  # the 3rd and 4th layers of [Mao 2025]: 40 + 112 channels of MobileNetV3-large
+POOLING = 2  # kernel of the average pooling, [Mao 2025], section V.B
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 

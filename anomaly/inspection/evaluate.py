@@ -10,9 +10,9 @@ from anomaly.evaluation.metrics import Evaluator, ThresholdFinder
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.train import Progress
-from scenes.datasets.dataset import blemish_version
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
+from scenes.version import blemish_version
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the judged dataset itself
 

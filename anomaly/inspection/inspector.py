@@ -16,13 +16,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from anomaly.backbone.extractor import BackboneError, FeatureExtractor, normalised
-from anomaly.patchcore.boundary_patches import Outposts
+from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import DatasetError, blemish_version, write_atomically
+from scenes.datasets.errors import DatasetError
+from scenes.datasets.files import write_atomically
+from scenes.version import blemish_version
 
-SCHEMA = 1
+# 2 keeps boundary patches, which 1 called outposts; a bank without any is written as schema 1 had it.
+SCHEMAS = (1, 2)
 BANK_FILE = "bank.safetensors"
 
 
@@ -37,8 +40,8 @@ class Training:
     scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
     groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown and of the
     bank that was gone on from. generation: how often a bank was gone on from. history: what was done, in words.
-    sources: file names of the pictures that the bank's rows and outposts come from, by `source_key`. outposts: how many
-    were looked for in each row's cell.
+    sources: file names of the pictures that the bank's rows and boundary patches come from, by `source_key`.
+    boundary_patches: how many were looked for in each row's cell.
     """
 
     backbone: str
@@ -58,7 +61,7 @@ class Training:
     accepted: tuple[int, ...] = ()  # patches that entered the bank, epoch by epoch
     threshold: float | None = None  # of an anomaly map's pixels; at or above it lie defects
     threshold_origin: str = ""
-    outposts: int = 0
+    boundary_patches: int = 0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -71,12 +74,12 @@ class Training:
 class Inspector:
     """Judges pictures; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well.
 
-    outposts: what melding knows of its bank's cells, where training looked for it; no judgement needs it.
+    boundary_patches: what melding knows of its bank's cells, where training looked for it; no judgement needs it.
     """
 
     model: SequentialPatchcoreModel
     training: Training
-    outposts: Outposts | None = None
+    boundary_patches: BoundaryPatches | None = None
 
     def prepared(self, image: NDArray[np.uint8]) -> Tensor:
         """(1, 3, h, w) what the model sees of an RGB image (H, W, 3)."""
@@ -109,8 +112,9 @@ class Inspector:
 
     @property
     def known_sources(self) -> set[int]:
-        """Numbers of the pictures that rows and outposts come from."""
-        return {*self.model.coreset.sources.tolist(), *(self.outposts.sources.tolist() if self.outposts else ())}
+        """Numbers of the pictures that rows and boundary patches come from."""
+        known = self.boundary_patches.sources.tolist() if self.boundary_patches else ()
+        return {*self.model.coreset.sources.tolist(), *known}
 
     def with_threshold(self, threshold: float, origin: str) -> Inspector:
         return replace(self, training=replace(self.training, threshold=threshold, threshold_origin=origin))
@@ -119,10 +123,10 @@ class Inspector:
         """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
         tensors = {f"backbone.{name}": value for name, value in self.model.extractor.network.state_dict().items()}
         described = asdict(self.training)
-        if self.outposts is None:
-            del described["outposts"]  # so that a bank without any is written as it was before there were outposts
+        if self.boundary_patches is None:
+            del described["boundary_patches"]  # so that a bank without any is written as it was before there were any
         else:
-            tensors.update(self.outposts.tensors())
+            tensors.update(self.boundary_patches.tensors())
         write_tensors(Path(folder) / BANK_FILE, {**bank_tensors(self.model.coreset), **tensors}, described)
 
     @classmethod
@@ -151,11 +155,12 @@ class Inspector:
             extractor.weights, extractor.pretrained = training.weights, training.pretrained
             model = SequentialPatchcoreModel(extractor, training.size)
             restore(model, tensors)
-            outposts = Outposts.from_tensors(tensors, model.coreset.bank) if training.outposts else None
+            bank = model.coreset.bank
+            boundary_patches = BoundaryPatches.from_tensors(tensors, bank) if training.boundary_patches else None
         except (KeyError, TypeError, ValueError, RuntimeError, BackboneError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
-        return cls(model, training, outposts)
+        return cls(model, training, boundary_patches)
 
 
 def training_from(described: Mapping[str, Any]) -> Training:
@@ -191,8 +196,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
     """A safetensors file with JSON beside its tensors, atomically; the same content gives the same bytes."""
     from safetensors.torch import save
 
+    schema = SCHEMAS["boundary_patches" in described]
     # One metadata key: safetensors writes several in no fixed order.
-    text = json.dumps({"schema": SCHEMA, "blemish": blemish_version(), **described}, sort_keys=True)
+    text = json.dumps({"schema": schema, "blemish": blemish_version(), **described}, sort_keys=True)
     content = save({name: value.contiguous() for name, value in tensors.items()}, {"blemish": text})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -215,8 +221,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InspectorError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
     if not isinstance(described, dict):
         raise InspectorError(f"{path}: was not written by blemish; give a folder that `blemish train` made")
-    if described.get("schema") != SCHEMA:
-        raise InspectorError(
-            f"{path}: schema {described.get('schema')} found, {SCHEMA} expected; use the blemish that wrote it"
-        )
-    return tensors, {name: value for name, value in described.items() if name not in ("schema", "blemish")}
+    schema = described.get("schema")
+    if schema not in SCHEMAS:
+        raise InspectorError(f"{path}: schema {schema} found, 1 or 2 expected; use the blemish that wrote it")
+    described = {name: value for name, value in described.items() if name not in ("schema", "blemish")}
+    if schema == 1:
+        tensors = {name.replace("outposts.", "boundary_patches."): value for name, value in tensors.items()}
+        if "outposts" in described:
+            described["boundary_patches"] = described.pop("outposts")
+    return tensors, described

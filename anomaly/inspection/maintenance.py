@@ -2,10 +2,9 @@
 
 Each call gives a new inspector and leaves those it was given as they were. A threshold belongs to one bank, so the new
 inspector has none: find it on validation samples (`anomaly.inspection.evaluate.best_threshold`). Going on from a
-bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Outposts
-(`anomaly.patchcore.boundary_patches`) stay with the rows that
-they belong to, as long as cells stay as they are: melding and shrinking draw them anew and drop all outposts, and the
-history says so.
+bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches
+(`anomaly.patchcore.boundary_patches`) stay with the rows that they belong to, as long as cells stay as they are:
+melding and shrinking draw cells anew and drop all boundary patches, and the history says so.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import torch
 
 from anomaly.inspection.inspector import Inspector, InspectorError, bank_tensors, restore, source_key, source_of
 from anomaly.inspection.train import recorded
-from anomaly.patchcore import boundary_patches as outposts
+from anomaly.patchcore.boundary_patches import melded as melded_coreset
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 
@@ -26,13 +25,12 @@ SCALES_AGREE = 0.02  # relative difference of two working scales that features d
 
 
 def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspector:
-    """One inspector from several, their rows offered in turn (seed 003, coreset melding).
+    """One inspector from several, their rows offered in turn ([Mao 2025], coreset melding).
 
-    Where all have outposts, the new rows are chosen among rows and outposts instead
-    (`anomaly.patchcore.boundary_patches.melded`); the
-    new inspector has none. size: rows of its bank, by default as the first has. With the sum of all sizes no row is
-    lost, and no patch is farther from the new bank than from the one it was trained into; with less, a patch may be:
-    the bound is then the sum of both distances.
+    Where all have boundary patches, the new rows are chosen among rows and boundary patches instead
+    (`anomaly.patchcore.boundary_patches.melded`); the new inspector has none. size: rows of its bank, by default as the
+    first has. With the sum of all sizes no row is lost, and no patch is farther from the new bank than from the one it
+    was trained into; with less, a patch may be: the bound is then the sum of both distances.
 
     Raises:
         InspectorError: fewer than two, or their backbones or scales differ.
@@ -44,17 +42,17 @@ def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspecto
         _refuse_unlike(first, other, number)
     if size is not None and size < 1:
         raise InspectorError(f"size is {size}; expected at least 1")
-    result = _without_outposts(_copied(first))
+    result = _without_boundary_patches(_copied(first))
     generation = max(i.training.generation for i in inspectors)
-    known = [(i.model.coreset, i.outposts) for i in inspectors if i.outposts is not None]
+    known = [(i.model.coreset, i.boundary_patches) for i in inspectors if i.boundary_patches is not None]
     if len(known) == len(inspectors):
-        result.model.coreset = outposts.melded(known, size or first.training.size, generation)
-        with_what = f" with {sum(len(found) for _, found in known)} outposts"
+        result.model.coreset = melded_coreset(known, size or first.training.size, generation)
+        with_what = f" with {sum(len(found) for _, found in known)} boundary patches"
     else:
         result.model.coreset.resize(size or first.training.size)
         result.model.coreset.generation = generation
         result.model.coreset.meld(*(other.model.coreset for other in others))
-        with_what = f" without outposts, which only {len(known)} had" if known else ""
+        with_what = f" without boundary patches, which only {len(known)} had" if known else ""
     coreset = result.model.coreset
     trainings = [inspector.training for inspector in inspectors]
     training = replace(
@@ -76,14 +74,14 @@ def resized(inspector: Inspector, size: int) -> Inspector:
     result, shrinks = _copied(inspector), size < inspector.model.coreset.count
     result.model.coreset.resize(size)
     if shrinks:
-        result = _without_outposts(result)
+        result = _without_boundary_patches(result)
     result = replace(result, training=replace(result.training, size=size))
-    dropped = " without the outposts" if shrinks and inspector.outposts else ""
+    dropped = " without the boundary patches" if shrinks and inspector.boundary_patches else ""
     return _finished(result, f"resized to {size}{dropped}")
 
 
 def without_pictures(inspector: Inspector, pictures: Sequence[Path | str]) -> tuple[Inspector, int]:
-    """Without any row or outpost that came from these pictures, and how many rows that were.
+    """Without any row or boundary patch that came from these pictures, and how many rows that were.
 
     A picture is told by its content where the file exists, else by its name. What its rows displaced while it was
     learnt does not come back by itself: go on from the bank with the other pictures.
@@ -101,10 +99,10 @@ def without_pictures(inspector: Inspector, pictures: Sequence[Path | str]) -> tu
             raise InspectorError(f"{picture}: is no file, and no row of the bank comes from a picture of that name")
         sources |= {source for source in inspector.known_sources if source_key(source) in keys}
     result, numbers = _copied(inspector), torch.tensor(list(sources), dtype=torch.int64)
-    if result.outposts is not None:
+    if result.boundary_patches is not None:
         rows = torch.isin(result.model.coreset.sources, numbers)
-        left = result.outposts.without(rows, torch.isin(result.outposts.sources, numbers))
-        result = replace(result, outposts=left)
+        left = result.boundary_patches.without(rows, torch.isin(result.boundary_patches.sources, numbers))
+        result = replace(result, boundary_patches=left)
     gone = result.model.coreset.forget(sources)
     return _finished(result, f"forgot {len(pictures)} pictures"), gone
 
@@ -114,9 +112,10 @@ def aged(inspector: Inspector, generations: int) -> tuple[Inspector, int]:
     if generations < 1:
         raise InspectorError(f"{generations} generations to keep; expected at least 1")
     result, oldest = _copied(inspector), inspector.training.generation + 1 - generations
-    if result.outposts is not None:
+    if result.boundary_patches is not None:
         rows = result.model.coreset.generations < oldest
-        result = replace(result, outposts=result.outposts.without(rows, result.outposts.generations < oldest))
+        left = result.boundary_patches.without(rows, result.boundary_patches.generations < oldest)
+        result = replace(result, boundary_patches=left)
     gone = result.model.coreset.age_out(oldest)
     return _finished(result, f"kept {generations} generations"), gone
 
@@ -127,11 +126,11 @@ def _copied(inspector: Inspector) -> Inspector:
     model = SequentialPatchcoreModel(inspector.model.extractor, own.size, inspector.model.chunk)
     restore(model, bank_tensors(own))
     training = replace(inspector.training, threshold=None, threshold_origin="")
-    return Inspector(model, training, inspector.outposts)
+    return Inspector(model, training, inspector.boundary_patches)
 
 
-def _without_outposts(inspector: Inspector) -> Inspector:
-    return replace(inspector, outposts=None, training=replace(inspector.training, outposts=0))
+def _without_boundary_patches(inspector: Inspector) -> Inspector:
+    return replace(inspector, boundary_patches=None, training=replace(inspector.training, boundary_patches=0))
 
 
 def _finished(inspector: Inspector, done: str, names: dict[str, str] | None = None) -> Inspector:

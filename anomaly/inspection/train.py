@@ -33,11 +33,11 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
-from anomaly.patchcore.boundary_patches import OutpostFinder, Outposts
+from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from scenes.formats.sample import GOOD, Sample
 
-EPOCHS = 5  # seed 003, section V.B
+EPOCHS = 5  # [Mao 2025], section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
 # passes. Until then the worst covered patch may be a third farther from the bank than at the end.
 SETTLING_EPOCHS = 20
@@ -62,20 +62,20 @@ def train_inspector(
     pretrained: bool = False,
     weights: Path | str | None = None,
     augmentation: Augmentation | None = None,
-    outposts: int | None = None,
+    boundary_patches: int | None = None,
     trained_on: Sequence[str] = (),
     validation: Sequence[Sample] = (),
     progress: Progress = lambda what, done, total: None,
 ) -> Inspector:
     """Train on the good ones of `samples` and write the inspector to the folder `out`.
 
-    start: an inspector to go on from (seed 003: fine-tuning): its bank is updated, its backbone and scale stay. size:
+    start: an inspector to go on from ([Mao 2025]: fine-tuning): its bank is updated, its backbone and scale stay. size:
     rows of the bank (2048, or as `start` has; else that bank is grown or shrunk first). epochs: at most so many, by
     default 5 with augmentation and 20 without, where it ends when one changes nothing. image_size: pixels to which the
     longest side of the largest training picture is scaled, all others by the same factor (by default larger ones are
-    reduced to 640, smaller ones left alone). outposts: so many of the farthest patches of each row's cell are kept
-    beside it for melding, found in one more pass (none, or as `start` has). validation: samples whose best pixel F1
-    sets the threshold. A stopped training continues after its last whole epoch; a finished one is read back.
+    reduced to 640, smaller ones left alone). boundary_patches: so many of the farthest patches of each row's cell are
+    kept beside it for melding, found in one more pass (none, or as `start` has). validation: samples whose best pixel
+    F1 sets the threshold. A stopped training continues after its last whole epoch; a finished one is read back.
 
     Raises:
         InspectorError: no good sample, settings out of range or at odds with `start`, or `out` holds a training with
@@ -85,8 +85,8 @@ def train_inspector(
     for name, value in (("size", size), ("epochs", epochs)):
         if value is not None and value < 1:
             raise InspectorError(f"{name} is {value}; expected at least 1")
-    if outposts is not None and outposts < 0:
-        raise InspectorError(f"outposts is {outposts}; expected at least 0")
+    if boundary_patches is not None and boundary_patches < 0:
+        raise InspectorError(f"boundary_patches is {boundary_patches}; expected at least 0")
     if image_size is not None and image_size < 32:
         raise InspectorError(f"image size is {image_size}; expected at least 32 pixels")
     good = training_part(samples)
@@ -104,8 +104,8 @@ def train_inspector(
         )
     else:
         extractor = begun.model.extractor
-    each = outposts if outposts is not None else begun.training.outposts if begun else 0
-    known = begun.outposts if begun and each else None
+    each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
+    known = begun.boundary_patches if begun and each else None
     training = Training(
         backbone=begun.training.backbone if begun else backbone,
         pretrained=extractor.pretrained,
@@ -121,7 +121,7 @@ def train_inspector(
         generation=begun.training.generation + 1 if begun else 0,
         history=begun.training.history if begun else (),
         sources=begun.training.sources if begun else {},
-        outposts=each,
+        boundary_patches=each,
     )
     inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training)
     if (out / BANK_FILE).is_file():
@@ -165,11 +165,11 @@ def _fill(
     augmentation: Augmentation | None,
     out: Path,
     progress: Progress,
-    known: Outposts | None,
+    known: BoundaryPatches | None,
 ) -> Inspector:
     """Run the epochs that are missing, saving the bank after each; end early when one changes nothing.
 
-    known: outposts of the bank gone on from, which are looked at like patches of the pictures shown.
+    known: boundary patches of the bank gone on from, which are looked at like patches of the pictures shown.
     """
     model, training = inspector.model, inspector.training
     state = out / STATE_FILE
@@ -189,7 +189,7 @@ def _fill(
     features = FeatureSource(inspector, good, augmentation, out / CACHE_FILE)
     try:
         training = _run_epochs(model, training, features, state, progress)
-        outposts = _outposts(model, training, features, known, progress) if training.outposts else None
+        boundary = _boundary_patches(model, training, features, known, progress) if training.boundary_patches else None
     finally:
         features.remove()
         if made:
@@ -197,15 +197,17 @@ def _fill(
                 out.rmdir()
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
     named = {source_key(features.number(index)): sample.image_path.name for index, sample in enumerate(good)}
-    return recorded(Inspector(model, training, outposts), done, named)
+    return recorded(Inspector(model, training, boundary), done, named)
 
 
 def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
     """The inspector with one more line of history, and with the names of those pictures that it knows patches of."""
-    training, coreset, outposts = inspector.training, inspector.model.coreset, inspector.outposts
+    training, coreset, boundary = inspector.training, inspector.model.coreset, inspector.boundary_patches
     names = {**training.sources, **named}
     kept = sorted({source_key(source) for source in inspector.known_sources} & set(names))
-    line = f"{done}: {coreset.count} of {coreset.size} rows" + (f", {len(outposts)} outposts" if outposts else "")
+    line = f"{done}: {coreset.count} of {coreset.size} rows" + (
+        f", {len(boundary)} boundary patches" if boundary else ""
+    )
     training = replace(training, history=(*training.history, line), sources={key: names[key] for key in kept})
     return replace(inspector, training=training)
 
@@ -226,21 +228,21 @@ def _run_epochs(
     return training
 
 
-def _outposts(
+def _boundary_patches(
     model: SequentialPatchcoreModel,
     training: Training,
     features: FeatureSource,
-    known: Outposts | None,
+    known: BoundaryPatches | None,
     progress: Progress,
-) -> Outposts:
+) -> BoundaryPatches:
     """Those among the known ones and the patches of one more epoch, which the bank is not offered."""
-    finder = OutpostFinder(model.coreset.bank, training.outposts)
+    finder = BoundaryPatchFinder(model.coreset.bank, training.boundary_patches)
     if known is not None:
         finder.offer(known.features, known.sources, known.generations)
-    progress("outposts", 0, len(features))
+    progress("boundary patches", 0, len(features))
     for index in range(len(features)):
         finder.offer(features.of(index, len(training.accepted)), features.number(index), training.generation)
-        progress("outposts", index + 1, len(features))
+        progress("boundary patches", index + 1, len(features))
     return finder.found()
 
 
@@ -311,7 +313,7 @@ def _digest(
     extractor: FeatureExtractor,
     begun: Inspector | None,
     augmentation: Augmentation | None,
-    known: Outposts | None,
+    known: BoundaryPatches | None,
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
@@ -342,7 +344,7 @@ def _refuse(found: dict[str, object], wanted: dict[str, object], path: Path) -> 
         "pictures": "the pictures, the bank gone on from, the augmentation or the backbone's weights",
         "groups": "the pictures",
     }
-    differing = said.get(name, f"{name} ({found.get(name)} there, {wanted[name]} asked for)")
+    differing = said.get(name, f"{name.replace('_', ' ')} ({found.get(name)} there, {wanted[name]} asked for)")
     raise InspectorError(
         f"{path}: was trained with other settings: {differing} differ; choose another --out, or remove {path.parent}"
     )

@@ -1,12 +1,14 @@
 """What a bank knows of its cells, so that banks can be melded without their pictures: a second pass over the coreset.
 
-A row's cell is the patches of which it is the nearest row; its outposts are the few farthest of them. The rows of a
-bank say where patches are, not how far around: a row that goes leaves its cell to whoever is next, and the outposts
-tell how badly that serves it. Seed 003 melds by offering rows alone (section IV, coreset melding); this is ours.
+A row's cell is the patches of which it is the nearest row; its boundary patches are the few farthest of them. The rows
+of a bank say where patches are, not how far around: a row that goes leaves its cell to whoever is next, and the
+boundary patches tell how badly that serves it. Seed 003 melds by offering rows alone (section IV, coreset melding);
+this is ours.
 
-Farthest-first traversal over the rows and outposts of all banks (Gonzalez, "Clustering to Minimize the Maximum
-Intercluster Distance", 1985) chooses the new rows. A row stands for what is hidden in its cell as well, which lies
-within its radius ρ, that of its nearest outpost: at a distance d from the rows chosen it counts √(d² + .65 ρ²).
+Farthest-first traversal over the rows and boundary patches of all banks (Gonzalez, "Clustering to Minimize the
+Maximum Intercluster Distance", 1985) chooses the new rows. A row stands for what is hidden in its cell as well, which
+lies within its radius ρ, that of its nearest boundary patch: at a distance d from the rows chosen it counts
+√(d² + .65 ρ²).
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ from torch import Tensor
 from anomaly.patchcore.coreset import UNKNOWN, SequentialCoreset
 from anomaly.patchcore.nearest_row import CHUNK, NearestRows
 
-# Share of ρ² that a row's hidden patches add to its d². With all of it outposts are the worst covered patches, with a
-# quarter hidden ones are, each by some 10 % on real tiles; between these the largest distance is least.
+# Share of ρ² that a row's hidden patches add to its d². With all of it boundary patches are the worst covered patches,
+# with a quarter hidden ones are, each by some 10 % on real tiles; between these the largest distance is least.
 HIDDEN_SHARE = 0.65
 NAMES = ("features", "rows", "sources", "generations", "radii")
 
 
 @dataclass(frozen=True, eq=False)
-class Outposts:
+class BoundaryPatches:
     """The farthest patches of each of a bank's M cells, row by row and the farthest first.
 
     features (P, D) in the bank's dtype; rows (P,) int64: whose cell; sources and generations (P,) int64 as a coreset's
@@ -46,21 +48,23 @@ class Outposts:
         count = len(self.features)
         lengths = {name: len(getattr(self, name)) for name in NAMES[1:4]}
         if self.features.ndim != 2 or set(lengths.values()) != {count}:
-            raise ValueError(f"outposts are {tuple(self.features.shape)} with {lengths}; expected one of each a patch")
+            shape = tuple(self.features.shape)
+            raise ValueError(f"boundary patches are {shape} with {lengths}; expected one of each a patch")
         if count and not 0 <= int(self.rows.min()) <= int(self.rows.max()) < len(self.radii):
-            raise ValueError(f"outposts belong to rows up to {int(self.rows.max())}; the bank has {len(self.radii)}")
+            last = int(self.rows.max())
+            raise ValueError(f"boundary patches belong to rows up to {last}; the bank has {len(self.radii)}")
         if not (bool(self.features.isfinite().all()) and bool(self.radii.isfinite().all())):
-            raise ValueError("outposts contain NaN or infinity")
+            raise ValueError("boundary patches contain NaN or infinity")
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def without(self, rows: Tensor, patches: Tensor) -> Outposts:
-        """Those left when of the bank the `rows` (M,) bool go, with all their outposts, and the `patches` (P,) bool."""
+    def without(self, rows: Tensor, patches: Tensor) -> BoundaryPatches:
+        """Those left when the `rows` (M,) bool of the bank go, and all that are theirs, and the `patches` (P,) bool."""
         left = ~rows
         kept = left[self.rows] & ~patches
         places = torch.cumsum(left, dim=0) - 1
-        return Outposts(
+        return BoundaryPatches(
             self.features[kept],
             places[self.rows[kept]],
             self.sources[kept],
@@ -70,21 +74,21 @@ class Outposts:
 
     def tensors(self) -> dict[str, Tensor]:
         """What of them is kept in a file."""
-        return {f"outposts.{name}": getattr(self, name) for name in NAMES}
+        return {f"boundary_patches.{name}": getattr(self, name) for name in NAMES}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor], bank: Tensor) -> Outposts:
+    def from_tensors(cls, tensors: Mapping[str, Tensor], bank: Tensor) -> BoundaryPatches:
         """Those of the bank (M, D) that `tensors` described; raises KeyError or ValueError when they are not."""
-        found = cls(*(tensors[f"outposts.{name}"] for name in NAMES))
+        found = cls(*(tensors[f"boundary_patches.{name}"] for name in NAMES))
         if len(found.radii) != len(bank) or found.features.shape[1:] != bank.shape[1:]:
             raise ValueError(
-                f"outposts of {len(found.radii)} rows in {found.features.shape[1]} dimensions found; the bank is "
-                f"{tuple(bank.shape)}"
+                f"boundary patches of {len(found.radii)} rows in {found.features.shape[1]} dimensions found; "
+                f"the bank is {tuple(bank.shape)}"
             )
         return found
 
 
-class OutpostFinder:
+class BoundaryPatchFinder:
     """Finds the `each` farthest patches of every cell of a bank (M, D) among pieces of patches, in O(M · each) memory.
 
     Distances are summed in float64. Of equally far patches the first offered counts, whatever the pieces; a patch that
@@ -93,9 +97,9 @@ class OutpostFinder:
 
     def __init__(self, bank: Tensor, each: int) -> None:
         if len(bank) == 0:
-            raise ValueError("the bank is empty: outposts are those of rows")
+            raise ValueError("the bank is empty: boundary patches are those of rows")
         if isinstance(each, bool) or not isinstance(each, int) or each < 1:
-            raise ValueError(f"{each!r} outposts a row; expected a whole number of at least 1")
+            raise ValueError(f"{each!r} boundary patches a row; expected a whole number of at least 1")
         self._bank, self._each = bank.cpu(), each
         self._nearest = NearestRows(self._bank)
         self._rows_of_bank: NDArray[np.float64] = self._bank.double().numpy()
@@ -133,9 +137,9 @@ class OutpostFinder:
         full = np.flatnonzero(np.bincount(self._rows, minlength=len(self._limits)) == self._each)
         self._limits[full] = self._squares[np.searchsorted(self._rows, full, side="right") - 1]
 
-    def found(self) -> Outposts:
-        """The outposts among all patches offered so far; a cell with fewer patches has fewer, and the radius 0."""
-        return Outposts(
+    def found(self) -> BoundaryPatches:
+        """Those among all patches offered so far; a cell with fewer patches has fewer, and the radius 0."""
+        return BoundaryPatches(
             self._features,
             rows=torch.from_numpy(self._rows.copy()),
             sources=torch.from_numpy(self._sources.copy()),
@@ -159,34 +163,38 @@ class OutpostFinder:
         return numbers
 
 
-def melded(parts: Sequence[tuple[SequentialCoreset, Outposts]], size: int, generation: int = 0) -> SequentialCoreset:
-    """One coreset of `size` rows that covers what several covered, from their rows and outposts.
+def melded(
+    parts: Sequence[tuple[SequentialCoreset, BoundaryPatches]], size: int, generation: int = 0
+) -> SequentialCoreset:
+    """One coreset of `size` rows that covers what several covered, from their rows and boundary patches.
 
-    Where there is room for all rows all are kept, and outposts fill the rest. Sources travel with rows and outposts;
-    the first part's generations stay, what comes of the others is of `generation`, which the new coreset goes on from.
-    Takes O((rows + outposts) · size) time and O(rows + outposts) memory. Nothing given is changed.
+    Where there is room for all rows all are kept, and boundary patches fill the rest. Sources travel with both; the
+    first part's generations stay, what comes of the others is of `generation`, which the new coreset goes on from.
+    Takes O((rows + boundary patches) · size) time and O(rows + boundary patches) memory. Nothing given is changed.
 
     Raises:
-        ValueError: no part with rows, other dimensions or dtypes among them, or outposts of another bank.
+        ValueError: no part with rows, other dimensions or dtypes among them, or boundary patches of another bank.
     """
-    parts = [(coreset, outposts) for coreset, outposts in parts if coreset.count]
+    parts = [(coreset, boundary) for coreset, boundary in parts if coreset.count]
     if not parts:
         raise ValueError("no bank to meld has a row")
     first = parts[0][0].bank
-    for coreset, outposts in parts:
-        shapes = {(first.shape[1], first.dtype)} | {(t.shape[1], t.dtype) for t in (coreset.bank, outposts.features)}
+    for coreset, boundary in parts:
+        shapes = {(first.shape[1], first.dtype)} | {(t.shape[1], t.dtype) for t in (coreset.bank, boundary.features)}
         if len(shapes) > 1:
-            raise ValueError(f"banks and outposts of different dimensions or dtypes: {sorted(map(str, shapes))}")
-        if len(outposts.radii) != coreset.count:
-            raise ValueError(f"the outposts of {len(outposts.radii)} rows for a bank of {coreset.count}")
+            raise ValueError(
+                f"banks and boundary patches of different dimensions or dtypes: {sorted(map(str, shapes))}"
+            )
+        if len(boundary.radii) != coreset.count:
+            raise ValueError(f"the boundary patches of {len(boundary.radii)} rows for a bank of {coreset.count}")
     rows = sum(coreset.count for coreset, _ in parts)
-    points = torch.cat([*(coreset.bank for coreset, _ in parts), *(outposts.features for _, outposts in parts)])
-    sources = torch.cat([*(coreset.sources for coreset, _ in parts), *(outposts.sources for _, outposts in parts)])
+    points = torch.cat([*(coreset.bank for coreset, _ in parts), *(boundary.features for _, boundary in parts)])
+    sources = torch.cat([*(coreset.sources for coreset, _ in parts), *(boundary.sources for _, boundary in parts)])
     generations = torch.full_like(sources, generation)
     generations[: parts[0][0].count] = parts[0][0].generations
     generations[rows : rows + len(parts[0][1])] = parts[0][1].generations
     hidden = points.new_zeros(len(points))
-    hidden[:rows] = HIDDEN_SHARE * torch.cat([outposts.radii for _, outposts in parts]).square()
+    hidden[:rows] = HIDDEN_SHARE * torch.cat([boundary.radii for _, boundary in parts]).square()
     chosen = farthest_first(points, hidden, size, rows if rows <= size else 1)
     result = SequentialCoreset(size)
     result.load_state_dict(

@@ -1,8 +1,8 @@
-"""The sequential coreset of seed 003, section IV: a bounded bank of patch features that expands as patches pass by.
+"""The sequential coreset of [Mao 2025], section IV: a bounded bank of patch features that expands as patches pass by.
 
 Distances that decide anything are sums of squared differences, taken in float64 and added from the first dimension
 to the last, so that they depend on the two vectors alone: not on the chunk, the thread count or the device. Matrix
-products only screen (`anomaly.patchcore.distance_bounds`). The result is the literal algorithm's, row for row.
+products only bound them (`anomaly.patchcore.distance_bounds`). The result is the literal algorithm's, row for row.
 
 Most patches are close to a few rows that many patches are close to. A patch is refused as soon as one row is surely
 near enough, so a block of patches meets those rows first and only what they leave over meets the whole bank.
@@ -20,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anomaly.patchcore.distance_bounds import FAR, Screen, full_precision
+from anomaly.patchcore.distance_bounds import FAR, DistanceBounds, full_precision
 from anomaly.patchcore.nearest_row import CHUNK, nearest_rows
 
-LARGEST_BLOCK, SMALLEST_BLOCK = 2048, 64  # patches screened together during an update
+LARGEST_BLOCK, SMALLEST_BLOCK = 2048, 64  # patches compared with the bank together during an update
 CROWDED, QUIET = 96, 16  # acceptances in a block above which the next one is halved, below which it is doubled
 POPULAR = 8  # one row in so many is met first
 FEWEST_ROWS = 64  # of a bank of which the popular ones are worth meeting first
@@ -69,7 +69,7 @@ class SequentialCoreset:
     which it entered.
     """
 
-    _screen: Screen
+    _bounds: DistanceBounds
     _hits: NDArray[np.float64]  # patches that each row lately refused
     # Squared distances: at least `_near` to the nearest row, exactly that where `_exact`; it is `_neighbour` (-1: not
     # known). At least `_others` to any row but that one.
@@ -106,7 +106,7 @@ class SequentialCoreset:
 
     @property
     def closest(self) -> float:
-        """Distance between the closest pair of a full bank (d_m of seed 003); infinite while there is no pair."""
+        """Distance between the closest pair of a full bank (d_m of [Mao 2025]); infinite while there is no pair."""
         return float(np.sqrt(self._near[self._closest])) if self._is_full and self.size > 1 else float("inf")
 
     def update(self, features: Tensor, source: int | Tensor = UNKNOWN) -> int:
@@ -125,7 +125,7 @@ class SequentialCoreset:
             return self._update(rows, sources)
 
     def meld(self, *others: SequentialCoreset) -> int:
-        """Offer other coresets' rows, each in its order (seed 003, coreset melding); return how many entered.
+        """Offer other coresets' rows, each in its order ([Mao 2025], coreset melding); return how many entered.
 
         Sources travel with the rows; the generation is this coreset's own.
         """
@@ -200,7 +200,7 @@ class SequentialCoreset:
 
     @contextmanager
     def _careful(self) -> Iterator[None]:
-        # Squares may overflow to infinity: such distances are compared as they are, and the screen rules nothing out.
+        # Squares may overflow to infinity: such distances are compared as they are, and the bounds rule nothing out.
         with np.errstate(over="ignore", invalid="ignore"), full_precision(self._device), torch.no_grad():
             yield
 
@@ -262,8 +262,8 @@ class SequentialCoreset:
                 self._measure_all()
         accepted, start, block = filled, filled, LARGEST_BLOCK // 2
         if start < len(rows) and self.size > 1:
-            if self._screen.is_worn:
-                self._screen = Screen(self._rows, self._device)
+            if self._bounds.is_worn:
+                self._bounds = DistanceBounds(self._rows, self._device)
             while start < len(rows):
                 seen, entered = self._offer(rows[start : start + block], sources[start : start + block])
                 accepted, start = accepted + entered, start + seen
@@ -278,68 +278,68 @@ class SequentialCoreset:
         self._hits = np.zeros(self.size)
         self._near, self._others = np.full(self.size, -np.inf), np.full(self.size, -np.inf)
         self._neighbour, self._exact = np.full(self.size, -1), np.zeros(self.size, bool)
-        self._screen = Screen(self._rows, self._device)
+        self._bounds = DistanceBounds(self._rows, self._device)
         if self.size == 1:
             self._near[:], self._exact[:] = np.inf, True
-        elif self._screen.is_sound:
+        elif self._bounds.is_sound:
             for start in range(0, self.size, PIECE):
-                self._bound(np.arange(start, min(start + PIECE, self.size)))
+                self._bound_rows(np.arange(start, min(start + PIECE, self.size)))
         self._find_closest()
 
-    def _bound(self, rows: NDArray[np.int64]) -> None:
-        screen, each = self._screen, np.arange(len(rows))
-        values = screen.between(rows)
+    def _bound_rows(self, rows: NDArray[np.int64]) -> None:
+        bounds, each = self._bounds, np.arange(len(rows))
+        values = bounds.between(rows)
         values[each, rows] = np.inf
         nearest = values.argmin(axis=1)
         lowest = values[each, nearest].astype(np.float64)
         values[each, nearest] = np.inf
-        norms = screen.norms[rows]
-        offsets = norms**2 - screen.slack(norms, screen.radius)
-        self._near[rows] = np.maximum(self._near[rows], (2 * lowest + offsets) / screen.unit)
-        self._others[rows] = (2 * values.min(axis=1).astype(np.float64) + offsets) / screen.unit
+        norms = bounds.norms[rows]
+        offsets = norms**2 - bounds.slack(norms, bounds.radius)
+        self._near[rows] = np.maximum(self._near[rows], (2 * lowest + offsets) / bounds.unit)
+        self._others[rows] = (2 * values.min(axis=1).astype(np.float64) + offsets) / bounds.unit
         self._neighbour[rows] = nearest
 
     def _find_closest(self) -> None:
         """Make bounds exact, the lowest first, until the lowest of all is."""
         while not self._exact[lowest := int(self._near.argmin())]:
             neighbour = self._neighbour[lowest]
-            if neighbour < 0 and self._screen.is_sound:
+            if neighbour < 0 and self._bounds.is_sound:
                 unknown = np.flatnonzero((self._neighbour < 0) & ~self._exact)
-                self._bound(unknown[np.argsort(self._near[unknown], kind="stable")[:TOGETHER]])
+                self._bound_rows(unknown[np.argsort(self._near[unknown], kind="stable")[:TOGETHER]])
                 continue
             square = self._squares(self._rows[lowest], neighbour[None])[0] if neighbour >= 0 else np.inf
             if neighbour >= 0 and square <= self._others[lowest]:
                 self._near[lowest], self._exact[lowest] = square, True
             else:
-                self._settle(lowest, self._look(lowest))
+                self._settle(lowest, self._candidates_of(lowest))
         self._closest = lowest
 
-    def _look(self, row: int) -> _Look:
-        """From a row of the bank."""
-        screen, vector = self._screen, self._rows[row]
-        if not screen.is_sound:
-            return self._look_directly(vector)
-        norm = float(screen.norms[row])
-        values = screen.between(np.array([row]))[0]
-        return _Look(vector, values, norm**2, screen.slack(norm, screen.radius), screen.unit)
+    def _candidates_of(self, row: int) -> _CandidateRows:
+        """Among which the nearest neighbour of a row of the bank is."""
+        bounds, vector = self._bounds, self._rows[row]
+        if not bounds.is_sound:
+            return self._candidates_directly(vector)
+        norm = float(bounds.norms[row])
+        values = bounds.between(np.array([row]))[0]
+        return _CandidateRows(vector, values, norm**2, bounds.slack(norm, bounds.radius), bounds.unit)
 
-    def _look_directly(self, vector: NDArray[Any]) -> _Look:
-        return _Look(vector, self._squares(vector, np.arange(self.size)), 0.0, 0.0, 1.0, factor=1)
+    def _candidates_directly(self, vector: NDArray[Any]) -> _CandidateRows:
+        return _CandidateRows(vector, self._squares(vector, np.arange(self.size)), 0.0, 0.0, 1.0, factor=1)
 
-    def _nearest_in(self, look: _Look, without: int = -1) -> tuple[float, int]:
-        """The exact squared distance to the nearest row, and the row, from all that the look does not rule out."""
-        candidates = look.candidates()
-        candidates = candidates[candidates != without]
-        squares = self._squares(look.vector, candidates)
+    def _nearest_in(self, candidates: _CandidateRows, without: int = -1) -> tuple[float, int]:
+        """The exact squared distance to the nearest row, and the row, from all that the bounds do not rule out."""
+        rows = candidates.indices()
+        rows = rows[rows != without]
+        squares = self._squares(candidates.vector, rows)
         best = int(squares.argmin())
-        return float(squares[best]), int(candidates[best])
+        return float(squares[best]), int(rows[best])
 
-    def _settle(self, row: int, look: _Look, nearest: tuple[float, int] | None = None) -> None:
-        """Note what a look from `row` (which may be about to enter) tells about its neighbours."""
-        look.values[row] = np.inf
-        square, neighbour = nearest or self._nearest_in(look, row)
+    def _settle(self, row: int, candidates: _CandidateRows, nearest: tuple[float, int] | None = None) -> None:
+        """Note what the candidates for `row` (which may be about to enter) tell about its neighbours."""
+        candidates.values[row] = np.inf
+        square, neighbour = nearest or self._nearest_in(candidates, row)
         self._near[row], self._neighbour[row], self._exact[row] = square, neighbour, True
-        self._others[row] = max(look.lowest_without(neighbour), square)
+        self._others[row] = max(candidates.lowest_without(neighbour), square)
 
     def _squares(self, vector: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         difference = self._rows[rows].astype(np.float64)
@@ -352,28 +352,28 @@ class SequentialCoreset:
 
         Stops early after a patch that lies so far out that the bank needs another scale.
         """
-        screen = self._screen
-        block = _Block(screen, rows, self._near[self._closest])
+        bounds = self._bounds
+        block = _Block(bounds, rows, self._near[self._closest])
         if self._device.type == "cpu" and self.size >= FEWEST_ROWS:
-            block.find_witnesses(self._popular())
+            block.find_covering_rows(self._popular())
         entered = patch = 0
-        while (patch := block.next_suspect(patch)) < len(rows):
+        while (patch := block.next_candidate(patch)) < len(rows):
             vector, is_far = rows[patch], block.is_far[patch]
-            look = self._look_directly(vector) if is_far else block.look(patch)
+            candidates = self._candidates_directly(vector) if is_far else block.candidate_rows(patch)
             patch += 1
-            if look.highest() <= self._near[self._closest]:
+            if candidates.highest() <= self._near[self._closest]:
                 continue
-            nearest = self._nearest_in(look)
+            nearest = self._nearest_in(candidates)
             if not nearest[0] > self._near[self._closest]:
                 continue
             row = self._closest
             self._rows[row], self._sources[row], self._generations[row] = vector, sources[patch - 1], self.generation
-            self._tie(row, look, nearest if nearest[1] != row else None)
+            self._tie(row, candidates, nearest if nearest[1] != row else None)
             entered += 1
             if is_far:
-                self._screen = Screen(self._rows, self._device)
+                self._bounds = DistanceBounds(self._rows, self._device)
             else:
-                screen.replace(row, block.centred[patch - 1])
+                bounds.replace(row, block.centred[patch - 1])
             self._find_closest()
             if is_far:
                 break
@@ -387,20 +387,20 @@ class SequentialCoreset:
         rows = np.argpartition(-self._hits, count)[:count]
         return rows[np.argsort(-self._hits[rows], kind="stable")]
 
-    def _tie(self, row: int, look: _Look, nearest: tuple[float, int] | None) -> None:
+    def _tie(self, row: int, candidates: _CandidateRows, nearest: tuple[float, int] | None) -> None:
         """Bring all neighbours up to date with a vector that takes the place of `row`."""
         self._detach(row)
-        look.values[row] = np.inf
-        lower = look.lower()
+        candidates.values[row] = np.inf
+        lower = candidates.lower()
         closer = np.flatnonzero(lower < self._near)
-        squares = self._squares(look.vector, closer)
+        squares = self._squares(candidates.vector, closer)
         moved = squares <= self._near[closer]
         rows = closer[moved]
         np.minimum(self._others, lower, out=self._others)
         self._others[rows] = self._near[rows]
         self._near[rows], self._neighbour[rows], self._exact[rows] = squares[moved], row, True
         np.maximum(self._others, self._near, out=self._others)
-        self._settle(row, look, nearest)
+        self._settle(row, candidates, nearest)
 
     def _detach(self, row: int) -> None:
         """Let go of a row that leaves: whose nearest it was is at least as far from any other row."""
@@ -416,15 +416,15 @@ class SequentialCoreset:
                 row = self._closest
                 kept[row] = False
                 self._rows[row] = np.inf  # infinitely far from all that stay
-                self._screen.remove(row)
+                self._bounds.remove(row)
                 self._detach(row)
                 self._near[row], self._exact[row] = np.inf, True
                 self._find_closest()
         return kept
 
 
-class _Look:
-    """One vector against all rows of the bank: `values` as `Screen.values` gives them, here to be changed.
+class _CandidateRows:
+    """One vector against all rows of the bank: `values` as `DistanceBounds.values` gives them, here to be changed.
 
     The squared distances are (factor · values + square) / unit, each off by at most slack / unit.
     """
@@ -453,7 +453,7 @@ class _Look:
         self.values[row] = kept
         return lowest
 
-    def candidates(self) -> NDArray[np.int64]:
+    def indices(self) -> NDArray[np.int64]:
         """The rows of which any may be the nearest."""
         return np.flatnonzero(self.values <= float(self.values.min()) + self._slack)
 
@@ -461,70 +461,71 @@ class _Look:
 class _Block:
     """A block of patches on its way past the full bank.
 
-    A patch's witness is a row surely no farther than the closest pair is apart. That distance never falls, so a witness
-    refuses its patch for as long as it stays in the bank; a patch without one is a suspect and is looked at.
+    A patch's covering row is surely no farther from it than the closest pair is apart. That distance never falls, so a
+    covering row refuses its patch for as long as it stays in the bank; a patch without one is a candidate to
+    enter and is compared with all rows.
     """
 
-    def __init__(self, screen: Screen, rows: NDArray[Any], limit: float) -> None:
-        self._screen, self._rows, self._limit = screen, rows, limit
-        self.centred, self._norms = screen.project(rows)
-        self.is_far = ~(self._norms <= FAR) | (not screen.is_sound)
-        radius = max(screen.radius, float(self._norms[~self.is_far].max(initial=0.0)))
-        self._slacks = screen.slack(self._norms, radius)
-        self._witness = np.full(len(rows), -1)
+    def __init__(self, bounds: DistanceBounds, rows: NDArray[Any], limit: float) -> None:
+        self._bounds, self._rows, self._limit = bounds, rows, limit
+        self.centred, self._norms = bounds.project(rows)
+        self.is_far = ~(self._norms <= FAR) | (not bounds.is_sound)
+        radius = max(bounds.radius, float(self._norms[~self.is_far].max(initial=0.0)))
+        self._slacks = bounds.slack(self._norms, radius)
+        self._covering = np.full(len(rows), -1)
         self._values: dict[int, tuple[NDArray[np.float32], int]] = {}  # and how many rows had been replaced by then
         self._replaced, self._entered = np.empty(len(rows), np.int64), 0
 
-    def find_witnesses(self, rows: NDArray[np.int64] | None = None, start: int = 0) -> None:
-        """For every suspect from `start` on that was not yet compared with the whole bank.
+    def find_covering_rows(self, rows: NDArray[np.int64] | None = None, start: int = 0) -> None:
+        """For every candidate from `start` on that was not yet compared with the whole bank.
 
         rows: only these of the bank, in that order.
         """
-        which = start + np.flatnonzero((self._witness[start:] < 0) & ~self.is_far[start:])
+        which = start + np.flatnonzero((self._covering[start:] < 0) & ~self.is_far[start:])
         if self._values:
             which = which[[index not in self._values for index in which.tolist()]]
-        values = self._screen.values(self.centred[which], rows)
-        thresholds = (self._limit * self._screen.unit - self._norms[which] ** 2 - self._slacks[which]) / 2
+        values = self._bounds.values(self.centred[which], rows)
+        thresholds = (self._limit * self._bounds.unit - self._norms[which] ** 2 - self._slacks[which]) / 2
         within = values <= thresholds.astype(np.float32)[:, None]
         first = within.argmax(axis=1)
         found = within[np.arange(len(which)), first]
-        self._witness[which[found]] = first[found] if rows is None else rows[first[found]]
+        self._covering[which[found]] = first[found] if rows is None else rows[first[found]]
         if rows is None:
             for index in np.flatnonzero(~found).tolist():
                 self._values[int(which[index])] = values[index], self._entered
 
-    def next_suspect(self, start: int) -> int:
-        """The first suspect from `start` on, to be looked at; the number of patches when there is none."""
-        while start < len(self._witness):
-            ahead = self._witness[start:] < 0
+    def next_candidate(self, start: int) -> int:
+        """The first candidate from `start` on; the number of patches when there is none."""
+        while start < len(self._covering):
+            ahead = self._covering[start:] < 0
             step = int(ahead.argmax())
             if not ahead[step]:
                 break
             start += step
             if self.is_far[start] or start in self._values:
                 return start
-            self.find_witnesses(start=start)
-        return len(self._witness)
+            self.find_covering_rows(start=start)
+        return len(self._covering)
 
-    def look(self, patch: int) -> _Look:
-        """A suspect against the bank as it now is."""
+    def candidate_rows(self, patch: int) -> _CandidateRows:
+        """A candidate against the bank as it now is."""
         values, replaced = self._values.pop(patch)
         changed = self._replaced[replaced : self._entered]
         if len(changed):
-            values[changed] = self._screen.values_of(self.centred[patch], changed)
+            values[changed] = self._bounds.values_of(self.centred[patch], changed)
         square, slack = float(self._norms[patch]) ** 2, float(self._slacks[patch])
-        return _Look(self._rows[patch], values, square, slack, self._screen.unit)
+        return _CandidateRows(self._rows[patch], values, square, slack, self._bounds.unit)
 
     def replaced(self, row: int, limit: float) -> None:
         """A row of the bank was replaced; `limit` is the squared distance of the closest pair now."""
         self._replaced[self._entered] = row
         self._entered += 1
-        self._witness[self._witness == row] = -1
+        self._covering[self._covering == row] = -1
         self._limit = limit
 
     def hits(self, size: int) -> NDArray[np.int64]:
-        """(M,) how many patches each row is witness to."""
-        return np.bincount(self._witness[self._witness >= 0], minlength=size)
+        """(M,) how many patches each row covers."""
+        return np.bincount(self._covering[self._covering >= 0], minlength=size)
 
 
 def _checked_size(size: int) -> int:

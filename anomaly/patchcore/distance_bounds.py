@@ -21,11 +21,11 @@ WIDE = 4.0  # norm of a row after whose entry the next update scales the bank an
 EXPONENTS = {np.dtype(np.float32): 126, np.dtype(np.float64): 500}  # of the scale: its square is a normal float64
 
 
-class Screen:
+class DistanceBounds:
     """A bank's rows (M, D), centred and scaled by a power of two to a radius near 1, where products lose least.
 
     For a vector x and a row y of the bank, `values` gives |y|²/2 − x·y. Twice that plus |x|² is the squared distance in
-    screen units (`unit` times the true one), off by at most `slack`.
+    scaled units (`unit` times the true one), off by at most `slack`.
     """
 
     def __init__(self, rows: NDArray[Any], device: torch.device) -> None:
@@ -52,7 +52,7 @@ class Screen:
 
     @property
     def is_worn(self) -> bool:
-        """Whether so much was replaced that a new screen would be sharper."""
+        """Whether so much was replaced that new bounds would be sharper."""
         return self._replacements >= len(self._rows) or not self.radius <= WIDE
 
     def project(self, rows: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -77,7 +77,7 @@ class Screen:
         return self.values(self._rows[rows])
 
     def slack(self, norm: Any, radius: float) -> Any:
-        """How far twice a value plus the squared norm may be from the squared distance, in screen units.
+        """How far twice a value plus the squared norm may be from the squared distance, in scaled units.
 
         For |x| = norm, |y| ≤ radius: a dot product of D terms and one addend, in any order, is off by at most
         gamma(D + 1)·(|x||y| + |y|²/2), a squared norm summed in float32 by gamma(D)|x|²; rounding x and y to float32

@@ -3,7 +3,7 @@
 Patch features vary along few directions: on real tiles, 31 of 152 hold 98 % of a bank's variance. A distance along
 these alone is never larger than the whole one. So one small matrix product bounds every distance from below, the best
 candidate's own distance bounds the nearest from above, and what lies between the bounds, two rows of 2048 on average,
-is measured by direct differences. Where features do not oblige, all dimensions screen.
+is measured by direct differences. Where features do not oblige, the product takes all dimensions.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from anomaly.patchcore.distance_bounds import full_precision
 
-CHUNK = 2048  # patches compared with the bank at once (seed 003, section V.B)
-DIRECTIONS = 31  # of the largest variance of the bank, along which rows are screened
+CHUNK = 2048  # patches compared with the bank at once ([Mao 2025], section V.B)
+DIRECTIONS = 31  # of the largest variance of the bank, along which distances are bounded
 GROUP = 64  # rows of which only the smallest bound is looked at first
-CROWDED = 0.4  # share of the groups that may hold a patch's nearest row, from which on all dimensions screen
+CROWDED = 0.4  # share of the groups that may hold a patch's nearest row, from which on the product takes all dimensions
 EXPORTED_PIECE = 256  # rows of the bank compared with all patches at once by an exported model
 ROUNDING = 2.0**-15  # more than what a few hundred float32 additions can lose, over the sum of the squares involved
 
@@ -56,10 +56,10 @@ class NearestRows:
         return squares.sqrt(), indices
 
     def _of_chunk(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        screened = self._screened(features, few=True)
-        if float(screened.open.float().mean()) > CROWDED:
-            screened = self._screened(features, few=False)
-        patches, rows = screened.candidates()
+        bounds = self._bounded(features, few=True)
+        if float(bounds.open.float().mean()) > CROWDED:
+            bounds = self._bounded(features, few=False)
+        patches, rows = bounds.candidates()
         squares = (features[patches] - self.bank[rows]).square().sum(dim=1)
         nearest = torch.full((len(features),), torch.inf, dtype=squares.dtype, device=squares.device)
         nearest.scatter_reduce_(0, patches, squares, "amin")
@@ -67,24 +67,24 @@ class NearestRows:
         indices.scatter_reduce_(0, patches, torch.where(squares == nearest[patches], rows, len(self.bank)), "amin")
         return nearest, indices
 
-    def _screened(self, features: Tensor, few: bool) -> _Screened:
+    def _bounded(self, features: Tensor, few: bool) -> _Bounds:
         """Bounds from below along few or all directions, and from above by the row that looks nearest along them."""
         centred = features - self.centre
-        projected, screen = (centred @ self.directions, self.few) if few else (centred, self.all)
+        projected, prepared = (centred @ self.directions, self.few) if few else (centred, self.all)
         own = projected.square().sum(dim=1)
         # half the squared distance along the directions, less half the patch's own square
-        bounds = (functional.pad(-projected, (0, 1), value=1.0) @ screen.T).unflatten(1, (-1, GROUP))
+        bounds = (functional.pad(-projected, (0, 1), value=1.0) @ prepared.T).unflatten(1, (-1, GROUP))
         lowest = bounds.amin(dim=2)
         group = lowest.argmin(dim=1)
         within = bounds[torch.arange(len(group), device=group.device), group].argmin(dim=1)
         upper = (features - self.bank[group * GROUP + within]).square().sum(dim=1)
         slack = ROUNDING * (upper + centred.square().sum(dim=1) + self.longest_square)
         limit = (upper - own) / 2 + slack
-        return _Screened(bounds, limit, lowest <= limit[:, None])
+        return _Bounds(bounds, limit, lowest <= limit[:, None])
 
 
 @dataclass(frozen=True, eq=False)
-class _Screened:
+class _Bounds:
     """bounds (N, G, GROUP) of every patch and row; limit (N,) that the nearest row's bound does not exceed.
 
     open (N, G): whether a group has a row within the limit, as at least one of every patch's has.

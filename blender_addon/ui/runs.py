@@ -350,7 +350,8 @@ class Begun:
 
 def begun(folder: Path) -> Begun | None:
     """The dataset in a folder, finished or not; None where there is none that this Blemish can read."""
-    from scenes.datasets.dataset import DatasetError, committed, read_header
+    from scenes.datasets.errors import DatasetError
+    from scenes.datasets.schema import committed, read_header
 
     try:
         header = read_header(folder)
@@ -363,7 +364,7 @@ def begun(folder: Path) -> Begun | None:
 
 def taken_up(folder: Path) -> Order:
     """The order that goes on with the dataset in a folder, read from it. Raises DatasetError, RecipeError."""
-    from scenes.datasets.dataset import HEADER, read_header
+    from scenes.datasets.schema import HEADER, read_header
     from scenes.recipes.recipe import recipe_from
 
     header = read_header(folder)

@@ -32,7 +32,7 @@ from blender_addon.workers.job import (
 )
 from procgen.errors import BlemishError
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
-from scenes.datasets.dataset import HEADER, recipe_in
+from scenes.datasets.schema import HEADER, recipe_in
 from scenes.recipes.reading import shipped_recipes
 from scenes.recipes.recipe import recipe_from
 

@@ -1,7 +1,7 @@
 """The denoiser's training: noise is predicted in cached latents, beside the words of their captions.
 
-Min-SNR weights (Hang et al., "Efficient diffusion training via min-SNR weighting strategy", 2023), one caption in ten
-left out for guidance, a moving average of the weights. The batch of a step follows from the seed and its number alone.
+Min-SNR weights [Hang 2023], one caption in ten left out for guidance, a moving average of the weights. The batch of a
+step follows from the seed and its number alone.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from diffusion_refine.training.crops import Crops, Picture, draw_crops, read_pic
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
-from scenes.datasets.dataset import HEADER
+from scenes.datasets.schema import HEADER
 
 MODEL = "model"
 PARTS = ("autoencoder", "denoiser")

@@ -21,6 +21,7 @@ from tests.command.told import Refused
         (["train", "mvtec", "--out", "new", "--format", "jpeg"], ["--format", "'jpeg' is not one of", "magnetic_tile"]),
         (["train", "mvtec", "--out", "new", "--backbone", "resnet_of_mine"], ["resnet_of_mine is no timm model"]),
         (["train", "mvtec", "--out", "new", "--weights", "recipe.yaml"], ["recipe.yaml: is no safetensors file"]),
+        (["train", "mvtec", "--out", "new", "--outposts", "4"], ["--outposts is now called --boundary-patches"]),
         (["rendre", "plate"], ["No such command 'rendre'", "Did you mean 'render'"]),
     ],
 )

@@ -14,7 +14,7 @@ from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError, r
 from anomaly.inspection.maintenance import aged, resized, without_pictures
 from anomaly.inspection.maintenance import melded as melded_inspectors
 from anomaly.inspection.train import train_inspector
-from anomaly.patchcore.boundary_patches import OutpostFinder, Outposts, farthest_first, melded
+from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder, farthest_first, melded
 from anomaly.patchcore.coreset import SequentialCoreset
 from scenes.formats.registry import read_samples
 
@@ -33,7 +33,7 @@ def brute_force(patches, bank, each):
 
 
 def found_in_pieces(patches, bank, each, piece):
-    finder = OutpostFinder(torch.from_numpy(bank), each)
+    finder = BoundaryPatchFinder(torch.from_numpy(bank), each)
     for start in range(0, len(patches), piece):
         part = torch.from_numpy(patches[start : start + piece])
         finder.offer(part, torch.arange(start, start + len(part)), generation=start)
@@ -48,28 +48,28 @@ def found_in_pieces(patches, bank, each, piece):
     levels=st.sampled_from([2, 3, 6, 1000]),
     piece=st.integers(1, 80),
 )
-def test_outposts_are_the_farthest_patches_of_each_cell_in_any_pieces(seed, rows, each, levels, piece):
+def test_boundary_patches_are_the_farthest_patches_of_each_cell_in_any_pieces(seed, rows, each, levels, piece):
     rng = np.random.default_rng(seed)
     patches = rng.integers(0, levels, (60, 3)).astype(np.float32)
     bank = patches[rng.choice(60, rows, replace=False)]
-    outposts = found_in_pieces(patches, bank, each, piece)
+    boundary_patches = found_in_pieces(patches, bank, each, piece)
     cells = brute_force(patches, bank, each)
-    assert outposts.sources.tolist() == [patch for cell in cells for patch, _ in cell]
-    assert outposts.rows.tolist() == [row for row, cell in enumerate(cells) for _ in cell]
-    np.testing.assert_array_equal(outposts.features.numpy(), patches[outposts.sources.numpy()])
-    np.testing.assert_array_equal(outposts.generations, outposts.sources // piece * piece)
+    assert boundary_patches.sources.tolist() == [patch for cell in cells for patch, _ in cell]
+    assert boundary_patches.rows.tolist() == [row for row, cell in enumerate(cells) for _ in cell]
+    np.testing.assert_array_equal(boundary_patches.features.numpy(), patches[boundary_patches.sources.numpy()])
+    np.testing.assert_array_equal(boundary_patches.generations, boundary_patches.sources // piece * piece)
     radii = [np.sqrt(cell[-1][1]) if len(cell) == each else 0.0 for cell in cells]
-    np.testing.assert_allclose(outposts.radii, radii, rtol=1e-6)
+    np.testing.assert_allclose(boundary_patches.radii, radii, rtol=1e-6)
 
 
-def test_every_patch_that_is_no_outpost_lies_within_its_rows_radius():
+def test_every_patch_that_is_no_boundary_patch_lies_within_its_rows_radius():
     patches = sheet(3000, 1)
     bank = patches[:40]
-    outposts = found_in_pieces(patches.numpy(), bank.numpy(), 3, 700)
-    others = np.setdiff1d(np.arange(3000), outposts.sources)
+    boundary_patches = found_in_pieces(patches.numpy(), bank.numpy(), 3, 700)
+    others = np.setdiff1d(np.arange(3000), boundary_patches.sources)
     distances = torch.cdist(patches[others].double(), bank.double(), compute_mode="donot_use_mm_for_euclid_dist")
     nearest, rows = distances.min(dim=1)
-    assert bool((nearest <= outposts.radii[rows] * (1 + 1e-6)).all())
+    assert bool((nearest <= boundary_patches.radii[rows] * (1 + 1e-6)).all())
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -107,20 +107,20 @@ def trained(features, size):
     return coreset
 
 
-def with_outposts(features, size, each, first=0):
+def with_boundary_patches(features, size, each, first=0):
     coreset = trained(features, size)
     coreset._sources += first
-    finder = OutpostFinder(coreset.bank, each)
+    finder = BoundaryPatchFinder(coreset.bank, each)
     finder.offer(features, torch.arange(first, first + len(features)))
     return coreset, finder.found()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_with_outposts_the_worst_patch_comes_within_a_tenth_of_joint_training(seed):
+def test_with_boundary_patches_the_worst_patch_comes_within_a_tenth_of_joint_training(seed):
     features = sheet(6000, seed)
     joint, *halves = (trained(part, 128) for part in (features, *features.split(3000)))
     halves[0].meld(halves[1])
-    parts = [with_outposts(half, 128, 4, 3000 * number) for number, half in enumerate(features.split(3000))]
+    parts = [with_boundary_patches(half, 128, 4, 3000 * number) for number, half in enumerate(features.split(3000))]
     ours = melded(parts, 128)
     best, plain, cover = (float(bank.nearest(features)[0].max()) for bank in (joint, halves[0], ours))
     assert cover < plain
@@ -128,28 +128,30 @@ def test_with_outposts_the_worst_patch_comes_within_a_tenth_of_joint_training(se
     assert torch.equal(ours.bank, features[ours.sources])
 
 
-def test_melding_with_room_keeps_all_rows_and_fills_the_rest_with_outposts():
-    parts = [with_outposts(half, 60, 2, 2000 * number) for number, half in enumerate(sheet(4000, 4).split(2000))]
+def test_melding_with_room_keeps_all_rows_and_fills_the_rest_with_boundary_patches():
+    parts = [
+        with_boundary_patches(half, 60, 2, 2000 * number) for number, half in enumerate(sheet(4000, 4).split(2000))
+    ]
     rows = torch.cat([coreset.bank for coreset, _ in parts])
     assert torch.equal(melded(parts, 120).bank, rows)
     larger = melded(parts, 150)
     assert torch.equal(larger.bank[:120], rows)
-    outposts = torch.cat([outposts.sources for _, outposts in parts])
+    boundary_patches = torch.cat([boundary_patches.sources for _, boundary_patches in parts])
     assert len(larger.bank) == 150
-    assert bool(torch.isin(larger.sources[120:], outposts).all())
+    assert bool(torch.isin(larger.sources[120:], boundary_patches).all())
     assert larger.closest > 0
 
 
 def test_a_bank_melded_with_itself_gains_no_row_twice():
-    part = with_outposts(sheet(2000, 5), 60, 2)
+    part = with_boundary_patches(sheet(2000, 5), 60, 2)
     once = melded([part, part], 60)
     assert len(once.bank.unique(dim=0)) == once.count == 60
 
 
 def test_melding_keeps_the_first_banks_generations_and_leaves_the_parts_alone():
-    first, second = (with_outposts(half, 30, 2, 500 * n) for n, half in enumerate(sheet(1000, 6).split(500)))
+    first, second = (with_boundary_patches(half, 30, 2, 500 * n) for n, half in enumerate(sheet(1000, 6).split(500)))
     first[0]._generations[:] = 2
-    first = (first[0], Outposts(*(t + 3 if n == 3 else t for n, t in enumerate(first[1].tensors().values()))))
+    first = (first[0], BoundaryPatches(*(t + 3 if n == 3 else t for n, t in enumerate(first[1].tensors().values()))))
     before = first[0].bank
     one = melded([first, second], 40, generation=7)
     assert one.generation == 7
@@ -159,31 +161,31 @@ def test_melding_keeps_the_first_banks_generations_and_leaves_the_parts_alone():
     assert torch.equal(first[0].bank, before)
 
 
-def test_banks_and_outposts_that_do_not_belong_together_are_refused():
-    coreset, outposts = with_outposts(sheet(300, 7), 20, 2)
-    wider, wide_outposts = with_outposts(torch.cat([sheet(300, 7), sheet(300, 8)], dim=1), 20, 2)
-    with pytest.raises(ValueError, match="the outposts of 20 rows for a bank of 30"):
-        melded([(trained(sheet(300, 7), 30), outposts)], 20)
+def test_banks_and_boundary_patches_that_do_not_belong_together_are_refused():
+    coreset, boundary_patches = with_boundary_patches(sheet(300, 7), 20, 2)
+    wider, wide_boundary_patches = with_boundary_patches(torch.cat([sheet(300, 7), sheet(300, 8)], dim=1), 20, 2)
+    with pytest.raises(ValueError, match="the boundary patches of 20 rows for a bank of 30"):
+        melded([(trained(sheet(300, 7), 30), boundary_patches)], 20)
     with pytest.raises(ValueError, match="different dimensions"):
-        melded([(coreset, outposts), (wider, wide_outposts)], 20)
+        melded([(coreset, boundary_patches), (wider, wide_boundary_patches)], 20)
     with pytest.raises(ValueError, match="no bank to meld"):
-        melded([(SequentialCoreset(4), outposts)], 20)
+        melded([(SequentialCoreset(4), boundary_patches)], 20)
     with pytest.raises(ValueError, match="the bank is empty"):
-        OutpostFinder(torch.empty(0, 3), 1)
+        BoundaryPatchFinder(torch.empty(0, 3), 1)
     for each in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="expected a whole number of at least 1"):
-            OutpostFinder(coreset.bank, each)
+            BoundaryPatchFinder(coreset.bank, each)
     with pytest.raises(ValueError, match="NaN or infinity"):
-        OutpostFinder(coreset.bank, 1).offer(torch.full((2, 40), torch.nan))
+        BoundaryPatchFinder(coreset.bank, 1).offer(torch.full((2, 40), torch.nan))
     with pytest.raises(ValueError, match=r"expected \(5,\) int64"):
-        OutpostFinder(coreset.bank, 1).offer(sheet(5, 1), torch.arange(4))
+        BoundaryPatchFinder(coreset.bank, 1).offer(sheet(5, 1), torch.arange(4))
 
 
 @pytest.fixture(scope="module")
 def banks(folders, tmp_path_factory):
     root = tmp_path_factory.mktemp("banks")
     for folder in folders:
-        train_inspector(read_samples(folder), root / folder.name, **SETTINGS, outposts=2)
+        train_inspector(read_samples(folder), root / folder.name, **SETTINGS, boundary_patches=2)
     return root / "dark", root / "bright"
 
 
@@ -200,102 +202,104 @@ def same(ours, others):
 
 def test_training_keeps_the_farthest_patches_and_where_they_are_from(banks, folders):
     inspector = Inspector.load(banks[0])
-    outposts = inspector.outposts
+    boundary_patches = inspector.boundary_patches
     features, numbers = patches_of(inspector, folders[0])
     cells = brute_force(features.numpy(), inspector.model.coreset.bank.numpy(), 2)
     expected = [patch for cell in cells for patch, _ in cell]
-    assert torch.equal(outposts.features, features[expected])
-    assert torch.equal(outposts.sources, numbers[expected])
-    assert inspector.training.history == (f"trained with 3 pictures: 50 of 50 rows, {len(outposts)} outposts",)
+    assert torch.equal(boundary_patches.features, features[expected])
+    assert torch.equal(boundary_patches.sources, numbers[expected])
+    assert inspector.training.history == (
+        f"trained with 3 pictures: 50 of 50 rows, {len(boundary_patches)} boundary patches",
+    )
 
 
-def test_outposts_change_nothing_else_and_without_them_the_file_says_nothing_of_them(banks, folders, tmp_path):
+def test_boundary_patches_change_nothing_else_and_without_them_the_file_says_nothing_of_them(banks, folders, tmp_path):
     plain = train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS)
     assert torch.equal(plain.model.coreset.bank, Inspector.load(banks[0]).model.coreset.bank)
     with safe_open(tmp_path / BANK_FILE, framework="pt") as file:
-        assert "outposts" not in file.metadata()["blemish"]
-        assert not any(name.startswith("outposts") for name in file.keys())  # noqa: SIM118
-    assert Inspector.load(tmp_path).outposts is None
-    with pytest.raises(InspectorError, match=r"outposts \(0 there, 2 asked for\) differ"):
-        train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS, outposts=2)
-    with pytest.raises(InspectorError, match="outposts is -1"):
-        train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS, outposts=-1)
+        assert "boundary_patches" not in file.metadata()["blemish"]
+        assert not any(name.startswith("boundary_patches") for name in file.keys())  # noqa: SIM118
+    assert Inspector.load(tmp_path).boundary_patches is None
+    with pytest.raises(InspectorError, match=r"boundary patches \(0 there, 2 asked for\) differ"):
+        train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS, boundary_patches=2)
+    with pytest.raises(InspectorError, match="boundary_patches is -1"):
+        train_inspector(read_samples(folders[0]), tmp_path, **SETTINGS, boundary_patches=-1)
 
 
-def test_a_training_killed_while_it_looks_for_outposts_ends_with_the_same_bytes(banks, folders, tmp_path):
+def test_a_training_killed_while_it_looks_for_boundary_patches_ends_with_the_same_bytes(banks, folders, tmp_path):
     class Killed(Exception):
         pass
 
     def kill(what, done, total):
-        if what == "outposts" and done == 2:
+        if what == "boundary patches" and done == 2:
             raise Killed
 
     samples = read_samples(folders[0])
     with pytest.raises(Killed):
-        train_inspector(samples, tmp_path, **SETTINGS, outposts=2, progress=kill)
-    train_inspector(samples, tmp_path, **SETTINGS, outposts=2)
+        train_inspector(samples, tmp_path, **SETTINGS, boundary_patches=2, progress=kill)
+    train_inspector(samples, tmp_path, **SETTINGS, boundary_patches=2)
     assert (tmp_path / BANK_FILE).read_bytes() == (banks[0] / BANK_FILE).read_bytes()
 
 
-def test_going_on_looks_at_the_outposts_known_like_at_new_patches(banks, folders, tmp_path):
+def test_going_on_looks_at_the_boundary_patches_known_like_at_new_patches(banks, folders, tmp_path):
     begun = Inspector.load(banks[0])
     tuned = train_inspector(read_samples(folders[1]), tmp_path / "a", start=banks[0], seed=3)
-    assert tuned.training.outposts == 2
+    assert tuned.training.boundary_patches == 2
     features, numbers = patches_of(tuned, folders[1])
-    every = torch.cat([begun.outposts.features, features])
+    every = torch.cat([begun.boundary_patches.features, features])
     cells = brute_force(every.numpy(), tuned.model.coreset.bank.numpy(), 2)
     expected = torch.tensor([patch for cell in cells for patch, _ in cell])
-    assert torch.equal(tuned.outposts.features, every[expected])
-    assert torch.equal(tuned.outposts.sources, torch.cat([begun.outposts.sources, numbers])[expected])
-    assert torch.equal(tuned.outposts.generations, (expected >= len(begun.outposts)).long())
+    assert torch.equal(tuned.boundary_patches.features, every[expected])
+    assert torch.equal(tuned.boundary_patches.sources, torch.cat([begun.boundary_patches.sources, numbers])[expected])
+    assert torch.equal(tuned.boundary_patches.generations, (expected >= len(begun.boundary_patches)).long())
     latest, _ = aged(tuned, 1)
-    assert set(latest.outposts.generations.tolist()) == {1}
-    assert len(latest.outposts.radii) == latest.model.coreset.count
-    none = train_inspector(read_samples(folders[1]), tmp_path / "b", start=banks[0], seed=3, outposts=0)
-    assert none.outposts is None
+    assert set(latest.boundary_patches.generations.tolist()) == {1}
+    assert len(latest.boundary_patches.radii) == latest.model.coreset.count
+    none = train_inspector(read_samples(folders[1]), tmp_path / "b", start=banks[0], seed=3, boundary_patches=0)
+    assert none.boundary_patches is None
 
 
-def test_forgotten_pictures_leave_no_outpost_nor_does_one_stay_without_its_row(banks, folders, tmp_path):
+def test_forgotten_pictures_leave_no_boundary_patch_nor_does_one_stay_without_its_row(banks, folders, tmp_path):
     inspector = Inspector.load(banks[0])
     number = source_of(folders[0] / "train" / "good" / "1_1.png")
-    assert number in inspector.outposts.sources.tolist()
+    assert number in inspector.boundary_patches.sources.tolist()
     changed, _ = without_pictures(inspector, ["1_1.png"])
-    assert number not in changed.outposts.sources.tolist()
+    assert number not in changed.boundary_patches.sources.tolist()
     before = {
         tuple(patch): tuple(row)
         for patch, row in zip(
-            inspector.outposts.features.tolist(),
-            inspector.model.coreset.bank[inspector.outposts.rows].tolist(),
+            inspector.boundary_patches.features.tolist(),
+            inspector.model.coreset.bank[inspector.boundary_patches.rows].tolist(),
             strict=True,
         )
     }
-    assert 0 < len(changed.outposts) < len(inspector.outposts)
-    for patch, row in zip(changed.outposts.features, changed.outposts.rows, strict=True):
+    assert 0 < len(changed.boundary_patches) < len(inspector.boundary_patches)
+    for patch, row in zip(changed.boundary_patches.features, changed.boundary_patches.rows, strict=True):
         assert before[tuple(patch.tolist())] == tuple(changed.model.coreset.bank[row].tolist())
     changed.save(tmp_path)
-    assert same(Inspector.load(tmp_path).outposts, changed.outposts)
+    assert same(Inspector.load(tmp_path).boundary_patches, changed.boundary_patches)
 
 
-def test_growing_keeps_outposts_and_shrinking_drops_them_and_says_so(banks, tmp_path):
+def test_growing_keeps_boundary_patches_and_shrinking_drops_them_and_says_so(banks, tmp_path):
     inspector = Inspector.load(banks[0])
     grown = resized(inspector, 70)
     grown.save(tmp_path)
-    assert same(Inspector.load(tmp_path).outposts, inspector.outposts)
+    assert same(Inspector.load(tmp_path).boundary_patches, inspector.boundary_patches)
     small = resized(inspector, 20)
-    assert small.outposts is None
-    assert small.training.outposts == 0
-    assert small.training.history[-1] == "resized to 20 without the outposts: 20 of 20 rows"
+    assert small.boundary_patches is None
+    assert small.training.boundary_patches == 0
+    assert small.training.history[-1] == "resized to 20 without the boundary patches: 20 of 20 rows"
 
 
-def test_banks_with_outposts_are_melded_with_them_and_others_as_before(banks, folders, tmp_path):
+def test_banks_with_boundary_patches_are_melded_with_them_and_others_as_before(banks, folders, tmp_path):
     parts = [Inspector.load(bank) for bank in banks]
     one = melded_inspectors(parts)
-    expected = melded([(part.model.coreset, part.outposts) for part in parts], 50)
+    expected = melded([(part.model.coreset, part.boundary_patches) for part in parts], 50)
     assert torch.equal(one.model.memory_bank, expected.bank)
     assert torch.equal(one.model.coreset.sources, expected.sources)
-    assert one.outposts is None
-    count = sum(len(part.outposts) for part in parts)
-    assert one.training.history[-1] == f"melded from 2 banks with {count} outposts: 50 of 50 rows"
+    assert one.boundary_patches is None
+    count = sum(len(part.boundary_patches) for part in parts)
+    assert one.training.history[-1] == f"melded from 2 banks with {count} boundary patches: 50 of 50 rows"
     known = {}
     for folder in folders:
         features, numbers = patches_of(one, folder)
@@ -308,7 +312,7 @@ def test_banks_with_outposts_are_melded_with_them_and_others_as_before(banks, fo
     by_rows.update(parts[0].model.coreset.bank)
     by_rows.update(plain.model.coreset.bank)
     assert torch.equal(mixed.model.coreset.bank, by_rows.bank)
-    assert mixed.training.history[-1] == "melded from 2 banks without outposts, which only 1 had: 50 of 50 rows"
+    assert mixed.training.history[-1] == "melded from 2 banks without boundary patches, which only 1 had: 50 of 50 rows"
     with pytest.raises(InspectorError, match="size is 0"):
         melded_inspectors(parts, 0)
 
@@ -316,12 +320,12 @@ def test_banks_with_outposts_are_melded_with_them_and_others_as_before(banks, fo
 @pytest.mark.parametrize(
     "damage",
     [
-        {"outposts.radii": torch.zeros(3)},
-        {"outposts.rows": torch.full((4,), 77), "outposts.features": torch.zeros(4, 152)},
-        {"outposts.features": None},
+        {"boundary_patches.radii": torch.zeros(3)},
+        {"boundary_patches.rows": torch.full((4,), 77), "boundary_patches.features": torch.zeros(4, 152)},
+        {"boundary_patches.features": None},
     ],
 )
-def test_outposts_that_do_not_fit_their_bank_are_refused(banks, tmp_path, damage):
+def test_boundary_patches_that_do_not_fit_their_bank_are_refused(banks, tmp_path, damage):
     tensors, described = read_tensors(banks[0] / BANK_FILE)
     changed = {name: tensor for name, tensor in {**tensors, **damage}.items() if tensor is not None}
     write_tensors(tmp_path / BANK_FILE, changed, described)
@@ -329,7 +333,17 @@ def test_outposts_that_do_not_fit_their_bank_are_refused(banks, tmp_path, damage
         Inspector.load(tmp_path)
 
 
-def test_commands_train_look_at_and_meld_with_outposts(folders, banks, tmp_path):
+def test_banks_of_schema_1_call_them_outposts_and_are_read(banks, tmp_path):
+    content = (banks[0] / BANK_FILE).read_bytes()
+    header = int.from_bytes(content[:8], "little")
+    names = content[8 : 8 + header].replace(b"boundary_patches", b"outposts").replace(b'schema\\": 2', b'schema\\": 1')
+    tmp_path.joinpath(BANK_FILE).write_bytes(len(names).to_bytes(8, "little") + names + content[8 + header :])
+    old, new = Inspector.load(tmp_path), Inspector.load(banks[0])
+    assert old.training == new.training
+    assert same(old.boundary_patches, new.boundary_patches)
+
+
+def test_commands_train_look_at_and_meld_with_boundary_patches(folders, banks, tmp_path):
     app = typer.Typer()
     cli.register(app)
 
@@ -338,9 +352,9 @@ def test_commands_train_look_at_and_meld_with_outposts(folders, banks, tmp_path)
         assert run.exit_code == 0, run.output
         return run.output
 
-    options = ("--backbone", "untrained", "--size", 50, "--outposts", 1, "--epochs", 1)
+    options = ("--backbone", "untrained", "--size", 50, "--boundary-patches", 1, "--epochs", 1)
     assert "at most 1 a row, for melding" in command("train", folders[0], *options, "--out", tmp_path / "a")
-    count = len(Inspector.load(banks[0]).outposts)
-    assert f"outposts  {count}, at most 2 a row" in command("bank", banks[0])
+    count = len(Inspector.load(banks[0]).boundary_patches)
+    assert f"boundary  {count} patches, at most 2 a row" in command("bank", banks[0])
     assert "melded from 2 banks with" in command("meld", *banks, "--out", tmp_path / "b")
-    assert "outposts  " not in command("bank", tmp_path / "b")
+    assert "boundary  " not in command("bank", tmp_path / "b")

@@ -115,7 +115,7 @@ def test_values_whose_squares_underflow_are_handled_like_the_literal_algorithm()
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("family", ["normal", "duplicated", "half constant", "two far clusters", "heavy tails"])
 def test_coreset_equals_the_literal_algorithm_after_much_was_refused(family, dtype):
-    """A bank of which a few rows refuse most patches, and lose their places while they are witnesses."""
+    """A bank of which a few rows refuse most patches, and lose their places while they cover patches."""
     rng = np.random.default_rng(12)
     features = FAMILIES[family](rng, 3000, 4).astype(dtype)
     features[rng.random(3000) < 0.8] *= 0.05

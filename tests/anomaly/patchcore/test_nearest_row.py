@@ -50,11 +50,11 @@ def test_of_equal_rows_the_first_is_named_whatever_the_chunk():
     assert int(NearestRows(bank)(features)[1].max()) < 20
 
 
-def test_screening_leaves_few_rows_where_features_vary_along_few_directions():
+def test_bounds_leave_few_rows_where_features_vary_along_few_directions():
     bank, features = few_directions(2048, 1), few_directions(300, 2)
-    screened = NearestRows(bank)._screened(features, few=True)
-    assert float(screened.open.float().mean()) < CROWDED
-    assert len(screened.candidates()[0]) < 10 * len(features)
+    bounds = NearestRows(bank)._bounded(features, few=True)
+    assert float(bounds.open.float().mean()) < CROWDED
+    assert len(bounds.candidates()[0]) < 10 * len(features)
 
 
 @settings(max_examples=20, deadline=None)

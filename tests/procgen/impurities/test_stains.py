@@ -1,4 +1,4 @@
-"""Water stains against Algorithm 1 of seed 003, written out point by point with the package *noise*."""
+"""Water stains against Algorithm 1 of [Mao 2025], written out point by point with the package *noise*."""
 
 import itertools
 import math

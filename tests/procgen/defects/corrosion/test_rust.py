@@ -122,7 +122,7 @@ def test_cells_are_interpolated_by_b_splines():
 
 @given(st.floats(1e-7, 1e-3), st.floats(0, 1), st.floats(0.01, 10), st.floats(0.05, 0.95))
 def test_a_layer_is_its_two_halves_on_top_of_each_other(thickness, split, ratio, background):
-    """Kubelka 1948: R = R₁ + T₁²R₂ / (1 - R₁R₂), whatever lies below."""
+    """[Kubelka 1948]: R = R₁ + T₁²R₂ / (1 - R₁R₂), whatever lies below."""
     absorption = ratio * SCATTERING
     whole, _ = kubelka_munk(thickness, SCATTERING, absorption, background)
     lower, _ = kubelka_munk((1 - split) * thickness, SCATTERING, absorption, background)
