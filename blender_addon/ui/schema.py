@@ -37,9 +37,6 @@ class Field:
 
     name: str
     sort: Sort
-    title: str
-    tooltip: str
-    unit: str = ""
     low: float | None = None
     high: float | None = None
     soft_low: float | None = None
@@ -49,6 +46,9 @@ class Field:
     given: bool = False
     default: Any = None
     choices: tuple[str | int, ...] = ()
+    title: str = ""
+    tooltip: str = ""
+    unit: str = ""
     follows: str = ""
     when: tuple[str, ...] = ()
 

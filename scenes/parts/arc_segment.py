@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 
 SAGITTA_LIMIT = 1e-7  # m; how far the facets of the mesh may lie beneath the true cylinder
 
@@ -55,7 +55,7 @@ class ArcSegmentRecipe(PartRecipeModel):
         return ArcSegment(**stream.quantities(self))
 
 
-class ArcSegment(SceneModel):
+class ArcSegment(DrawnPart):
     """The dimensions of one arc segment, metres."""
 
     kind: Literal["arc_segment"] = "arc_segment"

@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
 from scenes.parts.hex_nut import THREAD_DEPTH, hexagon_radius
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.shaft import lathe, wind
 from scenes.parts.solids import Body, Formula, FormulaChart, arc_steps, circle, distinct, lying
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 
 
 class BoltRecipe(PartRecipeModel):
@@ -53,7 +53,7 @@ class BoltRecipe(PartRecipeModel):
         return Bolt(**stream.quantities(self))
 
 
-class Bolt(SceneModel):
+class Bolt(DrawnPart):
     """The dimensions of one bolt, metres."""
 
     kind: Literal["bolt"] = "bolt"

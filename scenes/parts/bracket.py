@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import (
     Body,
     FormulaChart,
@@ -24,7 +24,7 @@ from scenes.parts.solids import (
 )
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 
 
 class BracketRecipe(PartRecipeModel):
@@ -65,7 +65,7 @@ class BracketRecipe(PartRecipeModel):
         return Bracket(**stream.quantities(self))
 
 
-class Bracket(SceneModel):
+class Bracket(DrawnPart):
     """The dimensions of one bracket, metres; its flat leg lies at z = 0, where the camera is focused."""
 
     kind: Literal["bracket"] = "bracket"

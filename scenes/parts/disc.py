@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, Formula, circle, lifted, rectangle, relief, revolved, straight, turn
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, Offset, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.scene_model import NotNegative, Positive
 
 
 class RoundRecipe(PartRecipeModel):
@@ -32,7 +32,7 @@ class RoundRecipe(PartRecipeModel):
         return self.diameter_mm.high
 
 
-class Round(SceneModel):
+class Round(DrawnPart):
     """What is framed by its diameter, m."""
 
     diameter: Positive

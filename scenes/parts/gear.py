@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, circle, lifted, relief, revolved, straight
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, Offset, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.scene_model import NotNegative, Positive
 
 PRESSURE_ANGLE = math.radians(20)
 ADDENDUM, DEDENDUM = 1.0, 1.25  # of the module (ISO 53)
@@ -59,7 +59,7 @@ class GearRecipe(PartRecipeModel):
         return Gear(teeth=stream.whole("teeth", self.teeth), **quantities)
 
 
-class Gear(SceneModel):
+class Gear(DrawnPart):
     """The dimensions of one gear, metres."""
 
     kind: Literal["gear"] = "gear"

@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, FormulaChart, circle, lifted, relief, turn
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 
 CHAMFER_START = 0.475  # of the width across flats, the radius at which the chamfer begins (ISO 4032: d_w)
 CHAMFER_SLOPE = math.tan(math.radians(30))
@@ -57,7 +57,7 @@ class HexNutRecipe(PartRecipeModel):
         return HexNut(**stream.quantities(self))
 
 
-class HexNut(SceneModel):
+class HexNut(DrawnPart):
     """The dimensions of one nut, metres."""
 
     kind: Literal["hex_nut"] = "hex_nut"

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, circle, lifted, relief, revolved, straight, turn
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, Offset, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.scene_model import NotNegative, Positive
 
 NOSE_ANGLES = {"rhomb": (80, 100, 80, 100), "triangle": (60, 60, 60)}  # degrees, from the nose that points to +x
 GROOVE_FACETS = 32
@@ -73,7 +73,7 @@ class InsertRecipe(PartRecipeModel):
         return Insert(shape=self.shape, **stream.quantities(self))
 
 
-class Insert(SceneModel):
+class Insert(DrawnPart):
     """The dimensions of one insert, metres; land: from the edge to the chip breaker, which is chip_breaker wide."""
 
     kind: Literal["insert"] = "insert"

@@ -10,9 +10,9 @@ from procgen.errors import BlemishError
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
 from scenes.geometry.meshes import Surface, Up, digest_of, read_surface, unwrapped
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 from scenes.quantities.units import MM
 
 LEAST_FRAMED_MM = 0.1  # nothing is known of the mesh before its file is read
@@ -72,7 +72,7 @@ class MeshRecipe(PartRecipeModel):
         return MeshPart(path=self.path, digest=self.check(), unit=MM * self.unit_mm, up=self.up)
 
 
-class MeshPart(SceneModel):
+class MeshPart(DrawnPart):
     """A mesh file, known by its digest (SHA-256); unit: metres in one unit of the file.
 
     path: in a dataset, from its folder.

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from scenes.geometry.atlas import Part
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import RecipeModel
+from scenes.quantities.scene_model import SceneModel
 
 
-class DrawnPart(Hashable, Protocol):
-    """The dimensions of one part, metres; framed_width, framed_height: what the camera's picture is to hold."""
+class DrawnPart(SceneModel):
+    """The dimensions of one part, metres."""
 
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def framed_width(self) -> float: ...
+    if TYPE_CHECKING:
+        kind: str
 
     @property
-    def framed_height(self) -> float: ...
+    @abstractmethod
+    def framed_width(self) -> float:
+        """What the camera's picture is to hold, left to right."""
 
-    def build(self) -> Part: ...
+    @property
+    @abstractmethod
+    def framed_height(self) -> float:
+        """And top to bottom."""
+
+    @abstractmethod
+    def build(self) -> Part:
+        """The mesh, and the charts of its inspected surface."""
 
 
 class PartRecipeModel(RecipeModel):

@@ -11,12 +11,12 @@ from procgen.boards.layout import Board, BoardFinish
 from procgen.boards.routing import lay_out
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part, extruded
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.plate import PlaneChart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 
 Side = Annotated[Distribution, Within(8, 120)]  # mm; a board of more takes minutes to route
 
@@ -58,7 +58,7 @@ class PcbRecipe(PartRecipeModel):
         return Pcb(layout_seed=stream.whole("layout_seed", self.layout_seed), **quantities)
 
 
-class Pcb(SceneModel):
+class Pcb(DrawnPart):
     """The dimensions of one board, metres, and the seed of its layout."""
 
     kind: Literal["pcb"] = "pcb"

@@ -6,13 +6,14 @@ from pydantic import Field
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
+from scenes.parts.part_model import DrawnPart
 from scenes.parts.plate import plate
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 
 SHEET_THICKNESS = 1e-3  # m; of the plate that stands for the photograph where someone asks for its mesh
 
 
-class Photo(SceneModel):
+class Photo(DrawnPart):
     """A photograph of a good surface: its size in metres, and which file it was: its name and the SHA-256 of its bytes.
 
     No recipe names this kind; `blemish synthesize` writes it into the scenes of its frames.

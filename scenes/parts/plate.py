@@ -8,10 +8,10 @@ from pydantic import Field
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.scene_model import Positive
 
 
 class PlateRecipe(PartRecipeModel):
@@ -37,7 +37,7 @@ class PlateRecipe(PartRecipeModel):
         return Plate(**stream.quantities(self))
 
 
-class Plate(SceneModel):
+class Plate(DrawnPart):
     """The dimensions of one plate, metres."""
 
     kind: Literal["plate"] = "plate"

@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
-from scenes.parts.part_model import PartRecipeModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, Formula, FormulaChart, arc_steps, lying, rectangle, revolved, straight
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent, Offset, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.scene_model import NotNegative, Positive
 
 ROWS_PER_TURN = 32  # of facets, along a groove's pitch
 
@@ -36,7 +36,7 @@ class RodRecipe(PartRecipeModel):
         return max(self.length_mm.high, math.pi / 2 * self.diameter_mm.high)
 
 
-class Rod(SceneModel):
+class Rod(DrawnPart):
     """What lies along x and is framed by its length, m."""
 
     diameter: Positive

@@ -114,7 +114,7 @@ def test_any_recipe_is_kept_to_the_last_digit(recipe: Recipe, settings: Any) -> 
 
 @given(value=st.floats(-1e6, 1e6), name=st.sampled_from(["radius_mm", "lay_degrees"]))
 def test_the_number_that_is_read_stands_for_the_property(value: float, name: str) -> None:
-    field = Field(name, "quantity", "Radius", "Half a diameter")
+    field = Field(name, "quantity")
     kept = quantities.kept(field, value)
     assert quantities.kept(field, quantities.read(field, kept)) == kept
 
@@ -122,7 +122,7 @@ def test_the_number_that_is_read_stands_for_the_property(value: float, name: str
 @pytest.mark.parametrize("written", [0.1, 0.3, 22.5, 90, -45.7, 1e-4, 123456])
 def test_short_numbers_are_read_as_they_were_written(written: float) -> None:
     for name in ("radius_mm", "lay_degrees"):
-        field = Field(name, "quantity", "Radius", "Half a diameter")
+        field = Field(name, "quantity")
         assert quantities.read(field, quantities.kept(field, written)) == written
 
 
