@@ -3,8 +3,9 @@
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
 # Tests that run within Blender; those beside it start commands of this Python, which a Blender program has not.
-BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/test_environment.py ui/test_learn.py ui/test_runs.py workers/test_render.py)
-IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py)) \
+BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/learn/test_environment.py ui/learn/test_learn.py \
+	ui/dataset/test_render_run.py workers/test_render.py)
+IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py tests/blender_addon/ui/*/test_*.py)) \
 	tests/blender_addon/test_hostile.py
 
 .PHONY: help setup demo pictures test test-slow test-blender test-blender-versions lint docs benchmark \
