@@ -63,7 +63,6 @@ EXCEPTIONS = {
 # other's types are one thing in two files as much as others.
 CIRCLES: list[set[str]] = [
     {"anomaly.inspection.evaluate", "anomaly.inspection.train"},
-    {"scenes.catalogue.placement.sites", "scenes.quantities.random_stream"},
 ]
 MOST_MODULES = 16  # of one folder, which one reads at a glance
 ALIKE = 12  # lines of code that may not stand twice

@@ -7,7 +7,7 @@ drawn: a family that is switched off, or a number that becomes a distribution, c
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
@@ -16,29 +16,19 @@ from scenes.quantities.distribution import Distribution
 from scenes.quantities.recipe_model import RecipeModel
 from scenes.quantities.units import UNITS
 
-if TYPE_CHECKING:
-    from scenes.catalogue.placement.sites import Site
-
 Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class RandomStream:
-    """The randomness of one frame at one place of the recipe.
-
-    site: where the things drawn with it may lie, if the recipe says so.
-    """
+    """The randomness of one frame at one place of the recipe."""
 
     seed: int
     index: int
     path: str = ""
-    site: Site | None = None
 
-    def at(self, name: str | int) -> RandomStream:
+    def at(self, name: str | int) -> Self:
         return replace(self, path=f"{self.path}.{name}" if self.path else str(name))
-
-    def on(self, site: Site | None) -> RandomStream:
-        return replace(self, site=site)
 
     def generator(self) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence([self.seed, self.index, crc32(self.path.encode())]))
@@ -77,7 +67,7 @@ class RandomStream:
 
 
 class LargestStream(RandomStream):
-    """No lot, but the largest that could be drawn of every quantity."""
+    """Nothing random, but the largest that could be drawn of every quantity."""
 
     def draw(self, name: str, quantity: Distribution) -> float:
         return quantity.high

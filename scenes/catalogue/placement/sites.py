@@ -33,7 +33,7 @@ Place = tuple[float, float]
 Placeable = TypeVar("Placeable")
 Clearance = Annotated[float, Field(strict=True, ge=0, le=1000)]  # mm
 
-SEEN_POINTS = 200_000  # of a chart at which masks are looked up: every .08 mm on a plate of 40 x 34 mm
+MASK_POINTS = 200_000  # of a chart at which masks are looked up: every .08 mm on a plate of 40 x 34 mm
 CURVATURE_POINTS = 32  # a side, among which the sharpest bend of a chart is found
 CURVATURE_STEP = 1e-3  # of the chart's size, over which its normals are compared
 ON_THE_BORDER = ("edge", "ends", "across")  # origins of things that begin there
@@ -113,7 +113,7 @@ class PlacedRecipeModel(LayerRecipeModel):
 
 
 @dataclass(frozen=True)
-class Seen:
+class MaskPoints:
     """Where the masks of some layers are: (N, 2) metres on the chart, (N, 3) in space, and which thing (N,) each is."""
 
     uv: Floats
@@ -121,10 +121,10 @@ class Seen:
     thing: NDArray[np.int64]
 
     @classmethod
-    def on(cls, surface: Chart, layers: Iterable[DrawnLayer]) -> Seen:
+    def of(cls, surface: Chart, layers: Iterable[DrawnLayer]) -> MaskPoints:
         """Look the layers of one chart up on a grid over it."""
         width, height = surface.size
-        spacing = math.sqrt(width * height / SEEN_POINTS)
+        spacing = math.sqrt(width * height / MASK_POINTS)
         columns, rows = (max(2, round(extent / spacing)) for extent in (width, height))
         u, v = (np.arange(columns) + 0.5) * width / columns, (np.arange(rows) + 0.5) * height / rows
         uv = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
@@ -145,7 +145,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Body:
+class Extent:
     """How far a thing reaches (m) round its place, or to both sides of a line, (N, 2) m of points on the chart."""
 
     reach: float = 0.0
@@ -164,7 +164,7 @@ class Site:
     spacing: float = 0.0
     margin: float = 0.0
     reach: float = 0.0
-    hosts: Seen | None = None
+    hosts: MaskPoints | None = None
     obstacles: tuple[tuple[cKDTree, float], ...] = ()
     places: list[Floats | None] = field(default_factory=list)
 
@@ -177,18 +177,20 @@ class Site:
             u, v = self.hosts.uv[int(chance * len(self.hosts))].tolist()
             return u, v
         things = np.unique(self.hosts.thing)
-        body = self.hosts.uv[self.hosts.thing == things[int(chance * len(things))]]
-        u, v = body[np.argmin(((body - body.mean(axis=0)) ** 2).sum(axis=1))].tolist()
+        host = self.hosts.uv[self.hosts.thing == things[int(chance * len(things))]]
+        u, v = host[np.argmin(((host - host.mean(axis=0)) ** 2).sum(axis=1))].tolist()
         return u, v
 
-    def suits(self, surface: Chart, place: Place, stream: RandomStream, body: Body, *, on_border: bool = False) -> bool:
-        """Whether a thing of such a body may lie there."""
+    def suits(
+        self, surface: Chart, place: Place, stream: RandomStream, extent: Extent, *, on_border: bool = False
+    ) -> bool:
+        """Whether a thing of such an extent may lie there."""
         if self.hosts is not None and not len(self.hosts):
             return False
         uv = np.array([place])
         if not on_border and (self.margin > 0.0 or self.kind == "edge"):
             inwards = float(distance_to_border(uv, _border(surface))[0])
-            if inwards < self.margin + body.reach:
+            if inwards < self.margin + extent.reach:
                 return False
             if self.kind == "edge" and stream.chance("place.kept") >= math.exp(-inwards / self.reach):
                 return False
@@ -200,10 +202,10 @@ class Site:
             return False
         if not self.obstacles:
             return True
-        middles = position[np.newaxis] if body.line is None else surface.embed(body.line)
-        return all(tree.query(middles)[0].min() >= clearance + body.reach for tree, clearance in self.obstacles)
+        middles = position[np.newaxis] if extent.line is None else surface.embed(extent.line)
+        return all(tree.query(middles)[0].min() >= clearance + extent.reach for tree, clearance in self.obstacles)
 
-    def kept(self, layers: Sequence[Placeable]) -> Sequence[Placeable]:
+    def with_room(self, layers: Sequence[Placeable]) -> Sequence[Placeable]:
         """Of the layers of the entry, one a thing, those that found room; all where one layer holds a population."""
         if len(layers) != len(self.places):
             return layers
@@ -212,6 +214,18 @@ class Site:
     def take(self, surface: Chart, place: Place | None) -> None:
         """Remember where the next thing went, or that it found no room."""
         self.places.append(None if place is None else surface.embed(np.array([place]))[0])
+
+
+@dataclass(frozen=True)
+class PlacedStream(RandomStream):
+    """The randomness of an entry whose recipe says where its things may lie."""
+
+    site: Site = field(default_factory=Site)
+
+
+def site_of(stream: RandomStream) -> Site | None:
+    """Where the things drawn with a stream may lie, if the recipe says so."""
+    return stream.site if isinstance(stream, PlacedStream) else None
 
 
 def site_for(
@@ -228,19 +242,18 @@ def site_for(
 
     from scipy.spatial import cKDTree
 
-    def seen(kind: str, on: int) -> Seen:
-        return Seen.on(
-            charts[on], [layer for its_kind, layer, its_chart in earlier if (its_kind, its_chart) == (kind, on)]
-        )
+    def masks_of(kind: str, on: int) -> MaskPoints:
+        layers = [layer for its_kind, layer, its_chart in earlier if (its_kind, its_chart) == (kind, on)]
+        return MaskPoints.of(charts[on], layers)
 
     return Site(
         kind=placement.kind,
         spacing=MM * stream.draw("spacing_mm", placement.spacing_mm),
         margin=MM * stream.draw("margin_mm", placement.margin_mm),
         reach=0.0 if placement.reach_mm is None else MM * stream.draw("reach_mm", placement.reach_mm),
-        hosts=None if placement.of is None else seen(placement.of, chart),
+        hosts=None if placement.of is None else masks_of(placement.of, chart),
         obstacles=tuple(
-            (cKDTree(np.concatenate([seen(kind, on).positions for on in range(len(charts))])), MM * clearance)
+            (cKDTree(np.concatenate([masks_of(kind, on).positions for on in range(len(charts))])), MM * clearance)
             for kind, clearance in placement.keep_off_mm.items()
         ),
     )
