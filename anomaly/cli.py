@@ -295,7 +295,7 @@ def bank(
 
 def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
     """Find the threshold where validation pictures are given, and save."""
-    from anomaly.inspection.evaluate import best_threshold
+    from anomaly.inspection.threshold import best_threshold
 
     if validation is not None:
         samples = _read([validation], AUTO)

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from anomaly.evaluation.metrics import Evaluator, ThresholdFinder
+from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
-from anomaly.inspection.train import Progress
+from anomaly.inspection.threshold import VALIDATION_SHARE, best_threshold, validation_part
 from scenes.datasets.dataset import blemish_version
-from scenes.formats.sample import GOOD, Sample
-from scenes.formats.splitting import split_by_group
-
-VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the judged dataset itself
-
+from scenes.formats.sample import Sample
+from scenes.jobs.progress import Progress
 
 def evaluate_inspector(
     bank: Path | str | Inspector,
@@ -47,22 +44,12 @@ def evaluate_inspector(
             "judge it on others, or train with --share below 1"
         )
     threshold, origin = inspector.training.threshold, inspector.training.threshold_origin
-    if validation is None and threshold is None:
-        own = [s for s in judged if s.split == "validation"]
-        where = "the dataset's own validation part"
-        if not own:
-            own, judged = split_by_group(judged, (share, 1 - share), seed)
-            where = f"{share:.0%} of the surfaces (seed {seed}), which are not judged"
-        if not own or not judged:
-            raise InspectorError(
-                f"{len(own) + len(judged)} pictures cannot be parted into some for the threshold and some to judge; "
-                "give more, or name others with --validation DATASET"
-            )
+    if validation is not None:
+        threshold, origin = best_threshold(inspector, validation, progress)
+    elif threshold is None:
+        own, judged, where = validation_part(judged, share, seed)
         threshold, origin = best_threshold(inspector, own, progress)
         origin = f"{origin}: {where}"
-    elif validation is not None:
-        threshold, origin = best_threshold(inspector, validation, progress)
-    assert threshold is not None
     judged = [s for s in judged if s.split != "validation"] or judged
     evaluator = Evaluator(threshold, smallest=smallest)
     with ResultsWriter(out) as writer:
@@ -86,23 +73,6 @@ def unseen(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
     """The samples whose surfaces the inspector was not trained on, and that no source calls training pictures."""
     groups = set(inspector.training.groups)
     return [s for s in samples if s.group not in groups and s.split != "train"]
-
-
-def best_threshold(
-    inspector: Inspector, validation: Sequence[Sample], progress: Progress = lambda what, done, total: None
-) -> tuple[float, str]:
-    """The pixel threshold of best F1 on `validation`, and a sentence that says so."""
-    finder = ThresholdFinder()
-    defective = 0
-    for done, sample in enumerate(validation, 1):
-        defect, seen = sample.truth().defect, sample.seen()
-        finder.update(inspector.judge(sample.image(), seen)[0], defect, seen)
-        defective += bool(defect.any())
-        progress("finding the threshold", done, len(validation))
-    good = sum(sample.label == GOOD for sample in validation)
-    if not defective:
-        return finder.compute(), f"just above every pixel of {len(validation)} validation pictures, none defective"
-    return finder.compute(), f"best pixel F1 on {len(validation)} validation pictures, {good} of them good"
 
 
 def inspector_record(inspector: Inspector) -> InspectorRecord:

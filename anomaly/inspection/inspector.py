@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from anomaly.backbone.extractor import BackboneError, FeatureExtractor, normalised
+from anomaly.backbone.normalisation import normalised
+from anomaly.backbone.patch_extractor import BackboneError, patch_extractor
 from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
@@ -119,7 +120,7 @@ class Inspector:
 
     def save(self, folder: Path | str) -> None:
         """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
-        tensors = {f"backbone.{name}": value for name, value in self.model.extractor.network.state_dict().items()}
+        tensors = {f"backbone.{name}": value for name, value in self.model.extractor.weight_tensors().items()}
         described = asdict(self.training)
         if self.boundary_patches is None:
             del described["boundary_patches"]  # so that a bank without any is written as it was before there were any
@@ -145,9 +146,9 @@ class Inspector:
         tensors, described = read_tensors(path)
         try:
             training = training_from(described)
-            extractor = FeatureExtractor(training.backbone, seed=training.seed)
+            extractor = patch_extractor(training.backbone, seed=training.seed)
             prefix = "backbone."
-            extractor.network.load_state_dict(
+            extractor.load_weights(
                 {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             )
             extractor.weights, extractor.pretrained = training.weights, training.pretrained

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from anomaly.backbone.extractor import BACKBONE, FeatureExtractor
+from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import (
     BANK_FILE,
@@ -33,9 +33,11 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.threshold import best_threshold
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from scenes.formats.sample import GOOD, Sample
+from scenes.jobs.progress import Progress
 
 EPOCHS = 5  # seed 003, section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
@@ -46,7 +48,6 @@ STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
 
-Progress = Callable[[str, int, int], None]  # what is being done, pictures done, pictures in all
 
 
 def train_inspector(
@@ -92,7 +93,7 @@ def train_inspector(
     good = training_part(samples)
     begun = Inspector.load(start) if isinstance(start, str | Path) else start
     if begun is None:
-        extractor = FeatureExtractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
+        extractor = patch_extractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
     elif (
         pretrained
         or weights is not None
@@ -135,8 +136,6 @@ def train_inspector(
         inspector.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     if validation:
-        from anomaly.inspection.evaluate import best_threshold
-
         inspector = inspector.with_threshold(*best_threshold(inspector, validation, progress))
         inspector.save(out)
     return inspector
@@ -310,7 +309,7 @@ def _scale(good: Sequence[Sample], image_size: int | None) -> float:
 
 def _digest(
     good: Sequence[Sample],
-    extractor: FeatureExtractor,
+    extractor: PatchExtractor,
     begun: Inspector | None,
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
@@ -318,8 +317,8 @@ def _digest(
     digest = hashlib.sha256()
     for sample in good:
         digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
-    for name, value in sorted(extractor.network.state_dict().items()):
-        digest.update(name.encode() + value.numpy().tobytes())
+    for content in weight_bytes(extractor):
+        digest.update(content)
     if begun is not None:
         digest.update(begun.model.coreset.bank.numpy().tobytes())
     if known is not None:

@@ -18,7 +18,8 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
-from anomaly.backbone.extractor import BACKBONE, IMAGENET_DEVIATION, IMAGENET_MEAN, FeatureExtractor, normalised
+from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised
+from anomaly.backbone.patch_extractor import BACKBONE, patch_extractor
 from anomaly.evaluation.anomalib_metrics import BinnedPostProcessor, binned_evaluator
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, source_of
@@ -59,7 +60,7 @@ class SequentialPatchcore(AnomalibModule):
             raise ValueError(f"epochs is {epochs}; expected at least 1")
         self.epochs, self.seed = epochs, seed
         if start is None:
-            extractor = FeatureExtractor(
+            extractor = patch_extractor(
                 backbone, pretrained=pretrained, weights=Path(weights) if weights else None, seed=seed
             )
             self.model: SequentialPatchcoreModel = SequentialPatchcoreModel(extractor, size, chunk)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anomaly.backbone.extractor import FeatureExtractor, patches
+from anomaly.backbone.normalisation import patches
+from anomaly.backbone.patch_extractor import PatchExtractor
 from anomaly.patchcore.coreset import UNKNOWN, SequentialCoreset
 from anomaly.patchcore.distance_bounds import full_precision
 from anomaly.patchcore.nearest_row import CHUNK, NearestRows, nearest_rows
@@ -27,11 +28,12 @@ class SequentialPatchcoreModel(nn.Module):
     the surface: a patch of which nothing is seen is neither learnt nor judged.
     """
 
+    extractor: PatchExtractor
     memory_bank: Tensor
     sources: Tensor
     generations: Tensor
 
-    def __init__(self, extractor: FeatureExtractor, size: int = BANK_SIZE, chunk: int = CHUNK) -> None:
+    def __init__(self, extractor: PatchExtractor, size: int = BANK_SIZE, chunk: int = CHUNK) -> None:
         super().__init__()
         self.extractor = extractor
         self.chunk = chunk

@@ -16,18 +16,18 @@ from torch import Tensor, nn
 from anomaly.backbone.extractor import FeatureExtractor
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import Metrics
-from anomaly.inspection.evaluate import best_threshold
+from anomaly.inspection.threshold import best_threshold
 from anomaly.inspection.inspector import Inspector
 from anomaly.studies.cache import CacheError
 from anomaly.studies.counts import Counter, Tally
 from scenes.formats.sample import Sample
+from scenes.jobs.progress import Progress
 
 FIGURES_FILE, TALLY_FILE, HEAT_FILE = "figures.json", "tally.npz", "heat.npz"
 HEAT_STEPS = 100  # of a stored heat map from 0 to the threshold; 255 at most
 
 MEMORY_LIMIT = 2 << 30  # bytes of features that are kept between the judgements of one seed
 
-Progress = Callable[[str, int, int], None]
 
 
 class Memory(nn.Module):

@@ -6,7 +6,8 @@ Impurities", Tables I and II, in per cent; a value that its text leaves out is N
 
 from __future__ import annotations
 
-from anomaly.backbone.extractor import ARCHITECTURE, EMBEDDED, UNTRAINED
+from anomaly.backbone.extractor import ARCHITECTURE
+from anomaly.backbone.patch_extractor import EMBEDDED, UNTRAINED
 from anomaly.studies.study_file import Study
 
 CITATION = (
@@ -59,7 +60,7 @@ def of_table_ii(scenario: str, figure: str) -> float | None:
     return TABLE_II[scenario][TABLE_II_FIGURES.index(figure)] / 100
 
 
-def seen_with(backbone: str) -> str:
+def backbone_in_words(backbone: str) -> str:
     """A backbone in words."""
     return "MobileNetV3 large" if backbone in (ARCHITECTURE, EMBEDDED, UNTRAINED) else backbone
 
@@ -85,7 +86,7 @@ def differences(
         ("surface", "brushed aluminium plates of 10 × 12 cm", study.surface),
         ("defects", ", ".join(DEFECTS).lower(), ", ".join(classes)),
         ("imaging", "2448 × 2050 pixels, hexagonal ring light, robot", study.imaging),
-        ("backbone", "MobileNetV3 large, trained on ImageNet", f"{seen_with(backbone)}: {weights}"),
+        ("backbone", "MobileNetV3 large, trained on ImageNet", f"{backbone_in_words(backbone)}: {weights}"),
         ("bank", "2048 patches, 5 epochs", f"{inspector.bank} patches, {inspector.epochs} epochs"),
         ("trained on, real", "10 clean plates", good),
         ("trained on, rendered", "80 renders in each set", f"{synthetic} renders in each set"),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 INTERRUPTED = 130
+Progress = Callable[[str, int, int], None]  # told what is being done, how much of it is, and of how much
 PROGRESS_MARK = "blemish-progress "  # followed by what is being done, how much is, and of how much, as JSON
 
 

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from anomaly.backbone import evaluate as judge
 from anomaly.backbone.derivative_filters import SCALES, DerivativeFilters
-from anomaly.backbone.extractor import standardised
+from anomaly.backbone.normalisation import standardised
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import MaskFile, NothingThere
 
