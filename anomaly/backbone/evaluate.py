@@ -1,7 +1,7 @@
 """Figures of backbones on photographs, no surface on both sides: `python -m anomaly.backbone.evaluate FOLDER ...`.
 
 Half of the surfaces of a set fill the bank: their good pictures or, in a set without any, what of their pictures lies
-clear of every defect. The others are judged: pictures and pixels, or pixels alone where no picture is good.
+clear of every defect. The others are evaluated: pictures and pixels, or pixels alone where no picture is good.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EPOCHS = 5
 
 @dataclass(frozen=True)
 class Split:
-    """Whose patches fill the bank, and which pictures are judged: those that choices were made on, and the others."""
+    """Whose patches fill the bank, and which pictures are evaluated: those that choices were made on, and the others."""
 
     bank: list[Sample]
     parts: dict[str, list[Sample]]
@@ -81,7 +81,7 @@ def filled(
 
 
 @torch.no_grad()
-def judged(
+def evaluated(
     model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Sample]], scale: float = 1.0
 ) -> dict[str, Metrics]:
     """The figures of a model on every part and on all together; those that need a threshold mean nothing here."""
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         split = split_set(read_samples(folder), given.seed, given.most)
         for name in given.backbone or BACKBONES:
             model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed, given.scale)
-            for part, metrics in judged(model, split.parts, given.scale).items():
+            for part, metrics in evaluated(model, split.parts, given.scale).items():
                 figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro)
                 values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]
                 print(f"| {' | '.join(values)} |", flush=True)

@@ -1,4 +1,4 @@
-"""Judging an inspector: maps one picture at a time, the threshold from a validation part, every figure on disk."""
+"""Evaluating an inspector: maps one picture at a time, the threshold from a validation part, every figure on disk."""
 
 from __future__ import annotations
 
@@ -23,47 +23,47 @@ def evaluate_inspector(
     share: float = VALIDATION_SHARE,
     smallest: int = 0,
     seed: int = 0,
-    judged_on: Sequence[str] = (),
+    evaluated_on: Sequence[str] = (),
     command: str = "",
     progress: Progress = lambda what, done, total: None,
 ) -> EvaluationRecord:
-    """Judge the inspector on `samples` and write results, pictures and heat maps to `out`.
+    """Evaluate the inspector on `samples` and write results, pictures and heat maps to `out`.
 
     Surfaces that it was trained on are left out, and so are a source's own training pictures. The threshold is that of
     best pixel F1 on `validation`; without it the bank's own; without that one, on the source's validation pictures or
-    on a share of the groups, which are then not judged. Predicted regions of fewer than `smallest` pixels are dropped.
+    on a share of the groups, which are then not evaluated. Predicted regions of fewer than `smallest` pixels are dropped.
 
     Raises:
-        InspectorError: the bank cannot be used, or nothing is left to judge.
+        InspectorError: the bank cannot be used, or nothing is left to evaluate.
     """
     inspector = bank if isinstance(bank, Inspector) else Inspector.load(bank)
-    judged = unseen(samples, inspector)
-    if not judged:
+    evaluated = unseen(samples, inspector)
+    if not evaluated:
         raise InspectorError(
             f"all {len(samples)} pictures show surfaces that the inspector was trained on; "
-            "judge it on others, or train with --share below 1"
+            "evaluate it on others, or train with --share below 1"
         )
     threshold, origin = inspector.training.threshold, inspector.training.threshold_origin
     if validation is not None:
         threshold, origin = best_threshold(inspector, validation, progress)
     elif threshold is None:
-        own, judged, where = validation_part(judged, share, seed)
+        own, evaluated, where = validation_part(evaluated, share, seed)
         threshold, origin = best_threshold(inspector, own, progress)
         origin = f"{origin}: {where}"
-    judged = [s for s in judged if s.split != "validation"] or judged
+    evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(threshold, smallest=smallest)
     with ResultsWriter(out) as writer:
-        for done, sample in enumerate(judged, 1):
-            image, truth, seen = sample.image(), sample.truth(), sample.seen()
-            anomaly_map, score = inspector.judge(image, seen)
-            evaluator.update(anomaly_map, truth, sample.label, score, seen)
+        for done, sample in enumerate(evaluated, 1):
+            image, truth, valid_mask = sample.image(), sample.truth(), sample.valid_mask()
+            anomaly_map, score = inspector.predict(image, valid_mask)
+            evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
             writer.add(sample, score, anomaly_map, truth, image)
-            progress("judging", done, len(judged))
+            progress("evaluating", done, len(evaluated))
         return writer.finish(
             evaluator.compute(),
             inspector_record(inspector),
             command=command,
-            judged_on=tuple(judged_on),
+            evaluated_on=tuple(evaluated_on),
             threshold_origin=origin,
             versions={"blemish": blemish_version(), **{name: version(name) for name in ("torch", "timm", "numpy")}},
         )

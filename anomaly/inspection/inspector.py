@@ -71,9 +71,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Inspector:
-    """Judges pictures; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well.
+    """Tells where pictures are anomalous; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well.
 
-    boundary_patches: what melding knows of its bank's cells, where training looked for it; no judgement needs it.
+    boundary_patches: what melding knows of its bank's cells, where training looked for it; no evaluation needs it.
     """
 
     model: SequentialPatchcoreModel
@@ -84,29 +84,29 @@ class Inspector:
         """(1, 3, h, w) what the model sees of an RGB image (H, W, 3)."""
         return normalised(image, self.training.scale)
 
-    def prepared_seen(self, seen: NDArray[np.bool_] | None) -> Tensor | None:
-        """(1, h, w) where the model sees the surface, of what is seen of an image (H, W); None: everywhere."""
-        if seen is None:
+    def prepared_valid_mask(self, valid_mask: NDArray[np.bool_] | None) -> Tensor | None:
+        """(1, h, w) where the model sees the surface, of where an image (H, W) does; None: everywhere."""
+        if valid_mask is None:
             return None
-        size = [max(1, round(side * self.training.scale)) for side in seen.shape]
-        values = torch.from_numpy(np.ascontiguousarray(seen))[None, None].float()
+        size = [max(1, round(side * self.training.scale)) for side in valid_mask.shape]
+        values = torch.from_numpy(np.ascontiguousarray(valid_mask))[None, None].float()
         return functional.interpolate(values, size, mode="nearest")[:, 0] > 0
 
-    def features(self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None) -> Tensor:
-        """(N, D) patch features of an RGB image (H, W, 3), only of patches of which something is `seen` (H, W)."""
-        return self.model.features(self.prepared(image), self.prepared_seen(seen))
+    def features(self, image: NDArray[np.uint8], valid_mask: NDArray[np.bool_] | None = None) -> Tensor:
+        """(N, D) patch features of an RGB image (H, W, 3), only of patches that touch `valid_mask` (H, W)."""
+        return self.model.features(self.prepared(image), self.prepared_valid_mask(valid_mask))
 
     @torch.no_grad()
-    def judge(
-        self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None
+    def predict(
+        self, image: NDArray[np.uint8], valid_mask: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], float]:
-        """Anomaly map (H, W) float32 at image size, 0 where nothing is `seen`, and the image's score, its maximum."""
-        maps = self.model.anomaly_maps(self.prepared(image), self.prepared_seen(seen))
+        """Anomaly map (H, W) float32 at image size, 0 outside `valid_mask`, and the image's score, its maximum."""
+        maps = self.model.anomaly_maps(self.prepared(image), self.prepared_valid_mask(valid_mask))
         if maps.shape[-2:] != image.shape[:2]:
             maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
         anomaly_map: NDArray[np.float32] = maps[0, 0].numpy()
-        if seen is not None:
-            anomaly_map[~seen] = 0
+        if valid_mask is not None:
+            anomaly_map[~valid_mask] = 0
         return anomaly_map, float(anomaly_map.max())
 
     @property

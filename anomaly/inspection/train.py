@@ -277,13 +277,13 @@ class FeatureSource:
         sample = self._samples[index]
         if self._augmentation is not None:
             rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-            return self._inspector.features(*self._augmentation(sample.image(), sample.seen(), rng))
+            return self._inspector.features(*self._augmentation(sample.image(), sample.valid_mask(), rng))
         channels = self._inspector.model.extractor.channels
         if index in self._places:
             start, rows = self._places[index]
             values = np.fromfile(self._path, np.float32, rows * channels, offset=4 * start)
             return torch.from_numpy(values.reshape(rows, channels))
-        features = self._inspector.features(sample.image(), sample.seen())
+        features = self._inspector.features(sample.image(), sample.valid_mask())
         if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
             try:
                 with self._path.open("ab") as file:

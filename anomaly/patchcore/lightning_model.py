@@ -1,4 +1,4 @@
-"""Sequential PatchCore for anomalib's Engine: how the model of `torch_model` is trained, stopped and judged."""
+"""Sequential PatchCore for anomalib's Engine: how the model of `torch_model` is trained, stopped and evaluated."""
 
 from __future__ import annotations
 
@@ -138,17 +138,17 @@ class SequentialPatchcore(AnomalibModule):
 
     def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         del args, kwargs
-        return self._judged(batch)
+        return self._predicted(batch)
 
     def test_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         del args, kwargs
-        return self._judged(batch)
+        return self._predicted(batch)
 
     def predict_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         del args, kwargs
-        return self._judged(batch)
+        return self._predicted(batch)
 
-    def _judged(self, batch: Batch) -> Batch:
+    def _predicted(self, batch: Batch) -> Batch:
         with full_precision(batch.image.device):
             return batch.update(**self.model(batch.image.float())._asdict())
 

@@ -15,6 +15,7 @@ from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.maintenance import melded
 from anomaly.inspection.train import LONGEST_SIDE, train_inspector
+from anomaly.studies.cache import class_digest
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 
@@ -46,8 +47,8 @@ def depends_on(making: Making, extractor: PatchExtractor) -> dict[str, Any]:
     for content in weight_bytes(extractor):
         digest.update(content)
     named = {name: getattr(making, name) for name in ("size", "epochs", "seed", "scale")}
-    seen_with = {"backbone": extractor.backbone, "weights": digest.hexdigest(), "code": file_digest(extractor)}
-    return {**named, **seen_with}
+    backbone = {"backbone": extractor.backbone, "weights": digest.hexdigest(), "code": class_digest(type(extractor))}
+    return {**named, **backbone}
 
 
 def scale_for(samples: Sequence[Sample], image_size: int | None) -> float:

@@ -28,17 +28,17 @@ def study(
         "out/study"
     ),
     real: Annotated[
-        Path | None, typer.Option(help="The folder of photographs to judge on, instead of the study's own.")
+        Path | None, typer.Option(help="The folder of photographs to evaluate on, instead of the study's own.")
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder for renders, banks and judgements, which studies may share; by default OUT/cache."),
+        typer.Option(help="Folder for renders, banks and evaluations, which studies may share; by default OUT/cache."),
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Print the study's YAML, to copy and change, and do no more.")
     ] = (False),
     threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads for learning and judging; rendering uses all there are.")
+        int, typer.Option(min=1, help="Processor threads for learning and evaluating; rendering uses all there are.")
     ] = 2,
 ) -> None:
     """Compare training on real pictures, on renders and on both, as the paper on Sequential PatchCore does.

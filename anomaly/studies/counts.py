@@ -1,4 +1,4 @@
-"""What is counted of every judged surface: enough to compute each figure again for any choice among the surfaces."""
+"""What is counted of every evaluated surface: enough to compute each figure again for any choice among the surfaces."""
 
 from __future__ import annotations
 
@@ -75,20 +75,20 @@ class Counter:
         label: str,
         surface: str,
         score: float,
-        seen: NDArray[np.bool_] | None = None,
+        valid_mask: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take in one picture: anomaly_map (H, W), distances; seen (H, W): the pixels that count, all by default."""
+        """Take in one picture: anomaly_map (H, W), distances; valid_mask (H, W): the pixels that count, all by default."""
         counts = self._counts.setdefault(surface, _Counts({}, {}, {}, {}))
         self._pictures.append((score, label != GOOD, surface))
         predicted, defect = anomaly_map >= self._threshold, truth.defect
-        if seen is not None:
-            predicted, defect = predicted & seen, defect & seen
+        if valid_mask is not None:
+            predicted, defect = predicted & valid_mask, defect & valid_mask
         hits = np.count_nonzero(predicted & defect)
         counts.pixels += (hits, np.count_nonzero(predicted) - hits, np.count_nonzero(defect) - hits)
         for kind, size, hit in zip(truth.kinds(), truth.areas(), truth.areas(predicted), strict=True):
             counts.recalls[kind] = counts.recalls.get(kind, 0) + np.array([1, size, hit, hit > 0])
         bins = bins_of(anomaly_map)
-        _add(counts.good, bins[~defect if seen is None else ~defect & seen])
+        _add(counts.good, bins[~defect if valid_mask is None else ~defect & valid_mask])
         if defect.any():
             _add(counts.bad, bins[defect])
             counts.regions += _add_regions(counts.shares, bins, defect)

@@ -1,4 +1,4 @@
-"""Judging one inspector of a study: the threshold, every figure, the counts by surface, and a few heat maps."""
+"""Evaluating one inspector of a study: the threshold, every figure, the counts by surface, and a few heat maps."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from scenes.jobs.progress import Progress
 FIGURES_FILE, TALLY_FILE, HEAT_FILE = "figures.json", "tally.npz", "heat.npz"
 HEAT_STEPS = 100  # of a stored heat map from 0 to the threshold; 255 at most
 
-MEMORY_LIMIT = 2 << 30  # bytes of features that are kept between the judgements of one seed
+MEMORY_LIMIT = 2 << 30  # bytes of features that are kept between the evaluations of one seed
 
 
 
 class Memory(nn.Module):
-    """A backbone that sees every picture once: all inspectors of one seed judge the same pictures with it."""
+    """A backbone that sees every picture once: all inspectors of one seed evaluate the same pictures with it."""
 
     def __init__(self, extractor: FeatureExtractor, limit: int = MEMORY_LIMIT) -> None:
         super().__init__()
@@ -51,8 +51,8 @@ class Memory(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
-    """What judging left behind, read from its folder; heat: by sample's name, (H, W) in units of the threshold."""
+class ScenarioEvaluation:
+    """What evaluating left behind, read from its folder; heat: by sample's name, (H, W) in units of the threshold."""
 
     metrics: Metrics
     threshold_origin: str
@@ -60,7 +60,7 @@ class Judgement:
     heat: dict[str, NDArray[np.float32]]
 
     @classmethod
-    def load(cls, folder: Path) -> Judgement:
+    def load(cls, folder: Path) -> ScenarioEvaluation:
         try:
             figures = json.loads((folder / FIGURES_FILE).read_text(encoding="utf-8"))
             with np.load(folder / HEAT_FILE, allow_pickle=False) as stored:
@@ -78,7 +78,7 @@ class Judgement:
             ) from error
 
 
-def judge(
+def evaluate_bank(
     bank: Path,
     validation: Sequence[Sample],
     test: Sequence[Sample],
@@ -87,7 +87,7 @@ def judge(
     memory: Memory,
     progress: Progress,
 ) -> None:
-    """Judge the inspector in `bank` on `test`, at the threshold of best pixel F1 on `validation`, and write to `out`.
+    """Evaluate the inspector in `bank` on `test`, at the threshold of best pixel F1 on `validation`, and write to `out`.
 
     shown: those of `test` whose heat maps are kept. memory: of the backbone that the bank was made with.
     """
@@ -98,15 +98,15 @@ def judge(
     kept = {sample.name for sample in shown}
     maps = {}
     for done, sample in enumerate(test, 1):
-        truth, seen = sample.truth(), sample.seen()
-        anomaly_map, score = inspector.judge(sample.image(), seen)
-        evaluator.update(anomaly_map, truth, sample.label, score, seen)
-        counter.update(anomaly_map, truth, sample.label, sample.group, score, seen)
+        truth, valid_mask = sample.truth(), sample.valid_mask()
+        anomaly_map, score = inspector.predict(sample.image(), valid_mask)
+        evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
+        counter.update(anomaly_map, truth, sample.label, sample.group, score, valid_mask)
         if sample.name in kept:
             # Rounded down: at the threshold and above, and only there, lie HEAT_STEPS and more.
             levels = np.floor(anomaly_map.astype(np.float64) / threshold * HEAT_STEPS + 1e-9)
             maps[sample.name] = levels.clip(0, 255).astype(np.uint8)
-        progress("judging", done, len(test))
+        progress("evaluating", done, len(test))
     counter.tally().save(out / TALLY_FILE)
     np.savez_compressed(out / HEAT_FILE, **{f"map_{k}": levels for k, levels in enumerate(maps.values())})
     figures = {"metrics": evaluator.compute().as_dict(), "threshold_origin": origin, "shown": list(maps)}

@@ -71,7 +71,7 @@ def differences(
     """What differs between the paper and a study: (in what, there, here).
 
     backbone, weights: what the inspectors see with; real: pictures and surfaces of the real set; synthetic: renders in
-    one set; classes: of the defects judged.
+    one set; classes: of the defects evaluated.
     """
     inspector = study.inspector
     masks = "exact, rendered" if study.real.rendered else "drawn by hand, by others, of defects only"
@@ -97,7 +97,7 @@ def differences(
             f"{100 * study.real.validation:.0f} % of the other good surfaces and of the defective ones",
         ),
         (
-            "judged on",
+            "evaluated on",
             "1 clean and 6 defective plates",
             f"the rest of {real[0]} pictures of {real[1]} surfaces, parted anew for every seed",
         ),

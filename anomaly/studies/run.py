@@ -1,4 +1,4 @@
-"""Running a study: renders, then for every seed the split, the banks and their judgements; each step by its content."""
+"""Running a study: renders, then for every seed the split, the banks and their evaluations; each step by its content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anomaly.inspection.train import training_part
 from anomaly.reporting.report import varied
 from anomaly.studies import banks
 from anomaly.studies.cache import Cache, content_of, key_of
-from anomaly.studies.evaluation import Judgement, Memory, judge
+from anomaly.studies.evaluation import Memory, ScenarioEvaluation, evaluate_bank
 from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_rendered, render, training_sets
 from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
 from anomaly.studies.sets import RealSide, read_held_out, read_photographs, read_renders, split_real, trouble_with
@@ -37,7 +37,7 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """All that a report is made of; judgements: by scenario, one for every seed of the study."""
+    """All that a report is made of; evaluations: by scenario, one for every seed of the study."""
 
     file: StudyFile
     backbone: str
@@ -47,7 +47,7 @@ class Outcome:
     sides: list[RealSide]
     shown: list[Sample]
     rendered: dict[str, list[Sample]]
-    judgements: dict[str, list[Judgement]] = field(default_factory=dict)
+    evaluations: dict[str, list[ScenarioEvaluation]] = field(default_factory=dict)
 
 
 def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None = None) -> Outcome:
@@ -93,8 +93,8 @@ def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None
             for name in names:
                 bench.make_bank(SCENARIOS[name])
             for name in study.chosen:
-                judgement = bench.judgement(SCENARIOS[name], shown if number == 0 else [])
-                outcome.judgements.setdefault(name, []).append(judgement)
+                evaluation = bench.evaluation(SCENARIOS[name], shown if number == 0 else [])
+                outcome.evaluations.setdefault(name, []).append(evaluation)
     assert outcome is not None
     return outcome
 
@@ -119,7 +119,7 @@ def _rendered(cache: Cache, wanted: RenderedSet, watcher: Watcher) -> Path:
 
 
 class _Bench:
-    """Where the banks of one seed are made and judged."""
+    """Where the banks of one seed are made and evaluated."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class _Bench:
 
         return self._cache.step("banks", key, inputs, make)
 
-    def judgement(self, scenario: Scenario, shown: Sequence[Sample]) -> Judgement:
+    def evaluation(self, scenario: Scenario, shown: Sequence[Sample]) -> ScenarioEvaluation:
         """How a scenario's inspector does."""
         side = self._side
         inputs = {
@@ -190,16 +190,16 @@ class _Bench:
             "test": self._content("test", side.test),
             "shown": [sample.name for sample in shown],
         }
-        key = key_of("judgements", inputs)
-        self._watcher.step(f"seed {self._seed}: judging {scenario.name}", not self._cache.is_done("judgements", key))
+        key = key_of("evaluations", inputs)
+        self._watcher.step(f"seed {self._seed}: evaluating {scenario.name}", not self._cache.is_done("evaluations", key))
         bank = self._cache.place("banks", self._keys[scenario.name])
         folder = self._cache.step(
-            "judgements",
+            "evaluations",
             key,
             inputs,
-            lambda out: judge(bank, side.validation, side.test, shown, out, self._memory, self._watcher.progress),
+            lambda out: evaluate_bank(bank, side.validation, side.test, shown, out, self._memory, self._watcher.progress),
         )
-        return Judgement.load(folder)
+        return ScenarioEvaluation.load(folder)
 
     def _training_set(self, scenario: Scenario) -> list[Sample]:
         """The good pictures that a scenario's bank is filled with; fine-tuning fills on with the real ones."""

@@ -1,4 +1,4 @@
-"""The pictures of a study: those that every inspector is judged on, and those that each is trained on."""
+"""The pictures of a study: those that every inspector is evaluated on, and those that each is trained on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_renders(folders: Sequence[Path]) -> list[Sample]:
 
 
 def read_held_out(folders: Sequence[Path]) -> list[Sample]:
-    """Renders that stand for photographs: of the first folder, clean ones to train on, of the others those to judge."""
+    """Renders that stand for photographs: of the first folder, clean ones to train on, of the others those to evaluate."""
     clean, *others = folders
     return [*(replace(sample, split="train") for sample in read_renders([clean])), *read_renders(others)]
 
@@ -69,8 +69,8 @@ def trouble_with(side: RealSide) -> str:
     for name, part, wanted in (
         ("to train on", side.train, "a good surface"),
         ("for the threshold", [s for s in side.validation if s.label != GOOD], "a defective surface"),
-        ("to judge", [s for s in side.test if s.label != GOOD], "a defective surface"),
-        ("to judge", [s for s in side.test if s.label == GOOD], "a good surface"),
+        ("to evaluate", [s for s in side.test if s.label != GOOD], "a defective surface"),
+        ("to evaluate", [s for s in side.test if s.label == GOOD], "a good surface"),
     ):
         if not part:
             return f"found too few surfaces to leave one {name}; expected at least {wanted} more, or other shares"

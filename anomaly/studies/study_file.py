@@ -38,7 +38,7 @@ class StudyError(BlemishError):
 class Rendered(RecipeModel):
     """Renders that stand for photographs: another seed, another sensor, another light than the ones trained on.
 
-    frames: with whatever the recipe puts on them, to judge; clean_frames: without defects and impurities, to train on.
+    frames: with whatever the recipe puts on them, to evaluate; clean_frames: without defects and impurities, to train on.
     """
 
     recipe: str
@@ -50,10 +50,10 @@ class Rendered(RecipeModel):
 
 
 class Real(RecipeModel):
-    """The surfaces that every inspector is judged on: a folder of photographs, or renders held out.
+    """The surfaces that every inspector is evaluated on: a folder of photographs, or renders held out.
 
     dataset: relative to the study's file. train: share of the good surfaces to train on; validation: share of the
-    remaining good ones, and of the defective, that gives the threshold; all others are judged. Where the set names its
+    remaining good ones, and of the defective, that gives the threshold; all others are evaluated. Where the set names its
     own training pictures, as held-out renders do, those are trained on.
     """
 
@@ -146,7 +146,7 @@ class Study(RecipeModel):
 
     @model_validator(mode="after")
     def _renders_differ(self) -> Self:
-        """Frames of one seed show the same surfaces: none may be both trained on and judged."""
+        """Frames of one seed show the same surfaces: none may be both trained on and evaluated."""
         if self.real.rendered is None:
             return self
         held_out = {self.real.rendered.seed, self.real.rendered.seed + 1}

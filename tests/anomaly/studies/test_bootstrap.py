@@ -12,7 +12,7 @@ from anomaly.studies.counts import Counter, Tally
 from scenes.formats.truth import DefectInstance, Truth
 
 
-def judged(seed, count=24):
+def evaluated(seed, count=24):
     """Maps, truths, labels and surfaces of pictures of several sizes, a third of them good, three to a surface."""
     rng = np.random.default_rng(seed)
     for index in range(count):
@@ -34,7 +34,7 @@ def judged(seed, count=24):
 
 def counted(seed, threshold=2.3, surfaces=None):
     counter, evaluator = Counter(threshold), Evaluator(threshold)
-    every = list(judged(seed))
+    every = list(evaluated(seed))
     for index in [i for i in range(len(every)) if surfaces is None] or [
         i for name in surfaces for i in range(len(every)) if every[i][3] == name
     ]:
@@ -57,7 +57,7 @@ def test_each_surface_once_gives_the_metrics_themselves(seed):
         assert instances[0] == pytest.approx(metrics.classes[name].defect_wise_recall)
 
 
-def test_a_surface_drawn_twice_counts_as_if_its_pictures_were_judged_twice():
+def test_a_surface_drawn_twice_counts_as_if_its_pictures_were_evaluated_twice():
     tally, _ = counted(5)
     drawn = [0, 0, 3, 3, 3, 6, 2]
     weights = np.bincount(drawn, minlength=len(tally.surfaces))[None].astype(float)
