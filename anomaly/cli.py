@@ -80,7 +80,8 @@ def train(
         ),
     ] = None,
     backbone: Annotated[
-        str, typer.Option(help="embedded, untrained, or the name of a timm model with stages of strides 8 and 16.")
+        str,
+        typer.Option(help="embedded, untrained, filters, or the name of a timm model with strides 8 and 16."),
     ] = "embedded",
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
         False

@@ -13,18 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from anomaly.backbone.derivative_filters import DerivativeFilters
-from anomaly.backbone.extractor import EMBEDDED, UNTRAINED, FeatureExtractor, normalised
+from anomaly.backbone.normalisation import normalised
+from anomaly.backbone.patch_extractor import EMBEDDED, FILTERS, UNTRAINED, PatchExtractor, patch_extractor
 from anomaly.evaluation.metrics import Evaluator, Metrics
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 
-FILTERS = "filters"
 BACKBONES = (UNTRAINED, FILTERS, EMBEDDED)
 CLEARANCE = 2  # patches between a defect and what may fill a bank
 EPOCHS = 5
@@ -32,7 +31,7 @@ EPOCHS = 5
 
 @dataclass(frozen=True)
 class Split:
-    """Whose patches fill the bank, and which pictures are evaluated: those that choices were made on, and the others."""
+    """Whose patches fill the bank, and what is evaluated: pictures that choices were made on, and others."""
 
     bank: list[Sample]
     parts: dict[str, list[Sample]]
@@ -52,26 +51,21 @@ def split_set(samples: Sequence[Sample], seed: int = 0, most: int | None = None)
     return Split(_some(bank, most, seed), parts)
 
 
-def extractor_of(name: str, seed: int = 0) -> nn.Module:
-    """ "filters", a name that `FeatureExtractor` knows, or a file of weights."""
-    if name == FILTERS:
-        return DerivativeFilters()
-    if name.endswith(".safetensors"):
-        return FeatureExtractor(weights=name)
-    return FeatureExtractor(name, seed=seed)
+def extractor_of(name: str, seed: int = 0) -> PatchExtractor:
+    """A backbone by its name, or the embedded one's architecture with a file of weights."""
+    return patch_extractor(weights=name) if name.endswith(".safetensors") else patch_extractor(name, seed=seed)
 
 
 def filled(
-    extractor: nn.Module, bank: Sequence[Sample], size: int, seed: int = 0, scale: float = 1.0
+    extractor: PatchExtractor, bank: Sequence[Sample], size: int, seed: int = 0, scale: float = 1.0
 ) -> SequentialPatchcoreModel:
     """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch."""
-    model = SequentialPatchcoreModel(extractor, size)  # type: ignore[arg-type]
-    stride: int = extractor.strides[0]  # type: ignore[index, assignment]
+    model = SequentialPatchcoreModel(extractor, size)
     rows: list[Tensor] = []
     for sample in bank:
         features = model.features(normalised(sample.image(), scale))
         if sample.label != GOOD:
-            features = features[_clear(sample.truth().defect, stride, scale)]
+            features = features[_clear(sample.truth().defect, extractor.strides[0], scale)]
         rows.append(features)
     for epoch in range(EPOCHS):
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))

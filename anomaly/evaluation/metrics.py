@@ -75,15 +75,15 @@ class Histograms:
     ) -> None:
         """Take in one picture: all (H, W); only pixels of `valid_mask` count. Regions are 8-connected."""
         keys = score_keys(scores)
-        _tally(self.all, keys if valid_mask is None else keys[valid_mask])
+        _count(self.all, keys if valid_mask is None else keys[valid_mask])
         defect = defect if valid_mask is None else defect & valid_mask
         if defect.any():
             from skimage.measure import label
 
             regions = label(defect, connectivity=2)[defect]
             sizes = np.bincount(regions)
-            _tally(self.bad, keys[defect])
-            _tally(self.overlap, keys[defect], 1.0 / sizes[regions])
+            _count(self.bad, keys[defect])
+            _count(self.overlap, keys[defect], 1.0 / sizes[regions])
             self.regions += len(sizes) - 1
 
     @property
@@ -310,7 +310,7 @@ def _checked(anomaly_map: NDArray[np.floating[Any]], defect: NDArray[np.bool_], 
     return anomaly_map
 
 
-def _tally(sums: NDArray[Any], keys: NDArray[np.uint32], weights: NDArray[np.float64] | None = None) -> None:
+def _count(sums: NDArray[Any], keys: NDArray[np.uint32], weights: NDArray[np.float64] | None = None) -> None:
     counts = np.bincount(keys.ravel(), weights)
     sums[: counts.size] += counts
 

@@ -274,7 +274,14 @@ class ResultsWriter:
     ) -> EvaluationRecord:
         """Move everything into place, in the stead of an earlier evaluation; `results.json` comes last."""
         record = EvaluationRecord(
-            self.folder, command, inspector, evaluated_on, threshold_origin, dict(versions), metrics, tuple(self._records)
+            self.folder,
+            command,
+            inspector,
+            evaluated_on,
+            threshold_origin,
+            dict(versions),
+            metrics,
+            tuple(self._records),
         )
         data = {"schema": SCHEMA, **{IN_FILE.get(k, k): v for k, v in asdict(record).items() if k != "folder"}}
         temporary = self._unfinished / "results.json"

@@ -14,6 +14,7 @@ from scenes.datasets.dataset import blemish_version
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 
+
 def evaluate_inspector(
     bank: Path | str | Inspector,
     samples: Sequence[Sample],
@@ -31,7 +32,8 @@ def evaluate_inspector(
 
     Surfaces that it was trained on are left out, and so are a source's own training pictures. The threshold is that of
     best pixel F1 on `validation`; without it the bank's own; without that one, on the source's validation pictures or
-    on a share of the groups, which are then not evaluated. Predicted regions of fewer than `smallest` pixels are dropped.
+    on a share of the groups, which are then not evaluated. Predicted regions of fewer than `smallest` pixels are
+    dropped.
 
     Raises:
         InspectorError: the bank cannot be used, or nothing is left to evaluate.

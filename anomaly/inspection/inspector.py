@@ -33,7 +33,7 @@ class InspectorError(BlemishError):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingRecord:
     """How an inspector came to be; all of `settings` decides the bank's bytes.
 
     scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
@@ -71,13 +71,13 @@ class Training:
 
 @dataclass(frozen=True)
 class Inspector:
-    """Tells where pictures are anomalous; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well.
+    """Tells where pictures are anomalous; `model` is what anomalib's `SequentialPatchcore` trains as well.
 
     boundary_patches: what melding knows of its bank's cells, where training looked for it; no evaluation needs it.
     """
 
     model: SequentialPatchcoreModel
-    training: Training
+    training: TrainingRecord
     boundary_patches: BoundaryPatches | None = None
 
     def prepared(self, image: NDArray[np.uint8]) -> Tensor:
@@ -162,10 +162,10 @@ class Inspector:
         return cls(model, training, boundary_patches)
 
 
-def training_from(described: Mapping[str, Any]) -> Training:
+def training_from(described: Mapping[str, Any]) -> TrainingRecord:
     """The record that JSON made plain; raises KeyError or TypeError where it is another's."""
     lists = ("trained_on", "groups", "history", "accepted")
-    return Training(**{**described, **{name: tuple(described[name]) for name in lists if name in described}})
+    return TrainingRecord(**{**described, **{name: tuple(described[name]) for name in lists if name in described}})
 
 
 def bank_tensors(coreset: SequentialCoreset) -> dict[str, Tensor]:

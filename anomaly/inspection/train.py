@@ -8,7 +8,7 @@ after every epoch from which a killed training goes on to the same bytes, and no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from anomaly.inspection.inspector import (
     BANK_FILE,
     Inspector,
     InspectorError,
-    Training,
+    TrainingRecord,
     bank_tensors,
     read_tensors,
     restore,
@@ -47,7 +47,6 @@ LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
-
 
 
 def train_inspector(
@@ -107,7 +106,7 @@ def train_inspector(
         extractor = begun.model.extractor
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
-    training = Training(
+    training = TrainingRecord(
         backbone=begun.training.backbone if begun else backbone,
         pretrained=extractor.pretrained,
         weights=extractor.weights,
@@ -212,8 +211,8 @@ def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspe
 
 
 def _run_epochs(
-    model: SequentialPatchcoreModel, training: Training, features: FeatureSource, state: Path, progress: Progress
-) -> Training:
+    model: SequentialPatchcoreModel, training: TrainingRecord, features: FeatureSource, state: Path, progress: Progress
+) -> TrainingRecord:
     while len(training.accepted) < training.epochs and (not training.accepted or training.accepted[-1] > 0):
         epoch = len(training.accepted)
         what = f"epoch {epoch + 1} of {'at most ' if not training.augmented else ''}{training.epochs}"
@@ -229,7 +228,7 @@ def _run_epochs(
 
 def _boundary_patches(
     model: SequentialPatchcoreModel,
-    training: Training,
+    training: TrainingRecord,
     features: FeatureSource,
     known: BoundaryPatches | None,
     progress: Progress,
@@ -328,11 +327,11 @@ def _digest(
     return digest.hexdigest()
 
 
-def _plain(training: Training) -> dict[str, object]:
+def _plain(training: TrainingRecord) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in training.settings.items()}
 
 
-def _refuse_other_settings(found: Training, wanted: Training, path: Path) -> None:
+def _refuse_other_settings(found: TrainingRecord, wanted: TrainingRecord, path: Path) -> None:
     if found.settings != wanted.settings:
         _refuse(_plain(found), _plain(wanted), path)
 

@@ -348,7 +348,7 @@ class SequentialCoreset:
         return np.add.accumulate(difference, axis=1)[:, -1]
 
     def _offer(self, rows: NDArray[Any], sources: NDArray[np.int64]) -> tuple[int, int]:
-        """Offer a block of patches to the full bank, one after the other; return how many passed by and how many entered.
+        """Offer a block of patches to the full bank, one after the other; return how many passed and how many entered.
 
         Stops early after a patch that lies so far out that the bank needs another scale.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,8 @@ from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 
 
-
 @dataclass(frozen=True)
-class Making:
+class BankSettings:
     """How every bank of one seed is made; scale: working pixels per picture pixel, one for all pictures."""
 
     size: int
@@ -41,12 +40,12 @@ class Making:
         )
 
 
-def depends_on(making: Making, extractor: PatchExtractor) -> dict[str, Any]:
+def depends_on(settings: BankSettings, extractor: PatchExtractor) -> dict[str, Any]:
     """All that decides a bank besides the pictures, as JSON values; the backbone by its weights."""
     digest = hashlib.sha256()
     for content in weight_bytes(extractor):
         digest.update(content)
-    named = {name: getattr(making, name) for name in ("size", "epochs", "seed", "scale")}
+    named = {name: getattr(settings, name) for name in ("size", "epochs", "seed", "scale")}
     backbone = {"backbone": extractor.backbone, "weights": digest.hexdigest(), "code": class_digest(type(extractor))}
     return {**named, **backbone}
 
@@ -58,7 +57,7 @@ def scale_for(samples: Sequence[Sample], image_size: int | None) -> float:
 
 
 def train(
-    making: Making,
+    settings: BankSettings,
     samples: Sequence[Sample],
     out: Path,
     *,
@@ -75,15 +74,15 @@ def train(
     own: dict[str, Any] = {}
     if start is None:
         # One scale for all sets, whichever picture is the largest of each.
-        own = {"image_size": round(making.scale * _longest(samples)), "backbone": making.backbone or BACKBONE}
-        own |= {"pretrained": making.pretrained, "weights": making.weights}
+        own = {"image_size": round(settings.scale * _longest(samples)), "backbone": settings.backbone or BACKBONE}
+        own |= {"pretrained": settings.pretrained, "weights": settings.weights}
     inspector = train_inspector(
         samples,
         out,
         start=start,
-        size=making.size,
-        epochs=making.epochs,
-        seed=making.seed,
+        size=settings.size,
+        epochs=settings.epochs,
+        seed=settings.seed,
         augmentation=augmentation,
         trained_on=(name,),
         progress=progress,

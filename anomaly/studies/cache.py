@@ -3,7 +3,7 @@
     CACHE/
       renders/KEY/         a dataset; `blemish render` itself takes up one that was stopped
       banks/KEY/           an inspector
-      evaluations/KEY/      figures, tallies and heat maps of one inspector on one set
+      evaluations/KEY/      figures, counts and heat maps of one inspector on one set
       unfinished/KIND-KEY  what a step has done so far; moved to its place when it is done
 
 So a changed line of a study changes the keys of what depends on it and of nothing else, and a run killed at any moment
@@ -43,17 +43,19 @@ READING = tuple(
     )
 )  # fmt: skip
 
+SEEING = ("backbone/patch_extractor", "backbone/normalisation")  # a backbone's own module is in `class_digest`
+
 # Modules of this package whose code decides a step's result, and libraries that do. Renders answer for themselves: what
 # follows from them depends on their content.
 CODE: dict[Kind, tuple[str, ...]] = {
     "renders": (),
     "banks": (
-        "inspection/augmentation", "patchcore/coreset", "backbone/extractor", "inspection/inspector",
+        "inspection/augmentation", "patchcore/coreset", *SEEING, "inspection/inspector",
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/banks", "patchcore/torch_model", "inspection/train", "inspection/maintenance",
     ),
     "evaluations": (
-        "patchcore/coreset", "inspection/evaluate", "backbone/extractor", "inspection/inspector", "evaluation/metrics",
+        "patchcore/coreset", "inspection/threshold", *SEEING, "inspection/inspector", "evaluation/metrics",
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/evaluation", "studies/counts", "patchcore/torch_model",
     ),

@@ -64,12 +64,12 @@ def results_of(outcome: Outcome) -> Results:
     instances: dict[tuple[str, str], int] = {}
     places: dict[tuple[str, str], set[str]] = {}
     for evaluation in next(iter(outcome.evaluations.values())):
-        tally = evaluation.tally
-        for name, bad in zip(tally.surfaces, tally.defective_surfaces, strict=True):
+        counts = evaluation.counts
+        for name, bad in zip(counts.surfaces, counts.defective_surfaces, strict=True):
             surfaces[name] = surfaces.get(name, False) or bool(bad)
-        for kind, counts in zip(tally.classes, np.moveaxis(tally.recalls[..., INSTANCES], 1, 0), strict=True):
-            instances[kind] = instances.get(kind, 0) + int(counts.sum())
-            places.setdefault(kind, set()).update(tally.surfaces[k] for k in np.flatnonzero(counts))
+        for kind, found in zip(counts.classes, np.moveaxis(counts.recalls[..., INSTANCES], 1, 0), strict=True):
+            instances[kind] = instances.get(kind, 0) + int(found.sum())
+            places.setdefault(kind, set()).update(counts.surfaces[k] for k in np.flatnonzero(found))
     seeds = len(outcome.file.study.seeds)
     draws = draw(surfaces, seeds, settings.samples, settings.seed)
     by_scenario = {name: _by_seed(outcome, name, draws) for name in outcome.evaluations}
@@ -109,10 +109,10 @@ _Replicates = dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 def _by_seed(outcome: Outcome, name: str, draws: Draws) -> tuple[_Replicates, dict[tuple[str, str], Any]]:
     """Figures (S, 1 + B), and recalls by class, both (S, 1 + B)."""
-    tallies = [evaluation.tally for evaluation in outcome.evaluations[name]]
-    weights = [draws.weights(tally) for tally in tallies]
-    rows = [replicated(tally, weight) for tally, weight in zip(tallies, weights, strict=True)]
-    recalls = [class_recalls(tally, weight) for tally, weight in zip(tallies, weights, strict=True)]
+    every = [evaluation.counts for evaluation in outcome.evaluations[name]]
+    weights = [draws.weights(counts) for counts in every]
+    rows = [replicated(counts, weight) for counts, weight in zip(every, weights, strict=True)]
+    recalls = [class_recalls(counts, weight) for counts, weight in zip(every, weights, strict=True)]
     missing = np.full(len(weights[0]), np.nan)
     kinds = {kind for one in recalls for kind in one}
     return (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anomaly.studies.study_file import Real, StudyFile
+from anomaly.studies.study_file import RealSettings, StudyFile
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -39,12 +39,12 @@ def read_renders(folders: Sequence[Path]) -> list[Sample]:
 
 
 def read_held_out(folders: Sequence[Path]) -> list[Sample]:
-    """Renders that stand for photographs: of the first folder, clean ones to train on, of the others those to evaluate."""
+    """Renders that stand for photographs: of the first folder clean ones to train on, of the others the test part."""
     clean, *others = folders
     return [*(replace(sample, split="train") for sample in read_renders([clean])), *read_renders(others)]
 
 
-def split_real(samples: Sequence[Sample], real: Real, seed: int) -> RealSide:
+def split_real(samples: Sequence[Sample], real: RealSettings, seed: int) -> RealSide:
     """Part the real set by surfaces, anew for every seed.
 
     Surfaces without any defect are shared out among the three parts, the others among validation and test. Where the

@@ -54,7 +54,9 @@ def evaluated(patchcore, batch):
     ("size", "shapes"),
     [(SHAPE, [(1, *SHAPE), (3, *SHAPE)]), (None, [(1, *SHAPE), (2, 160, 90), (1, 333, 257)])],
 )
-def test_onnx_evaluates_as_torch_does_in_any_batch_and_scales_pictures_of_any_size_itself(trained, tmp_path, size, shapes):
+def test_onnx_evaluates_as_torch_does_in_any_batch_and_scales_pictures_of_any_size_itself(
+    trained, tmp_path, size, shapes
+):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(str(trained.to_onnx(tmp_path, input_size=size)))

@@ -28,7 +28,7 @@ from scenes.formats.registry import read_samples
 HEIGHT, WIDTH = 48, 64
 
 
-class Watching:
+class Steps:
     """Notes which steps are new; may kill the run at a call."""
 
     def __init__(self, kill_at=None):
@@ -43,7 +43,7 @@ class Watching:
             self.new.append(name)
         self._count()
 
-    def progress(self, what, done, total):
+    def advance(self, what, done, total):
         self._count()
 
     def _count(self):
@@ -143,9 +143,9 @@ def whole(tmp_path_factory, photos, recipe):
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "render", fake_render)
-        watcher = Watching()
-        outcome = run_study(study(folder, photos, recipe, scenarios="all"), Cache(folder / "cache"), watcher)
-    return folder, outcome, watcher
+        progress = Steps()
+        outcome = run_study(study(folder, photos, recipe, scenarios="all"), Cache(folder / "cache"), progress)
+    return folder, outcome, progress
 
 
 @pytest.fixture
@@ -163,20 +163,20 @@ def digests(folder):
 
 
 def test_every_scenario_is_made_and_evaluated_once(whole):
-    _, outcome, watcher = whole
+    _, outcome, progress = whole
     assert tuple(outcome.evaluations) == tuple(SCENARIOS)
-    assert watcher.steps == watcher.begun == len(watcher.new) == 6 + 2 * 19
-    banks = [name for name in watcher.new if "bank of" in name]
+    assert progress.steps == progress.begun == len(progress.new) == 6 + 2 * 19
+    banks = [name for name in progress.new if "bank of" in name]
     for name, scenario in SCENARIOS.items():
         place = banks.index(f"seed 0: bank of {name}")
         assert all(banks.index(f"seed 0: bank of {parent}") < place for parent in scenario.parents)
 
 
 def test_nothing_is_made_twice(cache, tmp_path, photos, recipe):
-    watcher = Watching()
-    run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, watcher)
-    assert watcher.new == []
-    assert watcher.begun == watcher.steps
+    progress = Steps()
+    run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, progress)
+    assert progress.new == []
+    assert progress.begun == progress.steps
 
 
 @pytest.mark.parametrize(
@@ -189,34 +189,37 @@ def test_nothing_is_made_twice(cache, tmp_path, photos, recipe):
         ({"real__train": 0.6}, {"bank of Real", "bank of Synth (ft)", "evaluating"}),
         ({"synthetic__seed": 7}, {"rendering", "bank of Synth", "bank of Synth (ft)", "evaluating"}),
         ({"synthetic__lights": {}}, set()),
-        ({"synthetic__changes": {"light.power_w": 5}}, {"rendering", "evaluating", "bank of Synth", "bank of Synth (ft)"}),
+        (
+            {"synthetic__changes": {"light.power_w": 5}},
+            {"rendering", "evaluating", "bank of Synth", "bank of Synth (ft)"},
+        ),
     ],
 )
 def test_a_changed_line_makes_anew_only_what_depends_on_it(cache, tmp_path, photos, recipe, changes, anew):
-    watcher = Watching()
-    run_study(study(tmp_path, photos, recipe, **changes), cache, watcher)
-    made = {re.sub(r"seed \d: |(?<=evaluating) .*|(?<=rendering): .*", "", name) for name in watcher.new}
+    progress = Steps()
+    run_study(study(tmp_path, photos, recipe, **changes), cache, progress)
+    made = {re.sub(r"seed \d: |(?<=evaluating) .*|(?<=rendering): .*", "", name) for name in progress.new}
     # An evaluation depends on the split as well, and the light's power changes the picture's metadata alone here.
     assert made == anew
 
 
 def test_a_changed_picture_counts_wherever_it_lies(cache, tmp_path, photos, recipe):
     moved = shutil.copytree(photos, tmp_path / "photos")
-    watcher = Watching()
-    run_study(study(tmp_path, moved, recipe), cache, watcher)
-    assert watcher.new == []
+    progress = Steps()
+    run_study(study(tmp_path, moved, recipe), cache, progress)
+    assert progress.new == []
     side = split_real(read_samples(moved, "mvtec"), load_study(tmp_path / "study.yaml").study.real, 0)
     Image.fromarray(noise(7)).save(side.train[0].image_path)
-    run_study(study(tmp_path, moved, recipe), cache, watcher)
-    assert {"seed 0: bank of Real", "seed 0: evaluating Real"} <= set(watcher.new)
-    assert "seed 0: bank of Synth" not in watcher.new
+    run_study(study(tmp_path, moved, recipe), cache, progress)
+    assert {"seed 0: bank of Real", "seed 0: evaluating Real"} <= set(progress.new)
+    assert "seed 0: bank of Synth" not in progress.new
 
 
 def test_only_the_scenarios_asked_for_are_evaluated_and_only_their_renders_made(tmp_path, photos, recipe):
-    watcher = Watching()
-    outcome = run_study(study(tmp_path, photos, recipe, scenarios=["Synth (ft)"]), Cache(tmp_path / "c"), watcher)
+    progress = Steps()
+    outcome = run_study(study(tmp_path, photos, recipe, scenarios=["Synth (ft)"]), Cache(tmp_path / "c"), progress)
     assert list(outcome.evaluations) == ["Synth (ft)"]
-    assert watcher.new == [
+    assert progress.new == [
         "rendering: clean, as built",
         "seed 0: bank of Synth",
         "seed 0: bank of Synth (ft)",
@@ -228,8 +231,8 @@ def test_only_the_scenarios_asked_for_are_evaluated_and_only_their_renders_made(
 def test_killed_run_goes_on_to_the_same_bytes(whole, tmp_path, photos, recipe, kill_at):
     file = study(tmp_path, photos, recipe)
     with pytest.raises(KeyboardInterrupt):
-        run_study(file, Cache(tmp_path / "cache"), Watching(kill_at))
-    run_study(file, Cache(tmp_path / "cache"), Watching())
+        run_study(file, Cache(tmp_path / "cache"), Steps(kill_at))
+    run_study(file, Cache(tmp_path / "cache"), Steps())
     found, expected = digests(tmp_path / "cache"), digests(whole[0] / "cache")
     assert len(found) > 20
     assert not list((tmp_path / "cache" / "unfinished").iterdir())
@@ -242,20 +245,20 @@ def test_damaged_evaluation_is_named(cache, tmp_path, photos, recipe):
     victim = next((cache.folder / "evaluations").iterdir())
     (victim / "figures.json").write_text("{")
     with pytest.raises(CacheError, match=re.escape(str(victim))):
-        run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, Watching())
+        run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, Steps())
 
 
 def test_weights_that_change_while_a_study_runs_make_no_bank(tmp_path, photos, recipe, monkeypatch):
     begun = banks.depends_on
 
-    def then_changed(making, extractor):
-        described = begun(making, extractor)
+    def then_changed(settings, extractor):
+        described = begun(settings, extractor)
         next(extractor.network.parameters()).data += 1
         return described
 
     monkeypatch.setattr(banks, "depends_on", then_changed)
     with pytest.raises(InspectorError, match="weights are not those that the study began with"):
-        run_study(study(tmp_path, photos, recipe), Cache(tmp_path / "cache"), Watching())
+        run_study(study(tmp_path, photos, recipe), Cache(tmp_path / "cache"), Steps())
     assert not list((tmp_path / "cache" / "banks").iterdir())
 
 
@@ -279,8 +282,8 @@ def test_key_depends_on_inputs_and_on_code_but_not_on_comments(monkeypatch):
 
 def test_every_module_that_a_result_may_depend_on_is_in_its_key():
     """What the modules of a key import of the package is in it too, but for what only reads and writes records."""
-    records = {"results", "studies/cache"}
-    aside = {"banks": {"evaluate"}, "evaluations": {"train"}}  # thresholds of banks, which a study has none of; a type
+    records = {"evaluation/results", "studies/cache"}
+    aside = {"banks": {"inspection/threshold"}, "evaluations": set()}  # of banks, which a study has none of
     for kind, modules in caches.CODE.items():
         for module in modules:
             tree = ast.parse((caches.PACKAGE / f"{module}.py").read_text())
@@ -317,15 +320,15 @@ def test_too_few_surfaces_are_refused(tmp_path, photos, recipe):
     for path in sorted((few / "test" / "square").iterdir())[1:]:
         path.unlink()
     with pytest.raises(StudyError, match=r"real: found too few surfaces to leave one .*a defective surface"):
-        run_study(study(tmp_path, few, recipe), Cache(tmp_path / "cache"), Watching())
+        run_study(study(tmp_path, few, recipe), Cache(tmp_path / "cache"), Steps())
     with pytest.raises(StudyError, match=r"real.dataset: found no folder .*--real"):
-        run_study(study(tmp_path, tmp_path / "none", recipe), Cache(tmp_path / "cache"), Watching())
+        run_study(study(tmp_path, tmp_path / "none", recipe), Cache(tmp_path / "cache"), Steps())
 
 
 def test_renders_held_out_stand_for_photographs(tmp_path, recipe):
     rendered = {"recipe": str(recipe), "frames": 12, "clean_frames": 6, "seed": 50, "samples": 1}
     file = study(tmp_path, "", recipe, real={"rendered": rendered, "train": 0.5, "validation": 0.4})
-    outcome = run_study(file, Cache(tmp_path / "cache"), Watching())
+    outcome = run_study(file, Cache(tmp_path / "cache"), Steps())
     assert len(outcome.real) == 18
     side = outcome.sides[0]
     assert not {s.group for s in side.test} & {s.group for s in side.train}
@@ -336,7 +339,7 @@ def test_renders_held_out_stand_for_photographs(tmp_path, recipe):
     _, report = write_study(outcome, tmp_path / "out", "blemish study small")
     assert "Prediction leakage" in report.read_text()
     with pytest.raises(StudyError, match=r"real\.rendered: found renders and --real"):
-        run_study(file, Cache(tmp_path / "cache"), Watching(), real=tmp_path)
+        run_study(file, Cache(tmp_path / "cache"), Steps(), real=tmp_path)
 
 
 def test_report_shows_what_the_evaluations_say(whole, tmp_path):
@@ -365,7 +368,7 @@ def test_report_shows_what_the_evaluations_say(whole, tmp_path):
 def test_heat_map_reaches_one_exactly_where_it_is_predicted(whole):
     _, outcome, _ = whole
     evaluation = outcome.evaluations["Real"][0]
-    counted = evaluation.tally.pixels[:, :2].sum()
+    counted = evaluation.counts.pixels[:, :2].sum()
     assert len(evaluation.heat) == min(run.SHOWN, len(outcome.sides[0].test))
     if len(evaluation.heat) == len(outcome.sides[0].test):
         assert sum(int((heat >= 1).sum()) for heat in evaluation.heat.values()) == counted
