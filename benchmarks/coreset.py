@@ -31,7 +31,7 @@ from benchmarks.common import Figure, anomalib_patchcore, report
 REPOSITORY = Path(__file__).resolve().parents[1]
 PICTURE = 1628  # patches offered at once: about those of one tile
 DIMENSIONS = 152
-SIZE, EPOCHS = 2048, 5  # seed 003, section V.B
+SIZE, EPOCHS = 2048, 5  # [Mao 2025], section V.B
 BOUNDARY_PATCHES = 4  # of each row
 SIDE = 512  # pixels of the pictures that memory is measured with
 PICTURES = {"sequential": (25, 50, 100, 400), "patchcore": (25, 50, 100)}

@@ -77,7 +77,7 @@ def scalar_perlin(points: Floats) -> Floats:
 
 
 def scalar_stains(points: Floats) -> Floats:
-    """Algorithm 1 of seed 003 to the letter, point by point; the centres of a cell are drawn once and remembered."""
+    """Algorithm 1 of [Mao 2025] to the letter, point by point; the centres of a cell are drawn once and remembered."""
     centres: dict[tuple[int, ...], tuple[float, ...]] = {}
     change = np.zeros(len(points))
     for n, (x, y, z) in enumerate(points.tolist()):

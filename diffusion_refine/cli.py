@@ -113,7 +113,7 @@ def refine(
     from diffusion_refine.editing.word_swap import SwapSettings
     from diffusion_refine.synthesis.before_after import write_sheet
     from diffusion_refine.synthesis.refine import OUTCOMES, Plan, RefineError, refine_dataset
-    from scenes.datasets.dataset import Dataset
+    from scenes.datasets.reader import Dataset
     from scenes.jobs.progress import shown
 
     if word and not variants:

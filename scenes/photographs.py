@@ -19,7 +19,8 @@ from procgen.surface.layer import Instance, SurfacePoints
 from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
 from scenes.camera.imaging import camera_above, pixel_footprint
 from scenes.camera.sensor import linearised, quantised, transferred
-from scenes.datasets.dataset import Dataset, DatasetWriter
+from scenes.datasets.reader import Dataset
+from scenes.datasets.writer import DatasetWriter
 from scenes.parts import build_part
 from scenes.parts.photo import Photo
 from scenes.pictures.reading import PhotoError, Photograph, Pixels, read_photograph

@@ -15,8 +15,8 @@ from anomaly.backbone.patch_extractor import BACKBONE, EMBEDDED, UNTRAINED, Back
 
 ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained backbone
 EMBEDDED_WEIGHTS = Path(__file__).parent / "embedded" / "embedded.safetensors"
-STRIDES = (8, 16)  # the 3rd and 4th layers of seed 003: 40 + 112 channels of MobileNetV3-large
-POOLING = 2  # kernel of the average pooling, seed 003, section V.B
+STRIDES = (8, 16)  # the 3rd and 4th layers of [Mao 2025]: 40 + 112 channels of MobileNetV3-large
+POOLING = 2  # kernel of the average pooling, [Mao 2025], section V.B
 
 
 class FeatureExtractor(nn.Module):

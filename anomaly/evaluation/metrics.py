@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COVERAGES", "ClassRecall", "Curve", "Evaluator", "Metrics", "ThresholdFinder"]
 
-COVERAGES = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 25.0, 50.0, 75.0, 100.0)  # per cent; seed 003, Appendix C
+COVERAGES = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 25.0, 50.0, 75.0, 100.0)  # per cent; [Mao 2025], Appendix C
 PRO_LIMIT = 0.3  # false-positive rate up to which AUPRO integrates, as MVTec AD does
 KEY_BITS = 20
 KEYS = 1 << KEY_BITS
@@ -147,7 +147,7 @@ class ThresholdFinder:
 
 
 def without_small(predicted: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:
-    """Predictions (H, W) without the 8-connected regions of fewer than `smallest` pixels (seed 003, Appendix C)."""
+    """Predictions (H, W) without the 8-connected regions of fewer than `smallest` pixels ([Mao 2025], Appendix C)."""
     if smallest <= 1 or not predicted.any():
         return predicted
     from skimage.measure import label

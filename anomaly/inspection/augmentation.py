@@ -1,4 +1,4 @@
-"""What seed 003, section V.B does to training pictures at random: light, flips, blur, noise and a masked border.
+"""What [Mao 2025], section V.B does to training pictures at random: light, flips, blur, noise and a masked border.
 
 The paper gives no values; these are mild enough for a ground surface to stay one.
 """

@@ -10,9 +10,9 @@ from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.threshold import VALIDATION_SHARE, best_threshold, validation_part
-from scenes.datasets.dataset import blemish_version
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
+from scenes.version import blemish_version
 
 
 def evaluate_inspector(

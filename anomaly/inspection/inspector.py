@@ -21,7 +21,9 @@ from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import DatasetError, blemish_version, write_atomically
+from scenes.datasets.errors import DatasetError
+from scenes.datasets.files import write_atomically
+from scenes.version import blemish_version
 
 # 2 keeps boundary patches, which 1 called outposts; a bank without any is written as schema 1 had it.
 SCHEMAS = (1, 2)

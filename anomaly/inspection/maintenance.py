@@ -26,7 +26,7 @@ SCALES_AGREE = 0.02  # relative difference of two working scales that features d
 
 
 def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspector:
-    """One inspector from several, their rows offered in turn (seed 003, coreset melding).
+    """One inspector from several, their rows offered in turn ([Mao 2025], coreset melding).
 
     Where all have boundary patches, the new rows are chosen among rows and boundary patches instead
     (`anomaly.patchcore.boundary_patches.melded`); the new inspector has none. size: rows of its bank, by default as the

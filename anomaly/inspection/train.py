@@ -39,7 +39,7 @@ from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress
 
-EPOCHS = 5  # seed 003, section V.B
+EPOCHS = 5  # [Mao 2025], section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
 # passes. Until then the worst covered patch may be a third farther from the bank than at the end.
 SETTLING_EPOCHS = 20
@@ -69,7 +69,7 @@ def train_inspector(
 ) -> Inspector:
     """Train on the good ones of `samples` and write the inspector to the folder `out`.
 
-    start: an inspector to go on from (seed 003: fine-tuning): its bank is updated, its backbone and scale stay. size:
+    start: an inspector to go on from ([Mao 2025]: fine-tuning): its bank is updated, its backbone and scale stay. size:
     rows of the bank (2048, or as `start` has; else that bank is grown or shrunk first). epochs: at most so many, by
     default 5 with augmentation and 20 without, where it ends when one changes nothing. image_size: pixels to which the
     longest side of the largest training picture is scaled, all others by the same factor (by default larger ones are

@@ -27,16 +27,16 @@ from anomaly.patchcore.coreset import CHUNK, UNKNOWN
 from anomaly.patchcore.distance_bounds import full_precision
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 
-EPOCHS = 5  # seed 003, section V.B
+EPOCHS = 5  # [Mao 2025], section V.B
 LIGHTNING_EPOCHS = 1000  # what Lightning puts in place of a number of epochs that nobody gave
 
 
 class SequentialPatchcore(AnomalibModule):
-    """Sequential PatchCore (seed 003): several epochs over good images, ending early when one changes nothing.
+    """Sequential PatchCore ([Mao 2025]): several epochs over good images, ending early when one changes nothing.
 
     `epochs` counts where the trainer's own `max_epochs` is not given. The order of the images follows from `seed` and
     the epoch alone. start: folder of an inspector that `blemish train` made, to go on from: its backbone, bank and
-    size are taken, and the settings of these are not looked at. augmentation: as seed 003 does, in every epoch.
+    size are taken, and the settings of these are not looked at. augmentation: as [Mao 2025] does, in every epoch.
     """
 
     def __init__(

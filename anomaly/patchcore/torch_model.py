@@ -1,4 +1,4 @@
-"""Sequential PatchCore as mathematics: patch features, the coreset they feed, the anomaly map (seed 003, IV)."""
+"""Sequential PatchCore as mathematics: patch features, the coreset they feed, the anomaly map ([Mao 2025], IV)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from anomaly.patchcore.coreset import UNKNOWN, SequentialCoreset
 from anomaly.patchcore.distance_bounds import full_precision
 from anomaly.patchcore.nearest_row import CHUNK, NearestRows, nearest_rows
 
-BLUR_DEVIATION = 2.0  # pixels; seed 003, section V.B
-BLUR_KERNEL = 17  # seed 003 says 16; an even kernel would shift the map by half a pixel
-BANK_SIZE = 2048  # seed 003, section V.B
+BLUR_DEVIATION = 2.0  # pixels; [Mao 2025], section V.B
+BLUR_KERNEL = 17  # [Mao 2025] says 16; an even kernel would shift the map by half a pixel
+BANK_SIZE = 2048  # [Mao 2025], section V.B
 
 
 class SequentialPatchcoreModel(nn.Module):

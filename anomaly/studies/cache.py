@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import write_atomically
+from scenes.datasets.files import write_atomically
 from scenes.formats.sample import Sample
 
 Kind = Literal["renders", "banks", "evaluations"]

@@ -1,7 +1,6 @@
-"""What the paper reports, and what differs here.
+"""What the paper reports, and what differs here: [Mao 2025], Tables I and II, in per cent.
 
-Mao, Fulir, Garth and Gospodnetic, "Sequential PatchCore: Anomaly Detection for Surface Inspection using Synthetic
-Impurities", Tables I and II, in per cent; a value that its text leaves out is None.
+A value that its text leaves out is None.
 """
 
 from __future__ import annotations

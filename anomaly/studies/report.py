@@ -20,8 +20,9 @@ from anomaly.studies.bootstrap import FIGURES, Draws, Estimate, class_recalls, d
 from anomaly.studies.counts import INSTANCES
 from anomaly.studies.run import Outcome
 from anomaly.studies.scenarios import REAL, SCENARIOS
-from scenes.datasets.dataset import blemish_version, write_atomically
+from scenes.datasets.files import write_atomically
 from scenes.formats.sample import GOOD, Sample
+from scenes.version import blemish_version
 
 HEADINGS = {
     "pixel_precision": ("P", "Pixel precision", "Share of the predicted pixels that are defective."),

@@ -43,7 +43,9 @@ from diffusion_refine.prompts.captions import Subject, caption, subject_of
 from diffusion_refine.prompts.vocabulary import DEFECTS, IMPURITIES, PARTS, swaps
 from procgen.errors import BlemishError
 from procgen.surface.layer import Family, Instance
-from scenes.datasets.dataset import CLASSES, Dataset, DatasetWriter, Frame
+from scenes.datasets.reader import Dataset, Frame
+from scenes.datasets.schema import CLASSES
+from scenes.datasets.writer import DatasetWriter
 
 Ids = NDArray[np.uint16]
 REFINED, PARTLY, KEPT, UNTOUCHED = "refined", "partly refined", "kept", "nothing to refine"

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from procgen.surface.layer import Family
-from scenes.datasets.dataset import HEADER, Dataset, Frame
+from scenes.datasets.reader import Dataset, Frame
+from scenes.datasets.schema import HEADER
 from scenes.formats.sample import GOOD, Sample
-from scenes.formats.truth import InstanceMaps, Truth
+from scenes.formats.truth import InstanceMaps, IntegerMap, Truth
 
 LOOKS_FOR = HEADER
 
@@ -23,7 +23,7 @@ class FrameOfDataset:
 
     def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
         frame = Frame(self.dataset, self.index)
-        maps: dict[Family, NDArray[np.integer]] = {"defect": frame.defects, "impurity": frame.impurities}
+        maps: dict[Family, IntegerMap] = {"defect": frame.defects, "impurity": frame.impurities}
         entries: list[tuple[Family, int, str]] = [(i.family, i.id, i.class_name) for i in frame.instances]
         # An instance out of sight, or wholly covered by a later one, is nothing that could be found or missed.
         seen = InstanceMaps(maps, entries).areas() > 0

@@ -6,6 +6,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -25,6 +26,9 @@ from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
+MOST_ENTRIES = 100  # of a family
+MOST_PROBLEMS = 20  # told of one recipe
+LONGEST_NAME = 60  # characters of a field, told as it is
 
 Families = Literal["defects", "impurities"]
 SWITCHED_OFF = re.compile(r"(defects|impurities)(\.(0|[1-9]\d{0,5}))?")
@@ -120,8 +124,8 @@ class Recipe(RecipeModel):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     part: PartRecipe
     finish: FinishRecipe
-    defects: tuple[DefectRecipe, ...] = ()
-    impurities: tuple[ImpurityRecipe, ...] = ()
+    defects: Annotated[tuple[DefectRecipe, ...], Field(max_length=MOST_ENTRIES)] = ()
+    impurities: Annotated[tuple[ImpurityRecipe, ...], Field(max_length=MOST_ENTRIES)] = ()
     light: RingLightRecipe
     camera: CameraRecipe
     sensor: SensorRecipe
@@ -235,9 +239,10 @@ def recipe_from(written: object, source: str) -> Recipe:
     try:
         return Recipe.model_validate(written, context={"folder": Path(source).parent})
     except ValidationError as error:
-        raise RecipeError(source, list(_problems(error, written))) from None
-    except RecursionError:
-        raise RecipeError(source, ["found fields nested without end; expected a recipe's few levels"]) from None
+        problems = list(islice(_problems(error, written), MOST_PROBLEMS))
+        if (more := error.error_count() - len(problems)) > 0:
+            problems.append(f"and {more} more problems of {error.error_count()}")
+        raise RecipeError(source, problems) from None
 
 
 def _problems(error: ValidationError, written: dict[Any, Any]) -> Iterator[str]:
@@ -262,7 +267,8 @@ def _locate(location: tuple[int | str, ...], written: object) -> tuple[str, obje
             section, here = here, here[name] if name < len(here) else None
         else:
             continue
-        names.append(str(name))
+        plain = isinstance(name, int) or (name.isprintable() and len(name) <= LONGEST_NAME)
+        names.append(str(name) if plain else shown(name))
     return ".".join(names), section
 
 
@@ -291,6 +297,8 @@ def _said(details: ErrorDetails, section: object) -> str:
             return details["msg"]
         case "model_type" | "model_attributes_type":
             return f"found {found}; expected a mapping of fields"
+        case "too_long":
+            return f"found {context['actual_length'] or 'more'} entries; expected at most {context['max_length']}"
         case "tuple_type":
             return f"found {found}; expected a list"
         case "less_than_equal":

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from blender_addon.ui import schema, texts
+from blender_addon.ui.changes import quiet
 from blender_addon.ui.recipe import quantities
-from blender_addon.ui.recipe.properties import CHANNELS, channels, quiet
+from blender_addon.ui.recipe.section_properties import channels
 from blender_addon.ui.schema import Field, SectionFields
 
 if TYPE_CHECKING:
@@ -245,19 +246,3 @@ def _same_or_read(field: Field, before: Any, value: float) -> float:
 
 def _number_field(name: str) -> Field:
     return Field(name, "number")
-
-
-__all__ = [
-    "CHANNELS",
-    "family_of",
-    "from_recipe",
-    "kind_written",
-    "of_family",
-    "section_written",
-    "set_kind",
-    "set_layers",
-    "set_section",
-    "switched_off",
-    "to_recipe",
-    "written",
-]

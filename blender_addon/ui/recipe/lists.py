@@ -93,13 +93,4 @@ class BLEMISH_MT_layer_specials(bpy.types.Menu):
 
 CLASSES = (BLEMISH_UL_layers, BLEMISH_MT_layer_add, BLEMISH_MT_layer_specials)
 
-
-def register() -> None:
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    icons.unregister()
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+register, unregister = bpy.utils.register_classes_factory(CLASSES)

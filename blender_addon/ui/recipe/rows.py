@@ -10,14 +10,14 @@ import bpy
 
 from blender_addon.ui import schema, texts
 from blender_addon.ui.recipe import quantities
-from blender_addon.ui.recipe.properties import channels
+from blender_addon.ui.recipe.section_properties import channels
 from blender_addon.ui.schema import Field, SectionFields
+from blender_addon.ui.sidebar import labelled_row
 
 PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}
 PART_LABELS = {"high": "to", "deviation": "±"}
 FORM_UNITS = 1.6  # width of the menu of forms beside the first number, in Blender's own unit
 NARROW = 370  # pixels at a scale of 1, below which two numbers and their units do not fit a row
-LABEL_SHARE = 0.4  # of a row, as Blender's own split layouts have it
 
 
 def draw_section(layout: bpy.types.UILayout, group: Any, section: SectionFields, skip: Iterable[str] = ()) -> None:
@@ -51,17 +51,6 @@ def draw_field(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
             layout.prop(group, field.name)
         case _:
             pass  # in panels of their own, or nobody's to change
-
-
-def labelled_row(layout: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
-    """A row whose label stands where Blender's split layouts have it; gives the rest of the row."""
-    split = layout.split(factor=LABEL_SHARE, align=True)
-    left = split.row()
-    left.alignment = "RIGHT"
-    left.label(text=text)
-    right = split.row(align=True)
-    right.use_property_split = False
-    return right
 
 
 def field_row(layout: bpy.types.UILayout, group: Any, field: Field, label: str) -> bpy.types.UILayout:

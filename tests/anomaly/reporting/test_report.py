@@ -17,7 +17,7 @@ from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, line_chart, score_chart
 from anomaly.reporting.report import ReportError, class_styles, separation, summarise, varied, write_report
 from procgen.surface.layer import Instance
-from scenes.datasets.dataset import DatasetWriter
+from scenes.datasets.writer import DatasetWriter
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
 from scenes.formats.truth import DefectInstance, Truth

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from diffusion_refine.core.attention import Interpolated, attention_layers, residual_interpolation
 from diffusion_refine.core.models import Model
-from diffusion_refine.inversion.ddim import methods, sampling
+from diffusion_refine.inversion import methods, sampling
 from diffusion_refine.prompt_to_prompt.alignment import Tokens, refinement, replacement, tokens_of
 from diffusion_refine.prompt_to_prompt.controllers import (
     Controlled,

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import schema, texts
-from blender_addon.ui.recipe import properties
+from blender_addon.ui import changes, schema, texts
 
 MOST_SEED = 2**31 - 1
 FAMILIES = ("defects", "impurities")
@@ -77,7 +76,7 @@ class BLEMISH_OT_layer_remove(NeedsLayer, bpy.types.Operator):
         settings = context.scene.blemish
         settings.layers.remove(settings.active_layer)
         settings.active_layer = max(0, min(settings.active_layer, len(settings.layers) - 1))
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
@@ -94,11 +93,11 @@ class BLEMISH_OT_layer_duplicate(NeedsLayer, bpy.types.Operator):
         settings = context.scene.blemish
         entry = exchange.kind_written(active_layer(context))
         place = settings.active_layer + 1
-        with properties.quiet():
+        with changes.quiet():
             exchange.set_kind(settings.layers.add(), entry)
             settings.layers.move(len(settings.layers) - 1, place)
             settings.active_layer = place
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
@@ -130,7 +129,7 @@ class BLEMISH_OT_layer_move(NeedsLayer, bpy.types.Operator):
             return {"CANCELLED"}
         settings.layers.move(here, there)
         settings.active_layer = there
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
@@ -153,11 +152,11 @@ def add(settings: Any, entry: dict[str, Any], exchange: Any) -> None:
     """Add a layer as a recipe writes it, above the others of its family, and select it."""
     family = schema.section_of_kind()[entry["kind"]].group
     place = len(settings.layers) if family == "impurities" else len(exchange.of_family(settings, "defects"))
-    with properties.quiet():
+    with changes.quiet():
         exchange.set_kind(settings.layers.add(), entry)
         settings.layers.move(len(settings.layers) - 1, place)
         settings.active_layer = place
-    properties.changed()
+    changes.changed()
 
 
 def example_entry(kind: str) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import schema, texts
-from blender_addon.ui.recipe import properties
+from blender_addon.ui import changes, schema, texts
 from blender_addon.ui.recipe.operators.layers import NeedsLayer, active_layer
 
 CLEARANCE_MM = 2.0
@@ -65,11 +64,11 @@ class BLEMISH_OT_keep_off_add(NeedsPlacement, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         group = section_group(active_layer(context))
-        with properties.quiet():
+        with changes.quiet():
             group.use_placement = True
             entry = group.placement.keep_off_mm.add()
             entry.kind, entry.clearance_mm = self.kind, CLEARANCE_MM
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
@@ -83,7 +82,7 @@ class BLEMISH_OT_keep_off_remove(NeedsPlacement, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         section_group(active_layer(context)).placement.keep_off_mm.remove(self.number)
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
