@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from anomaly.backbone.extractor import FeatureExtractor, standardised
+from anomaly.backbone.extractor import FeatureExtractor
+from anomaly.backbone.normalisation import standardised
 from anomaly.backbone.training.episodes import FAMILIES, draw_episode
 from anomaly.backbone.training.fields import Source
 from anomaly.backbone.training.objective import Batch, collated, evaluate_batch
