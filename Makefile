@@ -3,12 +3,13 @@
 BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
 # Tests that run within Blender; those beside it start commands of this Python, which a Blender program has not.
-BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/test_environment.py ui/test_learn.py ui/test_runs.py workers/test_render.py)
-IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py)) \
+BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/learn/test_environment.py ui/learn/test_learn.py \
+	ui/dataset/test_render_run.py workers/test_render.py)
+IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py tests/blender_addon/ui/*/test_*.py)) \
 	tests/blender_addon/test_hostile.py
 
-.PHONY: help setup demo pictures test test-slow test-blender test-blender-versions lint benchmark contact-sheet \
-	extension lock clean
+.PHONY: help setup demo pictures test test-slow test-blender test-blender-versions lint docs benchmark \
+	contact-sheet extension lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ test-blender-versions: setup  ## Run the panel's tests in Blender 3.4, 4.2, 4.5 
 		blender --background --factory-startup --python-use-system-env --python tests/blender_addon/inside.py -- \
 		$(IN_BLENDER); }
 	OMP_NUM_THREADS=1 $(PYTEST) tests/blender_addon/test_versions.py tests/blender_addon/test_extension.py
+
+docs: setup  ## Build the site of docs/ with the reference of all public names into out/docs
+	.venv/bin/python -m sphinx -q -W --keep-going -b html docs out/docs
 
 lint: setup
 	.venv/bin/ruff check .

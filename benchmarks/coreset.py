@@ -31,7 +31,7 @@ from benchmarks.common import Figure, anomalib_patchcore, report
 REPOSITORY = Path(__file__).resolve().parents[1]
 PICTURE = 1628  # patches offered at once: about those of one tile
 DIMENSIONS = 152
-SIZE, EPOCHS = 2048, 5  # seed 003, section V.B
+SIZE, EPOCHS = 2048, 5  # [Mao 2025], section V.B
 BOUNDARY_PATCHES = 4  # of each row
 SIDE = 512  # pixels of the pictures that memory is measured with
 PICTURES = {"sequential": (25, 50, 100, 400), "patchcore": (25, 50, 100)}
@@ -49,8 +49,9 @@ def sheet(patches: int) -> Tensor:
 
 def tiles(patches: int, folder: Path) -> Tensor:
     """Patches of good real tiles, picture after picture."""
-    from anomaly.backbone.extractor import FeatureExtractor, normalised
-    from anomaly.backbone.extractor import patches as rows_of
+    from anomaly.backbone.extractor import FeatureExtractor
+    from anomaly.backbone.normalisation import normalised
+    from anomaly.backbone.normalisation import patches as rows_of
     from scenes.formats.registry import read_samples
     from scenes.formats.sample import GOOD
 
@@ -196,10 +197,10 @@ def memory(counts: dict[str, tuple[int, ...]], size: int) -> Iterator[dict[str, 
 
 
 def sequential(size: int) -> Any:
-    from anomaly.backbone.extractor import UNTRAINED, FeatureExtractor
+    from anomaly.backbone.patch_extractor import UNTRAINED, patch_extractor
     from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 
-    return SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
+    return SequentialPatchcoreModel(patch_extractor(UNTRAINED), size)
 
 
 def worker(model: str, pictures: int, size: int) -> None:

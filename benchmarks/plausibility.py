@@ -7,7 +7,7 @@ between the two samples, and twice the mean energy distance between random halve
 surface. A statistic is plausible when the synthetic median lies in the range and the ratio of the two is at most 1.
 Where all real values are the same, as with the junctions of cracks that never fork, halves do not differ and allow no
 distance; there the share of synthetic values that differ is set beside the largest share that so many surfaces without
-one leave open at 95 % (Clopper and Pearson, 1934). With few surfaces that share is large, and little is shown.
+one leave open at 95 % [Clopper 1934]. With few surfaces that share is large, and little is shown.
 Synthetic masks are the layers of the shipped recipes evaluated at pixel centres, without Blender; finishes are seen
 in rendered pictures, see --tiles.
 """

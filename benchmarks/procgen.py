@@ -29,7 +29,7 @@ from procgen.impurities.stains import WaterStains
 from procgen.surface import noise
 from procgen.surface.layer import SurfacePoints, compose
 from procgen.surface.placement import jittered_centres
-from scenes.catalogue import SceneLayer
+from scenes.catalogue.registry import SceneLayer
 from scenes.geometry.atlas import Chart
 from scenes.parts.plate import PlaneChart
 from scenes.recipes.examples import Group, catalogue, example
@@ -77,7 +77,7 @@ def scalar_perlin(points: Floats) -> Floats:
 
 
 def scalar_stains(points: Floats) -> Floats:
-    """Algorithm 1 of seed 003 to the letter, point by point; the centres of a cell are drawn once and remembered."""
+    """Algorithm 1 of [Mao 2025] to the letter, point by point; the centres of a cell are drawn once and remembered."""
     centres: dict[tuple[int, ...], tuple[float, ...]] = {}
     change = np.zeros(len(points))
     for n, (x, y, z) in enumerate(points.tolist()):

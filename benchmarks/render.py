@@ -23,7 +23,7 @@ from blender_addon.workers import worker
 from scenes import DatasetWriter, Recipe, draw, load_recipe
 
 QUICK_FRAMES, FULL_FRAMES = 2, 10
-STAINED = ("crack", "water_stains")  # the layers of seed 003 with its stains
+STAINED = ("crack", "water_stains")  # the layers of [Mao 2025] with its stains
 STEADY_FRAMES = 200
 STEADY_SHRINK = 4  # the long run looks for growth, not for speed: a small picture shows it sooner
 MEBIBYTE = 2**20

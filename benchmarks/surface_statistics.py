@@ -267,7 +267,7 @@ def junctions(skeleton: Mask) -> tuple[int, Floats]:
 
 
 def energy_distance(first: ArrayLike, second: ArrayLike) -> float:
-    """√(2E|X−Y| − E|X−X'| − E|Y−Y'|) of two samples, in their unit (Székely and Rizzo 2013)."""
+    """√(2E|X−Y| − E|X−X'| − E|Y−Y'|) of two samples, in their unit [Székely 2013]."""
     from scipy.stats import energy_distance as distance
 
     return float(distance(np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)))

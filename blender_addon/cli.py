@@ -126,10 +126,10 @@ def render(
 def with_object(recipe: "Recipe", name: str, blend: Path | None, blender: str | None, folder: Path) -> "Recipe":
     """The recipe with an object of a .blend as its part, written to `folder`. Raises BlemishError."""
     from blender_addon.workers.blenders import find, inside
-    from blender_addon.workers.render import exported, with_part
+    from blender_addon.workers.render import export_from_blend, with_part
 
     if blend is not None:
-        return with_part(recipe, exported(find(blender), blend, name, folder))
+        return with_part(recipe, export_from_blend(find(blender), blend, name, folder))
     if not inside():
         raise RenderError(f"--object: found {name} and no .blend; expected --blend FILE that holds the object")
     from blender_addon.rendering.mesh_export import export_object

@@ -1,8 +1,11 @@
 from .camera.sensor import develop as develop
-from .datasets.dataset import Dataset as Dataset
-from .datasets.dataset import DatasetError as DatasetError
-from .datasets.dataset import DatasetWriter as DatasetWriter
-from .datasets.dataset import Frame as Frame
+from .datasets.errors import DatasetError as DatasetError
+from .datasets.reader import Dataset as Dataset
+from .datasets.reader import Frame as Frame
+from .datasets.writer import DatasetWriter as DatasetWriter
+from .formats.registry import read_samples as read_samples
+from .formats.sample import Sample as Sample
+from .formats.splitting import split_by_group as split_by_group
 from .maps import preview_picture as preview_picture
 from .maps import surface_maps as surface_maps
 from .parts import build_part as build_part

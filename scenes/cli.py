@@ -50,7 +50,7 @@ def preview(
     index: Annotated[int, typer.Option(min=0, help="Frame number.")] = 0,
 ) -> None:
     """Draw the unrolled surface, beside it with its defects in red and its impurities in blue, without Blender."""
-    from scenes.datasets.dataset import write_atomically
+    from scenes.datasets.files import write_atomically
     from scenes.maps import preview_picture, surface_maps
     from scenes.pictures.png import encode
     from scenes.recipes.recipe import load_recipe

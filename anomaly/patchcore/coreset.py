@@ -1,4 +1,4 @@
-"""The sequential coreset of seed 003, section IV: a bounded bank of patch features that expands as patches pass by.
+"""The sequential coreset of [Mao 2025], section IV: a bounded bank of patch features that expands as patches pass by.
 
 Distances that decide anything are sums of squared differences, taken in float64 and added from the first dimension
 to the last, so that they depend on the two vectors alone: not on the chunk, the thread count or the device. Matrix
@@ -106,7 +106,7 @@ class SequentialCoreset:
 
     @property
     def closest(self) -> float:
-        """Distance between the closest pair of a full bank (d_m of seed 003); infinite while there is no pair."""
+        """Distance between the closest pair of a full bank (d_m of [Mao 2025]); infinite while there is no pair."""
         return float(np.sqrt(self._near[self._closest])) if self._is_full and self.size > 1 else float("inf")
 
     def update(self, features: Tensor, source: int | Tensor = UNKNOWN) -> int:
@@ -125,7 +125,7 @@ class SequentialCoreset:
             return self._update(rows, sources)
 
     def meld(self, *others: SequentialCoreset) -> int:
-        """Offer other coresets' rows, each in its order (seed 003, coreset melding); return how many entered.
+        """Offer other coresets' rows, each in its order ([Mao 2025], coreset melding); return how many entered.
 
         Sources travel with the rows; the generation is this coreset's own.
         """
@@ -265,8 +265,8 @@ class SequentialCoreset:
             if self._bounds.is_worn:
                 self._bounds = DistanceBounds(self._rows, self._device)
             while start < len(rows):
-                seen, entered = self._offer(rows[start : start + block], sources[start : start + block])
-                accepted, start = accepted + entered, start + seen
+                passed, entered = self._offer(rows[start : start + block], sources[start : start + block])
+                accepted, start = accepted + entered, start + passed
                 if entered > CROWDED:
                     block = max(block // 2, SMALLEST_BLOCK)
                 elif entered < QUIET:
@@ -348,7 +348,7 @@ class SequentialCoreset:
         return np.add.accumulate(difference, axis=1)[:, -1]
 
     def _offer(self, rows: NDArray[Any], sources: NDArray[np.int64]) -> tuple[int, int]:
-        """Offer a block of patches to the full bank, one after the other; return how many were seen and entered.
+        """Offer a block of patches to the full bank, one after the other; return how many passed and how many entered.
 
         Stops early after a patch that lies so far out that the bank needs another scale.
         """

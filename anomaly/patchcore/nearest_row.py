@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from anomaly.patchcore.distance_bounds import full_precision
 
-CHUNK = 2048  # patches compared with the bank at once (seed 003, section V.B)
+CHUNK = 2048  # patches compared with the bank at once ([Mao 2025], section V.B)
 DIRECTIONS = 31  # of the largest variance of the bank, along which distances are bounded
 GROUP = 64  # rows of which only the smallest bound is looked at first
 CROWDED = 0.4  # share of the groups that may hold a patch's nearest row, from which on the product takes all dimensions

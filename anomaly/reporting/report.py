@@ -126,7 +126,7 @@ class DatasetSummary:
 
 @dataclass(frozen=True)
 class Case:
-    """One judged sample with its three pictures; `separation`: how well its own defect stands out of its own map."""
+    """One evaluated sample with its three pictures; `separation`: how well its own defect stands out of its own map."""
 
     record: SampleRecord
     separation: float | None
@@ -264,7 +264,7 @@ def _drawn(folder: Path) -> tuple[dict[str, str], list[Quantity]]:
     """Where a Blemish dataset comes from, and what varies between its scenes; nothing for other folders."""
     if not (folder / "dataset.json").is_file():
         return {}, []
-    from scenes.datasets.dataset import Dataset
+    from scenes.datasets.reader import Dataset
 
     dataset = Dataset(folder)
     header = dataset.header

@@ -17,7 +17,8 @@ from typing import Any
 
 from anomaly.studies.study_file import Changes, StudyFile
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import ANNOTATIONS, committed, write_atomically
+from scenes.datasets.files import write_atomically
+from scenes.datasets.schema import ANNOTATIONS, committed
 from scenes.jobs.child_process import CHILD_PROGRAM
 from scenes.parts.mesh import MeshRecipe
 from scenes.quantities.distribution import shown

@@ -1,4 +1,4 @@
-"""The nineteen ways of training that the paper compares (seed 003, Tables I and II), and what each is made of."""
+"""The nineteen ways of training that the paper compares ([Mao 2025], Tables I and II), and what each is made of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 REAL, STAINS = "Real", "WS"
-MELDED = ("Synth", "Synth_DR", "Synth_DA")  # with the real bank; seed 003, section V.B
+MELDED = ("Synth", "Synth_DR", "Synth_DA")  # with the real bank; [Mao 2025], section V.B
 MELDED_STAINED = ("Synth_WS", "Synth_WS+DR", "Synth_WS+DA")
 
 

@@ -6,6 +6,7 @@ does, the two take each other's functions and the process dies.
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from procgen.errors import BlemishError
 MAGIC, VERSION = 20000630, 2
 PLAIN_FLAGS = 0x400  # long names; tiles, deep data and several parts are other bits
 NO_COMPRESSION = 0
-TYPES: dict[int, np.dtype] = {1: np.dtype("<f2"), 2: np.dtype("<f4")}
+TYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f2"), 2: np.dtype("<f4")}
 CHUNK_HEAD = 8  # bytes before each line: its y and its length
 COLOURS = "RGB"
 
@@ -42,7 +43,7 @@ def read_exr(path: Path) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _channels(content: bytes) -> dict[str, NDArray[np.floating]]:
+def _channels(content: bytes) -> dict[str, NDArray[np.floating[Any]]]:
     """Every channel by its full name, (H, W)."""
     magic, version = struct.unpack_from("<ii", content)
     if magic != MAGIC or version & 0xFF != VERSION or version & ~0xFF & ~PLAIN_FLAGS:
@@ -77,9 +78,9 @@ def _attributes(content: bytes, place: int) -> tuple[dict[str, bytes], int]:
     return attributes, place + 1
 
 
-def _channel_types(described: bytes) -> dict[str, np.dtype]:
+def _channel_types(described: bytes) -> dict[str, np.dtype[Any]]:
     """Channel name -> type of its values, in the order in which a line holds them."""
-    types: dict[str, np.dtype] = {}
+    types: dict[str, np.dtype[Any]] = {}
     place = 0
     while described[place]:
         name, place = _text(described, place)

@@ -18,7 +18,7 @@ DOUBT = 1e-3  # texels; ten times the rounding that was seen
 CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
-def settled(labels: Labels, seen_uv: Floats, maps: Labels, mesh: Mesh, uvs: Floats, camera: Camera) -> Labels:
+def refine_labels(labels: Labels, seen_uv: Floats, maps: Labels, mesh: Mesh, uvs: Floats, camera: Camera) -> Labels:
     """`labels` with those in doubt looked up again.
 
     labels: (H, W, L) as Cycles read them, row 0 at the top. seen_uv: (H, W, 2) where it met the surface; negative
@@ -38,7 +38,9 @@ def in_doubt(seen_uv: Floats, maps: Labels) -> NDArray[np.bool_]:
     texels = np.array([maps.shape[1], maps.shape[0]])
     away = seen_uv * texels
     away -= np.rint(away)  # from the nearest border between texels
-    doubtful = (np.abs(away) < 2 * DOUBT).any(axis=-1) & (seen_uv >= 0).all(axis=-1)  # few are left to look up
+    doubtful: NDArray[np.bool_] = (np.abs(away) < 2 * DOUBT).any(axis=-1) & (seen_uv >= 0).all(
+        axis=-1
+    )  # few are left to look up
     reach = DOUBT / texels
     around = [look_up(maps, seen_uv[doubtful] + reach * np.array(corner)) for corner in CORNERS]
     doubtful[doubtful] = np.any([(other != around[0]).any(axis=-1) for other in around[1:]], axis=0)
@@ -50,7 +52,8 @@ def look_up(maps: Labels, uv: Floats) -> Labels:
     rows, columns = maps.shape[:2]
     column = np.clip(np.floor(uv[..., 0] * columns).astype(int), 0, columns - 1)
     row = np.clip(np.floor(uv[..., 1] * rows).astype(int), 0, rows - 1)
-    return maps[row, column]
+    texels: Labels = maps[row, column]
+    return texels
 
 
 def pixel_ray(camera: Camera, row: int, column: int) -> Floats:
@@ -58,7 +61,8 @@ def pixel_ray(camera: Camera, row: int, column: int) -> Floats:
     forward, up = np.array(camera.forward), np.array(camera.up)
     x = ((column + 0.5) / camera.width - 0.5) * camera.sensor_width
     y = (0.5 * camera.height - (row + 0.5)) / camera.width * camera.sensor_width
-    return x * np.cross(forward, up) + y * up + camera.focal_length * forward
+    direction: Floats = x * np.cross(forward, up) + y * up + camera.focal_length * forward
+    return direction
 
 
 def cast(camera: Camera, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Floats, reach: Floats) -> Floats | None:

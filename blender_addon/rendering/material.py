@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import acos, tau
+from typing import Any
 
 import bpy
 import numpy as np
@@ -117,7 +118,7 @@ def new_material(name: str) -> bpy.types.Material:
     return material
 
 
-def upload(node: bpy.types.ShaderNodeTexImage, pixels: NDArray[np.floating]) -> None:
+def upload(node: bpy.types.ShaderNodeTexImage, pixels: NDArray[np.floating[Any]]) -> None:
     """Put (rows, columns, 4) values into the node's image, which is kept while its size stays the same."""
     rows, columns = pixels.shape[:2]
     image = node.image

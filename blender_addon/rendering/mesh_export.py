@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from blender_addon.errors import RenderError
-from scenes.datasets.dataset import write_atomically
+from scenes.datasets.files import write_atomically
 from scenes.geometry.meshes import MOST_FACES, obj_text
 
 SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")  # types of object that have a surface

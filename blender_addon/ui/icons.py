@@ -1,27 +1,26 @@
-"""Icons: Blender's own for the kinds, and a swatch of each class's colour."""
+"""Icons of our own: a swatch of each class's colour, and small pictures from disk."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from blender_addon.ui.preview.overlay import CLASS_COLOURS
+import bpy.utils.previews
 
-GROUPS = {"part": "MESH_CUBE", "finish": "MATERIAL", "defects": "MOD_FLUIDSIM", "impurities": "BRUSHES_ALL"}
-SIDE = 16  # pixels
+from blender_addon.ui.class_colours import CLASS_COLOURS
+
+SIDE = 16  # pixels of a swatch
 BORDER = 2
+PICTURES_KEPT = 8
 
-_swatches: Any = None
+_swatches: Any = None  # Blender's collections of previews, while the add-on is registered
+_pictures: Any = None
 
 
 def swatch(bit: int) -> int:
     """The icon of a class's colour; 0, which draws nothing, for a bit beyond the masks'."""
-    global _swatches
-    if not 0 <= bit < len(CLASS_COLOURS):
+    if _swatches is None or not 0 <= bit < len(CLASS_COLOURS):
         return 0
-    if _swatches is None:
-        from bpy.utils import previews
-
-        _swatches = previews.new()
     name = str(bit)
     if name not in _swatches:
         icon = _swatches.new(name)
@@ -35,14 +34,28 @@ def swatch(bit: int) -> int:
     return int(_swatches[name].icon_id)
 
 
+def thumbnail(path: Path) -> int:
+    """The icon of a picture as it is on disk now; 0 where there is none, which draws nothing."""
+    try:
+        name = f"{path}:{path.stat().st_mtime_ns}"
+    except OSError:
+        return 0
+    if _pictures is None:
+        return 0
+    if name not in _pictures:
+        if len(_pictures) >= PICTURES_KEPT:
+            _pictures.clear()
+        _pictures.load(name, str(path), "IMAGE")
+    return int(_pictures[name].icon_id)
+
+
 def register() -> None:
-    """Nothing yet: swatches are made when they are first shown."""
+    global _swatches, _pictures
+    _swatches, _pictures = bpy.utils.previews.new(), bpy.utils.previews.new()
 
 
 def unregister() -> None:
-    global _swatches
-    if _swatches is not None:
-        from bpy.utils import previews
-
-        previews.remove(_swatches)
-        _swatches = None
+    global _swatches, _pictures
+    bpy.utils.previews.remove(_swatches)
+    bpy.utils.previews.remove(_pictures)
+    _swatches = _pictures = None

@@ -14,7 +14,7 @@ MARGINS = 62  # of a panel, with an icon's column and the scroll bar
 FEWEST = 16  # letters a line, however narrow the panel
 
 
-def fitting(text: str, width: float, scale: float) -> list[str]:
+def wrap(text: str, width: float, scale: float) -> list[str]:
     """A text's lines in a panel of this width in pixels, at this scale of the interface; paths break behind a slash."""
     letters = max(FEWEST, int((width / scale - MARGINS) / LETTER))
     lines = [""]
@@ -30,7 +30,7 @@ def fitting(text: str, width: float, scale: float) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def shown(path: Path) -> str:
+def path_text(path: Path) -> str:
     """A path as a person writes it, from the home folder where it lies there."""
     home = Path.home()
     return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) and path != home else str(path)
@@ -48,6 +48,6 @@ def draw(
     column = layout.column(align=True)
     column.scale_y = 0.8
     indent = "BLANK1" if icon != "NONE" else "NONE"
-    found = fitting(text, width or context.region.width, context.preferences.system.ui_scale)
+    found = wrap(text, width or context.region.width, context.preferences.system.ui_scale)
     for number, line in enumerate(found):
         column.label(text=line, icon=icon if number == 0 else indent, translate=False)

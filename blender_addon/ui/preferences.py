@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from blender_addon.ui import lines
-from blender_addon.ui.learn.environment import Lookout
+from blender_addon.ui import lines, progress
+from blender_addon.ui.learn.environment import PROBE
+from blender_addon.ui.sidebar import split_labels
 from blender_addon.workers.devices import AUTO, BACKENDS, CPU
 
 if TYPE_CHECKING:
     from blender_addon.ui.learn.environment import Environment
-
-LOOKOUT = Lookout()
 
 DEVICES = (
     (CPU, "Processor", "Render on the processor, which every machine has; other machines give the same bytes"),
@@ -31,8 +30,8 @@ DEVICES = (
 )
 
 
-def look_again(preferences: BlemishPreferences, context: bpy.types.Context) -> None:
-    LOOKOUT.forget()
+def _probe_anew(preferences: BlemishPreferences, context: bpy.types.Context) -> None:
+    PROBE.forget()
 
 
 class BlemishPreferences(bpy.types.AddonPreferences):
@@ -46,7 +45,7 @@ class BlemishPreferences(bpy.types.AddonPreferences):
             subtype="DIR_PATH",
             description="Folder of the Python environment that holds Blemish with torch, for training and judging. "
             "Empty: that of the command blemish, where it is on PATH",
-            update=look_again,
+            update=_probe_anew,
         ),
         "folder": bpy.props.StringProperty(
             name="Output Folder",
@@ -60,17 +59,15 @@ class BlemishPreferences(bpy.types.AddonPreferences):
     }
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = split_labels(self.layout)
         layout.prop(self, "python")
-        draw_environment(layout, context, LOOKOUT.find(self.python), width=context.region.width)
+        draw_environment(layout, context, PROBE.find(self.python), width=context.region.width)
         layout.prop(self, "folder")
         layout.prop(self, "device")
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Preferences:
     """What the preferences say, or their defaults where Blender runs the panel without having it as an add-on."""
 
     python: str = ""
@@ -78,19 +75,19 @@ class Chosen:
     device: str = CPU
 
 
-def chosen(context: bpy.types.Context) -> Chosen:
+def preferences_of(context: bpy.types.Context) -> Preferences:
     """The preferences as plain values, paths absolute."""
     addon = context.preferences.addons.get(BlemishPreferences.bl_idname)
     if addon is None or addon.preferences is None:
-        return Chosen()
+        return Preferences()
     found = addon.preferences
     python, folder = (bpy.path.abspath(path) if path else "" for path in (found.python, found.folder))
-    return Chosen(python, folder or Chosen.folder, found.device)
+    return Preferences(python, folder or Preferences.folder, found.device)
 
 
 def environment(context: bpy.types.Context) -> Environment | None:
     """The environment that learns, as far as it is known; None while that is being found out."""
-    return LOOKOUT.find(chosen(context).python)
+    return PROBE.find(preferences_of(context).python)
 
 
 def draw_environment(
@@ -99,6 +96,7 @@ def draw_environment(
     """A line on the environment's state, and below it the fix where something is amiss."""
     column = layout.column(align=True)
     if found is None:
+        progress.watch(PROBE.is_running)
         column.label(text="Looking for the Python environment…", icon="TIME")
         return
     if found.ready:
@@ -121,11 +119,9 @@ class BLEMISH_OT_look_again(bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        from blender_addon.ui import progress
-
-        LOOKOUT.forget()
+        PROBE.forget()
         environment(context)
-        progress.watch()
+        progress.watch(PROBE.is_running)
         return {"FINISHED"}
 
 
@@ -152,6 +148,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    LOOKOUT.forget()
+    PROBE.forget()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

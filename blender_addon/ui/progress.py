@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import Any, ClassVar
 
 import bpy
 
+from blender_addon.ui.runs import Phase, Run, State, status_line
 from blender_addon.workers import compat
-
-if TYPE_CHECKING:
-    from blender_addon.ui.runs import Run, State
 
 RENDER, LEARN = "render", "learn"  # one run of each at a time
 LOOK_EVERY = 0.25  # seconds
 
-Ending = Callable[["State"], None]
+Ending = Callable[[State], None]
 
 _runs: dict[str, Run] = {}
 _endings: dict[str, Ending] = {}  # of runs whose end is still to be told
+_awaited: list[Callable[[], bool]] = []  # tell whether something else goes on whose end panels show
 _shown: dict[str, str] = {}
 
 
@@ -53,29 +52,41 @@ def finish(slot: str) -> State:
     return state
 
 
-def watch() -> None:
-    """Have the timer look from now on, until nothing goes on any more."""
+def carry_out(operator: Any, slot: str, run: Run, ending: Ending, *, waits: bool) -> set[str]:
+    """Begin a run for an operator; block until its end, and report that, only where it `waits`: a script called it."""
+    begin(slot, run, ending)
+    if not waits:
+        redraw()
+        return {"FINISHED"}
+    state = finish(slot)
+    failed = state.phase is Phase.FAILED
+    operator.report({"ERROR" if failed else "INFO"}, ending_text(run, state))
+    return {"CANCELLED" if failed else "FINISHED"}
+
+
+def watch(goes_on: Callable[[], bool] | None = None) -> None:
+    """Have the timer look from now on, until no run and nothing that was handed in here goes on any more."""
+    if goes_on is not None and goes_on not in _awaited:
+        _awaited.append(goes_on)
     if not bpy.app.background and not bpy.app.timers.is_registered(_look):
         bpy.app.timers.register(_look, first_interval=LOOK_EVERY, persistent=True)
 
 
 def _look() -> float | None:
-    from blender_addon.ui.preferences import LOOKOUT
-    from blender_addon.ui.runs import line_about
-
     about = {}
     for slot, run in list(_runs.items()):
         state = run.state
-        about[slot] = f"{line_about(run)} {state.message}"
+        about[slot] = f"{status_line(run)} {state.message}"
         if state.ended and slot in _endings:
             _end(slot, state)
-            tell(run, state)
-    about["environment"] = str(LOOKOUT.looking)
-    if about != _shown:
+            report_ending(run, state)
+    before = len(_awaited)
+    _awaited[:] = [goes_on for goes_on in _awaited if goes_on()]
+    if about != _shown or len(_awaited) < before:
         _shown.clear()
         _shown.update(about)
         redraw()
-    return LOOK_EVERY if _endings or LOOKOUT.looking else None
+    return LOOK_EVERY if _endings or _awaited else None
 
 
 def _end(slot: str, state: State) -> None:
@@ -83,21 +94,17 @@ def _end(slot: str, state: State) -> None:
         _endings.pop(slot)(state)
 
 
-def tell(run: Run, state: State) -> None:
+def report_ending(run: Run, state: State) -> None:
     """Report a run's end as an operator's is reported: in the status bar and, where it failed, at the mouse."""
-    from blender_addon.ui.runs import Phase
-
     level = {Phase.DONE: "INFO", Phase.CANCELLED: "INFO"}.get(state.phase, "ERROR")
     windows = bpy.context.window_manager.windows
     if windows:
         with bpy.context.temp_override(window=windows[0]):
-            bpy.ops.blemish.tell("INVOKE_DEFAULT", level=level, message=sentence(run, state))
+            bpy.ops.blemish.report("INVOKE_DEFAULT", level=level, message=ending_text(run, state))
 
 
-def sentence(run: Run, state: State) -> str:
+def ending_text(run: Run, state: State) -> str:
     """What to say of a run that has ended."""
-    from blender_addon.ui.runs import Phase
-
     message = state.message or str(state.phase)
     return message if state.phase is Phase.FAILED else f"{run.title}: {message}"
 
@@ -119,25 +126,23 @@ def draw_bar(layout: bpy.types.UILayout, run: Run, slot: str, text: str) -> None
 
 def draw_status(header: bpy.types.Header, context: bpy.types.Context) -> None:
     """What goes on, in the status bar."""
-    from blender_addon.ui.runs import line_about
-
     for slot in (RENDER, LEARN):
         run = at_work(slot)
         if run is not None:
             row = header.layout.row(align=True)
-            row.label(text=line_about(run), icon="RENDER_STILL" if slot == RENDER else "EXPERIMENTAL")
+            row.label(text=status_line(run), icon="RENDER_STILL" if slot == RENDER else "EXPERIMENTAL")
             row.operator("blemish.cancel", text="", icon="CANCEL", emboss=False).slot = slot
             header.layout.separator()
 
 
-class BLEMISH_OT_tell(bpy.types.Operator):
+class BLEMISH_OT_report(bpy.types.Operator):
     """Reports what a run that goes on beside Blender has come to.
 
     Called by a timer, an operator's report would go back to its caller; from the window's own event loop, it goes to
     the user. So it waits for the next event.
     """
 
-    bl_idname = "blemish.tell"
+    bl_idname = "blemish.report"
     bl_label = "Blemish"
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
@@ -157,43 +162,43 @@ class BLEMISH_OT_tell(bpy.types.Operator):
         return {"FINISHED", "PASS_THROUGH"}
 
 
-class OfRun:
+class RunOperator:
     """Operators on the run of a slot."""
 
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     __annotations__ = {"slot": bpy.props.StringProperty(default=RENDER, options={"SKIP_SAVE"})}
 
-    def told(self, what: Literal["pause", "go"], else_say: str) -> set[str]:
-        """Have a run that can pause do so, or go on."""
+    def set_paused(self, paused: bool, otherwise: str) -> set[str]:
+        """Pause or resume the run; warns with the sentence `otherwise` where there is none that can pause."""
         run = at_work(self.slot)  # type: ignore[attr-defined]
         if run is None or not run.can_pause:
-            self.report({"WARNING"}, else_say)  # type: ignore[attr-defined]
+            self.report({"WARNING"}, otherwise)  # type: ignore[attr-defined]
             return {"CANCELLED"}
-        run.pause() if what == "pause" else run.go()
+        run.pause() if paused else run.resume()
         redraw()
         return {"FINISHED"}
 
 
-class BLEMISH_OT_pause(OfRun, bpy.types.Operator):
+class BLEMISH_OT_pause(RunOperator, bpy.types.Operator):
     bl_idname = "blemish.pause"
     bl_label = "Pause"
     bl_description = "Begin no further frame until you go on; the one at work is finished and kept"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.told("pause", "Nothing is running that could be paused")
+        return self.set_paused(True, "Nothing is running that could be paused")
 
 
-class BLEMISH_OT_go_on(OfRun, bpy.types.Operator):
+class BLEMISH_OT_go_on(RunOperator, bpy.types.Operator):
     bl_idname = "blemish.go_on"
     bl_label = "Go On"
     bl_description = "Go on with the next frame"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.told("go", "Nothing is paused")
+        return self.set_paused(False, "Nothing is paused")
 
 
-class BLEMISH_OT_cancel(OfRun, bpy.types.Operator):
+class BLEMISH_OT_cancel(RunOperator, bpy.types.Operator):
     bl_idname = "blemish.cancel"
     bl_label = "Cancel"
     bl_description = "End it now. What is finished is kept, and it can be taken up again later"
@@ -209,7 +214,7 @@ class BLEMISH_OT_cancel(OfRun, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class BLEMISH_OT_dismiss(OfRun, bpy.types.Operator):
+class BLEMISH_OT_dismiss(RunOperator, bpy.types.Operator):
     bl_idname = "blemish.dismiss"
     bl_label = "Dismiss"
     bl_description = "Show nothing more of what has ended"
@@ -220,7 +225,7 @@ class BLEMISH_OT_dismiss(OfRun, bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (BLEMISH_OT_tell, BLEMISH_OT_pause, BLEMISH_OT_go_on, BLEMISH_OT_cancel, BLEMISH_OT_dismiss)
+CLASSES = (BLEMISH_OT_report, BLEMISH_OT_pause, BLEMISH_OT_go_on, BLEMISH_OT_cancel, BLEMISH_OT_dismiss)
 
 
 def _percent_of(slot: str) -> Callable[[object], float]:
@@ -250,6 +255,7 @@ def unregister() -> None:
         run.wait(10)
     _runs.clear()
     _endings.clear()
+    _awaited.clear()
     if bpy.app.timers.is_registered(_look):
         bpy.app.timers.unregister(_look)
     bpy.types.STATUSBAR_HT_header.remove(draw_status)

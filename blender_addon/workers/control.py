@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from blender_addon.workers.job import GO, PAUSE
+from blender_addon.workers.job import PAUSE, RESUME
 from procgen.errors import BlemishError
-
-if TYPE_CHECKING:
-    from blender_addon.workers.render import BlenderProcess
 
 
 class Cancelled(BlemishError):
     """A rendering that was told to end before its last frame; every whole frame is kept."""
+
+
+class Process(Protocol):
+    """What a control asks of a Blender process: to take a word, PAUSE or RESUME, and to end at once."""
+
+    def tell(self, word: str) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class Control:
@@ -27,32 +32,32 @@ class Control:
         self.on_ready = on_ready
         self.paused = False
         self.cancelled = False
-        self._blenders: list[BlenderProcess] = []
+        self._processes: list[Process] = []
         self._lock = threading.Lock()
 
-    def take(self, blender: BlenderProcess) -> None:
+    def attach(self, process: Process) -> None:
         """Have this process heed what is said from now on, and what was said before."""
         with self._lock:
-            self._blenders.append(blender)
+            self._processes.append(process)
             if self.cancelled:
-                blender.process.kill()
+                process.kill()
             elif self.paused:
-                blender.tell(PAUSE)
+                process.tell(PAUSE)
 
     def pause(self) -> None:
-        """Begin no further frame until `go`; those at work are finished."""
+        """Begin no further frame until `resume`; those at work are finished."""
         self._say(PAUSE, paused=True)
 
-    def go(self) -> None:
+    def resume(self) -> None:
         """Go on after `pause`."""
-        self._say(GO, paused=False)
+        self._say(RESUME, paused=False)
 
     def cancel(self) -> None:
         """End at once; the frames at work are not written."""
         with self._lock:
             self.cancelled = True
-            for blender in self._blenders:
-                blender.process.kill()
+            for process in self._processes:
+                process.kill()
 
     def raise_if_cancelled(self) -> None:
         if self.cancelled:
@@ -61,5 +66,5 @@ class Control:
     def _say(self, word: str, *, paused: bool) -> None:
         with self._lock:
             self.paused = paused
-            for blender in self._blenders:
-                blender.tell(word)
+            for process in self._processes:
+                process.tell(word)

@@ -11,7 +11,7 @@ LIST_CARDS = "cards"  # instead of a job: tell which graphics cards there are
 CARDS_MARK = "blemish-cards "  # followed by their names by back end, as JSON
 EXPORT = "export "  # followed by [.blend, object, folder] as JSON, instead of a job: write the object as a mesh file
 EXPORTED_MARK = "blemish-exported "  # followed by the file's path
-PAUSE, GO = "pause", "go"  # lines to the process: begin no further frame; go on
+PAUSE, RESUME = "pause", "resume"  # lines to the process: begin no further frame; go on
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The loop inside a Blender process: draw a scene, put it on the stage, render its passes, write the frame.
 
-Started by `blender_addon.workers.render`, which sends one job as a line of JSON on standard input and keeps that
+Started by `blender_addon.workers.process`, which sends one job as a line of JSON on standard input and keeps that
 open. The libraries are imported only once the job is there, so that a Blender whose Python cannot load them can say so.
 """
 
@@ -21,10 +21,10 @@ from blender_addon.workers.job import (
     EXPORT,
     EXPORTED_MARK,
     FRAME_MARK,
-    GO,
     LIST_CARDS,
     PAUSE,
     READY_MARK,
+    RESUME,
     Job,
 )
 from procgen.errors import BlemishError
@@ -38,7 +38,7 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
     """Render one drawn scene on the stage and write it as a frame of the dataset."""
     import numpy as np
 
-    from blender_addon.rendering.label_refinement import settled
+    from blender_addon.rendering.label_refinement import refine_labels
     from blender_addon.rendering.passes import render_labels, render_picture
     from scenes import build_part, develop, surface_maps
     from scenes.geometry.atlas import texture
@@ -50,7 +50,7 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
         labels, seen_uv = render_labels(stage)
         label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
         uvs = texture(part, scene.texel_size).uvs
-        labels = settled(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
+        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
     writer.write(scene.index, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
 
 
@@ -76,7 +76,7 @@ def heed_parent(may_go_on: threading.Event) -> None:
     for line in sys.stdin:
         if line.strip() == PAUSE:
             may_go_on.clear()
-        elif line.strip() == GO:
+        elif line.strip() == RESUME:
             may_go_on.set()
     os._exit(1)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from diffusion_refine.core.models import Model
 from procgen.errors import BlemishError
 
-STEPS = 50  # seed 000, appendix A
+STEPS = 50  # [Jo 2025], appendix A
 SMALLEST_LEVEL = 1e-6  # below it, a latent holds nothing of the picture that could be brought back
 
 

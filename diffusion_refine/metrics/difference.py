@@ -1,4 +1,4 @@
-"""The difference of two pictures as pictures: of pixels in "jet", of edges in "hot" (seed 000, structural fidelity)."""
+"""The difference of two pictures as pictures: pixels in "jet", edges in "hot" ([Jo 2025], structural fidelity)."""
 
 from __future__ import annotations
 

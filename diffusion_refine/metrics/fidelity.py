@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 Picture = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
-MS_SSIM_SCALES = 5  # Wang, Simoncelli and Bovik 2003
+MS_SSIM_SCALES = 5  # [Wang 2003]
 LEAST_MS_SSIM_SIDE = 10 * 2 ** (MS_SSIM_SCALES - 1) + 1  # an 11-pixel window must fit at the coarsest scale
-KID_DEGREE, KID_OFFSET = 3, 1.0  # Bińkowski et al. 2018: (x·y / dimensions + 1)³
+KID_DEGREE, KID_OFFSET = 3, 1.0  # [Bińkowski 2018]: (x·y / dimensions + 1)³
 FEATURE_TIMESTEP = 50  # of 1000: low enough for detail, high enough for the denoiser to have something to do
 CHANGED = 2.0 / 255.0  # of full scale: what a picture of 8 bits shows as a change and not as rounding
 
@@ -46,7 +46,7 @@ def psnr(before: Picture, after: Picture) -> float | None:
 
 
 def ssim(before: Picture, after: Picture) -> float:
-    """Structural similarity with a Gaussian window of σ 1.5 over 11 pixels (Wang et al. 2004), at most 1."""
+    """Structural similarity with a Gaussian window of σ 1.5 over 11 pixels [Wang 2004], at most 1."""
     _check(before, after)
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -91,7 +91,7 @@ def mask_edit_iou(before: Picture, after: Picture, mask: Mask, threshold: float 
 
 
 def lpips(before: Picture, after: Picture, backbone: Path | str, network: str = "alex") -> float:
-    """LPIPS (Zhang et al. 2018) with the authors' linear layers and a backbone's ImageNet weights from a local file.
+    """LPIPS [Zhang 2018] with the authors' linear layers and a backbone's ImageNet weights from a local file.
 
     backbone: weights of torchvision's alexnet (network "alex"), vgg16 ("vgg") or squeezenet1_1 ("squeeze") as
     .safetensors or .pth. Raises MetricError where they are not there or are another network's.
@@ -146,7 +146,7 @@ def denoiser_features(model: Model, pictures: torch.Tensor) -> list[torch.Tensor
     """What each stage of the model's denoiser makes of pictures (B, 3, H, W) in [0, 1]: (B, C, h, w), coarsest first.
 
     Activations after the middle and after every up block, at a low noise level, without noise and without words
-    (Baranchuk et al. 2022, "Label-efficient semantic segmentation with diffusion models"); nothing is drawn.
+    [Baranchuk 2022]; nothing is drawn.
     """
     import torch
 
@@ -208,7 +208,7 @@ def standardised(reference: NDArray[np.floating], *samples: NDArray[np.floating]
 
 
 def kernel_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """The kernel inception distance's estimator (Bińkowski et al. 2018) on any features: unbiased squared MMD.
+    """The kernel inception distance's estimator [Bińkowski 2018] on any features: unbiased squared MMD.
 
     first (m, d), second (n, d), two samples or more each; the kernel is (x·y/d + 1)³. Near 0, and negative as often as
     not, for two samples of one distribution. Raises MetricError for samples that cannot be compared.

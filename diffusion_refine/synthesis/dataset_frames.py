@@ -9,7 +9,8 @@ from typing import Any
 
 from diffusion_refine.synthesis.generator import SourceFrame
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import HEADER, Dataset, Frame
+from scenes.datasets.reader import Dataset, Frame
+from scenes.datasets.schema import HEADER
 from scenes.recipes.recipe import Recipe
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from diffusion_refine.editing.label_check import Limits
 from diffusion_refine.editing.pixels import Pixels
 from procgen.surface.layer import Family, Instance
-from scenes.datasets.dataset import Dataset
+from scenes.datasets.reader import Dataset
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
 
@@ -26,7 +26,7 @@ Mask = NDArray[np.bool_]
 
 
 class SourceFrame(Protocol):
-    """What a frame is made of; `scenes.datasets.dataset.Frame` is one.
+    """What a frame is made of; `scenes.datasets.reader.Frame` is one.
 
     The masks (H, W) say what the frame shows, or, where it is to be drawn first, what it shall show.
     """

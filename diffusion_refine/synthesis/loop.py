@@ -11,7 +11,8 @@ import numpy as np
 from diffusion_refine.synthesis.attempts import edited
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame, Synthesis
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import Dataset, DatasetWriter
+from scenes.datasets.reader import Dataset
+from scenes.datasets.writer import DatasetWriter
 
 # What is done, how much of it is, and of how much.
 Progress = Callable[[str, int, int], None]

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from diffusion_refine.prompts.captions import Subject, caption, classes_in, subject_of
 from procgen.errors import BlemishError
-from scenes.datasets.dataset import HEADER, Dataset
+from scenes.datasets.reader import Dataset
+from scenes.datasets.schema import HEADER
 from scenes.scene import Scene
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")

@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 Metal = Literal["aluminium", "copper", "iron"]
 
 OIL_INDEX = 1.47  # mineral oil
-# Complex refractive indices at 450, 550 and 650 nm, about as Rakić 1995 (aluminium) and Johnson and Christy 1972, 1974
-# (copper, iron) have them.
+# Complex refractive indices at 450, 550 and 650 nm, about as [Rakić 1995] (aluminium), [Johnson 1972] (copper) and
+# [Johnson 1974] (iron) have them.
 METALS: dict[Metal, tuple[complex, complex, complex]] = {
     "aluminium": (0.62 + 5.47j, 0.96 + 6.69j, 1.49 + 7.82j),
     "copper": (1.15 + 2.47j, 1.02 + 2.58j, 0.21 + 3.67j),

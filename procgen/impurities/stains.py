@@ -1,4 +1,4 @@
-"""Dried water stains: Algorithm 1 of Mao et al., "Sequential PatchCore" (seed 003)."""
+"""Dried water stains: Algorithm 1 of "Sequential PatchCore" [Mao 2025]."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -29,7 +29,7 @@ BACKEND = "numpy" if os.environ.get("BLEMISH_NO_NUMBA") or not importlib.util.fi
 
 OFFSETS = 1  # the stream of random numbers, of a seed, that shifts octaves against each other
 
-# Ken Perlin, "Improving Noise", 2002.
+# [Perlin 2002]; the package *noise*, which the tests compare with, holds the same table.
 REFERENCE_PERMUTATION = np.frombuffer(
     bytes.fromhex(
         "97a0895b5a0f830dc95f6035c2e907e18c24671e458e086325f0150a17be0694f778ea4b001ac53e5efcdbcb75230b2039b12158ed953857"

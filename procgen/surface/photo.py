@@ -194,7 +194,7 @@ class _Watched:
 
 
 def _facets(cosine: Floats, roughness: Floats) -> Floats:
-    """Density of microfacets that face a direction at this cosine from the normal (GGX; Walter et al. 2007)."""
+    """Density of microfacets that face a direction at this cosine from the normal (GGX; [Walter 2007])."""
     alpha_squared = np.maximum(roughness, LEAST_ROUGHNESS) ** 4
     cosine_squared = np.maximum(cosine, 0.0) ** 2
     return np.asarray(alpha_squared / (cosine_squared * (alpha_squared - 1.0) + 1.0) ** 2)

@@ -1,4 +1,4 @@
-"""Jittered placement: one random centre in every cell of a cubic grid, without any state (seed 003, section III).
+"""Jittered placement: one random centre in every cell of a cubic grid, without any state ([Mao 2025], section III).
 
 And how far places are from the border of what they lie on.
 """
@@ -114,7 +114,7 @@ def _uniform(cells: Indices, seed: int, stream: int) -> Floats:
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """One step of SplitMix64 (Steele, Lea, Flood 2014): every bit of the result depends on every bit of `state`."""
+    """One step of SplitMix64 [Steele 2014]: every bit of the result depends on every bit of `state`."""
     state = state + np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -76,7 +76,7 @@ def with_noise(exposed: Singles, sensor: Sensor) -> Singles:
 def poisson_quantile(normal: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
     """The Poisson numbers as far up in their distribution as standard `normal` numbers are in theirs, float64.
 
-    Exact where the mean is below MANY; beyond, to third order of Cornish and Fisher's expansion (1938), which is then
+    Exact where the mean is below MANY; beyond, to third order of the expansion of [Cornish 1938], which is then
     good to a few hundredths of a count.
     """
     deviation = np.sqrt(np.maximum(mean, MANY))

@@ -18,13 +18,16 @@ from urllib.parse import quote
 
 import numpy as np
 
-from scenes.datasets.dataset import ANNOTATIONS, FAMILY_FOLDERS, Dataset, DatasetError, write_atomically
+from scenes.datasets.errors import DatasetError
+from scenes.datasets.files import write_atomically
+from scenes.datasets.reader import Dataset
+from scenes.datasets.schema import ANNOTATIONS, FAMILY_FOLDERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from procgen.surface.layer import Family
-    from scenes.datasets.dataset import Frame
+    from scenes.datasets.reader import Frame
 
 PICTURES = 24
 WIDTH = 420  # pixels of a picture on the page

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from procgen.surface.layer import Family
-from scenes.datasets.dataset import HEADER, Dataset, Frame
+from scenes.datasets.reader import Dataset, Frame
+from scenes.datasets.schema import HEADER
 from scenes.formats.sample import GOOD, Sample
-from scenes.formats.truth import InstanceMaps, Truth
+from scenes.formats.truth import InstanceMaps, IntegerMap, Truth
+from scenes.parts.photo import Photo
 
 LOOKS_FOR = HEADER
 
@@ -23,7 +24,7 @@ class FrameOfDataset:
 
     def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
         frame = Frame(self.dataset, self.index)
-        maps: dict[Family, NDArray[np.integer]] = {"defect": frame.defects, "impurity": frame.impurities}
+        maps: dict[Family, IntegerMap] = {"defect": frame.defects, "impurity": frame.impurities}
         entries: list[tuple[Family, int, str]] = [(i.family, i.id, i.class_name) for i in frame.instances]
         # An instance out of sight, or wholly covered by a later one, is nothing that could be found or missed.
         seen = InstanceMaps(maps, entries).areas() > 0
@@ -56,6 +57,6 @@ def read(folder: Path) -> list[Sample]:
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
         began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
-        group = f"photo/{part.sha256}" if part.kind == "photo" else f"{surfaces}/{began:06d}"
+        group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}"
         samples.append(Sample(number, group, label, frame.image_path, annotation))
     return samples

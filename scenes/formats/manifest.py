@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scenes.formats.errors import SampleError
 from scenes.formats.sample import GOOD, UNLABELLED, Sample
 from scenes.formats.truth import Annotation, MaskFile, NothingThere, Unknown
-from scenes.recipes.recipe import recipe_fields
+from scenes.recipes.reading import recipe_fields
 
 MANIFEST, WORDS = "manifest.csv", "manifest.yaml"
 PUBLIC_SETS = Path(__file__).parent / "public_sets"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from procgen.surface.layer import Family
 from scenes.formats.errors import SampleError
 from scenes.pictures.opening import read_mask
+
+IntegerMap = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,9 @@ class InstanceMaps(Sequence[DefectInstance]):
     map, class name).
     """
 
-    def __init__(self, maps: Mapping[Family, NDArray[np.integer]], entries: Sequence[tuple[Family, int, str]]) -> None:
+    def __init__(
+        self, maps: Mapping[Family, NDArray[np.integer[Any]]], entries: Sequence[tuple[Family, int, str]]
+    ) -> None:
         self._maps, self._entries = dict(maps), tuple(entries)
 
     def __len__(self) -> int:
@@ -82,8 +86,11 @@ class Truth:
         if isinstance(self.instances, InstanceMaps):
             found = self.instances.of_family(family)
             return np.zeros(self.defect.shape, bool) if found is None else found
-        masks = (instance.mask for instance in self.instances if instance.family == family)
-        return np.logical_or.reduce([np.zeros(self.defect.shape, bool), *masks])
+        union = np.zeros(self.defect.shape, bool)
+        for instance in self.instances:
+            if instance.family == family:
+                union |= instance.mask
+        return union
 
     def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """(instances,) pixels of every instance, only those `within` (H, W) when given."""

@@ -75,9 +75,9 @@ def extent(thing: Any) -> np.ndarray:
 
 
 def problem() -> str:
-    from blender_addon.ui.preview import viewport as preview
+    from blender_addon.ui.preview import viewport
 
-    return preview.update(bpy.context.scene).problem
+    return viewport.update(bpy.context.scene).problem
 
 
 def test_a_scene_without_camera_light_and_world(scene: Any) -> None:
@@ -341,15 +341,15 @@ def test_recipes_that_are_none_are_told_and_change_nothing(content: bytes, tmp_p
 
 def test_the_part_is_deleted_while_it_is_being_rendered(tmp_path: Path, scene: Any) -> None:
     from blender_addon.ui import progress
-    from blender_addon.ui.dataset.operators import order_of
-    from blender_addon.ui.runs import RenderRun
+    from blender_addon.ui.dataset.data import request_of
+    from blender_addon.ui.dataset.render_run import RenderRun
     from scenes import Dataset
 
     bpy.ops.blemish.recipe_shipped(name="plate")
     bpy.ops.mesh.blemish_part_add(kind="plate")
     scene.blemish_dataset.samples = 1
     # What the operator does where there is a window; without one Blender has it wait for the end.
-    progress.begin(progress.RENDER, RenderRun("mine", order_of(bpy.context, tmp_path / "set", frames=2)))
+    progress.begin(progress.RENDER, RenderRun("mine", request_of(bpy.context, tmp_path / "set", frames=2)))
     assert not bpy.ops.blemish.render_dataset.poll()
     bpy.data.objects.remove(scene.blemish.preview.object)
     bpy.ops.wm.read_factory_settings(use_empty=True)

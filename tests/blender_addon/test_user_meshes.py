@@ -10,7 +10,7 @@ import pytest
 
 from blender_addon import RenderError, render_dataset
 from blender_addon.workers.blenders import find, own
-from blender_addon.workers.render import exported, with_part
+from blender_addon.workers.render import export_from_blend, with_part
 from scenes import load_recipe
 from tests.blender_addon.blenders import PROGRAM, WHEELS, executable
 from tests.blender_addon.recipes import small
@@ -49,7 +49,7 @@ def blend(path: Path, script: str) -> Path:
     ],
 )
 def test_masks_equal_ray_cast_on_an_object_of_the_user(script: str, tmp_path: Path) -> None:
-    file = exported(own(), blend(tmp_path / "a.blend", script), "Suzanne", tmp_path)
+    file = export_from_blend(own(), blend(tmp_path / "a.blend", script), "Suzanne", tmp_path)
     part = {"kind": "mesh", "path": str(file), "unit_mm": 1000}
     check_against_rays(render_dataset(crowded_with(part), tmp_path / "set", 1, 5, samples=1), 0.2)
 
@@ -69,7 +69,7 @@ def test_an_object_is_written_with_its_modifiers_in_its_place_in_metres(version:
     program = own() if version == "this" else find(executable(version))
     code = f"{BEGIN}{ARRAY_OF_BOXES}bpy.ops.wm.save_as_mainfile(filepath={str(tmp_path / 'a.blend')!r})"
     subprocess.run(program.command(code), check=True, capture_output=True)
-    written = trimesh.load_mesh(exported(program, tmp_path / "a.blend", "box", tmp_path), process=False)
+    written = trimesh.load_mesh(export_from_blend(program, tmp_path / "a.blend", "box", tmp_path), process=False)
     # Two boxes of 0.1 x 0.2 x 0.3, 0.3 apart along what a quarter of a turn makes y; a unit is half a metre.
     assert written.bounds == pytest.approx(np.array([[0.4, -0.05, -0.15], [0.6, 0.35, 0.15]]) * 0.5, abs=1e-7)
     assert len(written.faces) == 24
@@ -99,7 +99,7 @@ print("RESULT", json.dumps(before == state()))
 
 
 def test_a_dataset_carries_its_mesh_and_goes_on_in_another_place(tmp_path: Path) -> None:
-    file = exported(own(), blend(tmp_path / "a.blend", MONKEY), "Suzanne", tmp_path)
+    file = export_from_blend(own(), blend(tmp_path / "a.blend", MONKEY), "Suzanne", tmp_path)
     recipe = with_part(small(load_recipe("plate")), file)
     whole = render_dataset(recipe, tmp_path / "whole", 3, samples=1)
     render_dataset(recipe, tmp_path / "begun", 2, samples=1)
@@ -188,16 +188,16 @@ def test_a_refused_object_is_one_line_and_leaves_no_folder(script: str, name: st
 def test_files_that_are_no_blend_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.blend").write_bytes(content)
     with pytest.raises(RenderError, match=r"a\.blend: (Blender 5\.0 cannot open it|found no object)"):
-        exported(own(), tmp_path / "a.blend", "Cube", tmp_path)
+        export_from_blend(own(), tmp_path / "a.blend", "Cube", tmp_path)
     with pytest.raises(RenderError, match="found a folder; expected"):
-        exported(own(), tmp_path, "Cube", tmp_path)
+        export_from_blend(own(), tmp_path, "Cube", tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", [*WHEELS, PROGRAM])
 def test_masks_on_an_object_are_the_same_from_every_blender(version: str, tmp_path: Path) -> None:
     blender = executable(version)
-    file = exported(own(), blend(tmp_path / "a.blend", MONKEY), "Suzanne", tmp_path)
+    file = export_from_blend(own(), blend(tmp_path / "a.blend", MONKEY), "Suzanne", tmp_path)
     recipe = crowded_with({"kind": "mesh", "path": str(file), "unit_mm": 1000})
     sets = [
         render_dataset(recipe, tmp_path / name, 2, 5, samples=1, blender=program)
@@ -216,5 +216,5 @@ text = bpy.data.texts.new("start.py")
 text.write({text!r})
 text.use_module = True
 """
-    exported(own(), blend(tmp_path / "a.blend", script), "Cube", tmp_path)
+    export_from_blend(own(), blend(tmp_path / "a.blend", script), "Cube", tmp_path)
     assert not (tmp_path / "ran").exists()

@@ -159,11 +159,11 @@ def test_training_of_other_settings(refused: Refused, at: Path) -> None:
 @pytest.mark.parametrize(
     ("manifest", "told"),
     [
-        (None, "is missing; the real set magnetic_tile is read through the manifest beside its folder"),
-        (["set", "group", "label"], "lacks the columns image, mask; restore it"),
-        (["../../../etc/passwd", ""], "names ../../../etc/passwd, which is not a plain file name"),
-        (["/etc/passwd", ""], "names /etc/passwd, which is not a plain file name"),
-        (["0.png", "../../secret.png"], "names ../../secret.png, which is not a plain file name"),
+        (None, "no dataset recognised; looked for dataset.json (blemish), train/ or test/ (mvtec), manifest.csv"),
+        (["set", "group", "label"], "lacks the columns image; restore it"),
+        (["../../../etc/passwd", ""], "names ../../../etc/passwd, which is no file inside"),
+        (["/etc/passwd", ""], "names /etc/passwd, which is no file inside"),
+        (["0.png", "../../secret.png"], "names ../../secret.png, which is no file inside"),
         (["9.png", ""], "is listed in manifest.csv but missing; restore it or remove its line"),
     ],
 )
@@ -178,5 +178,6 @@ def test_real_set_and_its_manifest(refused: Refused, at: Path, manifest: list[st
                 table.writerow(["set", "group", "label", "image", "mask"])
                 table.writerow(["magnetic_tile", "1", "MT_Crack" if manifest[1] else "Free", *manifest])
     line = refused("train", at / "magnetic_tile", "--out", at / "new")
-    assert line.startswith(f"{at / 'magnetic_tile/9.png' if '9.png' in (manifest or ()) else at / 'manifest.csv'}: ")
+    named = {None: "magnetic_tile", "9.png": "magnetic_tile/9.png"}.get(manifest and manifest[0], "manifest.csv")
+    assert line.startswith(f"{at / named}: ")
     assert told in line

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import bpy
 
-from blender_addon.ui import lines, progress, thumbnails
-from blender_addon.ui.dataset.operators import TEST_NAME, begun_in, folder_of, made_with
+from blender_addon.ui import icons, lines, progress
+from blender_addon.ui.dataset.data import folder_of, last_picture, status_of, test_conditions
+from blender_addon.ui.dataset.operators import TEST_NAME
 from blender_addon.ui.progress import RENDER
-from blender_addon.ui.recipe.panels import SidebarPanel
-
-if TYPE_CHECKING:
-    from blender_addon.ui.runs import Run
+from blender_addon.ui.runs import Phase, Run, duration_text
+from blender_addon.ui.sidebar import SidebarPanel, split_labels
 
 THUMBNAIL_SCALE = 8.0
 
@@ -23,9 +19,7 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
     bl_order = 4
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
+        layout = split_labels(self.layout)
         settings = context.scene.blemish_dataset
 
         column = layout.column()
@@ -58,38 +52,36 @@ def draw_folder(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.prop(settings, "folder")
     row.operator("blemish.new_folder", text="", icon="ADD")
     if not settings.folder:
-        lines.draw(layout, context, lines.shown(folder_of(context)), icon="BLANK1")
+        lines.draw(layout, context, lines.path_text(folder_of(context)), icon="BLANK1")
 
 
 def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The test frame's button, and what all frames will take by it."""
-    from blender_addon.ui.runs import spoken
-
     settings = context.scene.blemish_dataset
     column = layout.column(align=True)
     column.operator("blemish.test_frame", icon="RENDER_STILL")
     if not settings.test_seconds:
         lines.draw(layout, context, "A test frame tells how long it will take.", icon="INFO")
         return
-    if settings.test_made_with != made_with(context):
+    if settings.test_made_with != test_conditions(context):
         lines.draw(
             layout, context, f"The last test frame was of {settings.test_made_with}: render one anew.", icon="INFO"
         )
         return
-    found = begun_in(folder_of(context))
+    found = status_of(folder_of(context))
     frames = max(0, settings.frames - found.written) if found is not None else settings.frames
     if not frames:
         return
     total = settings.test_start + frames * settings.test_seconds
-    each = spoken(settings.test_seconds)
-    lines.draw(layout, context, f"{frames} frames of {each}: about {spoken(total)}", icon="TIME")
+    each = duration_text(settings.test_seconds)
+    lines.draw(layout, context, f"{frames} frames of {each}: about {duration_text(total)}", icon="TIME")
 
 
 def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button to begin, and to go on with what is there."""
     from scenes.datasets.overview import overview_path
 
-    found = begun_in(folder_of(context))
+    found = status_of(folder_of(context))
     column = layout.column(align=True)
     column.scale_y = 1.4
     column.operator("blemish.render_dataset", icon="RENDER_ANIMATION")
@@ -107,8 +99,6 @@ def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:
     """How the rendering stands, with its buttons."""
-    from blender_addon.ui.runs import Phase, spoken
-
     state = run.state
     column = layout.column(align=True)
     if state.phase is Phase.STARTING:
@@ -128,13 +118,11 @@ def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:
     if state.phase is Phase.PAUSED:
         layout.label(text="Paused after a whole frame", icon="PAUSE")
     elif each is not None and left is not None:
-        layout.label(text=f"{spoken(each)} a frame, {spoken(left)} left", icon="TIME")
+        layout.label(text=f"{duration_text(each)} a frame, {duration_text(left)} left", icon="TIME")
 
 
 def draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -> None:
     """The last picture that was written, and what the run has come to."""
-    from blender_addon.ui.runs import Phase
-
     state = run.state
     if state.phase is Phase.FAILED:
         column = layout.column()
@@ -144,41 +132,11 @@ def draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run
     elif state.phase is Phase.CANCELLED:
         lines.draw(layout, context, f"Cancelled: {state.done} whole frames are kept.", icon="INFO")
     picture = last_picture(run.folder)
-    icon = thumbnails.icon_of(picture) if picture else 0
+    icon = icons.thumbnail(picture) if picture else 0
     if icon:
         box = layout.box().column(align=True)
         box.template_icon(icon, scale=THUMBNAIL_SCALE)
         box.label(text=TEST_NAME if run.title == TEST_NAME else f"Frame {int(picture.stem)}" if picture else "")
 
 
-_last: dict[Path, tuple[float, Path | None]] = {}
-
-
-def last_picture(folder: Path) -> Path | None:
-    """The picture of the highest frame that is written; looks again only when one has been."""
-    scenes = folder / "scenes"
-    try:
-        changed = scenes.stat().st_mtime
-        if folder not in _last or _last[folder][0] != changed:
-            _last.clear()
-            frames = [path.stem for path in scenes.glob("[0-9]*.json")]
-            _last[folder] = (changed, folder / "images" / f"{max(frames)}.png" if frames else None)
-    except OSError:
-        return None
-    return _last[folder][1]
-
-
-CLASSES = (BLEMISH_PT_dataset,)
-
-
-def register() -> None:
-    thumbnails.register()
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
-    thumbnails.unregister()
-    _last.clear()
+register, unregister = bpy.utils.register_classes_factory((BLEMISH_PT_dataset,))

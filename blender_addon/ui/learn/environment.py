@@ -1,4 +1,4 @@
-"""The Python environment outside Blender that holds torch: found, looked at, and told about.
+"""The Python environment outside Blender that holds torch: found, probed, and described.
 
 Nothing here touches `bpy`. Blender's own Python stays light; training and judging run in that environment as commands.
 """
@@ -14,13 +14,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from blender_addon.ui.runs import outside
+from blender_addon.ui.learn.command_run import external_environment
 
-SECONDS_TO_LOOK = 60  # a cold disk takes its time
+SECONDS_TO_PROBE_PROGRAM = 60  # a cold disk takes its time
 INSTALL = "pip install 'blemish[anomaly]'"
 
 # Printed by the environment's Python: what is there, without importing anything heavy.
-LOOK = """\
+PROBE_PROGRAM = """\
 import json
 from importlib import metadata, util
 def version(name):
@@ -38,7 +38,7 @@ print(json.dumps({"commands": sorted(COMMANDS), "blemish": version("blemish"), "
 
 @dataclass(frozen=True)
 class Environment:
-    """What a look at an environment found. problem and fix: sentences, empty where all is there."""
+    """What a probe of an environment found. problem and fix: sentences, empty where all is there."""
 
     python: Path | None
     commands: frozenset[str] = frozenset()
@@ -57,15 +57,15 @@ class Environment:
         return self.problem or f"Ready: Blemish {self.blemish}, torch {self.torch}"
 
 
-NOWHERE = Environment(
+NOT_FOUND = Environment(
     None,
     problem="No Python environment with torch was found",
     fix=f"Make one ({INSTALL}) and choose it in the preferences",
 )
 
 
-def look(chosen: str) -> Environment:
-    """Look at the environment that the preferences name, or that of the `blemish` command where they name none.
+def probe(chosen: str) -> Environment:
+    """Probe the environment that the preferences name, or that of the `blemish` command where they name none.
 
     Starts its Python, which takes a moment. chosen: a folder of an environment, its Python, or empty.
     """
@@ -77,16 +77,16 @@ def look(chosen: str) -> Environment:
             fix="Choose the folder of a virtual environment, or its python program",
         )
     if python is None:
-        return NOWHERE
+        return NOT_FOUND
     try:
         finished = subprocess.run(
-            [str(python), "-P", "-c", LOOK],
+            [str(python), "-P", "-c", PROBE_PROGRAM],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=SECONDS_TO_LOOK,
-            env=outside(os.environ),
+            timeout=SECONDS_TO_PROBE_PROGRAM,
+            env=external_environment(os.environ),
             cwd=python.parent,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             check=False,
@@ -94,11 +94,11 @@ def look(chosen: str) -> Environment:
         found = json.loads(finished.stdout.splitlines()[-1])
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
         return Environment(None, problem=f"{python} does not run as a Python", fix="Choose another environment")
-    return judged(python, found)
+    return environment_from(python, found)
 
 
-def judged(python: Path, found: dict[str, object]) -> Environment:
-    """What to say of an environment in which `LOOK` found this."""
+def environment_from(python: Path, found: dict[str, object]) -> Environment:
+    """What to say of an environment in which `PROBE_PROGRAM` found this."""
     commands = found.get("commands")
     names = frozenset(map(str, commands)) if isinstance(commands, list) else frozenset[str]()
     blemish, torch = str(found.get("blemish") or ""), str(found.get("torch") or "")
@@ -146,33 +146,35 @@ def _python_behind(script: Path) -> Path | None:
     return found if found.is_file() else None
 
 
-class Lookout:
-    """Looks at environments in the background, once for each choice, so that drawing a panel never waits."""
+class EnvironmentProbe:
+    """Probes environments in the background, once for each choice, so that drawing a panel never waits."""
 
     def __init__(self) -> None:
         self._found: dict[str, Environment] = {}
-        self._looking: set[str] = set()
+        self._running: set[str] = set()
         self._lock = threading.Lock()
 
     def find(self, chosen: str) -> Environment | None:
         """What is known of the environment of this choice; None while that is being found out."""
         with self._lock:
-            if chosen not in self._found and chosen not in self._looking:
-                self._looking.add(chosen)
-                threading.Thread(target=self._look, args=[chosen], name="blemish environment", daemon=True).start()
+            if chosen not in self._found and chosen not in self._running:
+                self._running.add(chosen)
+                threading.Thread(target=self._probe, args=[chosen], name="blemish environment", daemon=True).start()
             return self._found.get(chosen)
 
     def forget(self) -> None:
-        """Look again when next asked."""
+        """Probe anew when next asked."""
         with self._lock:
             self._found.clear()
 
-    @property
-    def looking(self) -> bool:
-        return bool(self._looking)
+    def is_running(self) -> bool:
+        return bool(self._running)
 
-    def _look(self, chosen: str) -> None:
-        found = look(chosen)
+    def _probe(self, chosen: str) -> None:
+        found = probe(chosen)
         with self._lock:
             self._found[chosen] = found
-            self._looking.discard(chosen)
+            self._running.discard(chosen)
+
+
+PROBE = EnvironmentProbe()

@@ -5,72 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import bpy
 
 from blender_addon.ui import progress
-from blender_addon.ui.dataset.operators import folder_of, open_outside
+from blender_addon.ui.dataset.operators import open_outside
+from blender_addon.ui.learn import data
+from blender_addon.ui.learn.command_run import CommandRun, as_child_process
 from blender_addon.ui.preferences import environment
 from blender_addon.ui.progress import LEARN
-
-if TYPE_CHECKING:
-    from blender_addon.ui.runs import State
-
-REPORT = "report.html"
-
-
-def place(given: str, otherwise: Path) -> Path:
-    """An absolute folder: the one that was given, or else this."""
-    return Path(bpy.path.abspath(given)) if given else otherwise
-
-
-def train_on(context: bpy.types.Context) -> Path:
-    return place(context.scene.blemish_learn.train_on, folder_of(context))
-
-
-def inspector(context: bpy.types.Context) -> Path:
-    pictures = train_on(context)
-    return place(context.scene.blemish_learn.inspector, pictures.with_name(pictures.name + "-inspector"))
-
-
-def judge_on(context: bpy.types.Context) -> Path | None:
-    given = context.scene.blemish_learn.judge_on
-    return place(given, Path()) if given else None
-
-
-def report(context: bpy.types.Context) -> Path:
-    trained = inspector(context)
-    return place(context.scene.blemish_learn.report, trained.with_name(trained.name + "-report"))
-
-
-def to_refine(context: bpy.types.Context) -> Path:
-    return place(context.scene.blemish_learn.refine, folder_of(context))
-
-
-def refined(context: bpy.types.Context) -> Path:
-    pictures = to_refine(context)
-    return place(context.scene.blemish_learn.refined, pictures.with_name(pictures.name + "-refined"))
+from blender_addon.ui.runs import Phase, State
 
 
 def last(lines: Sequence[str]) -> str:
     return lines[-1] if lines else "finished"
 
 
-class Learns:
+class CommandOperator:
     """Operators that run a command in the environment outside. Subclasses say which, and what it needs."""
 
     command: str
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        lacks = cls.lacks(context)
-        if lacks:
-            cls.poll_message_set(lacks)  # type: ignore[attr-defined]
-        return not lacks
+        obstacle = cls.obstacle(context)
+        if obstacle:
+            cls.poll_message_set(obstacle)  # type: ignore[attr-defined]
+        return not obstacle
 
     @classmethod
-    def lacks(cls, context: bpy.types.Context) -> str:
+    def obstacle(cls, context: bpy.types.Context) -> str:
         """What keeps it from being run, as a sentence; empty where nothing does."""
         run = progress.at_work(LEARN)
         if run is not None:
@@ -82,11 +46,11 @@ class Learns:
             return f"{found.problem}. {found.fix}"
         if cls.command not in found.commands:
             return f"The Blemish in {found.python} has no command {cls.command}: update it"
-        return cls.needs(context)
+        return cls.missing_input(context)
 
     @classmethod
-    def needs(cls, context: bpy.types.Context) -> str:
-        """What else it lacks."""
+    def missing_input(cls, context: bpy.types.Context) -> str:
+        """What the command needs and is not there, as a sentence."""
         raise NotImplementedError
 
     def arguments(self, context: bpy.types.Context) -> list[str]:
@@ -104,34 +68,24 @@ class Learns:
         return self.start(context, waits=False)
 
     def start(self, context: bpy.types.Context, *, waits: bool) -> set[str]:
-        from blender_addon.ui.runs import CommandRun, Phase, leashed
-
         found = environment(context)
         assert found is not None
         assert found.python is not None
-        arguments = leashed(found.python, self.command, *self.arguments(context))
+        arguments = as_child_process(found.python, self.command, *self.arguments(context))
         run = CommandRun(self.bl_label, self.folder(context), arguments, last)  # type: ignore[attr-defined]
-        progress.begin(LEARN, run, partial(after, context.scene.name, self.command, run.folder))
-        if not waits:
-            progress.redraw()
-            return {"FINISHED"}
-        state = progress.finish(LEARN)
-        failed = state.phase is Phase.FAILED
-        self.report({"ERROR" if failed else "INFO"}, progress.sentence(run, state))  # type: ignore[attr-defined]
-        return {"CANCELLED" if failed else "FINISHED"}
+        ending = partial(after, context.scene.name, self.command, run.folder)
+        return progress.carry_out(self, LEARN, run, ending, waits=waits)
 
 
 def after(scene: str, command: str, folder: Path, state: State) -> None:
     """Open the report where that is wished."""
-    from blender_addon.ui.runs import Phase
-
     settings = getattr(bpy.data.scenes.get(scene), "blemish_learn", None)
     wished = settings is not None and settings.open_when_done and not bpy.app.background
     if command == "evaluate" and state.phase is Phase.DONE and wished:
-        open_outside(folder / REPORT)
+        open_outside(folder / data.REPORT)
 
 
-class BLEMISH_OT_train(Learns, bpy.types.Operator):
+class BLEMISH_OT_train(CommandOperator, bpy.types.Operator):
     bl_idname = "blemish.train"
     bl_label = "Train"
     bl_description = "Train an inspector on the good pictures; taken up again where it was stopped"
@@ -139,22 +93,22 @@ class BLEMISH_OT_train(Learns, bpy.types.Operator):
     command = "train"
 
     @classmethod
-    def needs(cls, context: bpy.types.Context) -> str:
-        pictures = train_on(context)
+    def missing_input(cls, context: bpy.types.Context) -> str:
+        pictures = data.train_on(context)
         return "" if pictures.is_dir() else f"No pictures to train on: {pictures} is not there; render a dataset first"
 
     def folder(self, context: bpy.types.Context) -> Path:
-        return inspector(context)
+        return data.inspector(context)
 
     def arguments(self, context: bpy.types.Context) -> list[str]:
         settings = context.scene.blemish_learn
         chosen = ["--size", str(settings.size), "--epochs", str(settings.epochs)]
         if settings.weights:
             chosen += ["--weights", bpy.path.abspath(settings.weights)]
-        return [str(train_on(context)), "--out", str(inspector(context)), *chosen]
+        return [str(data.train_on(context)), "--out", str(data.inspector(context)), *chosen]
 
 
-class BLEMISH_OT_evaluate(Learns, bpy.types.Operator):
+class BLEMISH_OT_evaluate(CommandOperator, bpy.types.Operator):
     bl_idname = "blemish.evaluate"
     bl_label = "Evaluate"
     bl_description = "Judge the inspector on pictures with known defects, and write the report"
@@ -162,22 +116,22 @@ class BLEMISH_OT_evaluate(Learns, bpy.types.Operator):
     command = "evaluate"
 
     @classmethod
-    def needs(cls, context: bpy.types.Context) -> str:
-        pictures = judge_on(context)
-        if not inspector(context).is_dir():
-            return f"No inspector to judge: {inspector(context)} is not there; train one first"
+    def missing_input(cls, context: bpy.types.Context) -> str:
+        pictures = data.judge_on(context)
+        if not data.inspector(context).is_dir():
+            return f"No inspector to judge: {data.inspector(context)} is not there; train one first"
         if pictures is None:
             return "Choose what to judge on: a dataset with defects, or a folder of photographs"
         return "" if pictures.is_dir() else f"No pictures to judge on: {pictures} is not there"
 
     def folder(self, context: bpy.types.Context) -> Path:
-        return report(context)
+        return data.report(context)
 
     def arguments(self, context: bpy.types.Context) -> list[str]:
-        return [str(inspector(context)), str(judge_on(context)), "--out", str(report(context))]
+        return [str(data.inspector(context)), str(data.judge_on(context)), "--out", str(data.report(context))]
 
 
-class BLEMISH_OT_refine(Learns, bpy.types.Operator):
+class BLEMISH_OT_refine(CommandOperator, bpy.types.Operator):
     bl_idname = "blemish.refine"
     bl_label = "Refine"
     bl_description = "Make a dataset's pictures more real by diffusion; its masks stay as they are"
@@ -185,15 +139,15 @@ class BLEMISH_OT_refine(Learns, bpy.types.Operator):
     command = "refine"
 
     @classmethod
-    def needs(cls, context: bpy.types.Context) -> str:
-        pictures = to_refine(context)
+    def missing_input(cls, context: bpy.types.Context) -> str:
+        pictures = data.to_refine(context)
         return "" if pictures.is_dir() else f"No dataset to refine: {pictures} is not there; render one first"
 
     def folder(self, context: bpy.types.Context) -> Path:
-        return refined(context)
+        return data.refined(context)
 
     def arguments(self, context: bpy.types.Context) -> list[str]:
-        return [str(to_refine(context)), "--out", str(refined(context))]
+        return [str(data.to_refine(context)), "--out", str(data.refined(context))]
 
 
 CLASSES = (BLEMISH_OT_train, BLEMISH_OT_evaluate, BLEMISH_OT_refine)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import bpy
 
 from blender_addon.ui import lines, progress
-from blender_addon.ui.learn import operators as learn
+from blender_addon.ui.learn import data
 from blender_addon.ui.preferences import draw_environment, environment
 from blender_addon.ui.progress import LEARN
-from blender_addon.ui.recipe.panels import SidebarPanel
-
-if TYPE_CHECKING:
-    from blender_addon.ui.runs import Run
+from blender_addon.ui.runs import Phase, Run, duration_text
+from blender_addon.ui.sidebar import SidebarPanel, split_labels
 
 # Of an evaluation's figures, the ones to look at first, by what the panel calls them.
 FIGURES = {
@@ -25,7 +22,6 @@ FIGURES = {
     "pixel_f1": "Pixel F1",
     "mean_defect_wise_recall": "Defect-Wise Recall",
 }
-RESULTS_BYTES_LIMIT = 64 << 20
 
 
 class LearnPanel(SidebarPanel):
@@ -48,8 +44,6 @@ class BLEMISH_PT_learn(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         found = environment(context)
-        if found is None:
-            progress.watch()
         draw_environment(layout, context, found, context.region.width)
         run = progress.current(LEARN)
         if run is not None:
@@ -61,10 +55,10 @@ class BLEMISH_PT_train(LearnPanel, bpy.types.Panel):
     command = "train"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = prepared(self.layout)
+        layout = split_labels(self.layout)
         settings = context.scene.blemish_learn
-        draw_place(layout, context, "train_on", learn.train_on(context))
-        draw_place(layout, context, "inspector", learn.inspector(context))
+        draw_place(layout, context, "train_on", data.train_on(context))
+        draw_place(layout, context, "inspector", data.inspector(context))
         column = layout.column()
         column.prop(settings, "size")
         column.prop(settings, "epochs")
@@ -77,15 +71,15 @@ class BLEMISH_PT_evaluate(LearnPanel, bpy.types.Panel):
     command = "evaluate"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = prepared(self.layout)
+        layout = split_labels(self.layout)
         settings = context.scene.blemish_learn
         layout.prop(settings, "judge_on")
-        draw_place(layout, context, "report", learn.report(context))
+        draw_place(layout, context, "report", data.report(context))
         row = layout.row()
         row.use_property_split = False
         row.prop(settings, "open_when_done")
         layout.operator("blemish.evaluate", icon="VIEWZOOM")
-        draw_figures(layout, learn.report(context))
+        draw_figures(layout, data.report(context))
 
 
 class BLEMISH_PT_refine(LearnPanel, bpy.types.Panel):
@@ -93,16 +87,10 @@ class BLEMISH_PT_refine(LearnPanel, bpy.types.Panel):
     command = "refine"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = prepared(self.layout)
-        draw_place(layout, context, "refine", learn.to_refine(context))
-        draw_place(layout, context, "refined", learn.refined(context))
+        layout = split_labels(self.layout)
+        draw_place(layout, context, "refine", data.to_refine(context))
+        draw_place(layout, context, "refined", data.refined(context))
         layout.operator("blemish.refine", icon="SHADERFX")
-
-
-def prepared(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    return layout
 
 
 def draw_place(layout: bpy.types.UILayout, context: bpy.types.Context, name: str, folder: Path) -> None:
@@ -110,13 +98,11 @@ def draw_place(layout: bpy.types.UILayout, context: bpy.types.Context, name: str
     settings = context.scene.blemish_learn
     layout.prop(settings, name)
     if not getattr(settings, name):
-        lines.draw(layout, context, lines.shown(folder), icon="BLANK1")
+        lines.draw(layout, context, lines.path_text(folder), icon="BLANK1")
 
 
 def draw_run(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -> None:
     """How the command stands, or what it has come to."""
-    from blender_addon.ui.runs import Phase, spoken
-
     state = run.state
     column = layout.column(align=True)
     if not state.ended:
@@ -126,19 +112,19 @@ def draw_run(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -
         row = column.row(align=True)
         row.operator("blemish.cancel", icon="CANCEL").slot = LEARN
         if state.seconds_left is not None:
-            layout.label(text=f"{spoken(state.seconds_left)} left", icon="TIME")
+            layout.label(text=f"{duration_text(state.seconds_left)} left", icon="TIME")
         return
     icon = {Phase.DONE: "CHECKMARK", Phase.CANCELLED: "INFO"}.get(state.phase, "ERROR")
     row = layout.row()
     text = row.column()
     text.alert = state.phase is Phase.FAILED
-    lines.draw(text, context, progress.sentence(run, state), icon=icon)
+    lines.draw(text, context, progress.ending_text(run, state), icon=icon)
     row.operator("blemish.dismiss", text="", icon="X", emboss=False).slot = LEARN
 
 
 def draw_figures(layout: bpy.types.UILayout, report: Path) -> None:
     """The figures of the last evaluation in this folder, and its report."""
-    figures = figures_in(report)
+    figures = data.figures_in(report)
     if not figures:
         return
     box = layout.box()
@@ -150,25 +136,7 @@ def draw_figures(layout: bpy.types.UILayout, report: Path) -> None:
         value_side = row.row()
         value_side.alignment = "RIGHT"
         value_side.label(text=f"{value:.3f}" if isinstance(value, int | float) else "not defined")
-    box.operator("blemish.open", text="Open Report", icon="URL").path = str(report / learn.REPORT)
-
-
-_read: dict[Path, tuple[float, dict[str, Any]]] = {}
-
-
-def figures_in(report: Path) -> dict[str, Any]:
-    """The figures of an evaluation's folder, by name; none where there are none. Reads anew only what has changed."""
-    path = report / "results.json"
-    try:
-        status = path.stat()
-        if path not in _read or _read[path][0] != status.st_mtime:
-            _read.clear()
-            written = json.loads(path.read_bytes()) if status.st_size <= RESULTS_BYTES_LIMIT else {}
-            metrics = written.get("metrics") if isinstance(written, dict) else None
-            _read[path] = (status.st_mtime, metrics if isinstance(metrics, dict) else {})
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return _read[path][1]
+    box.operator("blemish.open", text="Open Report", icon="URL").path = str(report / data.REPORT)
 
 
 CLASSES = (BLEMISH_PT_learn, BLEMISH_PT_train, BLEMISH_PT_evaluate, BLEMISH_PT_refine)
@@ -180,6 +148,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    _read.clear()
+    data.forget()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -1,12 +1,16 @@
-"""Operators of the panel Preview."""
+"""Operators of the panels Preview and Imaging."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui import changes
+from blender_addon.ui.preview import viewport
+from blender_addon.ui.recipe import quantities
+
+ROOM = 0.02  # share of the part's width left free at either side
 
 
 class NeedsPart:
@@ -14,7 +18,7 @@ class NeedsPart:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if preview.shown_object(context.scene) is None:
+        if viewport.shown_object(context.scene) is None:
             advice = "add one with Add ▸ Mesh ▸ Inspected Part"
             cls.poll_message_set(f"There is no inspected part in this scene; {advice}")  # type: ignore[attr-defined]
             return False
@@ -29,7 +33,7 @@ class BLEMISH_OT_preview_update(NeedsPart, bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        report = preview.update(context.scene)
+        report = viewport.update(context.scene)
         if report.problem:
             self.report({"ERROR"}, report.problem)
             return {"CANCELLED"}
@@ -51,6 +55,56 @@ class BLEMISH_OT_frame_step(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (BLEMISH_OT_preview_update, BLEMISH_OT_frame_step)
+class BLEMISH_OT_look_through(NeedsPart, bpy.types.Operator):
+    """Put the recipe's camera and ring light into the scene and look through the camera, as the frame is taken"""
+
+    bl_idname = "blemish.look_through"
+    bl_label = "Look Through Camera"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        with changes.quiet():
+            context.scene.blemish.preview.stage = True
+        report = viewport.update(context.scene)
+        if report.problem:
+            self.report({"ERROR"}, report.problem)
+            return {"CANCELLED"}
+        space: Any = context.space_data
+        if isinstance(space, bpy.types.SpaceView3D) and space.region_3d is not None:
+            space.region_3d.view_perspective = "CAMERA"
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_frame_part(NeedsPart, bpy.types.Operator):
+    """Choose the margin so that all of the part is in the picture"""
+
+    bl_idname = "blemish.frame_part"
+    bl_label = "Frame Part"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from procgen.errors import BlemishError
+        from scenes import build_part
+
+        settings = context.scene.blemish
+        try:
+            shape = viewport.sample_scene(settings).part
+            vertices = build_part(shape).mesh.vertices
+        except (BlemishError, ValueError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        camera = settings.camera
+        aspect = camera.resolution_x / camera.resolution_y
+        width, height, _ = (vertices.max(axis=0) - vertices.min(axis=0)).tolist()
+        framed = max(shape.framed_width, shape.framed_height * aspect)
+        margin = (max(width, height * aspect) * (1 + 2 * ROOM) / framed - 1) / 2
+        with changes.quiet():
+            camera.use_working_distance_mm = False
+            camera.margin_form, camera.margin = quantities.FIXED, round(margin, 3)
+        changes.changed()
+        return {"FINISHED"}
+
+
+CLASSES = (BLEMISH_OT_preview_update, BLEMISH_OT_frame_step, BLEMISH_OT_look_through, BLEMISH_OT_frame_part)
 
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

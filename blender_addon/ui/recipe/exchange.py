@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import schema
+from blender_addon.ui.changes import quiet
 from blender_addon.ui.recipe import quantities
-from blender_addon.ui.recipe.properties import CHANNELS, channels, quiet
+from blender_addon.ui.recipe.section_properties import channels
 from blender_addon.ui.schema import Field, SectionFields
 
 if TYPE_CHECKING:
@@ -142,12 +143,12 @@ def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
     known = {field.name for field in section.fields}
     fields: dict[str, Any] = {name: value for name, value in before.items() if name not in known}  # nothing gets lost
     for field in section.fields:
-        if schema.is_used(section.key, field, group):
+        if schema.is_used(field, group):
             try:
                 fields[field.name] = _field_written(group, field, before.get(field.name))
             except ValueError as error:
-                section_name = texts.kind_label(section.key)
-                raise ValueError(f"{section_name}, {texts.label(field.name)}: {error}") from None
+                section_name = schema.title_of(section.key)
+                raise ValueError(f"{section_name}, {field.title}: {error}") from None
     if section.group in ("light", "camera", "sensor") and section.kinds:
         fields["kind"] = section.kinds[0]
     return fields
@@ -245,19 +246,3 @@ def _same_or_read(field: Field, before: Any, value: float) -> float:
 
 def _number_field(name: str) -> Field:
     return Field(name, "number")
-
-
-__all__ = [
-    "CHANNELS",
-    "family_of",
-    "from_recipe",
-    "kind_written",
-    "of_family",
-    "section_written",
-    "set_kind",
-    "set_layers",
-    "set_section",
-    "switched_off",
-    "to_recipe",
-    "written",
-]

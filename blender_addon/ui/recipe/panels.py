@@ -1,4 +1,4 @@
-"""The panels of the tab: Part, Surface, Preview, Imaging, Recipe; Dataset and Learn have modules of their own."""
+"""The panels Part, Surface, Imaging and Recipe, and the menu of what the tab does."""
 
 from __future__ import annotations
 
@@ -6,37 +6,14 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import icons, lines, schema, texts
-from blender_addon.ui.preview import viewport as preview
+from blender_addon.ui import schema
+from blender_addon.ui.preview import viewport
 from blender_addon.ui.recipe import rows
-from blender_addon.ui.recipe.lists import class_bits
 from blender_addon.ui.recipe.operators.layers import active_layer
 from blender_addon.ui.recipe.operators.placement import has_placement, section_group
+from blender_addon.ui.sidebar import SidebarPanel, labelled_row, split_labels
 
-TAB = "Blemish"
 LIST_ROWS = 5
-
-
-class SidebarPanel:
-    """What all panels of the tab have in common; `bl_order` is that of the work: 0 Part, 1 Surface, 2 Preview,
-    3 Imaging, 4 Dataset, 5 Learn, 6 Recipe."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = TAB
-
-
-def settings_of(context: bpy.types.Context) -> Any:
-    """What the panels show."""
-    return context.scene.blemish
-
-
-def prepared(panel: Any) -> bpy.types.UILayout:
-    """The panel's layout, as all of them begin."""
-    layout: bpy.types.UILayout = panel.layout
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    return layout
 
 
 class BLEMISH_PT_part(SidebarPanel, bpy.types.Panel):
@@ -44,9 +21,9 @@ class BLEMISH_PT_part(SidebarPanel, bpy.types.Panel):
     bl_order = 0
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = prepared(self), settings_of(context)
+        layout, settings = split_labels(self.layout), context.scene.blemish
         part = settings.part
-        if part.kind != "mesh" and preview.shown_object(context.scene) is None:
+        if part.kind != "mesh" and viewport.shown_object(context.scene) is None:
             column = layout.column()
             column.scale_y = 1.4
             column.operator("mesh.blemish_part_add", text="Add Inspected Part", icon="ADD").kind = part.kind
@@ -79,8 +56,8 @@ class BLEMISH_PT_surface(SidebarPanel, bpy.types.Panel):
         self.layout.menu("BLEMISH_MT_surface_presets", text="", icon="PRESET")
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = prepared(self), settings_of(context)
-        row = rows.labelled_row(layout, "Seed")
+        layout, settings = split_labels(self.layout), context.scene.blemish
+        row = labelled_row(layout, "Seed")
         row.prop(settings, "seed", text="")
         row.operator("blemish.seed_dice", text="", icon="FILE_REFRESH")
         draw_layers(layout, settings)
@@ -115,7 +92,7 @@ class BLEMISH_PT_layer(SidebarPanel, bpy.types.Panel):
         return active_layer(context) is not None
 
     def draw_header(self, context: bpy.types.Context) -> None:
-        self.layout.label(text=texts.kind_label(active_layer(context).kind))
+        self.layout.label(text=schema.title_of(active_layer(context).kind))
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         self.layout.menu("BLEMISH_MT_layer_presets", text="", icon="PRESET")
@@ -123,7 +100,7 @@ class BLEMISH_PT_layer(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layer = active_layer(context)
         section = schema.section_of_kind()[layer.kind]
-        rows.draw_section(prepared(self), getattr(layer, section.key), section)
+        rows.draw_section(split_labels(self.layout), getattr(layer, section.key), section)
 
 
 class BLEMISH_PT_placement(SidebarPanel, bpy.types.Panel):
@@ -141,7 +118,7 @@ class BLEMISH_PT_placement(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layer = active_layer(context)
-        rows.draw_placement(prepared(self), section_group(layer))
+        rows.draw_placement(split_labels(self.layout), section_group(layer))
 
 
 class BLEMISH_PT_finish(SidebarPanel, bpy.types.Panel):
@@ -151,55 +128,10 @@ class BLEMISH_PT_finish(SidebarPanel, bpy.types.Panel):
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, finish = prepared(self), settings_of(context).finish
+        layout, finish = split_labels(self.layout), context.scene.blemish.finish
         layout.prop(finish, "kind")
         section = schema.section_of_kind()[finish.kind]
         rows.draw_section(layout, getattr(finish, section.key), section)
-
-
-class BLEMISH_PT_preview(SidebarPanel, bpy.types.Panel):
-    bl_label = "Preview"
-    bl_order = 2
-
-    def draw_header(self, context: bpy.types.Context) -> None:
-        self.layout.prop(settings_of(context).preview, "live", text="")
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = prepared(self), settings_of(context)
-        report = preview.report_of(context.scene)
-        if report.problem:
-            box = layout.box()
-            lines.draw(box, context, report.problem, icon="ERROR")
-        row = rows.labelled_row(layout, "Frame")
-        row.prop(settings, "frame", text="")
-        row.operator("blemish.frame_step", text="", icon="TRIA_LEFT").step = -1
-        row.operator("blemish.frame_step", text="", icon="TRIA_RIGHT").step = 1
-        layout.prop(settings.preview, "size")
-        if not settings.preview.live:
-            layout.operator("blemish.preview_update", icon="FILE_REFRESH")
-        if report.seconds and not report.problem:
-            layout.label(text=f"Drawn in {report.seconds:.2f} s", icon="TIME")
-
-
-class BLEMISH_PT_overlay(SidebarPanel, bpy.types.Panel):
-    bl_label = "Mask Overlay"
-    bl_parent_id = "BLEMISH_PT_preview"
-
-    def draw_header(self, context: bpy.types.Context) -> None:
-        self.layout.prop(settings_of(context).preview, "overlay", text="")
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = prepared(self), settings_of(context)
-        layout.active = settings.preview.overlay
-        layout.prop(settings.preview, "overlay_opacity", slider=True)
-        counts = dict(preview.report_of(context.scene).counts)
-        column = layout.column(align=True)
-        for name, bit in class_bits(settings).items():
-            row = column.row()
-            row.label(text=name.replace("_", " ").title(), icon_value=icons.swatch(bit))
-            number = row.row()
-            number.alignment = "RIGHT"
-            number.label(text=str(counts.get(name, 0)))
 
 
 class BLEMISH_PT_imaging(SidebarPanel, bpy.types.Panel):
@@ -208,7 +140,7 @@ class BLEMISH_PT_imaging(SidebarPanel, bpy.types.Panel):
     bl_options: ClassVar = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = prepared(self), settings_of(context)
+        layout, settings = split_labels(self.layout), context.scene.blemish
         layout.prop(settings.preview, "stage", text="Show in Scene")
         column = layout.column(align=True)
         column.operator("blemish.look_through", icon="CAMERA_DATA")
@@ -222,7 +154,9 @@ class _ImagingPanel(SidebarPanel):
     group: ClassVar[str]
 
     def draw(self, context: bpy.types.Context) -> None:
-        rows.draw_section(prepared(self), getattr(settings_of(context), self.group), schema.sections()[self.group])
+        rows.draw_section(
+            split_labels(self.layout), getattr(context.scene.blemish, self.group), schema.sections()[self.group]
+        )
 
 
 class BLEMISH_PT_light(_ImagingPanel, bpy.types.Panel):
@@ -246,13 +180,14 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
     bl_order = 6
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, settings = prepared(self), settings_of(context)
+        layout, settings = split_labels(self.layout), context.scene.blemish
         layout.prop(settings, "name")
-        row = rows.labelled_row(layout, texts.label("texel_um"))
+        texel = schema.recipe_field("texel_um")
+        row = labelled_row(layout, texel.title)
         row.prop(settings, "use_texel_um", text="")
         rest = row.row(align=True)
         rest.active = settings.use_texel_um
-        rest.prop(settings, "texel_um", text=texts.unit("texel_um"))
+        rest.prop(settings, "texel_um", text=texel.panel_unit)
         column = layout.column(align=True)
         row = column.row(align=True)
         row.operator("blemish.recipe_load", text="Load", icon="FILE_FOLDER")
@@ -300,8 +235,6 @@ CLASSES = (
     BLEMISH_PT_layer,
     BLEMISH_PT_placement,
     BLEMISH_PT_finish,
-    BLEMISH_PT_preview,
-    BLEMISH_PT_overlay,
     BLEMISH_PT_imaging,
     BLEMISH_PT_light,
     BLEMISH_PT_camera,

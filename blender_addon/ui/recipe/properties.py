@@ -1,293 +1,62 @@
-"""The settings that `Scene.blemish` holds: a recipe's fields as Blender's properties, made from the schema.
+"""The settings that `Scene.blemish` holds: a recipe's fields as Blender's properties.
 
 `Scene.blemish.part`, `.finish` and each of `.layers` have a `kind` and one group for every section that it can be;
 `.light`, `.camera` and `.sensor` are such groups themselves.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import bpy
 
-from blender_addon.ui import schema, texts
-from blender_addon.ui.recipe import quantities
-from blender_addon.ui.schema import Field, SectionFields
-
-CHOICE_LABELS = {"srgb": "sRGB", "any": "Any", "x": "+X", "y": "+Y", "z": "+Z", "-x": "−X", "-y": "−Y", "-z": "−Z"}
-CHOICE_TIPS = {
-    "uniform": "Anywhere, all places equally likely",
-    "poisson_disk": "Anywhere, but a distance apart",
-    "edge": "The denser the nearer to the border",
-    "curvature": "The denser the sharper the surface bends",
-    "at": "In the middle of a thing that was drawn before",
-    "along": "Anywhere on a thing that was drawn before",
-    "linear": "Numbers in proportion to the light",
-    "srgb": "Numbers as screens expect them",
-}
-CHANNELS = ("red", "green", "blue")
-PREVIEW_SIZES = (256, 512, 1024, 2048)
-
-_quiet = 0  # while above 0, settings change without telling anyone
-_listeners: list[Callable[[], None]] = []
+from blender_addon.ui import schema
+from blender_addon.ui.changes import changed
+from blender_addon.ui.preview.properties import BlemishPreview
+from blender_addon.ui.recipe.section_properties import ClearanceSettings, properties_of
 
 
-class quiet:
-    """Within it, settings can be changed without the preview being drawn anew for each."""
-
-    def __enter__(self) -> None:
-        global _quiet
-        _quiet += 1
-
-    def __exit__(self, *_: object) -> None:
-        global _quiet
-        _quiet -= 1
-
-
-def on_change(listener: Callable[[], None]) -> None:
-    """Call `listener` whenever a setting that a scene depends on has changed."""
-    if listener not in _listeners:
-        _listeners.append(listener)
-
-
-def off_change(listener: Callable[[], None]) -> None:
-    """No longer."""
-    if listener in _listeners:
-        _listeners.remove(listener)
-
-
-def changed(group: Any = None, context: Any = None) -> None:
-    """Tell those who listen that a setting has changed; Blender calls it with two arguments."""
-    if not _quiet:
-        for listener in _listeners:
-            listener()
-
-
-def properties_of(section: SectionFields) -> dict[str, Any]:
-    """Every property of a section's group, by name."""
-    found: dict[str, Any] = {"written": bpy.props.StringProperty(options={"HIDDEN"})}
-    for field in section.fields:
-        found |= _properties(section, field)
+def _section_groups() -> dict[str, type]:
+    """The class of each section's group, by the section's key; the one that others hold comes first."""
+    every = schema.sections()
+    found: dict[str, type] = {}
+    for section in (every["placement"], *(section for key, section in every.items() if key != "placement")):
+        name = "Blemish" + "".join(word.capitalize() for word in section.key.split("_")) + section.group.capitalize()
+        body = {"__annotations__": properties_of(section, found), "__doc__": f"Fields of the section {section.key}."}
+        found[section.key] = type(name, (bpy.types.PropertyGroup,), body)
     return found
 
 
-def _properties(section: SectionFields, field: Field) -> dict[str, Any]:
-    tip = texts.tooltip(section.key, field.name)
-    label = texts.full_label(field.name)
-    found: dict[str, Any] = {}
-    if field.optional:
-        found[f"use_{field.name}"] = bpy.props.BoolProperty(
-            name=label, description=tip, default=field.given, update=changed
-        )
-    match field.sort:
-        case "quantity":
-            found |= _quantity(field, field.name, label, tip)
-        case "colour":
-            found |= _colour(field, label, tip)
-        case "number":
-            found[field.name] = _number(field, label, tip, field.default)
-        case "pair":
-            for axis, name in enumerate("xy"):
-                found[f"{field.name}_{name}"] = bpy.props.IntProperty(
-                    name=f"{label} {name.upper()}", description=tip, update=changed, subtype="PIXEL",
-                    min=int(field.low or 0), max=int(field.high or 0), default=field.default[axis],
-                )  # fmt: skip
-        case "flag":
-            found[field.name] = bpy.props.BoolProperty(
-                name=label, description=tip, default=bool(field.default), update=changed
-            )
-        case "choice":
-            items = [(str(choice), _choice_label(choice), CHOICE_TIPS.get(str(choice), "")) for choice in field.choices]
-            found[field.name] = bpy.props.EnumProperty(
-                name=label, description=tip, items=items, default=str(field.default), update=changed
-            )
-        case "text":
-            found[field.name] = bpy.props.StringProperty(
-                name=label, description=tip, default=field.default, update=changed,
-                **({"subtype": "FILE_PATH"} if field.name == "path" else {}),
-            )  # fmt: skip
-        case "section":
-            found[field.name] = bpy.props.PointerProperty(type=GROUPS[field.name])
-        case "clearances":
-            found[field.name] = bpy.props.CollectionProperty(type=ClearanceSettings)
-    return found
+GROUPS = _section_groups()
+TEXEL = schema.recipe_field("texel_um")
 
 
-def _choice_label(choice: str | int) -> str:
-    plain = str(choice).replace("_", " ").title()
-    return f"{choice} bit" if isinstance(choice, int) else CHOICE_LABELS.get(choice, plain)
-
-
-def _quantity(field: Field, name: str, label: str, tip: str) -> dict[str, Any]:
-    """A quantity's fixed value, and what its random forms need."""
-    middle = quantities.middle(field, field.default)
-    state = {**quantities.spread_about(field, middle), "": middle, **quantities.state_of(field, field.default)}
-    found = {
-        name: _plain(field, label, tip, state[""], bounded=True, whole=field.whole),
-        f"{name}_form": bpy.props.EnumProperty(
-            name=label,
-            description=f"How {label} differs from frame to frame",
-            items=quantities.FORMS,
-            default=state["form"],
-            update=_form_update(field, name),
-        ),
-        f"{name}_values": bpy.props.StringProperty(
-            name="Values", description=f"{tip}: numbers with commas between them", default=state.get("values", ""),
-            update=changed,
-        ),
-        f"{name}_clipped": bpy.props.BoolProperty(
-            name="Clip", description="Keep within two ends", default=state.get("clipped", True), update=changed
-        ),
-    }  # fmt: skip
-    for part, part_label, part_tip in (
-        ("low", "Min", "the least"),
-        ("high", "Max", "the most"),
-    ):
-        found[f"{name}_{part}"] = _plain(
-            field, part_label, f"{tip}: {part_tip}", state[part], bounded=True, whole=field.whole
-        )
-    found[f"{name}_mean"] = _plain(field, "Mean", f"{tip}: on average", state["mean"], bounded=False, whole=False)
-    found[f"{name}_deviation"] = _plain(
-        field, "Deviation", f"{tip}: standard deviation", state["deviation"], bounded=False, whole=False, least=0.0
-    )
-    return found
-
-
-def _plain(
-    field: Field, label: str, tip: str, default: float, *, bounded: bool, whole: bool, least: float | None = None
-) -> Any:
-    """A property for one number of a quantity."""
-    scale = quantities.factor(field.name)
-    low, high, soft_low, soft_high = (
-        None if bound is None else bound * scale for bound in (field.low, field.high, field.soft_low, field.soft_high)
-    )
-    options: dict[str, Any] = {"name": label, "description": tip, "update": changed}
-    if bounded and low is not None and high is not None and high < 1e9:
-        options |= {"min": low, "max": high}
-    elif least is not None:
-        options["min"] = least
-    if soft_low is not None and soft_high is not None and soft_high < 1e9:
-        options |= {"soft_min": max(soft_low, options.get("min", soft_low)), "soft_max": soft_high}
-    if whole:
-        whole_options = {key: int(value) if key.endswith(("min", "max")) else value for key, value in options.items()}
-        return bpy.props.IntProperty(default=int(default), **whole_options)
-    return bpy.props.FloatProperty(default=default, **options, **_shown_as(field, bounded=bounded))
-
-
-def _shown_as(field: Field, *, bounded: bool) -> dict[str, Any]:
-    """Blender's own unit and subtype for a field, where it has them."""
-    if field.name.endswith("_degrees"):
-        return {"subtype": "ANGLE", "precision": 2, "step": 100}
-    if field.name.endswith("_mm") and not field.name.endswith("_per_mm"):
-        return {"unit": "CAMERA", "precision": 3, "step": 10}
-    if field.name.endswith("_w"):
-        return {"unit": "POWER", "precision": 3, "step": 10}
-    if field.name.endswith("_px"):
-        return {"subtype": "PIXEL", "precision": 2, "step": 10}
-    if (field.low, field.high) == (0, 1) and bounded:
-        return {"subtype": "FACTOR", "precision": 3}
-    reach = field.soft_high or 1.0
-    return {"precision": 3 if reach < 20 else 2 if reach < 200 else 1, "step": 10}
-
-
-def _number(field: Field, label: str, tip: str, default: float) -> Any:
-    kept = quantities.kept(field, default)
-    return _plain(field, label, tip, kept, bounded=True, whole=field.whole)
-
-
-def _colour(field: Field, label: str, tip: str) -> dict[str, Any]:
-    """A colour swatch, and three quantities for a colour that differs from frame to frame."""
-    default = [entry if not isinstance(entry, dict) else 0.5 for entry in field.default]
-    found = {
-        field.name: bpy.props.FloatVectorProperty(
-            name=label, description=tip, subtype="COLOR", size=3, min=0.0, max=1.0, default=default, update=changed
-        ),
-        f"{field.name}_varies": bpy.props.BoolProperty(
-            name="Vary", description=f"{label}: let red, green and blue differ from frame to frame", update=changed
-        ),
-    }
-    for channel, value in zip(CHANNELS, field.default, strict=True):
-        quantity = Field(f"{field.name}_{channel}", "quantity", 0.0, 1.0, 0.0, 1.0, default=value)
-        found |= _quantity(quantity, quantity.name, channel.capitalize(), f"{tip}: {channel}")
-    return found
-
-
-def channels(field: Field) -> tuple[Field, Field, Field]:
-    """The three quantities of a colour."""
-    red, green, blue = (
-        Field(f"{field.name}_{channel}", "quantity", 0.0, 1.0, 0.0, 1.0, default=0.5) for channel in CHANNELS
-    )
-    return red, green, blue
-
-
-def _form_update(field: Field, name: str) -> Callable[[Any, Any], None]:
-    """What happens when a quantity's form is changed by hand: the new form begins where the old one was."""
-
-    def update(group: Any, context: Any) -> None:
-        if _quiet:
-            return
-        form, value = getattr(group, f"{name}_form"), getattr(group, name)
-        low, high = getattr(group, f"{name}_low"), getattr(group, f"{name}_high")
-        with quiet():
-            if form == quantities.FIXED:
-                if not low <= value <= high:
-                    setattr(group, name, type(value)((low + high) / 2))
-            elif form == quantities.CHOICE:
-                if not getattr(group, f"{name}_values"):
-                    setattr(group, f"{name}_values", quantities.text(quantities.read(field, value)))
-            elif not low <= value <= high or low == high or (form == quantities.LOG_UNIFORM and low <= 0):
-                for part, number in quantities.spread_about(field, value).items():
-                    setattr(group, f"{name}_{part}", number)
-        changed()
-
-    return update
-
-
-class ClearanceSettings(bpy.types.PropertyGroup):
-    """How far things keep off those of one kind."""
-
-    __annotations__ = {
-        "kind": bpy.props.StringProperty(name="Kind", update=changed),
-        "clearance_mm": bpy.props.FloatProperty(
-            name="Clearance",
-            description="How far they keep off these",
-            min=0,
-            max=1000,
-            soft_max=20,
-            unit="CAMERA",
-            update=changed,
-        ),
-        "written": bpy.props.StringProperty(options={"HIDDEN"}),
+def _pointers(group: str) -> dict[str, Any]:
+    return {
+        key: bpy.props.PointerProperty(type=GROUPS[key])
+        for key, section in schema.sections().items()
+        if section.group == group
     }
 
 
 def _kind_items(*groups: str) -> list[tuple[str, str, str]]:
-    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=texts.kind_label)
-    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in kinds]
+    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=schema.title_of)
+    return [(kind, schema.title_of(kind), schema.tooltip_of(kind)) for kind in kinds]
 
 
-def _class(name: str, properties: dict[str, Any], doc: str) -> type:
-    return type(name, (bpy.types.PropertyGroup,), {"__annotations__": properties, "__doc__": doc})
+class BlemishPart(bpy.types.PropertyGroup):
+    """The part and its kind."""
 
-
-GROUPS: dict[str, type] = {}  # the class of each section's group, by the section's key
-CLASSES: list[type] = []  # in the order of registration
-
-
-def _build() -> None:
-    """Make the classes; they need the schema's file alone."""
-    every = schema.sections()
-    CLASSES.append(ClearanceSettings)
-    for section in (every["placement"], *(section for key, section in every.items() if key != "placement")):
-        name = "Blemish" + "".join(word.capitalize() for word in section.key.split("_")) + section.group.capitalize()
-        GROUPS[section.key] = _class(name, properties_of(section), f"Fields of the section {section.key}.")
-        CLASSES.append(GROUPS[section.key])
-    part = {
+    __annotations__ = {
         "kind": bpy.props.EnumProperty(
             name="Kind", description="What is inspected", items=_kind_items("part"), default="plate", update=changed
         ),
         **_pointers("part"),
     }
-    finish = {
+
+
+class BlemishFinish(bpy.types.PropertyGroup):
+    """The finish and its kind."""
+
+    __annotations__ = {
         "kind": bpy.props.EnumProperty(
             name="Finish",
             description="How the surface was made, before anything happened to it",
@@ -297,7 +66,12 @@ def _build() -> None:
         ),
         **_pointers("finish"),
     }
-    layer = {
+
+
+class BlemishLayer(bpy.types.PropertyGroup):
+    """One defect or impurity."""
+
+    __annotations__ = {
         "kind": bpy.props.StringProperty(name="Kind", options={"HIDDEN"}),
         "muted": bpy.props.BoolProperty(
             name="Mute", description="Leave this layer out; all others stay as they are", update=changed
@@ -310,67 +84,31 @@ def _build() -> None:
         **_pointers("defects"),
         **_pointers("impurities"),
     }
-    preview = {
-        "object": bpy.props.PointerProperty(
-            type=bpy.types.Object, name="Object", description="The object that shows the part"
-        ),
-        "source": bpy.props.PointerProperty(
-            type=bpy.types.Object, name="Source", description="The object of yours that is inspected"
-        ),
-        "camera_before": bpy.props.PointerProperty(type=bpy.types.Object),
-        "world_before": bpy.props.PointerProperty(type=bpy.types.World),
-        "live": bpy.props.BoolProperty(
-            name="Live", description="Draw the preview anew whenever a setting changes", default=True, update=changed
-        ),
-        "size": bpy.props.EnumProperty(
-            name="Resolution",
-            description="Texels on a side of the preview; renders have their own",
-            items=[(str(size), f"{size} px", f"{size} × {size} texels") for size in PREVIEW_SIZES],
-            default="512",
-            update=changed,
-        ),
-        "overlay": bpy.props.BoolProperty(
-            name="Mask Overlay", description="Show where the masks are, each class in its colour", update=changed
-        ),
-        "overlay_opacity": bpy.props.FloatProperty(
-            name="Opacity",
-            description="Strength of the overlay",
-            subtype="FACTOR",
-            min=0,
-            max=1,
-            default=0.6,
-            update=changed,
-        ),
-        "stage": bpy.props.BoolProperty(
-            name="Camera and Lights",
-            description="Put the recipe's camera and ring light into the scene, as the frame has them",
-            update=changed,
-        ),
-    }
-    part_class = _class("BlemishPart", part, "The part and its kind.")
-    finish_class = _class("BlemishFinish", finish, "The finish and its kind.")
-    layer_class = _class("BlemishLayer", layer, "One defect or impurity.")
-    preview_class = _class("BlemishPreview", preview, "What the preview shows, and how.")
-    settings = {
+
+
+class BlemishSettings(bpy.types.PropertyGroup):
+    """A recipe, the seed and frame that its preview draws, and what the panel itself remembers."""
+
+    __annotations__ = {
         "version": bpy.props.IntProperty(options={"HIDDEN"}),
-        "name": bpy.props.StringProperty(name="Name", description=texts.FIELDS["name"], default="part"),
+        "name": bpy.props.StringProperty(name="Name", description=schema.recipe_field("name").tooltip, default="part"),
         "seed": bpy.props.IntProperty(
             name="Seed", description="Everything random follows from it: same seed, same frames", min=0, update=changed
         ),
         "frame": bpy.props.IntProperty(
             name="Frame", description="Which frame of the dataset the preview draws", min=0, update=changed
         ),
-        "part": bpy.props.PointerProperty(type=part_class),
-        "finish": bpy.props.PointerProperty(type=finish_class),
-        "layers": bpy.props.CollectionProperty(type=layer_class),
+        "part": bpy.props.PointerProperty(type=BlemishPart),
+        "finish": bpy.props.PointerProperty(type=BlemishFinish),
+        "layers": bpy.props.CollectionProperty(type=BlemishLayer),
         "active_layer": bpy.props.IntProperty(name="Active Layer", options={"HIDDEN"}),
         "light": bpy.props.PointerProperty(type=GROUPS["light"]),
         "camera": bpy.props.PointerProperty(type=GROUPS["camera"]),
         "sensor": bpy.props.PointerProperty(type=GROUPS["sensor"]),
-        "use_texel_um": bpy.props.BoolProperty(name="Texel Size", description=texts.FIELDS["texel_um"], update=changed),
+        "use_texel_um": bpy.props.BoolProperty(name=TEXEL.title, description=TEXEL.tooltip, update=changed),
         "texel_um": bpy.props.FloatProperty(
-            name=texts.full_label("texel_um"),
-            description=texts.FIELDS["texel_um"],
+            name=TEXEL.label,
+            description=TEXEL.tooltip,
             min=0.01,
             max=1e5,
             soft_max=1000,
@@ -388,30 +126,17 @@ def _build() -> None:
             update=changed,
         ),
         "written": bpy.props.StringProperty(options={"HIDDEN"}),
-        "preview": bpy.props.PointerProperty(type=preview_class),
+        "preview": bpy.props.PointerProperty(type=BlemishPreview),
     }
-    settings_class = _class(
-        "BlemishSettings",
-        settings,
-        "A recipe, the seed and frame that its preview draws, and what the panel itself remembers.",
-    )
-    CLASSES.extend([part_class, finish_class, layer_class, preview_class, settings_class])
 
 
-def _pointers(group: str) -> dict[str, Any]:
-    return {
-        key: bpy.props.PointerProperty(type=GROUPS[key])
-        for key, section in schema.sections().items()
-        if section.group == group
-    }
+CLASSES = (ClearanceSettings, *GROUPS.values(), BlemishPart, BlemishFinish, BlemishLayer, BlemishSettings)
 
 
 def register() -> None:
-    if not CLASSES:
-        _build()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
-    bpy.types.Scene.blemish = bpy.props.PointerProperty(type=CLASSES[-1])
+    bpy.types.Scene.blemish = bpy.props.PointerProperty(type=BlemishSettings)
 
 
 def unregister() -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from diffusion_refine.editing.pixels import colour
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
-from scenes.datasets.dataset import Dataset, Frame
+from scenes.datasets.reader import Dataset, Frame
 
 LINES = 6
 LEAST_SIDE, ROOM = 96, 1.6  # of a cutting: pixels, and its side over that of what it shows

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from diffusion_refine.core.models import Model
     from diffusion_refine.synthesis.generator import Synthesis
     from diffusion_refine.synthesis.refine.settings import RefineSettings
-    from scenes.datasets.dataset import Dataset
+    from scenes.datasets.reader import Dataset
 
 
 class Inversion(StrEnum):
@@ -90,7 +90,7 @@ def synthesis(
     from diffusion_refine.editing.word_swap import SwapSettings
     from diffusion_refine.synthesis.refine.settings import RefineSettings
     from procgen.errors import BlemishError
-    from scenes.datasets.dataset import Dataset
+    from scenes.datasets.reader import Dataset
 
     if word and not variants:
         raise BlemishError("--word says what defects become in variants; give --variants as well")

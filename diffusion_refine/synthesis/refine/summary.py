@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from diffusion_refine.editing.label_check import Limits
 from diffusion_refine.synthesis.attempts import OUTCOMES, UNTOUCHED
 from diffusion_refine.synthesis.refine.before_after import write_sheet
-from scenes.datasets.dataset import Dataset
+from scenes.datasets.reader import Dataset
 
 
 @dataclass(frozen=True)

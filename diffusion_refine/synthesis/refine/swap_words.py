@@ -10,7 +10,8 @@ from diffusion_refine.prompts.captions import Subject, caption, subject_of
 from diffusion_refine.prompts.vocabulary import DEFECTS, IMPURITIES, PARTS, swaps
 from diffusion_refine.synthesis.generator import FrameStream
 from procgen.surface.layer import Family
-from scenes.datasets.dataset import CLASSES, Dataset
+from scenes.datasets.reader import Dataset
+from scenes.datasets.schema import CLASSES
 from scenes.scene import Scene
 
 

@@ -112,8 +112,8 @@ def spread(
     """One step of u_t = DΔu + ru(1-u) on a grid whose border lets nothing through, in `step` seconds.
 
     cover: (rows, columns), u. rate: 1/s, r, one or one a cell. diffusivity: m²/s, D. spacing: m between rows, between
-    columns. Exact reaction for half a step, exact diffusion of the cosine series, reaction again (Strang 1968); below
-    CUT_OFF u is none, so that fronts are as fast as Brunet and Derrida have it (Physical Review E 56, 1997).
+    columns. Exact reaction for half a step, exact diffusion of the cosine series, reaction again [Strang 1968]; below
+    CUT_OFF u is none, so that fronts are as fast as [Brunet 1997] has it.
     """
     from scipy.fft import dctn, idctn
 
@@ -229,8 +229,8 @@ def _patch_ids(cover: Floats, places: Floats, spacing: tuple[float, float]) -> I
 def kubelka_munk(thickness: Floats, scattering: float, absorption: Floats, background: Floats) -> tuple[Floats, Floats]:
     """Reflectance and transmittance of a layer over a background, all of shapes that broadcast together.
 
-    thickness: m. scattering, absorption: 1/m, S > 0 and K ≥ 0. background: reflectance 0 to 1.
-    (Kubelka and Munk, Zeitschrift für technische Physik 12, 1931; Kubelka, J. Opt. Soc. Am. 38, 1948.)
+    thickness: m. scattering, absorption: 1/m, S > 0 and K ≥ 0. background: reflectance 0 to 1. After
+    [Kubelka 1931] and [Kubelka 1948].
     """
     a = 1.0 + absorption / scattering
     b = np.sqrt(a * a - 1.0)

@@ -1,4 +1,4 @@
-"""The coreset algorithm of seed 003, section IV, sentence by sentence: one patch at a time, a full distance matrix."""
+"""The coreset algorithm of [Mao 2025], section IV, sentence by sentence: patch by patch, a full distance matrix."""
 
 import numpy as np
 from numpy.typing import NDArray

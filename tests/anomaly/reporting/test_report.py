@@ -17,7 +17,7 @@ from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, line_chart, score_chart
 from anomaly.reporting.report import ReportError, class_styles, separation, summarise, varied, write_report
 from procgen.surface.layer import Instance
-from scenes.datasets.dataset import DatasetWriter
+from scenes.datasets.writer import DatasetWriter
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
 from scenes.formats.truth import DefectInstance, Truth
@@ -107,7 +107,7 @@ def evaluate(folder, samples, maps, threshold=1.0):
         evaluator.compute(),
         InspectorRecord("mobilenet <b>v3</b>", False, "Random weights from seed 3.", 2048, 152, ("tiles",), 3),
         command=f"blemish evaluate bank {HOSTILE}",
-        judged_on=("renders",),
+        evaluated_on=("renders",),
         threshold_origin="Best F1 over 2 validation samples.",
         versions={"torch": "2.13"},
     )
@@ -156,7 +156,7 @@ def test_figures_are_those_of_the_evaluation(page, evaluated):
     assert page.figures["pixel_auroc"] == f"{metrics.pixel_auroc:.3f}"
     assert page.figures["threshold"] == "1"
     words = page.words()
-    assert "Inspector judged on 5 pictures, 3 of them good" in words
+    assert "Inspector evaluated on 5 pictures, 3 of them good" in words
     assert "The backbone is untrained." in words
     assert "Random weights from seed 3." in words
     assert "blemish demo --seed 7" in words

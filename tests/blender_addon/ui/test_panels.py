@@ -10,10 +10,13 @@ import pytest
 from blender_addon.ui import schema
 from scenes import load_recipe
 from scenes.recipes.examples import catalogue, example
+from scenes.recipes.reading import shipped_recipes
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui.preview import viewport as preview  # noqa: E402 - needs bpy
+from blender_addon.ui.preview import panels as preview_panels  # noqa: E402
+from blender_addon.ui.preview import viewport  # noqa: E402
 from blender_addon.ui.recipe import exchange, lists, panels, rows  # noqa: E402
+from blender_addon.ui.recipe.operators import files  # noqa: E402
 
 pytestmark = pytest.mark.render
 ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
@@ -76,7 +79,7 @@ def drawn(scene: Any, *wanted: str) -> list[str]:
     preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0))
     context = SimpleNamespace(scene=scene, region=SimpleNamespace(width=500), preferences=preferences, mode="OBJECT")
     found: list[str] = []
-    for panel in panels.CLASSES:
+    for panel in (*panels.CLASSES, *preview_panels.CLASSES):
         if (wanted and panel.__name__ not in wanted) or not getattr(panel, "poll", lambda _: True)(context):
             continue
         for name in ("draw_header", "draw_header_preset", "draw"):
@@ -113,7 +116,7 @@ def test_panels_draw_every_field_of_every_kind(group: Any, scene: Any) -> None:
         for field in section.fields:
             names = {field.name, *(f"{field.name}_{part}" for part in ("low", "mean", "values", "varies", "x"))}
             hidden = field.sort in ("section", "clearances") or (field.sort == "text" and field.optional)
-            follows = (section.key, field.name) in schema.FOLLOWS
+            follows = field.follows
             assert hidden or follows or names & set(found), (kind, field.name)
 
 
@@ -121,7 +124,7 @@ def test_the_panel_tells_what_is_wrong(scene: Any) -> None:
     exchange.from_recipe(load_recipe("plate"), scene.blemish)
     bpy.ops.mesh.blemish_part_add(kind="plate")
     scene.blemish.part.plate.width_mm_form, scene.blemish.part.plate.width_mm_values = "CHOICE", "wide"
-    assert "Plate, Width" in preview.update(scene).problem
+    assert "Plate, Width" in viewport.update(scene).problem
     assert any("Plate, Width" in text for text in drawn(scene, "BLEMISH_PT_preview"))
 
 
@@ -143,9 +146,15 @@ def test_menus_draw(scene: Any) -> None:
     context = SimpleNamespace(scene=scene)
     scene.blemish.part.kind = "pcb"
     found: list[str] = []
-    for menu in (lists.BLEMISH_MT_layer_add, lists.BLEMISH_MT_layer_specials, panels.BLEMISH_MT_blemish):
+    for menu in (
+        lists.BLEMISH_MT_layer_add,
+        lists.BLEMISH_MT_layer_specials,
+        files.BLEMISH_MT_shipped_recipes,
+        panels.BLEMISH_MT_blemish,
+    ):
         menu.draw(SimpleNamespace(layout=Layout(found)), context)
     assert found.count("blemish.layer_add") == len(catalogue()["defects"]) + len(catalogue()["impurities"])
+    assert found.count("blemish.recipe_shipped") == len(shipped_recipes())
 
 
 def test_registering_imports_no_model_and_no_simulation() -> None:

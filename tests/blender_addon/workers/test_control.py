@@ -37,7 +37,7 @@ def test_a_paused_rendering_begins_no_frame_and_goes_on_to_the_same_bytes(tmp_pa
     time.sleep(3)  # long enough for all frames of this size
     assert len(written) <= 2  # the one at work when it was told is finished
     assert len(list((tmp_path / "paused").glob("scenes/*.json"))) == len(written)
-    control.go()
+    control.resume()
     thread.join(120)
     assert written == list(range(FRAMES))
     assert contents(tmp_path / "paused") == contents(tmp_path / "straight")

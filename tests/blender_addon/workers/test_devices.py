@@ -7,8 +7,10 @@ import pytest
 from blender_addon import render_dataset
 from blender_addon.workers import render
 from blender_addon.workers.blenders import own
+from blender_addon.workers.control import Control
 from blender_addon.workers.devices import BACKENDS, NAMES, chosen
 from blender_addon.workers.job import Job
+from blender_addon.workers.process import run_all
 from procgen.errors import BlemishError
 from scenes import DatasetError, load_recipe
 from tests.blender_addon.recipes import small
@@ -92,6 +94,6 @@ def test_a_card_that_is_gone_is_told_of(tmp_path: Path) -> None:
     settings = {"samples": 1, "device": "cuda"}
     job = Job(recipe.model_dump_json(), str(tmp_path / "set"), 0, 1, 1, settings, 1, (0,), device="cuda", card=99)
     with pytest.raises(BlemishError, match=r"device cuda: found \d+ cards; expected at least 100: use --device cpu"):
-        render.run_all(own(), [job], lambda index: None, render.Control())
+        run_all(own(), [job], lambda index: None, Control())
     with pytest.raises(DatasetError, match=r"settings\.device is 'cuda' there and not given now"):
         render_dataset(recipe, tmp_path / "set", 1, samples=1)

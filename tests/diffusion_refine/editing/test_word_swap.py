@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from diffusion_refine.core.models import Model
+from diffusion_refine.editing import word_swap as editing
 from diffusion_refine.editing.word_swap import SwapSettings, swap_words
-from diffusion_refine.editing.word_swap import word_swap as editing
 from procgen.errors import BlemishError
 
 Tiny = Callable[..., Model]

@@ -36,7 +36,7 @@ def test_psnr_and_ssim_agree_with_another_library(pair: tuple[NDArray, NDArray])
 
 
 def test_ms_ssim_is_the_product_over_scales(pair: tuple[NDArray, NDArray]) -> None:
-    """Wang, Simoncelli and Bovik 2003, equation 7, from scikit-image's maps of one grey picture at five scales."""
+    """[Wang 2003], equation 7, from scikit-image's maps of one grey picture at five scales."""
     before, after = (picture.mean(axis=2) for picture in pair)
     c2 = 0.03**2
     expected, exponents = 1.0, (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)

@@ -18,7 +18,7 @@ from diffusion_refine.synthesis.generator import (
 )
 from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
 from diffusion_refine.synthesis.request import Request
-from scenes.datasets.dataset import Dataset
+from scenes.datasets.reader import Dataset
 from scenes.recipes.recipe import load_recipe
 
 

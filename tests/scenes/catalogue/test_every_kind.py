@@ -16,7 +16,7 @@ from scenes.recipes.examples import catalogue, example
 FIELDS = ("inside", "instance", "height", "reflectance", "roughness", "metallic")
 COLUMNS = 120
 FINER = 3  # an odd refinement keeps the coarse points among the fine ones
-# Algorithm 1 of seed 003 places stains, and takes their outline's noise, by position in space; pits, rust and threads
+# Algorithm 1 of [Mao 2025] places stains, and takes their outline's noise, by position in space; pits, rust and threads
 # take their ragged outlines so too. Moving the surface moves it through what stays where it is.
 FIXED_IN_SPACE = {"filiform_corrosion", "pitting", "rust", "water_stains"}
 COPPER = {"missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper"}  # bound to a board's layout

@@ -14,7 +14,8 @@ from pycocotools.coco import COCO
 
 from procgen.surface.layer import Family, Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
-from scenes.datasets import dataset as dataset_module
+from scenes.datasets import files
+from scenes.pictures import png
 
 WriteFrame = Callable[[DatasetWriter, int], None]
 FRAMES = 4
@@ -205,7 +206,7 @@ def test_a_refusing_disk_leaves_nothing_half_written(
     def refuse(descriptor: int) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(dataset_module.os, "fsync", refuse)
+    monkeypatch.setattr(files.os, "fsync", refuse)
     with pytest.raises(DatasetError, match=r"images/000001\.png: ") as refusal:
         write_frame(writer, 1)
     assert "\n" not in str(refusal.value)
@@ -243,10 +244,10 @@ def test_truncated_and_missing_pictures_are_named_with_the_mend(finished: Path) 
 
 def test_masks_of_another_size_or_depth_are_named(finished: Path) -> None:
     path = finished / "defects" / "000003.png"
-    path.write_bytes(dataset_module.png.encode(np.zeros((10, 20), np.uint16)))
+    path.write_bytes(png.encode(np.zeros((10, 20), np.uint16)))
     with pytest.raises(DatasetError, match=r"000003\.png: found 20 x 10 pixels; expected 64 x 48, the size of its"):
         _ = Dataset(finished)[3].defects
-    path.write_bytes(dataset_module.png.encode(np.zeros((48, 64), np.uint8)))
+    path.write_bytes(png.encode(np.zeros((48, 64), np.uint8)))
     with pytest.raises(DatasetError, match=r"000003\.png: found uint8 .*; expected 16-bit grey"):
         _ = Dataset(finished)[3].defects
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 import scenes
 from procgen.errors import BlemishError
 from procgen.surface.layer import Instance
-from scenes.datasets.dataset import DatasetWriter
+from scenes.datasets.writer import DatasetWriter
 from scenes.formats.errors import SampleError
 from scenes.formats.registry import FORMATS, read_samples
 from scenes.formats.sample import Sample

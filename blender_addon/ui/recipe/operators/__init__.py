@@ -1,1 +1,1 @@
-"""Operators, one module a panel."""
+"""Operators and menus of what a recipe says, one module a panel."""

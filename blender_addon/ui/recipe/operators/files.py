@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui.preview import viewport as preview
-from blender_addon.ui.recipe import properties
+from blender_addon.ui import changes
+from blender_addon.ui.preview import viewport
 
 FILTER = "*.yaml;*.yml"
 
@@ -94,10 +94,10 @@ def load(operator: bpy.types.Operator, context: bpy.types.Context, name_or_path:
         operator.report({"ERROR"}, str(error))
         return {"CANCELLED"}
     exchange.from_recipe(recipe, context.scene.blemish)
-    properties.changed()
+    changes.changed()
     operator.report({"INFO"}, f"Loaded {recipe.name}: {len(recipe.defects) + len(recipe.impurities)} layers")
-    if preview.shown_object(context.scene) is not None and bpy.app.background:
-        preview.update(context.scene)
+    if viewport.shown_object(context.scene) is not None and bpy.app.background:
+        viewport.update(context.scene)
     return {"FINISHED"}
 
 
@@ -106,18 +106,11 @@ class BLEMISH_MT_shipped_recipes(bpy.types.Menu):
     bl_label = "Shipped Recipes"
 
     def draw(self, context: bpy.types.Context) -> None:
-        for name in shipped_names():
+        from scenes.recipes.reading import shipped_recipes
+
+        for name in shipped_recipes():
             operator: Any = self.layout.operator("blemish.recipe_shipped", text=name.replace("_", " ").title())
             operator.name = name
-
-
-def shipped_names() -> list[str]:
-    """Names of the recipes that come with Blemish; read from their folder, for that needs no model."""
-    from importlib.util import find_spec
-
-    spec = find_spec("scenes")
-    folders = spec.submodule_search_locations if spec is not None else None
-    return sorted(path.stem for folder in folders or () for path in Path(folder, "recipes", "presets").glob("*.yaml"))
 
 
 CLASSES = (BLEMISH_OT_recipe_load, BLEMISH_OT_recipe_shipped, BLEMISH_OT_recipe_save, BLEMISH_MT_shipped_recipes)

@@ -11,16 +11,15 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import schema, texts
-from blender_addon.ui.preview import viewport as preview
-from blender_addon.ui.recipe import properties
+from blender_addon.ui import changes, schema
+from blender_addon.ui.preview import viewport
 
 FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive unsaved .blend files
 
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for kind in schema.kinds_in("part") if kind != "mesh"]
-    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in sorted(kinds, key=texts.kind_label)]
+    return [(kind, schema.title_of(kind), schema.tooltip_of(kind)) for kind in sorted(kinds, key=schema.title_of)]
 
 
 class NeedsObjectMode:
@@ -47,10 +46,10 @@ class MESH_OT_blemish_part_add(NeedsObjectMode, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.blemish
-        with properties.quiet():
+        with changes.quiet():
             settings.part.kind = self.kind
-        pin(settings)
-        return show(self, context)
+        store_all_settings(settings)
+        return show_part(self, context)
 
 
 class BLEMISH_OT_part_from_active(NeedsObjectMode, bpy.types.Operator):
@@ -81,7 +80,7 @@ class BLEMISH_OT_part_from_active(NeedsObjectMode, bpy.types.Operator):
         return super().poll(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return take(self, context, context.active_object, hide=self.hide)
+        return inspect_object(self, context, context.active_object, hide=self.hide)
 
 
 class BLEMISH_OT_part_update(NeedsObjectMode, bpy.types.Operator):
@@ -101,10 +100,12 @@ class BLEMISH_OT_part_update(NeedsObjectMode, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         source = context.scene.blemish.preview.source
-        return take(self, context, source, hide=source.hide_get())
+        return inspect_object(self, context, source, hide=source.hide_get())
 
 
-def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.types.Object, *, hide: bool) -> set[str]:
+def inspect_object(
+    operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.types.Object, *, hide: bool
+) -> set[str]:
     """Make an object the inspected part."""
     from blender_addon.workers.render import UNIT_MM
     from procgen.errors import BlemishError
@@ -112,31 +113,31 @@ def take(operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.ty
     settings = context.scene.blemish
     before = (settings.part.kind, settings.part.mesh.path)
     try:
-        path = exported(thing)
+        path = export_to_user_folder(thing)
     except BlemishError as error:
         operator.report({"ERROR"}, str(error))
         return {"CANCELLED"}
     except OSError as error:
         operator.report({"ERROR"}, f"The mesh cannot be kept: {error.strerror} ({error.filename})")
         return {"CANCELLED"}
-    with properties.quiet():
+    with changes.quiet():
         settings.part.kind = "mesh"
         mesh = settings.part.mesh
         mesh.path, mesh.unit_mm, mesh.up, mesh.use_sha256 = str(path), UNIT_MM, "z", False
         settings.preview.source = thing
-    pin(settings)
-    result = show(operator, context, look=False)
+    store_all_settings(settings)
+    result = show_part(operator, context, look=False)
     if result == {"CANCELLED"}:
-        with properties.quiet():
+        with changes.quiet():
             settings.part.kind, settings.part.mesh.path = before
         return result
-    stand_in(settings.preview.object, path, context.scene.unit_settings.scale_length)
+    place_over(settings.preview.object, path, context.scene.unit_settings.scale_length)
     if hide:
         thing.hide_set(True)
     return result
 
 
-def exported(thing: bpy.types.Object) -> Path:
+def export_to_user_folder(thing: bpy.types.Object) -> Path:
     """A file with the object's mesh, in a folder that is named after its content. Raises BlemishError, OSError."""
     from blender_addon.rendering.mesh_export import export_active
 
@@ -149,7 +150,7 @@ def exported(thing: bpy.types.Object) -> Path:
     return kept
 
 
-def stand_in(part: bpy.types.Object, path: Path, metres: float) -> None:
+def place_over(part: bpy.types.Object, path: Path, metres: float) -> None:
     """Put the part, which has its origin over its middle, where the exported mesh is; metres: of Blender's unit."""
     import numpy as np
 
@@ -160,7 +161,7 @@ def stand_in(part: bpy.types.Object, path: Path, metres: float) -> None:
     part.scale = (1 / metres,) * 3
 
 
-def pin(settings: Any) -> None:
+def store_all_settings(settings: Any) -> None:
     """Write every setting down, so that a later version with other defaults shows the same."""
     from blender_addon.ui.recipe import exchange
     from procgen.errors import BlemishError
@@ -173,14 +174,14 @@ def pin(settings: Any) -> None:
         return  # the preview says what is wrong
 
 
-def show(operator: bpy.types.Operator, context: bpy.types.Context, *, look: bool = True) -> set[str]:
+def show_part(operator: bpy.types.Operator, context: bpy.types.Context, *, look: bool = True) -> set[str]:
     """Draw the part, select it, have the viewport show materials and, for those who want it, the part."""
     settings = context.scene.blemish
-    gone = preview.shown_object(context.scene) is None
+    gone = viewport.shown_object(context.scene) is None
     if gone and settings.preview.object is not None:
         settings.preview.object = None
-    with waiting(context):
-        report = preview.update(context.scene)
+    with busy_cursor(context):
+        report = viewport.update(context.scene)
     if report.problem:
         operator.report({"ERROR"}, report.problem)
         return {"CANCELLED"}
@@ -195,12 +196,12 @@ def show(operator: bpy.types.Operator, context: bpy.types.Context, *, look: bool
         if space.shading.type == "SOLID":
             space.shading.type = "MATERIAL"
         if look:
-            focus(context)
+            frame_in_view(context)
     return {"FINISHED"}
 
 
 @contextmanager
-def waiting(context: bpy.types.Context) -> Iterator[None]:
+def busy_cursor(context: bpy.types.Context) -> Iterator[None]:
     """Show that Blender is busy: the first preview loads what simulates, which takes seconds."""
     if context.window is not None:
         context.window.cursor_modal_set("WAIT")
@@ -211,7 +212,7 @@ def waiting(context: bpy.types.Context) -> Iterator[None]:
             context.window.cursor_modal_restore()
 
 
-def focus(context: bpy.types.Context) -> None:
+def frame_in_view(context: bpy.types.Context) -> None:
     """Bring the part into view: parts are small beside Blender's default cube."""
     for region in context.area.regions:
         if region.type == "WINDOW" and hasattr(context, "temp_override"):

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import schema, texts
-from blender_addon.ui.recipe import properties
+from blender_addon.ui import changes, schema
 from blender_addon.ui.recipe.operators.layers import NeedsLayer, active_layer
 
 CLEARANCE_MM = 2.0
@@ -65,11 +64,11 @@ class BLEMISH_OT_keep_off_add(NeedsPlacement, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         group = section_group(active_layer(context))
-        with properties.quiet():
+        with changes.quiet():
             group.use_placement = True
             entry = group.placement.keep_off_mm.add()
             entry.kind, entry.clearance_mm = self.kind, CLEARANCE_MM
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
@@ -83,7 +82,7 @@ class BLEMISH_OT_keep_off_remove(NeedsPlacement, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         section_group(active_layer(context)).placement.keep_off_mm.remove(self.number)
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
@@ -107,7 +106,7 @@ class BLEMISH_MT_keep_off(bpy.types.Menu):
 
 def _draw_kinds(layout: bpy.types.UILayout, operator: str, kinds: list[str]) -> None:
     for kind in kinds:
-        choice: Any = layout.operator(operator, text=texts.kind_label(kind))
+        choice: Any = layout.operator(operator, text=schema.title_of(kind))
         choice.kind = kind
     if not kinds:
         layout.label(text="There is no other layer before this one")

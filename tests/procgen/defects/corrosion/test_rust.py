@@ -85,7 +85,7 @@ def test_without_reaction_waves_decay_by_the_heat_equation():
     np.testing.assert_allclose(cover, 0.5 + 0.4 * np.exp(-0.25 * rate) * wave, atol=1e-12)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**31), patchiness=st.floats(0, 1.5), ragged=st.floats(0, 1.5))
 def test_rust_only_ever_grows(seed, patchiness, ragged):
     points = flat(np.random.default_rng(seed).uniform(0, SIZE, (3000, 2)))
@@ -122,7 +122,7 @@ def test_cells_are_interpolated_by_b_splines():
 
 @given(st.floats(1e-7, 1e-3), st.floats(0, 1), st.floats(0.01, 10), st.floats(0.05, 0.95))
 def test_a_layer_is_its_two_halves_on_top_of_each_other(thickness, split, ratio, background):
-    """Kubelka 1948: R = R₁ + T₁²R₂ / (1 - R₁R₂), whatever lies below."""
+    """[Kubelka 1948]: R = R₁ + T₁²R₂ / (1 - R₁R₂), whatever lies below."""
     absorption = ratio * SCATTERING
     whole, _ = kubelka_munk(thickness, SCATTERING, absorption, background)
     lower, _ = kubelka_munk((1 - split) * thickness, SCATTERING, absorption, background)
@@ -185,7 +185,7 @@ def test_an_instance_is_a_patch_and_keeps_its_number():
     assert 1 < len(np.unique(early.spots[rusty])) <= 18
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), keep=st.integers(1, 500))
 def test_a_point_is_told_the_same_whoever_else_is_asked(seed, keep):
     layer = Rust(simulated(seed % 5), plane, seed=seed)

@@ -10,8 +10,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from blender_addon.ui.learn.environment import INSTALL, NOWHERE, Lookout, judged, look, python_of, python_of_command
-from blender_addon.ui.runs import CommandRun, Phase, leashed, outside
+from blender_addon.ui.learn.command_run import CommandRun, as_child_process, external_environment
+from blender_addon.ui.learn.environment import (
+    INSTALL,
+    NOT_FOUND,
+    EnvironmentProbe,
+    environment_from,
+    probe,
+    python_of,
+    python_of_command,
+)
+from blender_addon.ui.runs import Phase
 
 # A Blemish that does what its arguments say.
 FAKE = """\
@@ -46,14 +55,14 @@ def environment(tmp_path: Path) -> Path:
 
 
 def test_this_environment_is_ready() -> None:
-    found = look(sys.prefix)
+    found = probe(sys.prefix)
     assert found.ready, found
     assert {"train", "evaluate", "render"} <= found.commands
     assert found.torch in found.line
 
 
 def test_an_environment_without_torch_is_told_with_the_fix(environment: Path) -> None:
-    found = look(str(environment))
+    found = probe(str(environment))
     assert not found.ready
     assert found.problem == "torch is not installed in this environment"
     assert INSTALL in found.fix
@@ -62,16 +71,16 @@ def test_an_environment_without_torch_is_told_with_the_fix(environment: Path) ->
 
 def test_an_environment_without_blemish_is_told_with_the_fix(environment: Path) -> None:
     (environment.parent / "site" / "blemish.py").unlink()
-    found = look(str(environment))
+    found = probe(str(environment))
     assert found.problem == "Blemish is not installed in this environment"
     assert INSTALL in found.fix
 
 
 def test_what_is_no_environment_is_told(tmp_path: Path) -> None:
-    assert "No Python was found in" in look(str(tmp_path / "nothing")).problem
+    assert "No Python was found in" in probe(str(tmp_path / "nothing")).problem
     broken = tmp_path / "python"
     broken.write_text("no program")
-    assert "does not run" in look(str(broken)).problem
+    assert "does not run" in probe(str(broken)).problem
 
 
 def test_the_command_on_the_path_is_found(environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,8 +92,8 @@ def test_the_command_on_the_path_is_found(environment: Path, tmp_path: Path, mon
     assert python_of_command() == environment / "bin" / "python"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert python_of_command() is None
-    assert look("") == NOWHERE
-    assert INSTALL in NOWHERE.fix
+    assert probe("") == NOT_FOUND
+    assert INSTALL in NOT_FOUND.fix
 
 
 def test_folder_program_and_python_name_the_same_environment(environment: Path) -> None:
@@ -93,29 +102,29 @@ def test_folder_program_and_python_name_the_same_environment(environment: Path) 
 
 
 def test_a_newer_or_broken_answer_is_no_environment() -> None:
-    assert not judged(Path("python"), {"commands": None}).ready
-    assert judged(Path("python"), {"commands": ["train"], "blemish": "9", "torch": "9"}).ready
+    assert not environment_from(Path("python"), {"commands": None}).ready
+    assert environment_from(Path("python"), {"commands": ["train"], "blemish": "9", "torch": "9"}).ready
 
 
 def test_looking_does_not_wait() -> None:
-    lookout = Lookout()
-    assert lookout.find("/nowhere") is None
+    background = EnvironmentProbe()
+    assert background.find("/nowhere") is None
     deadline = time.monotonic() + 60
-    while lookout.looking and time.monotonic() < deadline:
+    while background.is_running() and time.monotonic() < deadline:
         time.sleep(0.01)
-    found = lookout.find("/nowhere")
+    found = background.find("/nowhere")
     assert found is not None
     assert "/nowhere" in found.problem
 
 
 def test_nothing_of_blenders_python_reaches_the_environment() -> None:
-    cleaned = outside({"PATH": "/bin", "PYTHONPATH": "/blender", "PYTHONHOME": "/blender"})
+    cleaned = external_environment({"PATH": "/bin", "PYTHONPATH": "/blender", "PYTHONHOME": "/blender"})
     assert not {"PYTHONPATH", "PYTHONHOME"} & cleaned.keys()
     assert cleaned["PATH"] == "/bin"
 
 
 def started(environment: Path, *arguments: str) -> CommandRun:
-    run = CommandRun("Train", environment, leashed(environment / "bin" / "python", *arguments))
+    run = CommandRun("Train", environment, as_child_process(environment / "bin" / "python", *arguments))
     run.start()
     return run
 
@@ -153,7 +162,7 @@ def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_a_command_ends_with_the_process_that_started_it(environment: Path, tmp_path: Path) -> None:
-    command = leashed(environment / "bin" / "python", "hang")
+    command = as_child_process(environment / "bin" / "python", "hang")
     script = f"""
 import subprocess, sys, time
 child = subprocess.Popen({json.dumps(command)}, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)

@@ -13,8 +13,9 @@ import pytest
 import blender_addon
 from blender_addon import render_dataset
 from blender_addon.ui import progress
-from blender_addon.ui.learn import operators as learn
-from blender_addon.ui.learn.panels import FIGURES, figures_in
+from blender_addon.ui.learn import data, operators
+from blender_addon.ui.learn.data import figures_in
+from blender_addon.ui.learn.panels import FIGURES
 from blender_addon.ui.preferences import BlemishPreferences, environment
 from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase
@@ -45,40 +46,42 @@ def choose(python: Path | str) -> None:
 
 def test_without_an_environment_the_operators_say_what_to_do(scene: Any, tmp_path: Path) -> None:
     choose(tmp_path)
-    for operator in (learn.BLEMISH_OT_train, learn.BLEMISH_OT_evaluate, learn.BLEMISH_OT_refine):
+    for operator in (operators.BLEMISH_OT_train, operators.BLEMISH_OT_evaluate, operators.BLEMISH_OT_refine):
         assert not operator.poll(bpy.context)
-        assert "Choose the folder of a virtual environment" in operator.lacks(bpy.context)
+        assert "Choose the folder of a virtual environment" in operator.obstacle(bpy.context)
 
 
 def test_what_is_missing_is_told_before_anything_is_started(scene: Any, tmp_path: Path) -> None:
     choose(sys.prefix)
     settings = scene.blemish_learn
     settings.train_on = str(tmp_path / "nothing")
-    assert f"{tmp_path / 'nothing'} is not there" in learn.BLEMISH_OT_train.lacks(bpy.context)
+    assert f"{tmp_path / 'nothing'} is not there" in operators.BLEMISH_OT_train.obstacle(bpy.context)
     settings.train_on = str(tmp_path)
-    assert learn.BLEMISH_OT_train.poll(bpy.context)
-    assert "train one first" in learn.BLEMISH_OT_evaluate.lacks(bpy.context)
+    assert operators.BLEMISH_OT_train.poll(bpy.context)
+    assert "train one first" in operators.BLEMISH_OT_evaluate.obstacle(bpy.context)
     settings.inspector = str(tmp_path)
-    assert "Choose what to judge on" in learn.BLEMISH_OT_evaluate.lacks(bpy.context)
+    assert "Choose what to judge on" in operators.BLEMISH_OT_evaluate.obstacle(bpy.context)
 
 
 def test_a_command_that_the_environment_lacks_is_told(scene: Any, tmp_path: Path) -> None:
-    choose(sys.prefix)
-    found = environment(bpy.context)
-    assert found is not None
-    if "refine" in found.commands:
-        pytest.skip("this Blemish refines")
-    assert "has no command refine: update it" in learn.BLEMISH_OT_refine.lacks(bpy.context)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "blemish.py").write_text("COMMANDS = {'train': 0}")
+    (tmp_path / "site" / "torch.py").touch()
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "site"} exec {sys.base_prefix}/bin/python3.11 "$@"\n')
+    python.chmod(0o755)
+    choose(python)
+    assert "has no command refine: update it" in operators.BLEMISH_OT_refine.obstacle(bpy.context)
 
 
 def test_folders_that_are_not_named_lie_beside_the_dataset(scene: Any, tmp_path: Path) -> None:
     scene.blemish_dataset.folder = str(tmp_path / "plate")
-    assert learn.train_on(bpy.context) == tmp_path / "plate"
-    assert learn.inspector(bpy.context) == tmp_path / "plate-inspector"
-    assert learn.report(bpy.context) == tmp_path / "plate-inspector-report"
-    assert learn.refined(bpy.context) == tmp_path / "plate-refined"
+    assert data.train_on(bpy.context) == tmp_path / "plate"
+    assert data.inspector(bpy.context) == tmp_path / "plate-inspector"
+    assert data.report(bpy.context) == tmp_path / "plate-inspector-report"
+    assert data.refined(bpy.context) == tmp_path / "plate-refined"
     scene.blemish_learn.inspector = str(tmp_path / "mine")
-    assert learn.report(bpy.context) == tmp_path / "mine-report"
+    assert data.report(bpy.context) == tmp_path / "mine-report"
 
 
 def test_figures_are_read_from_a_report_and_nothing_from_a_damaged_one(tmp_path: Path) -> None:
@@ -106,8 +109,8 @@ def test_an_inspector_is_trained_and_judged_from_the_panel(scene: Any, tmp_path:
     assert state.phase is Phase.DONE
     assert state.total == 6
     assert bpy.ops.blemish.evaluate() == {"FINISHED"}
-    report = learn.report(bpy.context)
-    assert (report / learn.REPORT).is_file()
+    report = data.report(bpy.context)
+    assert (report / data.REPORT).is_file()
     figures = figures_in(report)
     assert set(FIGURES) <= set(figures)
     assert 0 <= figures["pixel_auroc"] <= 1

@@ -10,9 +10,9 @@ from procgen.surface.layer import SurfaceMaps
 from scenes import build_part, draw, load_recipe, surface_maps
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui.preview import overlay  # noqa: E402 - needs bpy
-from blender_addon.ui.preview import viewport as preview  # noqa: E402 - needs bpy
-from blender_addon.ui.recipe import exchange, properties  # noqa: E402
+from blender_addon.ui import changes  # noqa: E402
+from blender_addon.ui.preview import objects, overlay, viewport  # noqa: E402 - needs bpy
+from blender_addon.ui.recipe import exchange  # noqa: E402
 
 pytestmark = pytest.mark.render
 
@@ -29,7 +29,7 @@ def expected(scene: Any) -> SurfaceMaps:
     """The maps of the panel's recipe on the preview's texels, made without the panel."""
     settings = scene.blemish
     drawn = draw(exchange.to_recipe(settings), settings.seed, settings.frame)
-    texel = preview.texel_size(build_part(drawn.part), int(settings.preview.size))
+    texel = viewport.texel_size(build_part(drawn.part), int(settings.preview.size))
     return surface_maps(drawn.model_copy(update={"texel_size": texel}))
 
 
@@ -58,7 +58,7 @@ def test_it_shows_the_maps_of_the_recipe(name: str, scene: Any) -> None:
 
 def test_a_slider_changes_the_picture_and_the_layer_alone(plate: Any) -> None:
     before = shown("albedo", plate)
-    remembered = dict(preview._cache.results) if preview._cache else {}
+    remembered = dict(viewport._cache.results) if viewport._cache else {}
     stains(plate.blemish).alpha_form, stains(plate.blemish).alpha = "FIXED", -0.9
     assert bpy.ops.blemish.preview_update() == {"FINISHED"}
     after = shown("albedo", plate)
@@ -67,8 +67,8 @@ def test_a_slider_changes_the_picture_and_the_layer_alone(plate: Any) -> None:
     inside = expected(plate).impurities > 0
     assert changed.any()
     assert not changed[~inside].any()
-    assert preview._cache is not None
-    assert len([key for key in preview._cache.results if key not in remembered]) == 1
+    assert viewport._cache is not None
+    assert len([key for key in viewport._cache.results if key not in remembered]) == 1
 
 
 def test_the_overlay_is_where_the_masks_are(plate: Any) -> None:
@@ -104,7 +104,7 @@ def test_settings_that_contradict_each_other_are_told_and_nothing_changes(plate:
     stains(plate.blemish).radius_mm_form, stains(plate.blemish).radius_mm = "FIXED", 500
     with pytest.raises(RuntimeError, match="cut off"):
         bpy.ops.blemish.preview_update()
-    assert "cut off" in preview.report_of(plate).problem
+    assert "cut off" in viewport.report_of(plate).problem
     assert np.array_equal(shown("albedo", plate), before)
 
 
@@ -132,8 +132,8 @@ def test_images_and_settings_outlive_the_file(plate: Any, tmp_path: Path) -> Non
 
 def test_the_camera_of_the_frame_is_that_of_the_recipe(plate: Any) -> None:
     bpy.ops.blemish.look_through()
-    drawn = preview.drawn(plate.blemish)
-    assert plate.camera.name == preview.CAMERA_NAME
+    drawn = viewport.sample_scene(plate.blemish)
+    assert plate.camera.name == objects.CAMERA_NAME
     np.testing.assert_allclose(plate.camera.matrix_world.translation, drawn.camera.position, rtol=1e-6)
     assert plate.camera.data.lens == pytest.approx(drawn.camera.focal_length * 1e3)
     lights = [thing for thing in plate.objects if thing.type == "LIGHT"]
@@ -144,7 +144,7 @@ def test_the_camera_of_the_frame_is_that_of_the_recipe(plate: Any) -> None:
 def test_framing_brings_the_whole_part_into_the_picture(plate: Any) -> None:
     plate.blemish.part.plate.height_mm = 300
     bpy.ops.blemish.frame_part()
-    drawn = preview.drawn(plate.blemish)
+    drawn = viewport.sample_scene(plate.blemish)
     field_width = drawn.camera.sensor_width * drawn.camera.focus_distance / drawn.camera.focal_length
     field_height = field_width * drawn.camera.height / drawn.camera.width
     assert field_height >= 0.3
@@ -158,15 +158,15 @@ def test_changes_are_told_once_listened_to(settings: Any) -> None:
     def listener() -> None:
         told.append(1)
 
-    properties.on_change(listener)
+    changes.on_change(listener)
     try:
         settings.part.plate.width_mm = 33
         assert len(told) == 1
-        with properties.quiet():
+        with changes.quiet():
             settings.part.plate.width_mm = 34
         assert len(told) == 1
     finally:
-        properties.off_change(listener)
+        changes.off_change(listener)
 
 
 def test_an_own_mesh_is_inspected_in_its_place(scene: Any, user_folder: Path) -> None:

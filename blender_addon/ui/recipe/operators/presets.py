@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import texts
-from blender_addon.ui.recipe import files, properties
+from blender_addon.ui import changes, schema
+from blender_addon.ui.recipe import files
 from blender_addon.ui.recipe.operators.layers import active_layer
 
 FOLDER = "presets/blemish"  # in the user's scripts, where Blender keeps its own presets
@@ -50,7 +50,8 @@ class BLEMISH_OT_preset_add(bpy.types.Operator):
     __annotations__ = {"of": OF, "name": NAME}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return context.window_manager.invoke_props_dialog(self)
+        answer: set[str] = context.window_manager.invoke_props_dialog(self)
+        return answer
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from blender_addon.ui.recipe import exchange
@@ -124,7 +125,7 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
         except BlemishError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        properties.changed()
+        changes.changed()
         return {"FINISHED"}
 
 
@@ -147,7 +148,7 @@ def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) ->
     place = settings.active_layer - (len(exchange.of_family(settings, "defects")) if family == "impurities" else 0)
     fields[family][place] = kept
     checked = recipe_from(fields, sort).model_dump(mode="json")[family][place]
-    with properties.quiet():
+    with changes.quiet():
         exchange.set_kind(layer, checked)
 
 
@@ -190,7 +191,7 @@ class BLEMISH_MT_layer_presets(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layer = active_layer(context)
-        self.layout.label(text=texts.kind_label(layer.kind))
+        self.layout.label(text=schema.title_of(layer.kind))
         draw_menu(self.layout, context, "LAYER")
 
 

@@ -1,0 +1,70 @@
+"""What the panel Learn's settings stand for, and what lies in an evaluation's folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from blender_addon.ui.dataset.data import folder_of
+
+REPORT = "report.html"
+RESULTS_BYTES_LIMIT = 64 << 20
+
+
+def place(given: str, otherwise: Path) -> Path:
+    """An absolute folder: the one that was given, or else this."""
+    return Path(bpy.path.abspath(given)) if given else otherwise
+
+
+def train_on(context: bpy.types.Context) -> Path:
+    return place(context.scene.blemish_learn.train_on, folder_of(context))
+
+
+def inspector(context: bpy.types.Context) -> Path:
+    pictures = train_on(context)
+    return place(context.scene.blemish_learn.inspector, pictures.with_name(pictures.name + "-inspector"))
+
+
+def judge_on(context: bpy.types.Context) -> Path | None:
+    given = context.scene.blemish_learn.judge_on
+    return place(given, Path()) if given else None
+
+
+def report(context: bpy.types.Context) -> Path:
+    trained = inspector(context)
+    return place(context.scene.blemish_learn.report, trained.with_name(trained.name + "-report"))
+
+
+def to_refine(context: bpy.types.Context) -> Path:
+    return place(context.scene.blemish_learn.refine, folder_of(context))
+
+
+def refined(context: bpy.types.Context) -> Path:
+    pictures = to_refine(context)
+    return place(context.scene.blemish_learn.refined, pictures.with_name(pictures.name + "-refined"))
+
+
+_results: dict[Path, tuple[float, dict[str, Any]]] = {}
+
+
+def figures_in(report: Path) -> dict[str, Any]:
+    """The figures of an evaluation's folder, by name; none where there are none. Reads anew only what has changed."""
+    path = report / "results.json"
+    try:
+        status = path.stat()
+        if path not in _results or _results[path][0] != status.st_mtime:
+            _results.clear()
+            written = json.loads(path.read_bytes()) if status.st_size <= RESULTS_BYTES_LIMIT else {}
+            metrics = written.get("metrics") if isinstance(written, dict) else None
+            _results[path] = (status.st_mtime, metrics if isinstance(metrics, dict) else {})
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return _results[path][1]
+
+
+def forget() -> None:
+    """Read the figures anew when next asked."""
+    _results.clear()

@@ -1,0 +1,74 @@
+"""What the panel Learn keeps in the .blend: what to learn from, and where to."""
+
+from __future__ import annotations
+
+import bpy
+
+
+class LearnSettings(bpy.types.PropertyGroup):
+    __annotations__ = {
+        "train_on": bpy.props.StringProperty(
+            name="Pictures",
+            subtype="DIR_PATH",
+            description="Dataset to train on, of which the good pictures are taken. Empty: the one of the panel above",
+        ),
+        "inspector": bpy.props.StringProperty(
+            name="Inspector",
+            subtype="DIR_PATH",
+            description="Folder for the trained inspector. Empty: beside the pictures it is trained on",
+        ),
+        "judge_on": bpy.props.StringProperty(
+            name="Judge On",
+            subtype="DIR_PATH",
+            description="Dataset, or folder of photographs, with known defects to judge the inspector on",
+        ),
+        "report": bpy.props.StringProperty(
+            name="Report",
+            subtype="DIR_PATH",
+            description="Folder for the figures and the report. Empty: beside the inspector",
+        ),
+        "refine": bpy.props.StringProperty(
+            name="Refine",
+            subtype="DIR_PATH",
+            description="Dataset whose pictures to make more real by diffusion. Empty: the one of the panel above",
+        ),
+        "refined": bpy.props.StringProperty(
+            name="Refined",
+            subtype="DIR_PATH",
+            description="Folder for the refined dataset. Empty: beside the one that is refined",
+        ),
+        "size": bpy.props.IntProperty(
+            name="Bank Size",
+            default=2048,
+            min=1,
+            max=1_000_000,
+            soft_max=20_000,
+            description="How many patches of good surface the inspector remembers",
+        ),
+        "epochs": bpy.props.IntProperty(
+            name="Epochs",
+            default=5,
+            min=1,
+            max=1000,
+            soft_max=20,
+            description="Passes over the pictures; fewer when one changes nothing",
+        ),
+        "weights": bpy.props.StringProperty(
+            name="Weights",
+            subtype="FILE_PATH",
+            description="The backbone's trained weights, a safetensors file. Empty: the embedded backbone",
+        ),
+        "open_when_done": bpy.props.BoolProperty(
+            name="Open When Done", default=True, description="Open the report when the inspector is judged"
+        ),
+    }
+
+
+def register() -> None:
+    bpy.utils.register_class(LearnSettings)
+    bpy.types.Scene.blemish_learn = bpy.props.PointerProperty(type=LearnSettings)
+
+
+def unregister() -> None:
+    del bpy.types.Scene.blemish_learn
+    bpy.utils.unregister_class(LearnSettings)

@@ -1,0 +1,52 @@
+"""What the panel Preview keeps in the .blend: the objects that it shows, and how."""
+
+import bpy
+
+from blender_addon.ui.changes import changed
+
+PREVIEW_SIZES = (256, 512, 1024, 2048)
+
+
+class BlemishPreview(bpy.types.PropertyGroup):
+    """What the preview shows, and how."""
+
+    __annotations__ = {
+        "object": bpy.props.PointerProperty(
+            type=bpy.types.Object, name="Object", description="The object that shows the part"
+        ),
+        "source": bpy.props.PointerProperty(
+            type=bpy.types.Object, name="Source", description="The object of yours that is inspected"
+        ),
+        "camera_before": bpy.props.PointerProperty(type=bpy.types.Object),
+        "world_before": bpy.props.PointerProperty(type=bpy.types.World),
+        "live": bpy.props.BoolProperty(
+            name="Live", description="Draw the preview anew whenever a setting changes", default=True, update=changed
+        ),
+        "size": bpy.props.EnumProperty(
+            name="Resolution",
+            description="Texels on a side of the preview; renders have their own",
+            items=[(str(size), f"{size} px", f"{size} × {size} texels") for size in PREVIEW_SIZES],
+            default="512",
+            update=changed,
+        ),
+        "overlay": bpy.props.BoolProperty(
+            name="Mask Overlay", description="Show where the masks are, each class in its colour", update=changed
+        ),
+        "overlay_opacity": bpy.props.FloatProperty(
+            name="Opacity",
+            description="Strength of the overlay",
+            subtype="FACTOR",
+            min=0,
+            max=1,
+            default=0.6,
+            update=changed,
+        ),
+        "stage": bpy.props.BoolProperty(
+            name="Camera and Lights",
+            description="Put the recipe's camera and ring light into the scene, as the frame has them",
+            update=changed,
+        ),
+    }
+
+
+register, unregister = bpy.utils.register_classes_factory((BlemishPreview,))
