@@ -2,6 +2,7 @@
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -12,6 +13,7 @@ from skimage.segmentation import find_boundaries
 Size = tuple[int, int]  # width, height in pixels
 
 HEAT = "inferno"  # brightness grows along it, so that it also reads in grey
+HEAT_STOPS = tuple("rgb({} {} {})".format(*colour[:3]) for colour in colormaps[HEAT](np.linspace(0, 1, 9), bytes=True))
 TRUTH_OUTLINE = (0, 255, 220)
 PREDICTED_OUTLINE = (255, 255, 255)
 FILL_OPACITY, EDGE_OPACITY = 70, 255
@@ -54,7 +56,7 @@ def outlined(image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[in
     return result
 
 
-def heat(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.uint8]:
+def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
     """(H, W, 3) colours of (H, W) values, black at `low` and below, pale yellow at `high` and above."""
     shares = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
     colours: NDArray[np.uint8] = colormaps[HEAT](shares, bytes=True)[..., :3]
