@@ -7,16 +7,18 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from procgen.errors import BlemishError
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
 from scenes.geometry.meshes import Surface, Up, digest_of, read_surface, unwrapped
-from scenes.quantities.random_stream import MM, RandomStream
-from scenes.quantities.recipe_model import RecipeModel
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.scene_model import Positive
+from scenes.quantities.units import MM
 
 LEAST_FRAMED_MM = 0.1  # nothing is known of the mesh before its file is read
 
 
-class MeshRecipe(RecipeModel):
+class MeshRecipe(PartRecipeModel):
     """A mesh file, its path relative to the recipe's; all of its surface is inspected.
 
     unit_mm: millimetres in one unit of the file, 1000 for glTF. up: the file's axis that is to face the camera.
@@ -24,10 +26,16 @@ class MeshRecipe(RecipeModel):
     """
 
     kind: Literal["mesh"]
-    path: Annotated[str, Field(min_length=1, max_length=4096)]
-    unit_mm: Annotated[float, Field(strict=True, ge=1e-3, le=1e5)] = 1.0
-    up: Up = "z"
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        title="File", description="The mesh: .obj, .stl, .gltf or .glb"
+    )
+    unit_mm: Annotated[float, Field(strict=True, ge=1e-3, le=1e5)] = Field(
+        1.0, title="Unit", description="Millimetres in one unit of the file: 1000 for glTF, which is in metres"
+    )
+    up: Up = Field("z", title="Up Axis", description="Axis of the file that faces the camera")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, title="SHA-256", description="Digest of the file, where no other will do"
+    )
 
     @field_validator("path")
     @classmethod
@@ -64,7 +72,7 @@ class MeshRecipe(RecipeModel):
         return MeshPart(path=self.path, digest=self.check(), unit=MM * self.unit_mm, up=self.up)
 
 
-class MeshPart(SceneModel):
+class MeshPart(DrawnPart):
     """A mesh file, known by its digest (SHA-256); unit: metres in one unit of the file.
 
     path: in a dataset, from its folder.
@@ -100,3 +108,16 @@ class MeshPart(SceneModel):
     def build(self) -> Part:
         """The mesh and its charts."""
         return unwrapped(read_surface(self.path, self.digest, self.unit, self.up))
+
+
+ENTRIES = (
+    PartEntry(
+        kind="mesh",
+        recipe=MeshRecipe,
+        drawn=MeshPart,
+        title="Own Mesh",
+        tooltip="A mesh of your own: all of its surface is inspected",
+        noun="part",
+        requires=frozenset({"file"}),
+    ),
+)

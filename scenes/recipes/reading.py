@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -9,12 +10,17 @@ from typing import Any, cast
 import yaml
 
 from procgen.errors import BlemishError
+from scenes.quantities.distribution import shown
 
 PRESETS = Path(__file__).parent / "presets"
-RECIPE_BYTES_LIMIT = 1 << 20
+RECIPE_BYTES_LIMIT = 256 << 10
+MOST_VALUES = 20_000  # of a file, each alias counted as all that it stands for
+DEEPEST = 50  # nested lists and mappings
+LONGEST_NUMBER = 1000  # characters; Python refuses to write integers of more than 4300 digits
+YAML_TAG = "tag:yaml.org,2002:"
+PLAIN_TAGS = ("str", "int", "float", "bool", "null", "seq", "map")
+EXPONENT = re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d+)[eE][-+]?\d+$")
 MOST_EXACT = 2.0**53  # below which every whole number is a double
-
-_EXPONENT = re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d+)[eE][-+]?\d+$")
 
 
 class RecipeError(BlemishError):
@@ -37,12 +43,19 @@ def recipe_path(name_or_path: str | Path) -> Path:
     if text in shipped_recipes():
         return PRESETS / f"{text}.yaml"
     path = Path(name_or_path)
-    if path.is_dir():
-        raise RecipeError(text, ["found a folder; expected a YAML file or the name of a shipped recipe"])
-    if not path.exists():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         near = difflib.get_close_matches(text, shipped_recipes(), 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise RecipeError(text, [f"no such file and no such recipe{hint} (shipped: {', '.join(shipped_recipes())})"])
+        shipped = ", ".join(shipped_recipes())
+        raise RecipeError(text, [f"no such file and no such recipe{hint} (shipped: {shipped})"]) from None
+    except OSError as error:
+        raise RecipeError(text, [f"cannot be read ({error.strerror}); expected a file you may read"]) from None
+    if stat.S_ISDIR(mode):
+        raise RecipeError(text, ["found a folder; expected a YAML file or the name of a shipped recipe"])
+    if not stat.S_ISREG(mode):  # a pipe might never give anything, a device never end
+        raise RecipeError(text, ["found a pipe or a device; expected a YAML file"])
     return path
 
 
@@ -51,9 +64,10 @@ def recipe_text(name_or_path: str | Path) -> str:
     source = str(name_or_path)
     try:
         with recipe_path(name_or_path).open("rb") as file:
-            content = file.read(RECIPE_BYTES_LIMIT + 1)  # of a device or a pipe, which tell no size, no more either
+            content = file.read(RECIPE_BYTES_LIMIT + 1)
         if len(content) > RECIPE_BYTES_LIMIT:
-            raise RecipeError(source, ["found more than that; expected a recipe of at most 1 MiB"])
+            limit = f"{RECIPE_BYTES_LIMIT >> 10} KiB"
+            raise RecipeError(source, [f"found a larger file; expected a recipe of at most {limit}"])
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise RecipeError(source, ["found bytes that are not UTF-8 text; expected a YAML file"]) from None
@@ -66,34 +80,82 @@ def recipe_fields(name_or_path: str | Path) -> object:
     return _yaml(recipe_text(name_or_path), str(name_or_path))
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML: no tags but those of texts, numbers, lists and mappings, nothing without end, no key written twice.
+
+    An alias counts as all that it stands for, so that a few lines cannot unfold into millions of values. 5e-3 is a
+    number, as in YAML 1.2 and to people, and a date is a text. Every refusal says its line and column.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.values = self.depth = 0
+        self.unfolded: dict[int, int] = {}  # how many values a node, known by its id, stands for
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = self.peek_event()
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise _at(event, f"found brackets nested more than {DEEPEST} deep; expected a recipe's few levels")
+        before = self.values
+        node = super().compose_node(parent, index)
+        if not isinstance(event, yaml.AliasEvent):
+            self.values += 1
+            self.unfolded[id(node)] = self.values - before
+        elif id(node) in self.unfolded:
+            self.values += self.unfolded[id(node)]
+        else:
+            raise _at(event, f"found *{event.anchor} within what it stands for; expected an end")
+        if self.values > MOST_VALUES:
+            raise _at(event, f"found more than {MOST_VALUES} values up to here; expected a recipe's few")
+        self.depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise _at(key, f"found the field {shown(key.value)} a second time")
+            seen.add(key.value)
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        kind = node.tag.removeprefix(YAML_TAG)
+        if kind not in PLAIN_TAGS:
+            tag = shown(node.tag.replace(YAML_TAG, "!!"))
+            raise _at(node, f"found the tag {tag}; expected plain texts, numbers, lists and mappings")
+        if kind in ("int", "float") and len(node.value) > LONGEST_NUMBER:
+            raise _at(node, f"found a number of {len(node.value)} characters; expected at most {LONGEST_NUMBER}")
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError):  # of a text that is not what its tag says
+            raise _at(node, f"found {shown(node.value)}; expected what its tag !!{kind} says") from None
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != f"{YAML_TAG}timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(f"{YAML_TAG}float", EXPONENT, list("-+.0123456789"))
+
+
+def _at(place: Any, found: str) -> yaml.MarkedYAMLError:
+    """The refusal of an event or a node."""
+    return yaml.MarkedYAMLError(problem=found, problem_mark=place.start_mark)
+
+
 def _yaml(text: str, source: str) -> object:
-    class Loader(yaml.SafeLoader):
-        """Safe YAML that refuses a key written twice and reads 5e-3 as a number, as YAML 1.2 and people do."""
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    if key.value in seen:
-                        raise yaml.constructor.ConstructorError(
-                            None, None, f"found the field {key.value!r} a second time", key.start_mark
-                        )
-                    seen.add(key.value)
-            return super().construct_mapping(node, deep)
-
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
     try:
-        return cast(object, yaml.load(text, Loader))
+        return cast(object, yaml.load(text, _Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise RecipeError(source, [f"{where}not valid YAML: {error.problem or error.context}"]) from None
-    except yaml.YAMLError as error:
-        raise RecipeError(source, [f"not valid YAML: {' '.join(str(error).split())}"]) from None
-    except (ValueError, TypeError) as error:  # such as the date 2024-99-99
-        raise RecipeError(source, [f"not valid YAML: {error}"]) from None
-    except RecursionError:
-        raise RecipeError(source, ["found brackets nested too deeply; expected a recipe's few levels"]) from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        where = f"line {before.count(chr(10)) + 1}, column {error.position - before.rfind(chr(10))}"
+        raise RecipeError(source, [f"{where}: found the character {text[error.position]!a}; expected text"]) from None
 
 
 def as_yaml(fields: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import schema
 from blender_addon.ui.changes import quiet
 from blender_addon.ui.recipe import quantities
 from blender_addon.ui.recipe.section_properties import channels
@@ -143,12 +143,12 @@ def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
     known = {field.name for field in section.fields}
     fields: dict[str, Any] = {name: value for name, value in before.items() if name not in known}  # nothing gets lost
     for field in section.fields:
-        if schema.is_used(section.key, field, group):
+        if schema.is_used(field, group):
             try:
                 fields[field.name] = _field_written(group, field, before.get(field.name))
             except ValueError as error:
-                section_name = texts.kind_label(section.key)
-                raise ValueError(f"{section_name}, {texts.label(field.name)}: {error}") from None
+                section_name = schema.title_of(section.key)
+                raise ValueError(f"{section_name}, {field.title}: {error}") from None
     if section.group in ("light", "camera", "sensor") and section.kinds:
         fields["kind"] = section.kinds[0]
     return fields

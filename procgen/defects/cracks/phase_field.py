@@ -230,22 +230,17 @@ def _solved(
     apply: Callable[[Floats], Floats], right: Floats, guess: Floats, precondition: Callable[[Floats], Floats]
 ) -> Floats:
     """Preconditioned conjugate gradients from a guess: every iteration lowers the energy of the quadratic form."""
-    solution = guess.copy()
-    residual = right - apply(solution)
-    target = ACCURACY * float(np.linalg.norm(right))
-    direction, slope = np.zeros_like(right), 1.0
-    for _ in range(MOST_ITERATIONS):
-        if np.linalg.norm(residual) <= target:
-            break
-        towards = precondition(residual)
-        new_slope = float(np.vdot(residual, towards))
-        direction = towards + (new_slope / slope) * direction
-        slope = new_slope
-        applied = apply(direction)
-        step = slope / float(np.vdot(direction, applied))
-        solution += step * direction
-        residual -= step * applied
-    return solution
+    from scipy.sparse.linalg import LinearOperator, cg
+
+    def flat(operator: Callable[[Floats], Floats]) -> LinearOperator:
+        return LinearOperator(
+            (right.size, right.size), lambda values: operator(values.reshape(right.shape)).ravel(), dtype=right.dtype
+        )
+
+    solution, _ = cg(
+        flat(apply), right.ravel(), guess.ravel(), rtol=ACCURACY, maxiter=MOST_ITERATIONS, M=flat(precondition)
+    )
+    return np.asarray(solution.reshape(right.shape))
 
 
 def _toughness(

@@ -1,11 +1,14 @@
+import os
+import tracemalloc
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 import yaml
 
 from scenes import Recipe, RecipeError, build_part, draw, load_recipe
-from scenes.recipes.reading import as_yaml, shipped_recipes
+from scenes.recipes.reading import as_yaml, recipe_fields, shipped_recipes
 from scenes.recipes.recipe import recipe_from
 
 
@@ -133,14 +136,29 @@ def test_every_problem_is_told_at_once() -> None:
         (b"just words", "found 'just words'; expected fields"),
         (b"- plate\n- tile\n", "found ['plate', 'tile']; expected fields"),
         (b"\xff\xfe\x00\x01\x80", "found bytes that are not UTF-8 text"),
-        (b"name: \x00", "not valid YAML"),
+        (b"part: 1\nname: \x00", "line 2, column 7: found the character '\\x00'; expected text"),
         (b"part:\n  kind: [plate\nfinish: 2\n", "line 3, column 7: not valid YAML"),
         (b"name: a\nname: b\n", "line 2, column 1: not valid YAML: found the field 'name' a second time"),
-        (b"name: !!python/object/apply:os.system [ls]\n", "line 1, column 7: not valid YAML: could not determine"),
-        (b"name: 2024-99-99\n", "not valid YAML: month must be in 1..12"),
-        (b"[" * 5000, "found brackets nested too deeply"),
-        (b"name: &a [*a]\n", "name: "),
-        (b"x" * (1 << 20) + b"x", "expected a recipe of at most 1 MiB"),
+        (b"name: !!python/object/apply:os.system [ls]\n", "line 1, column 7: not valid YAML: found the tag '!!python"),
+        (b"name: x\npart: {a: !!timestamp y}", "line 2, column 11: not valid YAML: found the tag '!!timestamp'"),
+        (b"name: !!binary AA==\n", "line 1, column 7: not valid YAML: found the tag '!!binary'"),
+        (b"name: !!set {a}\n", "line 1, column 7: not valid YAML: found the tag '!!set'"),
+        (b"name: !!omap [a: 1]\n", "line 1, column 7: not valid YAML: found the tag '!!omap'"),
+        (b"name: !mine x\n", "line 1, column 7: not valid YAML: found the tag '!mine'"),
+        (b"name: !!bool x\n", "line 1, column 7: not valid YAML: found 'x'; expected what its tag !!bool says"),
+        (b"name: !!int ''\n", "line 1, column 7: not valid YAML: found ''; expected what its tag !!int says"),
+        (b"name: !!float 1e\n", "line 1, column 7: not valid YAML: found '1e'; expected what its tag !!float says"),
+        (b"name: !!map x\n", "line 1, column 7: not valid YAML: expected a mapping node"),
+        (b"name: !!str [x]\n", "line 1, column 7: not valid YAML: expected a scalar node"),
+        (b"name: 2024-99-99\n", "part: missing"),
+        (b"name: 0x" + b"f" * 5000, "line 1, column 7: not valid YAML: found a number of 5002 characters"),
+        (b"name: " + b"1:" * 5000 + b"1", "line 1, column 7: not valid YAML: found a number of 10001 characters"),
+        (b"[" * 5000, "line 1, column 51: not valid YAML: found brackets nested more than 50 deep"),
+        (b"name: &a [*a]\n", "line 1, column 11: not valid YAML: found *a within what it stands for"),
+        (b"name:\n\tx: 1\n", "line 2, column 1: not valid YAML: found character '\\t'"),
+        (b"? [a]\n: 1\n", "line 1, column 3: not valid YAML: found unhashable key"),
+        ("name: x\n".encode("utf-16"), "found bytes that are not UTF-8 text"),
+        (b"x" * (256 << 10) + b"x", "expected a recipe of at most 256 KiB"),
     ],
     ids=lambda value: value[:24] if isinstance(value, bytes) else None,
 )
@@ -149,8 +167,83 @@ def test_a_file_that_is_no_recipe_is_refused_in_one_sentence(tmp_path: Path, con
     path.write_bytes(content)
     with pytest.raises(RecipeError) as refusal:
         load_recipe(path)
-    assert str(refusal.value).startswith(f"{path}: ")
+    assert all(line.startswith(f"{path}: ") for line in str(refusal.value).splitlines())
     assert told in str(refusal.value)
+
+
+# Nine of the one before, nine deep: 600 bytes that stand for 9^9 values.
+MERGES = "a0: &a0 {k: 1}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}], k{n}: 1}}\n" for n in range(1, 10)
+)
+LISTS = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (MERGES, "line 5, column 45: not valid YAML: found more than 20000 values up to here"),
+        (LISTS, "not valid YAML: found more than 20000 values up to here"),
+        (f"name: [{','.join('1' * 120_000)}]", "not valid YAML: found more than 20000 values up to here"),
+        ("- " * 120_000, "found brackets nested more than 50 deep"),
+        ("{" * 250_000, "found brackets nested more than 50 deep"),
+        ("\n".join(f"{'x' * 20}{number}: 1" for number in range(9000)), "and 8986 more problems of 9006"),
+        ("#" * 260_000, "found an empty file"),
+        ("a\n" * 130_000, "expected fields as in"),
+    ],
+    ids=["merges", "aliases", "list", "dashes", "braces", "fields", "comment", "lines"],
+)
+def test_a_recipe_that_would_take_all_memory_or_time_is_refused(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "mine.yaml").write_text(content)
+    load_recipe("plate")  # what loading takes once is not counted
+    tracemalloc.start()
+    begin = process_time()
+    try:
+        with pytest.raises(RecipeError) as refusal:
+            load_recipe(tmp_path / "mine.yaml")
+        assert process_time() - begin < 10.0  # of this process, which tracemalloc slows down about fourfold
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+    assert told in str(refusal.value)
+
+
+def test_aliases_merges_and_dates_are_read_as_people_mean_them(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "\ufeffa: &a {k: 1, l: 2}\nb: &b {<<: *a, k: 3}\nc: {<<: *b, l: 4}\nd: 2024-01-31\ne: [*a, 5e-3]\n"
+    )
+    assert recipe_fields(tmp_path / "mine.yaml") == {
+        "a": {"k": 1, "l": 2}, "b": {"k": 3, "l": 2}, "c": {"k": 3, "l": 4}, "d": "2024-01-31",
+        "e": [{"k": 1, "l": 2}, 0.005],
+    }  # fmt: skip
+
+
+def test_fields_that_cannot_be_printed_are_told_in_one_line_each() -> None:
+    with pytest.raises(RecipeError) as refusal:
+        recipe_from({"a\nb": 1, "\x1b[31m": 2, "x" * 10_000: 3}, "mine.yaml")
+    assert all(problem.isprintable() and len(problem) < 200 for problem in refusal.value.problems)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_devices_and_links_in_circles_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "one.yaml").symlink_to(tmp_path / "other.yaml")
+    (tmp_path / "other.yaml").symlink_to(tmp_path / "one.yaml")
+    for name, told in (
+        (tmp_path / "pipe.yaml", "found a pipe or a device"),
+        ("/dev/zero", "found a pipe or a device"),
+        (tmp_path / "one.yaml", "cannot be read"),
+        (tmp_path / ("x" * 5000), "cannot be read"),
+        ("a\0b", "no such file"),
+    ):
+        with pytest.raises(RecipeError, match=told):
+            load_recipe(name)
+
+
+def test_a_family_of_very_many_entries_is_refused() -> None:
+    fields = yaml.safe_load(MINIMAL)
+    fields["defects"] *= 101
+    with pytest.raises(RecipeError, match=r"defects: found .* entries; expected at most 100"):
+        recipe_from(fields, "mine.yaml")
 
 
 def test_a_missing_file_a_folder_and_a_misspelt_name_are_told_apart(tmp_path: Path) -> None:

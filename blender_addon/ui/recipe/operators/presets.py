@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import changes, texts
+from blender_addon.ui import changes, schema
 from blender_addon.ui.recipe import files
 from blender_addon.ui.recipe.operators.layers import active_layer
 
@@ -191,7 +191,7 @@ class BLEMISH_MT_layer_presets(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layer = active_layer(context)
-        self.layout.label(text=texts.kind_label(layer.kind))
+        self.layout.label(text=schema.title_of(layer.kind))
         draw_menu(self.layout, context, "LAYER")
 
 
