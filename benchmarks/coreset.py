@@ -49,8 +49,9 @@ def sheet(patches: int) -> Tensor:
 
 def tiles(patches: int, folder: Path) -> Tensor:
     """Patches of good real tiles, picture after picture."""
-    from anomaly.backbone.extractor import FeatureExtractor, normalised
-    from anomaly.backbone.extractor import patches as rows_of
+    from anomaly.backbone.extractor import FeatureExtractor
+    from anomaly.backbone.normalisation import normalised
+    from anomaly.backbone.normalisation import patches as rows_of
     from scenes.formats.registry import read_samples
     from scenes.formats.sample import GOOD
 
@@ -196,10 +197,10 @@ def memory(counts: dict[str, tuple[int, ...]], size: int) -> Iterator[dict[str, 
 
 
 def sequential(size: int) -> Any:
-    from anomaly.backbone.extractor import UNTRAINED, FeatureExtractor
+    from anomaly.backbone.patch_extractor import UNTRAINED, patch_extractor
     from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 
-    return SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
+    return SequentialPatchcoreModel(patch_extractor(UNTRAINED), size)
 
 
 def worker(model: str, pictures: int, size: int) -> None:

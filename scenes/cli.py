@@ -38,9 +38,8 @@ def check(recipe: RecipeArgument) -> None:
     width, height = checked.camera.resolution
     families = ", ".join(f"{name} ({family})" for name, family in checked.class_families.items()) or "none"
     distance, texel = scene.camera.focus_distance, scene.texel_size
-    across, along = scene.part.framed_width, scene.part.framed_height
     typer.echo(
-        f"{recipe}: good; part: {scene.part.kind}, {across * 1e3:.4g} x {along * 1e3:.4g} mm; picture: {width} x {height} px from {distance * 1e3:.0f} mm; "
+        f"{recipe}: good; part: {scene.part.kind}; picture: {width} x {height} px from {distance * 1e3:.0f} mm; "
         f"texels: {texel * 1e6:.0f} um; classes: {families}"
     )
     if isinstance(scene.part, MeshPart) and (doubt := scene.part.doubtful_unit()):

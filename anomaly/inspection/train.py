@@ -8,7 +8,7 @@ after every epoch from which a killed training goes on to the same bytes, and no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,13 +18,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from anomaly.backbone.extractor import BACKBONE, FeatureExtractor
+from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import (
     BANK_FILE,
     Inspector,
     InspectorError,
-    Training,
+    TrainingRecord,
     bank_tensors,
     read_tensors,
     restore,
@@ -33,9 +33,11 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.threshold import best_threshold
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from scenes.formats.sample import GOOD, Sample
+from scenes.jobs.progress import Progress
 
 EPOCHS = 5  # [Mao 2025], section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
@@ -45,8 +47,6 @@ LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
-
-Progress = Callable[[str, int, int], None]  # what is being done, pictures done, pictures in all
 
 
 def train_inspector(
@@ -92,7 +92,7 @@ def train_inspector(
     good = training_part(samples)
     begun = Inspector.load(start) if isinstance(start, str | Path) else start
     if begun is None:
-        extractor = FeatureExtractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
+        extractor = patch_extractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
     elif (
         pretrained
         or weights is not None
@@ -106,7 +106,7 @@ def train_inspector(
         extractor = begun.model.extractor
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
-    training = Training(
+    training = TrainingRecord(
         backbone=begun.training.backbone if begun else backbone,
         pretrained=extractor.pretrained,
         weights=extractor.weights,
@@ -135,8 +135,6 @@ def train_inspector(
         inspector.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     if validation:
-        from anomaly.inspection.evaluate import best_threshold
-
         inspector = inspector.with_threshold(*best_threshold(inspector, validation, progress))
         inspector.save(out)
     return inspector
@@ -213,8 +211,8 @@ def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspe
 
 
 def _run_epochs(
-    model: SequentialPatchcoreModel, training: Training, features: FeatureSource, state: Path, progress: Progress
-) -> Training:
+    model: SequentialPatchcoreModel, training: TrainingRecord, features: FeatureSource, state: Path, progress: Progress
+) -> TrainingRecord:
     while len(training.accepted) < training.epochs and (not training.accepted or training.accepted[-1] > 0):
         epoch = len(training.accepted)
         what = f"epoch {epoch + 1} of {'at most ' if not training.augmented else ''}{training.epochs}"
@@ -230,7 +228,7 @@ def _run_epochs(
 
 def _boundary_patches(
     model: SequentialPatchcoreModel,
-    training: Training,
+    training: TrainingRecord,
     features: FeatureSource,
     known: BoundaryPatches | None,
     progress: Progress,
@@ -278,13 +276,13 @@ class FeatureSource:
         sample = self._samples[index]
         if self._augmentation is not None:
             rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-            return self._inspector.features(*self._augmentation(sample.image(), sample.seen(), rng))
+            return self._inspector.features(*self._augmentation(sample.image(), sample.valid_mask(), rng))
         channels = self._inspector.model.extractor.channels
         if index in self._places:
             start, rows = self._places[index]
             values = np.fromfile(self._path, np.float32, rows * channels, offset=4 * start)
             return torch.from_numpy(values.reshape(rows, channels))
-        features = self._inspector.features(sample.image(), sample.seen())
+        features = self._inspector.features(sample.image(), sample.valid_mask())
         if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
             try:
                 with self._path.open("ab") as file:
@@ -310,7 +308,7 @@ def _scale(good: Sequence[Sample], image_size: int | None) -> float:
 
 def _digest(
     good: Sequence[Sample],
-    extractor: FeatureExtractor,
+    extractor: PatchExtractor,
     begun: Inspector | None,
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
@@ -318,8 +316,8 @@ def _digest(
     digest = hashlib.sha256()
     for sample in good:
         digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
-    for name, value in sorted(extractor.network.state_dict().items()):
-        digest.update(name.encode() + value.numpy().tobytes())
+    for content in weight_bytes(extractor):
+        digest.update(content)
     if begun is not None:
         digest.update(begun.model.coreset.bank.numpy().tobytes())
     if known is not None:
@@ -329,11 +327,11 @@ def _digest(
     return digest.hexdigest()
 
 
-def _plain(training: Training) -> dict[str, object]:
+def _plain(training: TrainingRecord) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in training.settings.items()}
 
 
-def _refuse_other_settings(found: Training, wanted: Training, path: Path) -> None:
+def _refuse_other_settings(found: TrainingRecord, wanted: TrainingRecord, path: Path) -> None:
     if found.settings != wanted.settings:
         _refuse(_plain(found), _plain(wanted), path)
 

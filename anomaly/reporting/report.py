@@ -126,7 +126,7 @@ class DatasetSummary:
 
 @dataclass(frozen=True)
 class Case:
-    """One judged sample with its three pictures; `separation`: how well its own defect stands out of its own map."""
+    """One evaluated sample with its three pictures; `separation`: how well its own defect stands out of its own map."""
 
     record: SampleRecord
     separation: float | None

@@ -182,15 +182,6 @@ MATERIAL_OF_FINISH: Mapping[str, str] = MappingProxyType(
         "turned": "metal",
     }
 )
-MATERIAL_OF_SET: Mapping[str, str] = MappingProxyType(
-    {
-        "magnetic_tile": "ceramic",
-        "crackforest": "asphalt",
-        "ballscrew_pitting": "metal",
-        "neu_seg_dedup": "metal",
-        "deeppcb": "board",
-    }
-)
 
 
 @dataclass(frozen=True)

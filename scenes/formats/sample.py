@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.formats.truth import Annotation, NothingThere, Truth
-from scenes.pictures.opening import read_rgb, read_seen, size_of
+from scenes.pictures.opening import read_rgb, read_valid_mask, size_of
 
 GOOD = "good"
 UNLABELLED = "unlabelled"
@@ -35,9 +35,9 @@ class Sample:
         """(H, W, 3) RGB; grey is repeated, 16 bits are scaled to 8, transparent is black. Raises PictureError."""
         return read_rgb(self.image_path)
 
-    def seen(self) -> NDArray[np.bool_] | None:
-        """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is seen."""
-        return read_seen(self.image_path)
+    def valid_mask(self) -> NDArray[np.bool_] | None:
+        """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is valid."""
+        return read_valid_mask(self.image_path)
 
     def truth(self) -> Truth:
         """The masks, read now.

@@ -31,7 +31,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return _read(path)[0]
 
 
-def read_seen(path: Path) -> NDArray[np.bool_] | None:
+def read_valid_mask(path: Path) -> NDArray[np.bool_] | None:
     """(H, W) where a picture is not wholly transparent; None where it has no transparency. Raises PictureError."""
     with opened(path) as image:
         if not image.has_transparency_data:

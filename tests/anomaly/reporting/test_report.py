@@ -107,7 +107,7 @@ def evaluate(folder, samples, maps, threshold=1.0):
         evaluator.compute(),
         InspectorRecord("mobilenet <b>v3</b>", False, "Random weights from seed 3.", 2048, 152, ("tiles",), 3),
         command=f"blemish evaluate bank {HOSTILE}",
-        judged_on=("renders",),
+        evaluated_on=("renders",),
         threshold_origin="Best F1 over 2 validation samples.",
         versions={"torch": "2.13"},
     )
@@ -156,7 +156,7 @@ def test_figures_are_those_of_the_evaluation(page, evaluated):
     assert page.figures["pixel_auroc"] == f"{metrics.pixel_auroc:.3f}"
     assert page.figures["threshold"] == "1"
     words = page.words()
-    assert "Inspector judged on 5 pictures, 3 of them good" in words
+    assert "Inspector evaluated on 5 pictures, 3 of them good" in words
     assert "The backbone is untrained." in words
     assert "Random weights from seed 3." in words
     assert "blemish demo --seed 7" in words

@@ -54,11 +54,11 @@ def test_a_stopped_study_says_how_to_go_on(told, tmp_path, monkeypatch):
 def test_progress_is_a_line_a_new_step_or_lines_for_programs(monkeypatch, capsys):
     for variable, expected in (("", "2 of 4  b\n"), ("lines", 'blemish-progress ["a", 0, 4]\n')):
         monkeypatch.setenv("BLEMISH_PROGRESS", variable)
-        with cli.Watching() as watcher:
-            watcher.begin(3)
-            watcher.step("a", False)
-            watcher.step("b", True)
-            watcher.progress("rendering", 1, 2)
+        with cli.ProgressDisplay() as progress:
+            progress.begin(3)
+            progress.step("a", False)
+            progress.step("b", True)
+            progress.advance("rendering", 1, 2)
         err = capsys.readouterr().err
         assert expected in err
         assert ("rendering" in err) == (variable == "lines")

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from procgen.surface.layer import SurfaceMaps
 from scenes import Recipe, Scene, draw, load_recipe, surface_maps
-from scenes.catalogue import CrackLayer, WaterStainLayer
-from scenes.parts import ArcSegment
+from scenes.catalogue.defects.crack import CrackLayer
+from scenes.catalogue.impurities.water_stains import WaterStainLayer
+from scenes.parts.arc_segment import ArcSegment
 from tests.scenes.conftest import changed
 
 SHIPPED = pytest.mark.parametrize("name", ["plate", "magnetic_tile"])
@@ -24,7 +25,7 @@ def test_same_arguments_give_the_same_bytes(name: str) -> None:
 
 @SHIPPED
 @given(st.integers(0, 2**63), st.integers(0, 10**9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_scenes_survive_json_exactly(name: str, seed: int, index: int) -> None:
     scene = draw(load_recipe(name), seed, index)
     text = scene.model_dump_json()
