@@ -111,7 +111,7 @@ def _lines() -> Iterator[str]:
     yield ""
     severities = ", ".join(f"{severity:g}" for severity in SEVERITIES)
     yield "Everything that a recipe can name. `make contact-sheet` renders the pictures and writes this page from the"
-    yield "kinds' own modules; its examples are `scenes/recipes/presets/kinds/KIND.yaml`. A kind that knows its severity"
+    yield "kinds' modules; its examples are `scenes/recipes/presets/kinds/KIND.yaml`. A kind that knows its severity"
     yield f"is shown at {severities} of it, any other in three draws."
     for group, title in GROUP_TITLES.items():
         yield ""

@@ -114,15 +114,6 @@ CORPUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
     }
 )
-MATERIAL_OF_SET: Mapping[str, str] = MappingProxyType(
-    {
-        "magnetic_tile": "ceramic",
-        "crackforest": "asphalt",
-        "ballscrew_pitting": "metal",
-        "neu_seg_dedup": "metal",
-        "deeppcb": "board",
-    }
-)
 
 
 @dataclass(frozen=True)
