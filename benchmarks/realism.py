@@ -6,7 +6,7 @@ Three disjoint groups of real tiles: one to tune on, one to compare with, one th
 The figure is the kernel inception distance's estimator [Bińkowski 2018] on two kinds of features: those of the
 model's own denoiser, and texture statistics that no network had a hand in; "spread" is its standard deviation over
 random halves of the surfaces. Renders are good tiles, refined all over at several strengths, once by the model as it is
-and once tuned on the first group by `blemish train-diffusion --lora`.
+and once tuned on the first group by `blemish train-generator diffusion --lora`.
 """
 
 import argparse

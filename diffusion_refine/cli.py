@@ -100,7 +100,7 @@ def refine(
     The embedded model has seen renders alone. To bring renders nearer to your own parts, first tune it on photographs
     of good ones, then let it at the background too:
 
-        blemish train-diffusion photos --caption "photo of a good ground tile" --start embedded --out out/tuned
+        blemish train-generator diffusion photos --caption "photo of a good tile" --start embedded --out out/tuned
 
         blemish refine out/test --model out/tuned --background 0.3 --out out/refined
 

@@ -10,6 +10,7 @@ from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import HEADER
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import InstanceMaps, IntegerMap, Truth
+from scenes.parts.photo import Photo
 
 LOOKS_FOR = HEADER
 
@@ -56,6 +57,6 @@ def read(folder: Path) -> list[Sample]:
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
         began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
-        group = f"photo/{part.sha256}" if part.kind == "photo" else f"{surfaces}/{began:06d}"
+        group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}"
         samples.append(Sample(number, group, label, frame.image_path, annotation))
     return samples

@@ -31,7 +31,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained model in a folder, as `blemish train-diffusion` leaves one."""
+    """An untrained model in a folder, as `blemish train-generator diffusion` leaves one."""
     folder = tmp_path_factory.mktemp("model") / "untrained"
     shape = Shape(size=64, autoencoder=(16, 32, 48), unet=(16, 16, 32), head=8, text=32, text_layers=1)
     build_pipeline(shape).save_pretrained(folder, safe_serialization=True)
