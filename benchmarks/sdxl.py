@@ -3,9 +3,9 @@
     python benchmarks/sdxl.py [--size 1024] [--steps 50] [--updates 10] [--family sdxl|sd15|sd21] [--json FILE]
 
 Weights do not change what a step costs, only when a null optimisation stops: here it is made to take every update,
-which is the most it can cost. Published for the method on an A100 of 80 GB: 600 s and 70 GB. By arithmetic a forward
-of SDXL at 1024 pixels is about 11.3 TFLOP; with that, null optimisation of 50 steps and 10 updates that seldom stop
-early takes 8.5 PFLOP, direct inversion with one target 1.7. Weights are bfloat16, latents and losses float32.
+which is the most it can cost. By arithmetic a forward of SDXL at 1024 pixels is about 11.3 TFLOP; with that, null
+optimisation of 50 steps and 10 updates that seldom stop early takes 8.5 PFLOP, direct inversion with one target 1.7.
+Weights are bfloat16, latents and losses float32.
 """
 
 import argparse
