@@ -39,7 +39,7 @@ USER_ERROR = 2  # exit code of every error that the user can mend
 EXTRAS = {
     "bpy": "render",
     **dict.fromkeys(("accelerate", "diffusers", "peft", "tokenizers", "transformers"), "diffusion"),
-    **dict.fromkeys(("anomalib", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
+    **dict.fromkeys(("anomalib", "cv2", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
 }
 
 

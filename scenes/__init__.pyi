@@ -14,6 +14,8 @@ from .pictures.reading import PhotoError as PhotoError
 from .pictures.reading import Photograph as Photograph
 from .pictures.reading import read_photograph as read_photograph
 from .quantities.random_stream import RandomStream as RandomStream
+from .recipes.examples import Example as Example
+from .recipes.examples import example as example
 from .recipes.reading import RecipeError as RecipeError
 from .recipes.reading import recipe_text as recipe_text
 from .recipes.reading import shipped_recipes as shipped_recipes

@@ -29,6 +29,7 @@ def recipe(recipe: RecipeArgument) -> None:
 
 def check(recipe: RecipeArgument) -> None:
     """Check a recipe and draw one frame from it."""
+    from scenes.parts.mesh import MeshPart
     from scenes.recipes.recipe import load_recipe
     from scenes.recipes.sampling import draw
 
@@ -41,6 +42,8 @@ def check(recipe: RecipeArgument) -> None:
         f"{recipe}: good; part: {scene.part.kind}; picture: {width} x {height} px from {distance * 1e3:.0f} mm; "
         f"texels: {texel * 1e6:.0f} um; classes: {families}"
     )
+    if isinstance(scene.part, MeshPart) and (doubt := scene.part.doubtful_unit()):
+        typer.echo(f"{recipe}: part: {doubt}", err=True)
 
 
 def preview(

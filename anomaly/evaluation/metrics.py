@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anomaly.evaluation.regions import numbered_regions
 from anomaly.evaluation.results import ClassRecall, Curve, Metrics
 from procgen.errors import BlemishError
 from scenes.formats.sample import GOOD
@@ -44,7 +45,7 @@ def score_keys(scores: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
     return ordered >> np.uint32(32 - KEY_BITS)
 
 
-def lowest_of_key(keys: NDArray[np.integer]) -> NDArray[np.float32]:
+def lowest_of_key(keys: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """The smallest score in each bin: `score >= lowest_of_key(k)` holds exactly for the scores of bins k and above."""
     ordered = np.asarray(keys).astype(np.uint32) << np.uint32(32 - KEY_BITS)
     negative = (ordered >> np.uint32(31)) == 0
@@ -78,9 +79,7 @@ class Histograms:
         _count(self.all, keys if valid_mask is None else keys[valid_mask])
         defect = defect if valid_mask is None else defect & valid_mask
         if defect.any():
-            from skimage.measure import label
-
-            regions = label(defect, connectivity=2)[defect]
+            regions = numbered_regions(defect)[defect]
             sizes = np.bincount(regions)
             _count(self.bad, keys[defect])
             _count(self.overlap, keys[defect], 1.0 / sizes[regions])
@@ -150,12 +149,11 @@ def without_small(predicted: NDArray[np.bool_], smallest: int) -> NDArray[np.boo
     """Predictions (H, W) without the 8-connected regions of fewer than `smallest` pixels ([Mao 2025], Appendix C)."""
     if smallest <= 1 or not predicted.any():
         return predicted
-    from skimage.measure import label
-
-    regions = label(predicted, connectivity=2)
+    regions = numbered_regions(predicted)
     kept = np.bincount(regions.ravel()) >= smallest
     kept[0] = False
-    return kept[regions]
+    large: NDArray[np.bool_] = kept[regions]
+    return large
 
 
 def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_], truth: Truth) -> list[bool]:
@@ -170,9 +168,7 @@ def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_],
     answers = [False] * len(kinds)
     if not spill.any():
         return answers
-    from skimage.measure import label
-
-    regions = label(predicted, connectivity=2)
+    regions = numbered_regions(predicted)
     count = int(regions.max()) + 1
     on_impurity = np.full(count, -np.inf)
     np.maximum.at(on_impurity, regions[spill], anomaly_map[spill])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.evaluation.regions import numbered_regions
 from scenes.formats.sample import GOOD
 from scenes.formats.truth import Truth
 
@@ -150,9 +151,7 @@ def _add(histogram: _Histogram, bins: NDArray[np.uint32], weights: NDArray[np.fl
 
 def _add_regions(histogram: _Histogram, bins: NDArray[np.uint32], defect: NDArray[np.bool_]) -> int:
     """Count every 8-connected region as one, shared out among the bins of its pixels; gives the number of regions."""
-    from skimage.measure import label
-
-    regions = label(defect, connectivity=2)[defect]
+    regions = numbered_regions(defect)[defect]
     sizes = np.bincount(regions)
     _add(histogram, bins[defect], 1.0 / sizes[regions])
     return len(sizes) - 1

@@ -1,6 +1,6 @@
 """What a recipe can say, as the panel's properties need it: read from a file, so that registering imports no model.
 
-The file is written from the recipe's own models by `python -m blender_addon.ui.schema`; a test holds it to them.
+The file is written from the recipe's own models by `make catalogue`; a test holds it to them.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffusion_refine.prompts.captions import Subject, caption, classes_in, subject_of
+from diffusion_refine.prompts.vocabulary import DIRECTIONAL
 from procgen.errors import BlemishError
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import HEADER
@@ -24,7 +25,6 @@ from scenes.scene import Scene
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LEAST_SHARE = 0.002  # of a crop, for a defect to be named; one that covers less, but something, makes no crop
-LAID = frozenset({"brushed", "ground", "milled", "rolled"})  # finishes whose marks all run one way
 ATTEMPTS = 20  # draws of a crop until one can be captioned
 # Words that mean the same picture; a caption now and then takes the other one, so that both are known.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -202,8 +202,8 @@ def _crop(
     if defective is not None:
         cut = defective[top : top + side, left : left + side].astype(np.uint8)
         mask = (np.asarray(_scaled(cut * np.uint8(255), size, Image.Resampling.BOX)) > 127).astype(np.uint8)
-    laid = picture.subject is not None and picture.subject.finish in LAID
-    image, mask = _turned(image, mask, rng, settings, quarters=not laid)
+    directional = picture.subject is not None and picture.subject.finish in DIRECTIONAL
+    image, mask = _turned(image, mask, rng, settings, quarters=not directional)
     return _lit(image, rng, settings), mask, _caption(picture, seen, rng, settings)
 
 

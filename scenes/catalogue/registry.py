@@ -24,6 +24,9 @@ from scenes.catalogue.finish_model import DrawnFinish, FinishRecipeModel
 from scenes.catalogue.layer_model import DrawnLayer, LayerRecipeModel
 
 Group = Literal["part", "finish", "defects", "impurities"]  # the fields of a recipe that name kinds
+GROUP_TITLES: Mapping[Group, str] = MappingProxyType(
+    {"defects": "Defects", "impurities": "Impurities", "finish": "Finishes", "part": "Parts"}
+)
 
 PARTS: Mapping[str, PartEntry] = MappingProxyType({entry.kind: entry for entry in parts.ENTRIES})
 FINISHES: Mapping[str, FinishEntry] = MappingProxyType(

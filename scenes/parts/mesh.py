@@ -9,8 +9,11 @@ from pydantic import Field, ValidationInfo, field_validator
 from procgen.errors import BlemishError
 from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
-from scenes.geometry.meshes import Surface, Up, digest_of, read_surface, unwrapped
+from scenes.geometry.mesh_files import digest_of
+from scenes.geometry.meshes import unwrapped
+from scenes.geometry.surfaces import Surface, Up, doubtful_unit, read_surface
 from scenes.parts.part_model import DrawnPart, PartRecipeModel
+from scenes.quantities.distribution import shown
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.scene_model import Positive
 from scenes.quantities.units import MM
@@ -40,8 +43,7 @@ class MeshRecipe(PartRecipeModel):
     @field_validator("path")
     @classmethod
     def _beside_the_recipe(cls, path: str, info: ValidationInfo) -> str:
-        folder = (info.context or {}).get("folder")
-        return path if folder is None else str((Path(folder) / path).resolve())
+        return _resolved(path, info)
 
     @property
     def framed_mm(self) -> float:
@@ -87,8 +89,7 @@ class MeshPart(DrawnPart):
     @field_validator("path")
     @classmethod
     def _in_the_dataset(cls, path: str, info: ValidationInfo) -> str:
-        folder = (info.context or {}).get("folder")
-        return path if folder is None else str((Path(folder) / path).resolve())
+        return _resolved(path, info)
 
     @property
     def framed_width(self) -> float:
@@ -105,9 +106,23 @@ class MeshPart(DrawnPart):
         x, y, _ = np.ptp(read_surface(self.path, self.digest, self.unit, self.up).vertices, axis=0).tolist()
         return x, y
 
+    def doubtful_unit(self) -> str:
+        """A question about the unit of the file where its extent is a most unusual one; else nothing."""
+        extent = float(np.ptp(read_surface(self.path, self.digest, self.unit, self.up).vertices, axis=0).max())
+        return doubtful_unit(extent, self.unit)
+
     def build(self) -> Part:
         """The mesh and its charts."""
         return unwrapped(read_surface(self.path, self.digest, self.unit, self.up))
+
+
+def _resolved(path: str, info: ValidationInfo) -> str:
+    """The whole path of one that begins at the folder in the context, if there is one. Raises ValueError."""
+    folder = (info.context or {}).get("folder")
+    try:
+        return path if folder is None else str((Path(folder) / path).resolve())
+    except (RuntimeError, ValueError, OSError):  # links in a circle, a zero character
+        raise ValueError(f"found {shown(path)}, which leads to no file; expected the path of a mesh") from None
 
 
 ENTRIES = (

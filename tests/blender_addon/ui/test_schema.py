@@ -21,9 +21,7 @@ def structure(described: Schema) -> Schema:
 
 
 def test_the_file_is_what_the_models_say() -> None:
-    assert structure(schema.schema()) == structure(schema.described()), (
-        "write it anew: python -m blender_addon.ui.schema"
-    )
+    assert structure(schema.schema()) == structure(schema.described()), "write it anew: make catalogue"
 
 
 def test_a_schema_comes_back_from_its_file() -> None:

@@ -4,11 +4,9 @@ import pytest
 import torch
 
 from diffusion_refine.core.models import Tally
-from diffusion_refine.inversion.direct import unconditional
 from diffusion_refine.inversion.methods import Settings, prepare
 from diffusion_refine.inversion.null_embedding import guided
 from diffusion_refine.inversion.sampling import edit
-from procgen.errors import BlemishError
 
 TEXT = "photo of a crack defect"
 
@@ -46,11 +44,7 @@ def test_targets_are_guided_with_the_closed_form_of_the_unconditional_prediction
     source = prepare("direct", model, clean_latents(model), model.encode_prompt([TEXT]), Settings(steps=3))
     latents, predictions = (torch.randn(2, 4, 8, 8, generator=rng) for _ in range(2))
     found = source.guided(1, latents, predictions)
-    null = unconditional(found[:1], predictions[:1], source.scale)
+    # The ε_∅ for which ε_∅ + w·(ε_c − ε_∅) is the required noise.
+    null = (found[:1] - source.scale * predictions[:1]) / (1 - source.scale)
     assert torch.allclose(guided(null, predictions, source.scale), found, atol=1e-4)
     assert torch.allclose(source.schedule.step(latents, found, 1)[:1], source.trajectory.after(1), atol=1e-5)
-
-
-def test_guidance_of_one_has_no_unconditional_prediction():
-    with pytest.raises(BlemishError, match="give another scale"):
-        unconditional(torch.zeros(1), torch.zeros(1), 1.0)

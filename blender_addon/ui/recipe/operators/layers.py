@@ -91,7 +91,7 @@ class BLEMISH_OT_layer_duplicate(NeedsLayer, bpy.types.Operator):
         from blender_addon.ui.recipe import exchange
 
         settings = context.scene.blemish
-        entry = exchange.kind_written(active_layer(context))
+        entry = exchange.kind_to_fields(active_layer(context))
         place = settings.active_layer + 1
         with changes.quiet():
             exchange.set_kind(settings.layers.add(), entry)

@@ -64,11 +64,11 @@ class BLEMISH_OT_preset_add(bpy.types.Operator):
         settings, sort = context.scene.blemish, sort_of(context, self.of)
         try:
             exchange.to_recipe(settings)  # what is no recipe is no preset
-            whole = exchange.written(settings)
+            whole = exchange.to_fields(settings)
             if sort == SURFACE:
                 kept = {key: whole[key] for key in ("finish", "defects", "impurities")}
             else:
-                kept = exchange.kind_written(active_layer(context))
+                kept = exchange.kind_to_fields(active_layer(context))
             folder = folder_of(sort, create=True)
             if folder is None:
                 raise OSError(0, "there is no folder for presets", FOLDER)
@@ -134,7 +134,7 @@ def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) ->
     from blender_addon.ui.recipe import exchange
     from scenes.recipes.recipe import recipe_from
 
-    fields = exchange.written(settings)
+    fields = exchange.to_fields(settings)
     if not isinstance(kept, dict):
         recipe_from(kept, sort)  # says what is wrong with it
         return
