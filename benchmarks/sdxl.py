@@ -30,7 +30,6 @@ from diffusion_refine.inversion.sampling import edit
 from diffusion_refine.training.tokenizer import build_tokenizer
 
 PROMPT, TARGET = "photo of a crack defect on a ground tile", "photo of a rust defect on a ground tile"
-PUBLISHED: dict[str, Figure] = {"what": "published, null, A100-80G", "seconds": 600.0, "GB": 70.0}
 
 
 def measured(model: Model, what: str, work: Callable[[], object]) -> dict[str, Figure]:
@@ -88,7 +87,7 @@ def main() -> None:
     with residual_interpolation(model.unet):
         found = list(rows(model, side, given.steps, given.updates))
     title = f"{given.family} of {sum(w.numel() for w in model.unet.parameters()) / 1e9:.2f} G weights, {side}²"
-    report([*found, PUBLISHED], given.json, f"{title}, {torch.cuda.get_device_name()}")
+    report(found, given.json, f"{title}, {torch.cuda.get_device_name()}")
 
 
 if __name__ == "__main__":
