@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -92,7 +93,7 @@ def evaluated(
     return {part: evaluator.compute() for part, evaluator in {**evaluators, "both": whole}.items()}
 
 
-def _clear(defect: np.ndarray, stride: int, scale: float) -> Tensor:
+def _clear(defect: NDArray[np.bool_], stride: int, scale: float) -> Tensor:
     """(h·w,) bool, patches of the scaled picture that no defect is near."""
     mask = torch.from_numpy(defect)[None, None].float()
     height, width = (max(1, round(side * scale)) for side in defect.shape)

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anomaly.backbone.patch_extractor import BACKBONE, EMBEDDED, UNTRAINED, BackboneError
+from anomaly.backbone.patch_extractor import ARCHITECTURE, BACKBONE, EMBEDDED, UNTRAINED, BackboneError
 
-ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained backbone
 EMBEDDED_WEIGHTS = Path(__file__).parent / "embedded" / "embedded.safetensors"
 STRIDES = (8, 16)  # the 3rd and 4th layers of [Mao 2025]: 40 + 112 channels of MobileNetV3-large
 POOLING = 2  # kernel of the average pooling, [Mao 2025], section V.B

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EMBEDDED, UNTRAINED, FILTERS = "embedded", "untrained", "filters"
 BACKBONE = EMBEDDED  # where none is named
+ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
 TIMM = "anomaly.backbone.extractor:FeatureExtractor"
 # Module and class by name; every other name is one of timm's.
 BACKBONES: dict[str, str] = {

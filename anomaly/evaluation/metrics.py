@@ -45,7 +45,7 @@ def score_keys(scores: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
     return ordered >> np.uint32(32 - KEY_BITS)
 
 
-def lowest_of_key(keys: NDArray[np.integer]) -> NDArray[np.float32]:
+def lowest_of_key(keys: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """The smallest score in each bin: `score >= lowest_of_key(k)` holds exactly for the scores of bins k and above."""
     ordered = np.asarray(keys).astype(np.uint32) << np.uint32(32 - KEY_BITS)
     negative = (ordered >> np.uint32(31)) == 0
@@ -152,7 +152,8 @@ def without_small(predicted: NDArray[np.bool_], smallest: int) -> NDArray[np.boo
     regions = numbered_regions(predicted)
     kept = np.bincount(regions.ravel()) >= smallest
     kept[0] = False
-    return kept[regions]
+    large: NDArray[np.bool_] = kept[regions]
+    return large
 
 
 def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_], truth: Truth) -> list[bool]:

@@ -23,8 +23,9 @@ from anomaly.backbone.patch_extractor import BACKBONE, patch_extractor
 from anomaly.evaluation.anomalib_metrics import BinnedPostProcessor, binned_evaluator
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, source_of
-from anomaly.patchcore.coreset import CHUNK, UNKNOWN
+from anomaly.patchcore.coreset import UNKNOWN
 from anomaly.patchcore.distance_bounds import full_precision
+from anomaly.patchcore.nearest_row import CHUNK
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 
 EPOCHS = 5  # [Mao 2025], section V.B

@@ -121,7 +121,8 @@ def _image_auroc(counts: SurfaceCounts, weights: Values) -> Values:
     wins = (difference > 0) + (difference == 0) / 2
     of_bad, of_good = weights[:, counts.surface[bad]], weights[:, counts.surface[good]]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.einsum("bi,bi->b", of_bad @ wins, of_good) / (of_bad.sum(axis=1) * of_good.sum(axis=1))
+        area: Values = np.einsum("bi,bi->b", of_bad @ wins, of_good) / (of_bad.sum(axis=1) * of_good.sum(axis=1))
+    return area
 
 
 def _pixel_areas(counts: SurfaceCounts, weights: Values) -> tuple[Values, Values]:

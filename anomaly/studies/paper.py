@@ -5,8 +5,7 @@ A value that its text leaves out is None.
 
 from __future__ import annotations
 
-from anomaly.backbone.extractor import ARCHITECTURE
-from anomaly.backbone.patch_extractor import EMBEDDED, UNTRAINED
+from anomaly.backbone.patch_extractor import ARCHITECTURE, EMBEDDED, UNTRAINED
 from anomaly.studies.study_file import Study
 
 CITATION = (

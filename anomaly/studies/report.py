@@ -212,7 +212,7 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         ],
         "cases": _cases(outcome),
         "case_names": [name for name in HEAT_SCENARIOS if name in outcome.evaluations],
-        "heat_stops": [f"rgb({r} {g} {b})" for r, g, b in pictures.HEAT.tolist()],
+        "heat_stops": pictures.HEAT_STOPS,
         "heat_range": (HEAT_LOW, HEAT_HIGH),
         "truth_colour": "rgb({} {} {})".format(*pictures.TRUTH_OUTLINE),
         "predicted_colour": "rgb({} {} {})".format(*pictures.PREDICTED_OUTLINE),
@@ -230,11 +230,12 @@ def _headline(results: Results) -> list[tuple[str, Estimate, str]]:
     cards = []
     if REAL in results.figures:
         cards.append((REAL, results.figures[REAL]["pixel_f1"], "trained on real pictures alone"))
-    for words, kinds in (
-        ("trained on renders alone", lambda s: s.kind == "synthetic" and not s.fine_tuned),
-        ("trained on both", lambda s: s.fine_tuned or s.kind == "melding"),
-    ):
-        candidates = {name: results.figures[name]["pixel_f1"] for name in results.figures if kinds(SCENARIOS[name])}
+    for words, on_both in (("trained on renders alone", False), ("trained on both", True)):
+        candidates = {
+            name: figures["pixel_f1"]
+            for name, figures in results.figures.items()
+            if name != REAL and on_both == (SCENARIOS[name].fine_tuned or SCENARIOS[name].kind == "melding")
+        }
         sound = {name: found for name, found in candidates.items() if not math.isnan(found.value)}
         if sound:
             best = max(sound, key=lambda name: sound[name].value)
@@ -406,7 +407,7 @@ def _told(outcome: Outcome, results: Results) -> list[str]:
 
 def _plain(outcome: Outcome, results: Results) -> dict[str, Any]:
     """Everything as JSON values; NaN as null."""
-    return _without_nan(
+    plain: dict[str, Any] = _without_nan(
         {
             "study": outcome.file.study.model_dump(mode="json"),
             "backbone": {"name": outcome.backbone, "weights": outcome.weights},
@@ -437,6 +438,7 @@ def _plain(outcome: Outcome, results: Results) -> dict[str, Any]:
             "versions": {"blemish": blemish_version()},
         }
     )
+    return plain
 
 
 def _without_nan(value: Any) -> Any:

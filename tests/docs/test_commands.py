@@ -14,7 +14,9 @@ import blemish
 from tests.docs.pages import PAGES, REPOSITORY, inline, name, shell_lines
 
 # How a line of a page calls the command: in the shell, or in a Blender.
-CALL = re.compile(r"^(?:\$ )?(?:blemish|blender .*--command blemish|blender .*headless\.py --) (?P<arguments>.*)$")
+CALL = re.compile(
+    r"^(?:\$ |time )?(?:blemish|blender .*--command blemish|blender .*headless\.py --) (?P<arguments>.*)$"
+)
 SCRIPT = re.compile(r"^(?:\S+/)?python (?:-m (?P<module>[\w.]+)|(?P<path>[\w/]+\.py))(?P<rest>.*)$")
 TARGET = re.compile(r"^make (?P<target>[a-z][a-z-]*)")
 

@@ -108,6 +108,20 @@ def test_only_good_pictures_of_the_training_split_are_trained_on(folder, trained
         train_inspector(flawed, trained.parent / "none")
 
 
+def test_training_ends_with_the_first_epoch_that_changes_nothing(folder, tmp_path):
+    """Without augmentation what comes after it would change nothing either: the features are the same every time."""
+    passes = set()
+    inspector = train_inspector(
+        read_samples(folder), tmp_path, backbone="untrained", size=20, progress=lambda what, *_: passes.add(what)
+    )
+    accepted = inspector.training.accepted
+    assert 1 < len(accepted) < train.SETTLING_EPOCHS
+    assert accepted[-1] == 0 < min(accepted[:-1])
+    assert len(passes) == len(accepted)
+    features = [inspector.features(sample.image()) for sample in read_samples(folder) if sample.split == "train"]
+    assert sum(inspector.model.coreset.update(part) for part in features) == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "message"), [({"size": 0}, "size is 0"), ({"epochs": 0}, "epochs is 0"), ({"image_size": 8}, "is 8")]
 )

@@ -345,8 +345,9 @@ def test_heat_grows_brighter_and_outlines_lie_outside():
     ramp = pictures.heat(np.linspace(-1, 2, 50)[None], 0, 1)[0].astype(int)
     brightness = ramp @ [299, 587, 114]
     assert np.all(np.diff(brightness) >= 0)
-    assert np.array_equal(ramp[0], pictures.HEAT[0])
-    assert np.array_equal(ramp[-1], pictures.HEAT[-1])
+    assert ramp[0].max() < 5  # black
+    assert (ramp[-1, :2] > 250).all()  # pale yellow
+    assert 100 < ramp[-1, 2] < 200
     mask = np.zeros((9, 9), bool)
     mask[4, 4] = True
     drawn = pictures.outlined(np.zeros((9, 9, 3), np.uint8), mask, (255, 255, 255))[..., 0] > 0
