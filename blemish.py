@@ -24,12 +24,12 @@ COMMANDS = {
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
-    "refine": ("diffusion_refine.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
+    "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-generator": (
         "diffusion_refine.training.cli",
         "Train what makes defects on pictures of your own parts.",
     ),
-    "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
+    "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
 # Commands and options of earlier versions: what they are called now.
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}

@@ -288,4 +288,5 @@ def _lit(image: NDArray[np.uint8], rng: np.random.Generator, settings: CropSetti
     if rng.random() < settings.grey:
         values = np.repeat((values @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
     middle = values.mean()
-    return ((values - middle) * contrast + middle * gain).round().clip(0, 255).astype(np.uint8)
+    changed: NDArray[np.uint8] = ((values - middle) * contrast + middle * gain).round().clip(0, 255).astype(np.uint8)
+    return changed
