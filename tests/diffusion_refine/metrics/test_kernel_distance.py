@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from diffusion_refine.core.models import Model
-from diffusion_refine.metrics import fidelity as metrics
+from diffusion_refine.metrics.fidelity import MetricError
 from diffusion_refine.metrics.kernel_distance import (
+    FEATURE_TIMESTEP,
     denoiser_distance,
     denoiser_features,
     denoiser_statistics,
@@ -47,7 +48,7 @@ def test_kernel_distance_is_zero_on_average_for_one_distribution_and_grows_with_
     x = rng.normal(size=(60, 4))
     near, far = (kernel_distance(x, rng.normal(size=(60, 4)) + shift) for shift in (0.5, 1.5))
     assert 0 < near < far
-    with pytest.raises(metrics.MetricError, match="expected"):
+    with pytest.raises(MetricError, match="expected"):
         kernel_distance(x, x[:1])
 
 
@@ -85,8 +86,8 @@ def test_features_are_what_the_blocks_of_the_denoiser_give_and_leave_no_trace(
     assert [len(block._forward_hooks) for block in (model.unet.mid_block, *model.unet.up_blocks)] == before
     assert len(stages) == 1 + len(model.unet.up_blocks)
     last = model.unet.conv_out(model.unet.conv_act(model.unet.conv_norm_out(stages[-1])))
-    alpha = float(model.pipeline.scheduler.alphas_cumprod[metrics.FEATURE_TIMESTEP])
+    alpha = float(model.pipeline.scheduler.alphas_cumprod[FEATURE_TIMESTEP])
     latents = model.encode(picture) * alpha**0.5
     with torch.no_grad():
-        expected = model.noise(latents, metrics.FEATURE_TIMESTEP, model.encode_prompt([""], (64, 64)))
+        expected = model.noise(latents, FEATURE_TIMESTEP, model.encode_prompt([""], (64, 64)))
     assert torch.allclose(last, expected, atol=1e-5)
