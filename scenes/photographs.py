@@ -23,7 +23,8 @@ from scenes.datasets.reader import Dataset
 from scenes.datasets.writer import DatasetWriter
 from scenes.parts import build_part
 from scenes.parts.photo import Photo
-from scenes.pictures.reading import PhotoError, Photograph, Pixels, read_photograph
+from scenes.pictures.errors import PictureError
+from scenes.pictures.reading import Photograph, Pixels, read_photograph
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.recipe import Recipe
 from scenes.recipes.sampling import draw, drawn_layers
@@ -113,7 +114,7 @@ def bare_surface(scene: Scene, points: SurfacePoints) -> BareSurface:
 
 
 def photo_light(light: Light, gloss: float) -> PhotoLight:
-    """What a scene's light gives the middle of the picture. Raises PhotoError where no panel shines on it."""
+    """What a scene's light gives the middle of the picture. Raises PictureError where no panel shines on it."""
     directions, weights = [], []
     for panel in light.panels:
         position = np.array(panel.position)
@@ -124,7 +125,7 @@ def photo_light(light: Light, gloss: float) -> PhotoLight:
             directions.append((float(towards[0]), float(towards[1]), float(towards[2])))
             weights.append(panel.power * emitted * float(towards[2]) / (math.pi * distance**2))  # Lambert's panel
     if not weights:
-        raise PhotoError("the recipe's light does not reach the middle of the picture; give a light direction instead")
+        raise PictureError("the recipe's light does not reach the middle of the picture; give a light direction")
     ambient = math.pi * light.ambient
     return PhotoLight(tuple(directions), tuple(weights), ambient / (ambient + sum(weights)), gloss)
 
@@ -144,7 +145,7 @@ def synthesize_dataset(
     """Write a dataset of `count` frames of every photograph, those of one photograph after each other.
 
     Frames that the folder already holds are kept. scale: metres per pixel. See `draw_on` for scale and lamp.
-    Raises PhotoError and DatasetError.
+    Raises PictureError and DatasetError.
     """
     sources = [(photo.name, photo.sha256) for photo in map(read_photograph, photographs)]  # before anything is written
     settings: dict[str, Any] = {
@@ -171,7 +172,7 @@ def synthesize_dataset(
 def _light_of(lamp: Lamp, sheet: Photo) -> Light:
     """A lamp as a panel so far away that its light is parallel; it and the ambient give the sheet 1 W/m²."""
     if not 0.0 < lamp.elevation <= math.pi / 2:
-        raise PhotoError(
+        raise PictureError(
             f"light: found an elevation of {math.degrees(lamp.elevation):g} degrees; expected above 0 and at most 90"
         )
     distance = LAMP_DISTANCE * max(sheet.width, sheet.height)

@@ -5,7 +5,7 @@ from pathlib import Path
 from scenes.formats.errors import SampleError
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import Annotation, MaskFile, NothingThere
-from scenes.pictures.opening import pictures_in
+from scenes.pictures.reading import pictures_in
 
 LOOKS_FOR = "train/ or test/"
 

@@ -10,7 +10,8 @@ from scenes import Dataset, load_recipe
 from scenes.camera.sensor import linearised, transferred
 from scenes.photographs import Lamp, draw_on, frame_of, photo_light, synthesize_dataset
 from scenes.pictures import png
-from scenes.pictures.reading import PhotoError, read_photograph
+from scenes.pictures.errors import PictureError
+from scenes.pictures.reading import read_photograph
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
@@ -91,7 +92,7 @@ def test_a_lamp_stands_where_it_is_said_to(tmp_path, cracked):
     ((x, y, z),) = light.directions
     assert (math.degrees(math.atan2(y, x)), math.degrees(math.asin(z))) == pytest.approx((30, 40))
     assert light.ambient == pytest.approx(0.25)
-    with pytest.raises(PhotoError, match="elevation"):
+    with pytest.raises(PictureError, match="elevation"):
         draw_on(photo, cracked, 0, 0, None, Lamp(0, 0))
 
 
@@ -113,13 +114,13 @@ def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):
 def hostile(folder: Path) -> dict[str, Path]:
     good = np.full((30, 30, 4), 200, dtype=np.uint8)
     faults = {
-        "is no photograph": folder / "text.png",
-        "cannot be read": folder / "absent.png",
+        "is no picture": folder / "text.png",
+        "is missing": folder / "absent.png",
         "is a folder": folder,
         "or more a side": folder / "tiny.png",
         "transparent": folder / "clear.png",
         "black and white": folder / "mask.png",
-        "pixel format F": folder / "float.tif",
+        "white-level": folder / "float.tif",
         "2 pictures": folder / "film.gif",
         r"truncated|can be read": folder / "cut.png",
     }
@@ -137,7 +138,7 @@ def hostile(folder: Path) -> dict[str, Path]:
 
 def test_hostile_photos_are_refused_in_one_sentence(tmp_path):
     for fault, path in hostile(tmp_path).items():
-        with pytest.raises(PhotoError, match=fault) as refusal:
+        with pytest.raises(PictureError, match=fault) as refusal:
             read_photograph(path)
         assert str(path) in str(refusal.value)
         assert "\n" not in str(refusal.value)
