@@ -17,18 +17,7 @@ from torch import Tensor
 
 from diffusion_refine.training.crops import Crops
 from diffusion_refine.training.linear_autoencoder import principal_components, set_decoder, set_encoder, windows_of
-from diffusion_refine.training.loop import (
-    CLIP,
-    Average,
-    load_state,
-    rate_at,
-    save_state,
-    step_rng,
-    write_curve,
-)
-
-CHECKPOINT, CURVE = "autoencoder.pt", "autoencoder.csv"
-COLUMNS = ("step", "loss", "psnr", "psnr_defects", "seconds")
+from diffusion_refine.training.loop import GradientDescent, TrainingLoop
 
 
 @dataclass(frozen=True)
@@ -72,67 +61,43 @@ def train_autoencoder(
     out: Path,
     on_step: Callable[[int], None] = lambda done: None,
     every: int = 100,
-    clock: Callable[[], float] = lambda: 0.0,
+    clock: Callable[[], float] | None = None,
 ) -> None:
-    """Train the decoder in place, from the checkpoint in `out` where there is one.
+    """Train the decoder in place, from the checkpoint in `out` where there is one; it ends with the average.
 
     latents: (N, C, h, w), of the crops; the encoder has its components already (`set_latents`) and keeps them. on_step
     counts the linear start's steps, too.
 
     Raises:
-        ValueError: the checkpoint is another settings's.
+        CheckpointError: the checkpoint is another training's.
     """
-    device = autoencoder.device
+    loop = TrainingLoop(
+        "autoencoder",
+        out,
+        settings.steps,
+        settings.seed,
+        asdict(settings),
+        {"loss": float, "psnr": decibels, "psnr_defects": decibels},
+        every,
+        lambda done: on_step(settings.linear + done),
+        clock,
+    )
     autoencoder.to(memory_format=torch.channels_last)
     decoder = autoencoder.decoder.train()
-    parameters = list(decoder.parameters())
-    resumed = load_state(out / CHECKPOINT, device) if (out / CHECKPOINT).is_file() else None
-    if resumed is None:
+    if not loop.begun:
         set_decoder(autoencoder, latents, crops.images, settings.crop, settings.seed, settings.linear, on_step=on_step)
-    elif resumed["settings"] != asdict(settings):
-        raise ValueError(f"{out / CHECKPOINT}: another training's checkpoint; remove it to begin anew")
-    optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-4, betas=(0.9, 0.99))
-    average = Average(parameters)
-    step, curve = 0, []
-    if resumed is not None:
-        decoder.load_state_dict(resumed["weights"])
-        optimizer.load_state_dict(resumed["optimizer"])
-        for value, kept in zip(average.values, resumed["average"], strict=True):
-            value.copy_(kept)
-        step, curve = resumed["step"], resumed["curve"]
-    sums, begun = torch.zeros(3), clock()
-    while step < settings.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, settings.steps, settings.rate)
-        codes, images, masks = _batch(crops, latents, settings, step_rng(settings.seed, step), autoencoder)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
+    descent = GradientDescent(decoder.parameters(), settings.rate, settings.steps, weight_decay=1e-4)
+
+    def advance(rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        codes, images, masks = _batch(crops, latents, settings, rng, autoencoder)
+        with torch.autocast(autoencoder.device.type, torch.bfloat16, enabled=settings.half):
             made = autoencoder.decode(codes).sample
-        loss, errors = _loss(made.float(), images, masks, settings)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-        optimizer.step()
-        step += 1
-        average.follow(step)
-        sums += torch.tensor([float(loss.detach()), *errors])
-        if step % every == 0 or step == settings.steps:
-            mean = (sums / ((step - 1) % every + 1)).tolist()
-            curve.append([step, mean[0], decibels(mean[1]), decibels(mean[2]), clock() - begun])
-            sums, begun = torch.zeros(3), clock()
-            save_state(
-                out / CHECKPOINT,
-                {
-                    "settings": asdict(settings),
-                    "step": step,
-                    "weights": decoder.state_dict(),
-                    "average": average.values,
-                    "optimizer": optimizer.state_dict(),
-                    "curve": curve,
-                },
-            )
-            write_curve(out / CURVE, COLUMNS, curve)
-        on_step(settings.linear + step)
-    average.exchange()
+        loss, error, defects = _loss(made.float(), images, masks, settings)
+        descent.descend(loss)
+        return loss.detach(), error, defects
+
+    loop.run(advance, {"decoder": descent})
+    descent.use_average()
     autoencoder.eval()
 
 
@@ -201,9 +166,7 @@ def _batch(
     return codes.to(device), prepared(images, autoencoder), masks.to(device).float()
 
 
-def _loss(
-    made: Tensor, images: Tensor, masks: Tensor, settings: AutoencoderSettings
-) -> tuple[Tensor, tuple[float, float]]:
+def _loss(made: Tensor, images: Tensor, masks: Tensor, settings: AutoencoderSettings) -> tuple[Tensor, Tensor, Tensor]:
     """The loss; and the mean squared error, values 0 to 1, of all pixels and of those of defects."""
     weight = 1 + settings.defects * masks
     weight = weight / weight.mean()
@@ -218,7 +181,7 @@ def _loss(
         loss = loss + settings.colour * (weight * (error - error.mean(dim=1, keepdim=True)).abs()).mean()
     squared = (error.detach() / 2).square().mean(dim=1, keepdim=True)
     defects = (squared * masks).sum() / masks.sum().clamp(min=1)
-    return loss, (float(squared.mean()), float(defects))
+    return loss, squared.mean(), defects
 
 
 def _neighbours(weight: Tensor, axis: int) -> tuple[Tensor, Tensor]:

@@ -12,20 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import DDPMScheduler
+from diffusers.training_utils import compute_snr
 from torch import Tensor, nn
 
-from diffusion_refine.training.loop import (
-    CLIP,
-    Average,
-    load_state,
-    rate_at,
-    save_state,
-    step_rng,
-    write_curve,
-)
+from diffusion_refine.core.models import quietly
+from diffusion_refine.training.loop import GradientDescent, TrainingLoop
 
-CHECKPOINT, CURVE = "denoiser.pt", "denoiser.csv"
-COLUMNS = ("step", "loss", "error", "seconds")
 EMPTY = ""  # the caption of a picture whose own was left out; encoded as any other
 
 
@@ -51,12 +44,15 @@ def train_denoiser(
     out: Path,
     on_step: Callable[[int], None] = lambda done: None,
     every: int = 200,
-    clock: Callable[[], float] = lambda: 0.0,
+    clock: Callable[[], float] | None = None,
 ) -> None:
     """Train whatever of the UNet, and of the text encoders, wants gradients, in place; it ends with their average.
 
     latents: (N, C, h, w) as the UNet sees them, on any device; captions: one each. From the checkpoint in `out` where
     there is one.
+
+    Raises:
+        CheckpointError: the checkpoint is another training's.
     """
     unet = pipeline.unet.to(memory_format=torch.channels_last).train()
     device = unet.device
@@ -65,59 +61,63 @@ def train_denoiser(
     for encoder in encoders:
         encoder.requires_grad_(settings.words)
     parameters = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-2, betas=(0.9, 0.99))
-    average = Average(parameters)
-    step, curve = 0, []
-    if (out / CHECKPOINT).is_file():
-        state = load_state(out / CHECKPOINT, device)
-        if state["settings"] != asdict(settings):
-            raise ValueError(f"{out / CHECKPOINT}: another training's checkpoint; remove it to begin anew")
-        with torch.no_grad():
-            for mine, kept in ((parameters, state["weights"]), (average.values, state["average"])):
-                for value, saved in zip(mine, kept, strict=True):
-                    value.copy_(saved)
-        optimizer.load_state_dict(state["optimizer"])
-        step, curve = state["step"], state["curve"]
-    alphas = pipeline.scheduler.alphas_cumprod.to(device)
-    told = None if settings.words else ConditionCache(pipeline, captions)
-    sums, begun = torch.zeros(2), clock()
-    while step < settings.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, settings.steps, settings.rate)
-        rng = step_rng(settings.seed, step)
+    descent = GradientDescent(parameters, settings.rate, settings.steps, weight_decay=1e-2)
+    schedule = noise_schedule(pipeline)
+    cache = None if settings.words else ConditionCache(pipeline, captions)
+
+    def advance(rng: torch.Generator) -> tuple[Tensor, Tensor]:
         chosen = torch.randint(len(latents), (settings.batch,), generator=rng).tolist()
         dropped = (torch.rand(settings.batch, generator=rng) < settings.left_out).tolist()
-        texts = [EMPTY if out_ else captions[one] for one, out_ in zip(chosen, dropped, strict=True)]
-        timesteps = torch.randint(len(alphas), (settings.batch,), generator=rng).to(device)
+        texts = [EMPTY if left_out else captions[one] for one, left_out in zip(chosen, dropped, strict=True)]
+        timesteps = torch.randint(schedule.config.num_train_timesteps, (settings.batch,), generator=rng).to(device)
         clean = latents[chosen].to(device).float()
         noise = torch.randn(clean.shape, generator=rng).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
-            conditions = told.of(texts) if told else conditions_of(pipeline, texts)
-            loss, error = _loss(pipeline, clean, noise, timesteps, alphas[timesteps], conditions, settings.snr)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, CLIP)
-        optimizer.step()
-        step += 1
-        average.follow(step)
-        sums += torch.tensor([float(loss.detach()), float(error)])
-        if step % every == 0 or step == settings.steps:
-            mean = (sums / ((step - 1) % every + 1)).tolist()
-            curve.append([step, *mean, clock() - begun])
-            sums, begun = torch.zeros(2), clock()
-            state = {
-                "settings": asdict(settings),
-                "step": step,
-                "weights": [parameter.detach() for parameter in parameters],
-                "average": average.values,
-                "optimizer": optimizer.state_dict(),
-                "curve": curve,
-            }
-            save_state(out / CHECKPOINT, state)
-            write_curve(out / CURVE, COLUMNS, curve)
-        on_step(step)
-    average.exchange()
+            conditions = cache.of(texts) if cache else conditions_of(pipeline, texts)
+            loss, error = denoising_loss(unet, schedule, clean, noise, timesteps, conditions, settings.snr)
+        descent.descend(loss)
+        return loss.detach(), error
+
+    loop = TrainingLoop(
+        "denoiser",
+        out,
+        settings.steps,
+        settings.seed,
+        asdict(settings),
+        {"loss": float, "error": float},
+        every,
+        on_step,
+        clock,
+    )
+    loop.run(advance, {"denoiser": descent})
+    descent.use_average()
     unet.eval()
+
+
+def noise_schedule(pipeline: Any) -> Any:
+    """The noise levels that a pipeline was trained at, whichever sampler it comes with."""
+    with quietly():
+        return DDPMScheduler.from_config(pipeline.scheduler.config)
+
+
+def denoising_loss(
+    unet: Any,
+    schedule: Any,
+    clean: Tensor,
+    noise: Tensor,
+    timesteps: Tensor,
+    conditions: dict[str, Any],
+    most: float,
+) -> tuple[Tensor, Tensor]:
+    """The min-SNR weighted loss, and the plain mean squared error, of what the UNet predicts, noise or velocity."""
+    noisy = schedule.add_noise(clean, noise, timesteps).contiguous(memory_format=torch.channels_last)
+    made = unet(noisy, timesteps, return_dict=False, **conditions)[0].float()
+    velocity = schedule.config.prediction_type == "v_prediction"
+    target = schedule.get_velocity(clean, noise, timesteps) if velocity else noise
+    snr = compute_snr(schedule, timesteps)
+    weights = snr.clamp(max=most) / (snr + 1 if velocity else snr)
+    errors = (made - target).square().mean(dim=(1, 2, 3))
+    return (weights * errors).mean(), errors.detach().mean()
 
 
 def conditions_of(pipeline: Any, texts: Sequence[str]) -> dict[str, Any]:
@@ -159,26 +159,3 @@ class ConditionCache:
         places = [self.places[text] for text in texts]
         added = {name: values[places] for name, values in self.added.items()}
         return {"encoder_hidden_states": self.embeddings[places]} | ({"added_cond_kwargs": added} if added else {})
-
-
-def _loss(
-    pipeline: Any,
-    clean: Tensor,
-    noise: Tensor,
-    timesteps: Tensor,
-    alphas: Tensor,
-    conditions: dict[str, Any],
-    most: float,
-) -> tuple[Tensor, Tensor]:
-    """The weighted loss and the plain mean squared error of what the UNet predicts, noise or velocity."""
-    alpha = alphas.view(-1, 1, 1, 1)
-    noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
-    made = pipeline.unet(
-        noisy.contiguous(memory_format=torch.channels_last), timesteps, return_dict=False, **conditions
-    )[0].float()
-    snr = alphas / (1 - alphas)
-    velocity = pipeline.scheduler.config.prediction_type == "v_prediction"
-    target = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean if velocity else noise
-    weights = snr.clamp(max=most) / (snr + 1 if velocity else snr)
-    errors = (made - target).square().mean(dim=(1, 2, 3))
-    return (weights * errors).mean(), errors.detach().mean()

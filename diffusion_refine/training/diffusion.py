@@ -6,8 +6,7 @@ its weights, and kept beside them as well.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,16 @@ from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
 from diffusion_refine.training.crops import Crops, CropSettings, draw_crops, read_pictures
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
-from diffusion_refine.training.loop import write_whole
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
 from procgen.errors import BlemishError
+from scenes.jobs.checkpoints import begin
+from scenes.jobs.progress import Progress
 
 SCRATCH = "scratch"  # a start from nothing
-STATE, PLAN, ADDITIONS = "training", "plan.json", "lora"
+STATE, SETTINGS, ADDITIONS = "training", "settings.json", "lora"
 CROPS_A_PICTURE, FEWEST_CROPS, MOST_CROPS = 16, 256, 8000
 RATES = {SCRATCH: 6e-4, "whole": 5e-5, "lora": 5e-4}
-
-Progress = Callable[[str, int, int], None]
 
 
 class TrainingError(BlemishError):
@@ -79,7 +77,8 @@ def train_diffusion(
     Stopped at any moment and begun again with the same arguments, it ends with the same bytes.
 
     Raises:
-        TrainingError: additions to nothing, or a folder that holds something else.
+        TrainingError: additions to nothing, or a folder that holds no training.
+        CheckpointError: a folder that holds another one.
         PicturesError, ModelError: what was given cannot be used.
     """
     if settings.lora and settings.start == SCRATCH:
@@ -127,19 +126,10 @@ def train_diffusion(
 
 def _begin(datasets: Sequence[Path], out: Path, settings: DiffusionSettings) -> None:
     """Write down what is being trained, or see that it is the same as what was begun."""
-    wanted = json.loads(json.dumps({"datasets": [str(path) for path in datasets], **asdict(settings)}))
-    path = out / STATE / PLAN
-    if path.is_file():
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        changed = [name for name in wanted if begun.get(name) != wanted[name]]
-        if changed:
-            told = "; ".join(f"{name} was {begun.get(name)} and is {wanted[name]}" for name in changed)
-            raise TrainingError(f"{out}: holds another training: {told}; repeat its command, or choose another --out")
-        return
-    if out.is_dir() and any(out.iterdir()):
+    path = out / STATE / SETTINGS
+    if not path.is_file() and out.is_dir() and any(out.iterdir()):
         raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, (json.dumps(wanted, indent=1) + "\n").encode())
+    begin(path, {"datasets": [str(folder) for folder in datasets], **asdict(settings)})
 
 
 def _crops(datasets: Sequence[Path], size: int, settings: DiffusionSettings, progress: Progress) -> Crops:

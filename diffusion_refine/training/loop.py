@@ -1,24 +1,165 @@
-"""What every training here shares: learning rate, averaged weights, checkpoints, and a curve on disk."""
+"""The one loop of every training: steps, a curve, and checkpoints from which it goes on to the same bytes.
+
+A method hands it a step and the things that the step changes. However many networks and optimisers these are, the loop
+neither knows nor cares.
+"""
 
 from __future__ import annotations
 
-import csv
 import io
-import os
-from collections.abc import Iterable, Mapping
+import pickle
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from diffusers.training_utils import EMAModel
+from torch import Tensor, nn
+from torch.optim import lr_scheduler
+
+from diffusion_refine.core.models import brief
+from scenes.datasets.files import write_atomically
+from scenes.jobs.checkpoints import CheckpointError, Curve, plain, refuse_other_settings
 
 LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step
-CLIP = 1.0  # norm of the gradient
+LARGEST_GRADIENT = 1.0  # norm
+WARM_UP = 100  # steps
+FALLING = 0.3  # share of the steps over which the learning rate falls to nothing
+# What reading a file that is no checkpoint, or one of other networks, may raise.
+UNREADABLE = (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError, ValueError)
 
 
-def rate_at(step: int, steps: int, rate: float, warm: int = 100, falling: float = 0.3) -> float:
-    """The learning rate of a step: rising over the first `warm`, falling to nothing over the last share of them."""
-    return rate * min(1.0, (step + 1) / min(warm, max(1, steps)), (steps - step) / max(1.0, falling * steps))
+class Stateful(Protocol):
+    """A network, an optimiser, or anything else that a checkpoint holds; tensors, numbers, text, lists and dicts."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any: ...
+
+
+# One step, all of whose randomness comes from the generator: what it measured, in the order of the loop's columns.
+Step = Callable[[torch.Generator], Sequence[float | Tensor]]
+
+
+@dataclass(frozen=True)
+class TrainingLoop:
+    """Where a training is kept, and for how long it goes on.
+
+    name: of the files in `folder`, NAME.pt, the checkpoint, and NAME.csv, the curve. settings: everything that the
+    outcome follows from; plain values. columns: what a step measures, and how the mean of it is shown. every: steps
+    between checkpoints. on_step: told after each step how many are done.
+    """
+
+    name: str
+    folder: Path
+    steps: int
+    seed: int
+    settings: Mapping[str, Any]
+    columns: Mapping[str, Callable[[float], float]]
+    every: int = 100
+    on_step: Callable[[int], None] = lambda done: None
+    clock: Callable[[], float] | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / f"{self.name}.pt"
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.checkpoint.is_file()
+
+    def run(self, advance: Step, state: Mapping[str, Stateful]) -> None:
+        """Take the steps that are left; stopped at any moment and run again, it ends with the same bytes.
+
+        state: all that a step changes, by name; it is as the checkpoint has it before the first step.
+
+        Raises:
+            CheckpointError: the checkpoint is another training's, or none.
+        """
+        curve = Curve(self.folder / f"{self.name}.csv", self.columns, self.every, self.steps, self.clock)
+        done = self._resume(curve, state)
+        for step in range(done, self.steps):
+            measured = advance(step_rng(self.seed, step))
+            if curve.record(step + 1, [float(value) for value in measured]):
+                curve.write()
+                self._save(step + 1, curve, state)  # last: what a kill leaves undone before it, is done again
+            self.on_step(step + 1)
+
+    def _resume(self, curve: Curve, state: Mapping[str, Stateful]) -> int:
+        """Bring everything to where the checkpoint has it; the steps that were done by then."""
+        if not self.begun:
+            return 0
+        try:
+            kept = load_state(self.checkpoint)
+            step, curve.rows = int(kept["step"]), list(kept["curve"])
+            refuse_other_settings(self.checkpoint, kept["settings"], self.settings)
+            for name, part in state.items():
+                part.load_state_dict(kept["state"][name])
+        except UNREADABLE as error:
+            raise CheckpointError(
+                f"{self.checkpoint}: is no whole checkpoint of this training ({brief(error)}); remove it to begin anew"
+            ) from None
+        return step
+
+    def _save(self, step: int, curve: Curve, state: Mapping[str, Stateful]) -> None:
+        parts = {name: part.state_dict() for name, part in state.items()}
+        save_state(
+            self.checkpoint, {"settings": plain(self.settings), "step": step, "curve": curve.rows, "state": parts}
+        )
+
+
+class GradientDescent:
+    """AdamW with a learning rate that rises, stays and falls, and the moving average of the weights that it moves.
+
+    A step that trains several networks against each other has one of these for each.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], rate: float, steps: int, weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=weight_decay, betas=(0.9, 0.99))
+        self.schedule = rate_schedule(self.optimizer, steps)
+        self.average = EMAModel(self.parameters, decay=LONGEST_AVERAGE)
+
+    def descend(self, loss: Tensor) -> None:
+        """One step down the gradient of a loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, LARGEST_GRADIENT)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.step(self.parameters)
+
+    def use_average(self) -> None:
+        """Put the average in the place of the weights."""
+        self.average.copy_to(self.parameters)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "weights": [parameter.detach() for parameter in self.parameters],
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "average": self.average.state_dict(),
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for parameter, kept in zip(self.parameters, state_dict["weights"], strict=True):
+            parameter.copy_(kept)
+        self.optimizer.load_state_dict(state_dict["optimizer"])
+        self.schedule.load_state_dict(state_dict["schedule"])
+        self.average.load_state_dict(state_dict["average"])
+        self.average.to(self.parameters[0].device)
+
+
+def rate_schedule(optimizer: torch.optim.Optimizer, steps: int) -> lr_scheduler.LRScheduler:
+    """The learning rate of a training of so many steps: rising over WARM_UP of them, falling over the last FALLING."""
+    fall = max(1, round(FALLING * steps))
+    rise = max(1, min(WARM_UP, steps - fall))
+    rising = lr_scheduler.LinearLR(optimizer, 1 / rise, 1.0, rise)
+    falling = lr_scheduler.LinearLR(optimizer, 1.0, 0.0, fall)
+    return lr_scheduler.SequentialLR(optimizer, [rising, falling], [steps - fall])
 
 
 def step_rng(seed: int, step: int) -> torch.Generator:
@@ -28,55 +169,13 @@ def step_rng(seed: int, step: int) -> torch.Generator:
     return generator
 
 
-class Average:
-    """The moving average of parameters, float32; short to begin with, so that the start is forgotten."""
-
-    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        self.followed = list(parameters)
-        self.values = [parameter.detach().float().clone() for parameter in self.followed]
-
-    @torch.no_grad()
-    def follow(self, step: int) -> None:
-        """Move towards the parameters as they are after `step` steps."""
-        kept = min(LONGEST_AVERAGE, step / (step + 10))
-        for value, parameter in zip(self.values, self.followed, strict=True):
-            value.lerp_(parameter.float(), 1 - kept)
-
-    @torch.no_grad()
-    def exchange(self) -> None:
-        """Put the average into the parameters and the parameters into the average; twice is as it was."""
-        for value, parameter in zip(self.values, self.followed, strict=True):
-            now = parameter.detach().float().clone()
-            parameter.copy_(value)
-            value.copy_(now)
-
-
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write tensors, numbers and lists, whole or not at all."""
+def save_state(path: Path, state: Any) -> None:
+    """Write tensors, numbers, text, lists and dicts, whole or not at all."""
     buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    write_whole(path, buffer.getvalue())
+    torch.save(state, buffer)
+    write_atomically(path, buffer.getvalue())
 
 
-def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `save_state` wrote; nothing in it can run."""
-    return dict(torch.load(path, map_location=device, weights_only=True))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def write_curve(path: Path, names: Iterable[str], rows: Iterable[Iterable[float]]) -> None:
-    """A table of numbers as CSV; the first column counts steps."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([int(step), *(f"{value:.5g}" for value in values)] for step, *values in rows)
-    write_whole(path, text.getvalue().encode())
+def load_state(path: Path) -> Any:
+    """What `save_state` wrote, on the processor; nothing in it can run."""
+    return torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)

@@ -15,6 +15,7 @@ from diffusion_refine.core.models import quietly
 
 INDEX = "model_index.json"  # without which a folder is no model
 PART = "unfinished.model"
+ORIGIN = ("_name_or_path", "is_local", "local_files_only")  # where and how it was once loaded, says a configuration
 
 
 def save_pipeline(pipeline: Any, folder: Path) -> None:
@@ -50,7 +51,7 @@ def save_pipeline(pipeline: Any, folder: Path) -> None:
 
 
 def _forget_origin(path: Path) -> None:
-    """Remove from a configuration the folder that it was once loaded from, which says nothing of the model."""
+    """Remove from a configuration what says nothing of the model, and differs between programs that save the same."""
     fields = json.loads(path.read_text(encoding="utf-8"))
-    if isinstance(fields, dict) and fields.pop("_name_or_path", None) is not None:
+    if isinstance(fields, dict) and any([fields.pop(name, None) is not None for name in ORIGIN]):
         path.write_text(json.dumps(fields, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ import torch
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, fidelity, set_latents, train_autoencoder
 from diffusion_refine.training.crops import Crops, Picture, draw_crops, read_pictures
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
+from diffusion_refine.training.loop import load_state, save_state
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
 from scenes.datasets.schema import HEADER
+from scenes.jobs.progress import print_progress
 
 MODEL = "model"
 PARTS = ("autoencoder", "denoiser")
@@ -76,8 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     set_latents(pipeline.vae, crops, settings)
     if given.only != "denoiser":
-        latents = encoded(pipeline.vae, crops.images, on_image=Report("latents", len(crops)))
-        report = Report("autoencoder", settings.linear + settings.steps)
+        latents = encoded(pipeline.vae, crops.images, on_image=partial(print_progress, "latents", total=len(crops)))
+        report = partial(print_progress, "autoencoder", total=settings.linear + settings.steps)
         train_autoencoder(pipeline.vae, crops, latents, settings, given.out, report, clock=time.process_time)
         evaluated = draw_crops(pictures, EVALUATED, shape.size, given.seed + 1)
         print("PSNR, dB:", fidelity(pipeline.vae, evaluated), flush=True)
@@ -101,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             crops.captions,
             DenoiserSettings(steps=steps, rate=rate, seed=given.seed + side),
             folder,
-            Report(f"denoiser, {side} pixels", steps),
+            partial(print_progress, f"denoiser, {side} pixels", total=steps),
             clock=time.process_time,
         )
     save_pipeline(pipeline, given.out / MODEL)
@@ -110,24 +113,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def latents_of(pipeline: Any, crops: Crops, cache: Path) -> torch.Tensor:
     """Latents of all crops, half precision; kept in a file beside the checkpoints."""
     if cache.is_file():
-        kept: torch.Tensor = torch.load(cache, weights_only=True)
+        kept: torch.Tensor = load_state(cache)
         if len(kept) == len(crops):
             return kept
-    report = Report("latents", len(crops))
+    report = partial(print_progress, "latents", total=len(crops))
     latents = encoded(pipeline.vae, crops.images, on_image=report).half()
-    torch.save(latents, cache)
+    save_state(cache, latents)
     return latents
-
-
-class Report:
-    """Prints how far a stage is, every hundredth of it."""
-
-    def __init__(self, what: str, total: int) -> None:
-        self.what, self.total = what, total
-
-    def __call__(self, done: int) -> None:
-        if done % max(1, self.total // 100) == 0 or done == self.total:
-            print(f"{self.what} {done}/{self.total}", flush=True)
 
 
 if __name__ == "__main__":

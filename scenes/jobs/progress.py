@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 INTERRUPTED = 130
+Progress = Callable[[str, int, int], None]  # told what is being done, how much of it is, and of how much
 PROGRESS_MARK = "blemish-progress "  # followed by what is being done, how much is, and of how much, as JSON
 
 
@@ -23,8 +24,14 @@ def tell_program(what: str, done: int, total: int) -> None:
     print(f"{PROGRESS_MARK}{json.dumps([what, done, total])}", file=sys.stderr, flush=True)
 
 
+def print_progress(what: str, done: int, total: int) -> None:
+    """A line for every hundredth of a stage, for a log."""
+    if done % max(1, total // 100) == 0 or done == total:
+        print(f"{what} {done}/{total}", flush=True)
+
+
 @contextmanager
-def shown(stopped: str, unit: str | None = None) -> Iterator[Callable[[str, int, int], None]]:
+def shown(stopped: str, unit: str | None = None) -> Iterator[Progress]:
     """What to call with a stage's name, how much of it is done and of how much.
 
     stopped: what is said when the command is interrupted, which then ends in that one line. unit: of what is counted,

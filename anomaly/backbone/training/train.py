@@ -7,11 +7,10 @@ of the weights. A stopped training goes on from its last checkpoint. No photogra
 from __future__ import annotations
 
 import argparse
-import csv
+import io
 import math
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,9 @@ from anomaly.backbone.training.episodes import FAMILIES, draw_episode
 from anomaly.backbone.training.fields import Source
 from anomaly.backbone.training.objective import Batch, collated, evaluate_batch
 from anomaly.backbone.training.textures import Texture, draw_texture
+from scenes.datasets.files import write_atomically
+from scenes.jobs.checkpoints import Curve, plain, refuse_other_settings
+from scenes.jobs.progress import Progress, print_progress
 
 CHECKPOINT, WEIGHTS, CURVE = "checkpoint.pt", "embedded.safetensors", "curve.csv"
 EVERY = 50  # steps between checkpoints, and over which a row of the curve averages
@@ -110,20 +112,14 @@ class BackboneTraining:
             lr=settings.rate,
         )
         self.step = 0
-        self.curve: list[list[float]] = []
+        self.curve = Curve(out / CURVE, {"loss": float, "separation": float}, EVERY, settings.steps)
 
-    def run(self, textures: Sequence[Texture]) -> None:
+    def run(self, textures: Sequence[Texture], progress: Progress = lambda what, done, total: None) -> None:
         """Train to the last step, with a checkpoint every `EVERY` steps."""
-        sums, started = torch.zeros(2), time.monotonic()
         for batch in self._batches(textures):
-            loss, separation = self.advance(batch)
-            sums += torch.tensor([loss, separation])
-            if self.step % EVERY == 0 or self.step == self.settings.steps:
-                row = [self.step, *(sums / ((self.step - 1) % EVERY + 1)).tolist(), time.monotonic() - started]
-                self.curve.append(row)
-                sums, started = torch.zeros(2), time.monotonic()
+            if self.curve.record(self.step + 1, self.advance(batch)):
                 self.save()
-                print("step {:5d}  loss {:.3f}  separation {:.3f}  {:.0f} s".format(*row), flush=True)
+            progress("backbone", self.step, self.settings.steps)
 
     def advance(self, batch: Batch) -> tuple[float, float]:
         """One step of descent: its loss and how well defects stood out."""
@@ -148,29 +144,29 @@ class BackboneTraining:
     def save(self) -> None:
         """The checkpoint, the curve and the weights so far, each file whole or not at all."""
         state = {
+            "settings": plain(asdict(self.settings)),
             "step": self.step,
             "module": self.module.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "curve": self.curve,
+            "curve": self.curve.rows,
         }
-        torch.save(state, self.out / f"{CHECKPOINT}.part")
-        (self.out / f"{CHECKPOINT}.part").replace(self.out / CHECKPOINT)
-        with (self.out / CURVE).open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["step", "loss", "separation"])
-            writer.writerows([int(row[0]), f"{row[1]:.4f}", f"{row[2]:.4f}"] for row in self.curve)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        self.curve.write()
         write_weights(self.average.state_dict(), self.out / WEIGHTS)
+        write_atomically(self.out / CHECKPOINT, buffer.getvalue())  # last: what a kill leaves undone is done again
 
     def resume(self) -> None:
-        """Go back to the checkpoint, where there is one."""
+        """Go back to the checkpoint, where there is one. Raises CheckpointError where other settings made it."""
         path = self.out / CHECKPOINT
         if path.is_file():
             state = torch.load(path, map_location=self.device, weights_only=True)
+            refuse_other_settings(path, state.get("settings", {}), asdict(self.settings))
             self.module.load_state_dict(state["module"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.curve = state["step"], state["curve"]
+            self.step, self.curve.rows = state["step"], state["curve"]
 
     def _batches(self, textures: Sequence[Texture]) -> Iterator[Batch]:
         stride = self.module.extractor.strides[0]
@@ -189,8 +185,7 @@ def write_weights(state: dict[str, Tensor], path: Path) -> None:
         name: value.contiguous().cpu() if "running" in name or not value.dtype.is_floating_point else value.half().cpu()
         for name, value in state.items()
     }
-    path.with_suffix(".part").write_bytes(save({name: value.contiguous() for name, value in halves.items()}))
-    path.with_suffix(".part").replace(path)
+    write_atomically(path, save({name: value.contiguous() for name, value in halves.items()}))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -208,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     textures = [draw_texture(settings.seed, index) for index in range(settings.textures)]
     training = BackboneTraining(settings, given.out, given.device, given.workers if given.device == "cpu" else 0)
     training.resume()
-    training.run(textures)
+    training.run(textures, print_progress)
 
 
 if __name__ == "__main__":

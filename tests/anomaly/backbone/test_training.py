@@ -1,3 +1,6 @@
+import contextlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -6,11 +9,13 @@ from scipy import ndimage
 from torch.nn import functional
 
 from anomaly.backbone.extractor import EMBEDDED_WEIGHTS, BackboneError, FeatureExtractor
+from anomaly.backbone.training import train
 from anomaly.backbone.training.episodes import FAMILIES, Episode, draw_episode
 from anomaly.backbone.training.fields import STYLES, Source, spectral
 from anomaly.backbone.training.objective import Batch, collated, evaluate_batch, nearest
 from anomaly.backbone.training.textures import draw_texture
-from anomaly.backbone.training.train import CHECKPOINT, CURVE, WEIGHTS, BackboneSettings, BackboneTraining, Episodes
+from anomaly.backbone.training.train import CURVE, WEIGHTS, BackboneSettings, BackboneTraining, Episodes
+from scenes.jobs.checkpoints import CheckpointError
 
 SMALL = BackboneSettings(steps=4, episodes=2, support=1, query=2, size=64, textures=0)
 
@@ -47,26 +52,38 @@ def test_an_untrained_backbone_takes_no_weights():
         FeatureExtractor("untrained", weights=EMBEDDED_WEIGHTS)
 
 
-def test_same_seed_gives_the_same_steps_in_one_go_or_resumed(tmp_path, textures):
-    def trained(folder, *stops):
+def test_same_seed_gives_the_same_bytes_in_one_go_or_resumed(tmp_path, textures, monkeypatch):
+    monkeypatch.setattr(train, "EVERY", 2)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(what, done, total):
+        if done == 3:
+            raise Stopped
+
+    def trained(folder, *calls):
         folder.mkdir()
-        for stop in stops:
+        for call in calls:
             training = BackboneTraining(SMALL, folder)
             training.resume()
-            batches = Episodes(SMALL, 8, textures)
-            while training.step < stop:
-                training.advance(batches[training.step])
-            training.save()
+            with contextlib.suppress(Stopped):
+                training.run(textures, *call)
         return [(folder / name).read_bytes() for name in (WEIGHTS, CURVE)]
 
-    whole = trained(tmp_path / "whole", 4)
-    assert trained(tmp_path / "resumed", 2, 4) == whole
-    other = BackboneTraining(SMALL, tmp_path)
-    before = {name: value.clone() for name, value in other.average.state_dict().items()}
-    other.advance(Episodes(SMALL, 8, textures)[0])
-    changed = other.average.state_dict()
+    whole = trained(tmp_path / "whole", [])
+    assert [line.split(b",")[0] for line in whole[1].splitlines()] == [b"step", b"2", b"4"]
+    assert trained(tmp_path / "resumed", [stop], []) == whole
+    with pytest.raises(CheckpointError, match="seed was 0 and is 3"):
+        BackboneTraining(replace(SMALL, seed=3), tmp_path / "whole").resume()
+
+
+def test_a_step_changes_the_averaged_weights(tmp_path, textures):
+    training = BackboneTraining(SMALL, tmp_path)
+    before = {name: value.clone() for name, value in training.average.state_dict().items()}
+    training.advance(Episodes(SMALL, 8, textures)[0])
+    changed = training.average.state_dict()
     assert not torch.equal(changed["blocks.4.1.conv_pwl.weight"], before["blocks.4.1.conv_pwl.weight"])
-    assert (tmp_path / "whole" / CHECKPOINT).is_file()
 
 
 def test_workers_draw_what_the_training_itself_draws(tmp_path, textures):

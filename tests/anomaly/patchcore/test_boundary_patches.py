@@ -40,7 +40,7 @@ def found_in_pieces(patches, bank, each, piece):
     return finder.found()
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(
     seed=st.integers(0, 2**32 - 1),
     rows=st.integers(1, 9),
@@ -72,7 +72,7 @@ def test_every_patch_that_is_no_boundary_patch_lies_within_its_rows_radius():
     assert bool((nearest <= boundary_patches.radii[rows] * (1 + 1e-6)).all())
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 45), begun=st.integers(1, 10), levels=st.integers(2, 9))
 def test_farthest_first_takes_the_worst_covered_point_each_time(seed, size, begun, levels):
     rng = np.random.default_rng(seed)

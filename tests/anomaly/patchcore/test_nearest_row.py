@@ -57,7 +57,7 @@ def test_bounds_leave_few_rows_where_features_vary_along_few_directions():
     assert len(bounds.candidates()[0]) < 10 * len(features)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 130), st.integers(1, 40), st.integers(1, 60), st.integers(0, 1000))
 def test_any_shape_of_bank_and_features(rows, patches, dimensions, seed):
     bank, features = seeded(rows, dimensions, seed=seed), seeded(patches, dimensions, seed=seed + 1)

@@ -13,7 +13,7 @@ shapes = st.tuples(st.integers(1, 150), st.integers(1, 150))
 
 
 @given(shapes)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_grid_puts_any_frame_together_again(shape: tuple[int, int]) -> None:
     frame = np.random.default_rng(shape[0]).random((*shape, 3))
     whole = padded_shape(shape, SIDE, FACTOR)
@@ -30,7 +30,7 @@ def test_a_grid_puts_any_frame_together_again(shape: tuple[int, int]) -> None:
 
 
 @given(shapes, st.integers(0, 2**31), st.floats(0, 0.2))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_everything_marked_lies_in_a_window(shape: tuple[int, int], seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
     whole = padded_shape(shape, SIDE, FACTOR)

@@ -1,6 +1,11 @@
 """Training on one's own pictures: same bytes in one go and resumed, what it makes loads, and what it refuses."""
 
 import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +18,13 @@ from PIL import Image
 
 from blemish import run
 from diffusion_refine.core.models import load_model
+from diffusion_refine.training.autoencoder import AutoencoderSettings
 from diffusion_refine.training.crops import PicturesError
 from diffusion_refine.training.diffusion import ADDITIONS, DiffusionSettings, TrainingError, train_diffusion
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
+from scenes.jobs.checkpoints import CheckpointError
+from tests.command.told import REPOSITORY
 
 TINY = Shape(size=32, autoencoder=(16, 32), latent_channels=4, unet=(16, 32), head=16, text=32)
 QUICK = DiffusionSettings(
@@ -32,7 +40,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in (".safetensors", ".json")
+        if path.is_file() and path.suffix in (".safetensors", ".json", ".csv")
     }
 
 
@@ -52,30 +60,84 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("stage", "stop"), [("autoencoder", 3), ("latents", 8), ("denoiser", 3), ("denoiser", 6), (None, 0)]
-)
-def test_a_stopped_training_ends_in_the_same_bytes(
-    stage: str | None, stop: int, photographs: Path, tmp_path: Path, whole: dict[str, bytes]
-) -> None:
-    def stopping(what: str, done: int, total: int) -> None:
-        if (what, done) == (stage, stop):
-            raise Stopped
-
-    out = tmp_path / "out"
-    if stage:
-        with pytest.raises(Stopped):
-            train_diffusion([photographs], out, QUICK, "cpu", stopping)
-    train_diffusion([photographs], out, QUICK, "cpu")
-    assert contents(out) == whole
+@pytest.fixture(scope="module", params=["scratch", "lora"])
+def settings(request: pytest.FixtureRequest, start: Path) -> DiffusionSettings:
+    """A model from nothing, with its autoencoder and denoiser, and one tuned by an adapter."""
+    return QUICK if request.param == "scratch" else replace(QUICK, start=str(start), lora=True)
 
 
 @pytest.fixture(scope="module")
-def whole(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def whole(photographs: Path, settings: DiffusionSettings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """What an uninterrupted training writes."""
     out = tmp_path_factory.mktemp("whole") / "out"
-    train_diffusion([photographs], out, QUICK, "cpu")
+    train_diffusion([photographs], out, settings, "cpu")
     return contents(out)
+
+
+def told(photographs: Path, settings: DiffusionSettings, folder: Path) -> list[tuple[str, int]]:
+    """Every moment at which a training says how far it is."""
+    moments: list[tuple[str, int]] = []
+    train_diffusion([photographs], folder, settings, "cpu", lambda what, done, _: moments.append((what, done)))
+    return moments
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_training_stopped_at_random_moments_ends_in_the_same_bytes(
+    seed: int, photographs: Path, settings: DiffusionSettings, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    moments = told(photographs, settings, tmp_path / "told")
+    assert contents(tmp_path / "told") == whole
+    chosen = np.random.default_rng(seed).choice(len(moments), 3, replace=False)
+    stops = {moments[number] for number in chosen}
+
+    def stopping(what: str, done: int, total: int) -> None:
+        if (what, done) in stops:
+            stops.remove((what, done))
+            raise Stopped
+
+    out = tmp_path / "out"
+    while stops:
+        with pytest.raises(Stopped):
+            train_diffusion([photographs], out, settings, "cpu", stopping)
+    train_diffusion([photographs], out, settings, "cpu")
+    assert contents(out) == whole
+
+
+# Trains in children of one process that has loaded torch: each is killed at its moment, the last one ends by itself.
+KILLED = """
+import os, pickle, signal, sys
+from pathlib import Path
+from diffusion_refine.training.diffusion import train_diffusion
+
+datasets, out, settings, moments = pickle.load(sys.stdin.buffer)
+for moment in [*moments, None]:
+    def kill(what, done, total):
+        if (what, done) == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        train_diffusion(datasets, out, settings, "cpu", kill)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def test_a_training_killed_by_the_system_ends_in_the_same_bytes(
+    photographs: Path, settings: DiffusionSettings, tmp_path: Path, whole: dict[str, bytes]
+) -> None:
+    rng = np.random.default_rng(7)
+    stages = [("denoiser", QUICK.steps)]
+    if not settings.lora:
+        stages.insert(0, ("autoencoder", AutoencoderSettings(steps=QUICK.autoencoder_steps).linear + 4))
+    moments = [(stage, int(rng.integers(1, last + 1))) for stage, last in stages]
+    given = pickle.dumps(([photographs], tmp_path / "out", settings, moments))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", KILLED], input=given, capture_output=True, check=True, cwd=REPOSITORY, env=environment
+    )
+    assert [int(line) for line in ended.stdout.split()] == [-signal.SIGKILL] * len(moments) + [0]
+    assert contents(tmp_path / "out") == whole
 
 
 def test_a_model_from_nothing_loads_and_makes_pictures(photographs: Path, tmp_path: Path) -> None:
@@ -114,7 +176,7 @@ def test_tuning_all_weights_lowers_the_error_on_the_pictures(photographs: Path, 
 
 def test_another_training_in_the_folder_is_named(photographs: Path, start: Path, tmp_path: Path) -> None:
     out = train_diffusion([photographs], tmp_path / "out", replace(QUICK, start=str(start), steps=2), "cpu")
-    with pytest.raises(TrainingError, match="seed was 0 and is 9"):
+    with pytest.raises(CheckpointError, match="seed was 0 and is 9"):
         train_diffusion([photographs], out, replace(QUICK, start=str(start), steps=2, seed=9), "cpu")
     with pytest.raises(TrainingError, match="not empty"):
         train_diffusion([photographs], photographs, QUICK, "cpu")

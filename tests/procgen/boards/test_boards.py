@@ -71,7 +71,7 @@ def test_distances_agree_with_brute_force(board: Board) -> None:
     st.floats(-0.01, 0.01),
     st.floats(-0.01, 0.01),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_defects_add_copper_where_there_is_none_and_take_it_where_it_is(
     board: Board, name: str, radius: float, raggedness: float, seed: int, x: float, y: float
 ) -> None:

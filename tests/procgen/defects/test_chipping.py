@@ -40,7 +40,7 @@ def test_without_irregularity_a_single_shell_is_half_an_ellipse():
     assert (np.diff(falling[: int(sample.inside.sum())]) > -1e-9).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), hollows=st.integers(1, 6), irregularity=st.floats(0, 0.3))
 def test_fracture_lies_below_the_surface_and_hides_it(seed, hollows, irregularity):
     points = grid()

@@ -22,7 +22,7 @@ def grid(extent, steps=401):
     return np.stack([*np.meshgrid(along, along), np.zeros((steps, steps))], axis=-1).reshape(-1, 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ball_radius=st.floats(1e-4, 1.0), relative=st.floats(1e-6, 0.2), decay=st.floats(2.5, 10.0))
 def test_what_the_ball_displaced_is_in_the_ring(ball_radius, relative, decay):
     shape = DentShape(ball_radius, relative * ball_radius, decay)

@@ -29,7 +29,7 @@ def area(profile, start, stop, deepness):
     return 0.5 * (stop - start) * weights @ profile.height(offsets, deepness)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     width=st.floats(1e-6, 1e-2),
     depth=st.floats(1e-8, 1e-2),
@@ -89,7 +89,7 @@ def test_stick_slip_swings_about_the_depth_at_its_length():
     assert np.sum(np.diff(slips) == 1) == pytest.approx(200, rel=0.15)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(bend=st.floats(-2.5, 2.5), heading=st.floats(-3, 3), radius=st.sampled_from([math.inf, 0.03]))
 def test_along_and_beside_are_those_of_brute_force(bend, heading, radius):
     def embed(uv):

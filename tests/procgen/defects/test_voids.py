@@ -33,7 +33,7 @@ def grid(pixels, extent):
     return flat(np.column_stack([u.ravel(), v.ravel()]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), aspect=st.floats(0.2, 1.0), waviness=st.floats(0, 0.3))
 def test_openings_are_those_of_brute_force(seed, aspect, waviness):
     parameters = VoidParameters(1e-3, count=12, spread=4e-3, diameter_variation=0.5, aspect=aspect, waviness=waviness)

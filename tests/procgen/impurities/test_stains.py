@@ -52,7 +52,7 @@ def assert_is_algorithm_1(stains, points):
     np.testing.assert_allclose(sample.reflectance, reflectance, atol=2e-5 * abs(stains.alpha))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**31),
     radius=st.floats(0.05, 0.6),

@@ -80,7 +80,7 @@ FINISH = GroundFinish(
 )  # fmt: skip
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**31), keep=st.integers(1, 400), far=st.booleans())
 def test_a_layer_says_the_same_of_a_point_whoever_else_is_asked(seed, keep, far):
     rng = np.random.default_rng(seed)
@@ -129,7 +129,7 @@ def test_class_bits_of_overlapping_layers_are_both_kept():
     np.testing.assert_array_equal(maps.impurities.ravel() > 0, in_stain)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.floats(-0.03, 0.03), st.floats(0.0, 0.02), st.sampled_from(["defect", "impurity"])), max_size=6

@@ -62,7 +62,7 @@ def test_packed_ids_are_positive_unique_and_invertible():
     np.testing.assert_array_equal(unpacked(ids), CELLS)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
     cell_size=st.floats(1e-3, 10.0),

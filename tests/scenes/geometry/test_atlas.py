@@ -153,7 +153,7 @@ def test_linear_lookup_on_the_part_meets_evaluated_texels_only(kind: str) -> Non
 
 
 @given(st.integers(0, 2**31), st.integers(1, 60))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_raster_agrees_with_brute_force(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     triangles = rng.uniform(-2, 14, (count, 1, 2)) + rng.normal(0, rng.choice([0.2, 3]), (count, 3, 2))
@@ -178,7 +178,7 @@ def test_raster_agrees_with_brute_force(seed: int, count: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)), min_size=1, max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_packed_boxes_never_overlap(boxes: list[tuple[int, int]]) -> None:
     sizes = np.array(boxes)
     corners, shape = packed(sizes)

@@ -24,7 +24,7 @@ def test_same_arguments_give_the_same_bytes(name: str) -> None:
 
 @SHIPPED
 @given(st.integers(0, 2**63), st.integers(0, 10**9))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_scenes_survive_json_exactly(name: str, seed: int, index: int) -> None:
     scene = draw(load_recipe(name), seed, index)
     text = scene.model_dump_json()

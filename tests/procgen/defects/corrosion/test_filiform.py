@@ -73,7 +73,7 @@ def test_threads_leave_the_scratch_to_both_sides_as_fast_as_they_should():
     assert np.median(lengths) == pytest.approx(3e-3, rel=0.15)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**31), ragged=st.floats(0, 0.5), creep=st.sampled_from([0.0, 1e-4]))
 def test_corrosion_only_ever_grows(seed, ragged, creep):
     points = flat(np.random.default_rng(seed).uniform((-0.004, -0.008), (0.024, 0.012), (20_000, 2)))
@@ -89,7 +89,7 @@ def test_corrosion_only_ever_grows(seed, ragged, creep):
     assert before.any()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), curved=st.booleans())
 def test_mask_is_that_of_brute_force(seed, curved):
     def bent(chart, radius=0.02):
@@ -135,7 +135,7 @@ def test_an_instance_is_a_scratch_with_all_that_grew_from_it():
     assert points[sample.instance == 1, 1].mean() < 0.01 < points[sample.instance == 2, 1].mean()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000), keep=st.integers(1, 600))
 def test_a_point_is_told_the_same_whoever_else_is_asked(seed, keep):
     layer = FiliformCorrosion(simulated(seed % 4).embedded(flat), seed=seed)

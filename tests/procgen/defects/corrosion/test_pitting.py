@@ -73,7 +73,7 @@ def test_depth_is_a_power_of_age():
     np.testing.assert_array_equal(late.centres[: len(early)], early.centres)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**31), clustering=st.sampled_from([0.0, 0.7]), ragged=st.floats(0, 0.4))
 def test_pits_only_ever_grow(seed, clustering, ragged):
     points = grid(150)
@@ -88,7 +88,7 @@ def test_pits_only_ever_grow(seed, clustering, ragged):
         before = now
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), embed=st.sampled_from([flat, bent]), elongation=st.floats(1, 4))
 def test_cavities_are_those_of_brute_force(seed, embed, elongation):
     pits = simulated(seed, density=3e5, elongation=elongation).embedded(embed)
@@ -152,7 +152,7 @@ def test_a_pit_does_not_reach_through_to_the_other_side():
     assert pits.evaluate(points).inside.tolist() == [True, False, False]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), keep=st.integers(1, 400))
 def test_a_point_is_told_the_same_whoever_else_is_asked(seed, keep):
     layer = Pitting(simulated(seed, elongation=2.0).embedded(bent), seed=seed)

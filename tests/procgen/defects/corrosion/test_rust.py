@@ -85,7 +85,7 @@ def test_without_reaction_waves_decay_by_the_heat_equation():
     np.testing.assert_allclose(cover, 0.5 + 0.4 * np.exp(-0.25 * rate) * wave, atol=1e-12)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(seed=st.integers(0, 2**31), patchiness=st.floats(0, 1.5), ragged=st.floats(0, 1.5))
 def test_rust_only_ever_grows(seed, patchiness, ragged):
     points = flat(np.random.default_rng(seed).uniform(0, SIZE, (3000, 2)))
@@ -185,7 +185,7 @@ def test_an_instance_is_a_patch_and_keeps_its_number():
     assert 1 < len(np.unique(early.spots[rusty])) <= 18
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000), keep=st.integers(1, 500))
 def test_a_point_is_told_the_same_whoever_else_is_asked(seed, keep):
     layer = Rust(simulated(seed % 5), plane, seed=seed)

@@ -36,7 +36,7 @@ def length_of(graph):
     return np.linalg.norm(np.diff(graph.vertices, axis=0), axis=1).sum()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     width=st.floats(1e-8, 1e-3),
     angle=st.floats(0, np.pi),
@@ -50,7 +50,7 @@ def test_mask_of_a_crack_is_one_connected_piece_however_thin(width, angle, wobbl
     assert [ndimage.label(seen, np.ones((3, 3)))[1] for seen in (mask, *every_second)] == [1] * 5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(share=st.floats(1e-3, 0.7), angle=st.floats(0, np.pi), side=st.sampled_from([64, 100]))
 def test_a_hairline_changes_the_surface_by_its_area(share, angle, side):
     texel = SIZE / side

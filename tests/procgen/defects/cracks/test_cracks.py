@@ -98,7 +98,7 @@ def test_same_generator_state_gives_the_same_crack():
     assert not np.array_equal(one.widths[:20], simulated(8).widths[:20])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), curved=st.booleans())
 def test_groove_is_that_of_brute_force(seed, curved):
     radius = 0.03

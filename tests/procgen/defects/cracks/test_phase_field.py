@@ -20,7 +20,7 @@ def notched(rows=24, columns=36, spread=0.3, seed=0, notch=12):
     return strip
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 100), spread=st.floats(0, 0.5))
 def test_energy_never_rises_within_a_load_step_and_damage_never_heals(seed, spread):
     strip = notched(spread=spread, seed=seed)

@@ -1,0 +1,99 @@
+"""What every training keeps on disk beside its weights: the settings it was begun with, and its curve. No torch."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from procgen.errors import BlemishError
+from scenes.datasets.files import write_atomically
+
+
+class CheckpointError(BlemishError):
+    """A checkpoint that a training cannot go on from."""
+
+
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as JSON gives them back: tuples are lists."""
+    return dict(json.loads(json.dumps(settings)))
+
+
+def changes(begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """In what settings differ, as in "rate was 0.1 and is 0.2; seed was 0 and is 1"; nothing where they agree."""
+    found, asked = plain(begun), plain(wanted)
+    names = [name for name in {**asked, **found} if found.get(name) != asked.get(name)]
+    return "; ".join(f"{name} was {found.get(name)} and is {asked.get(name)}" for name in names)
+
+
+def refuse_other_settings(path: Path, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Raises CheckpointError, which names what differs, where a file was written by a training of other settings."""
+    changed = changes(begun, wanted)
+    if changed:
+        raise CheckpointError(
+            f"{path}: belongs to another training: {changed}; repeat its command, or choose another --out"
+        )
+
+
+def begin(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write down what is being trained, or see that it is what was begun there.
+
+    Raises:
+        CheckpointError: it is something else, or the file cannot be read.
+    """
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (json.dumps(plain(settings), indent=1) + "\n").encode())
+        return
+    try:
+        begun = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: is no JSON object ({error}); choose another --out") from None
+    refuse_other_settings(path, begun, settings)
+
+
+class Curve:
+    """A training's measurements as a table on disk: every so many steps a row, the means since the last.
+
+    columns: what is measured, and how its mean is shown. last: the step that ends the training, which ends a row, too.
+    clock: gives a column of seconds where it is given.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        columns: Mapping[str, Callable[[float], float]],
+        every: int,
+        last: int,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self.path, self.columns, self.every, self.last, self.clock = path, dict(columns), every, last, clock
+        self.rows: list[list[float]] = []
+        self._sums = [0.0] * len(self.columns)
+        self._since = clock() if clock else 0.0
+
+    def record(self, step: int, measured: Sequence[float]) -> bool:
+        """Take what step `step`, counted from 1, has measured; whether a row is complete, and a checkpoint is due."""
+        self._sums = [total + value for total, value in zip(self._sums, measured, strict=True)]
+        if step % self.every and step != self.last:
+            return False
+        count = (step - 1) % self.every + 1
+        means = [show(total / count) for show, total in zip(self.columns.values(), self._sums, strict=True)]
+        self._sums = [0.0] * len(self.columns)
+        seconds = []
+        if self.clock:
+            now = self.clock()
+            seconds, self._since = [now - self._since], now
+        self.rows.append([step, *means, *seconds])
+        return True
+
+    def write(self) -> None:
+        """The table as CSV, whole or as it was."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["step", *self.columns, *(["seconds"] if self.clock else [])])
+        writer.writerows([int(step), *(f"{value:.5g}" for value in values)] for step, *values in self.rows)
+        write_atomically(self.path, text.getvalue().encode())
