@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from scenes.pictures.options import WhiteLevelOption
+
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name or a YAML file.")]
 
 
@@ -89,6 +91,7 @@ def synthesize(
     gloss: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the picture that is mirrored, not scattered, light.")
     ] = 0.2,
+    white_level: WhiteLevelOption = None,
 ) -> None:
     """Put a recipe's defects and impurities on photographs of good surfaces, with exact masks.
 
@@ -98,11 +101,22 @@ def synthesize(
     import math
 
     from scenes.photographs import Lamp, synthesize_dataset
+    from scenes.pictures.reading import ReadingOptions
     from scenes.recipes.recipe import load_recipe
 
     lamp = None if light is None else Lamp(math.radians(light[0]), math.radians(light[1]), ambient)
     scale = None if mm_per_pixel is None else mm_per_pixel / 1e3
-    dataset = synthesize_dataset(photos, load_recipe(recipe), out, count, seed, scale=scale, lamp=lamp, gloss=gloss)
+    dataset = synthesize_dataset(
+        photos,
+        load_recipe(recipe),
+        out,
+        count,
+        seed,
+        scale=scale,
+        lamp=lamp,
+        gloss=gloss,
+        options=ReadingOptions(white_level),
+    )
     typer.echo(f"{len(dataset)} frames in {out}")
 
 

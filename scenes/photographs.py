@@ -24,7 +24,7 @@ from scenes.datasets.writer import DatasetWriter
 from scenes.parts import build_part
 from scenes.parts.photo import Photo
 from scenes.pictures.errors import PictureError
-from scenes.pictures.reading import Photograph, Pixels, read_photograph
+from scenes.pictures.reading import Photograph, Pixels, ReadingOptions, read_photograph, with_white_level
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.recipe import Recipe
 from scenes.recipes.sampling import draw, drawn_layers
@@ -32,6 +32,7 @@ from scenes.scene import AreaPanel, Light, Scene
 
 FINISH_SAMPLES = 24  # along either side, from which the base colour and roughness of the recipe's finish are taken
 LAMP_DISTANCE = 1000.0  # over the photograph's longer side, so that a lamp's light is parallel
+FULL_SCALE = 65535  # white of 16 bits
 GLOSS = 0.2  # share of the picture that is mirrored in the surface, where nobody says otherwise
 
 
@@ -140,14 +141,18 @@ def synthesize_dataset(
     scale: float | None = None,
     lamp: Lamp | None = None,
     gloss: float = GLOSS,
+    options: ReadingOptions = ReadingOptions(),
     on_frame: Callable[[int], None] = lambda index: None,
 ) -> Dataset:
     """Write a dataset of `count` frames of every photograph, those of one photograph after each other.
 
     Frames that the folder already holds are kept. scale: metres per pixel. See `draw_on` for scale and lamp.
+    options: of reading the photographs.
     Raises PictureError and DatasetError.
     """
-    sources = [(photo.name, photo.sha256) for photo in map(read_photograph, photographs)]  # before anything is written
+    options = with_white_level(photographs, options, "the photographs")
+    read = [read_photograph(path, options) for path in photographs]  # before anything is written
+    sources = [(photo.name, photo.sha256) for photo in read]
     settings: dict[str, Any] = {
         "photos": [{"name": name, "sha256": sha256} for name, sha256 in sources],
         "frames_per_photo": count,
@@ -155,12 +160,14 @@ def synthesize_dataset(
         "lamp": None if lamp is None else [lamp.azimuth, lamp.elevation, lamp.ambient],
         "gloss": gloss,
     }
+    if options.white_level not in (None, FULL_SCALE):
+        settings["white_level"] = options.white_level
     writer = DatasetWriter(out, recipe, seed, count * len(sources), **settings)
     kept: Photograph | None = None
     for index in writer.missing():
         path, (name, sha256) = photographs[index // count], sources[index // count]
         if kept is None or (kept.name, kept.sha256) != (name, sha256):
-            kept = read_photograph(path)
+            kept = read_photograph(path, options)
         scene = draw_on(kept, recipe, seed, index, scale, lamp)
         image, (classes, defects, impurities), instances = frame_of(kept, scene, gloss)
         writer.write(index, image, classes, defects, impurities, scene, instances)

@@ -9,7 +9,7 @@ from pathlib import Path
 from anomaly.evaluation.metrics import Evaluator, ThresholdFinder
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
-from anomaly.inspection.train import Progress
+from anomaly.inspection.train import Progress, note_shared
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 from scenes.version import blemish_version
@@ -61,6 +61,7 @@ def evaluate_inspector(
         threshold, origin = best_threshold(inspector, own, progress)
         origin = f"{origin}: {where}"
     elif validation is not None:
+        note_shared(validation, judged, "judged")
         threshold, origin = best_threshold(inspector, validation, progress)
     assert threshold is not None
     judged = [s for s in judged if s.split != "validation"] or judged
@@ -85,7 +86,8 @@ def evaluate_inspector(
 def unseen(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
     """The samples whose surfaces the inspector was not trained on, and that no source calls training pictures."""
     groups = set(inspector.training.groups)
-    return [s for s in samples if s.group not in groups and s.split != "train"]
+    # Inspectors of before knew the surfaces of datasets by name and number alone, without what follows the #.
+    return [s for s in samples if not {s.group, s.group.partition("#")[0]} & groups and s.split != "train"]
 
 
 def best_threshold(

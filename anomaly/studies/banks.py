@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from anomaly.backbone.extractor import BACKBONE, FeatureExtractor
 from anomaly.inspection.augmentation import Augmentation
@@ -107,8 +106,4 @@ def meld(banks: Sequence[Path], out: Path) -> None:
 
 
 def _longest(samples: Sequence[Sample]) -> int:
-    longest = 0
-    for sample in samples:
-        with Image.open(sample.image_path) as image:
-            longest = max(longest, *image.size)
-    return longest
+    return max(max(sample.shape()) for sample in samples)

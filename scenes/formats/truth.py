@@ -165,3 +165,19 @@ class MaskFile:
 
     def files(self) -> tuple[Path, ...]:
         return (self.path,)
+
+
+@dataclass(frozen=True)
+class MaskFiles:
+    """Mask pictures of image size, each of one defect of the same class."""
+
+    paths: tuple[Path, ...]
+    class_name: str
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        masks = [read_mask(path, image_path, max(MOST_PIXELS, math.prod(shape))) > 0 for path in self.paths]
+        instances = tuple(DefectInstance(self.class_name, "defect", mask) for mask in masks if mask.any())
+        return Truth(np.logical_or.reduce(masks), instances)
+
+    def files(self) -> tuple[Path, ...]:
+        return self.paths
