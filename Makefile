@@ -9,7 +9,7 @@ IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/t
 	tests/blender_addon/test_hostile.py
 
 .PHONY: help setup demo pictures test test-slow test-blender test-blender-versions lint docs benchmark \
-	contact-sheet extension lock clean
+	catalogue contact-sheet extension lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ lint: setup
 benchmark: setup  ## Measure speed and memory beside the alternatives
 	@for script in benchmarks/[a-z]*.py; do \
 		[ $$script = benchmarks/common.py ] || .venv/bin/python $$script --quick || exit 1; done
+
+catalogue: setup  ## Write what follows from the catalogue: the panel's schema.json and docs/catalogue.md
+	.venv/bin/python -m blender_addon.ui.schema
+	.venv/bin/python tools/contact_sheet.py --page
 
 contact-sheet: setup  ## Render every kind of part, finish, defect and impurity for docs/catalogue.md
 	.venv/bin/python tools/contact_sheet.py

@@ -26,18 +26,22 @@ COMMANDS = {
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
-    "refine": ("diffusion_refine.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
-    "train-diffusion": ("diffusion_refine.training.cli", "Train or tune a diffusion model on your own parts."),
-    "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
+    "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
+    "train-generator": (
+        "diffusion_refine.training.cli",
+        "Train what makes defects on pictures of your own parts.",
+    ),
+    "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
-RENAMED = {"--outposts": "--boundary-patches"}  # options of earlier versions: what they are called now
+# Commands and options of earlier versions: what they are called now.
+RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
     "bpy": "render",
     **dict.fromkeys(("accelerate", "diffusers", "peft", "tokenizers", "transformers"), "diffusion"),
-    **dict.fromkeys(("anomalib", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
+    **dict.fromkeys(("anomalib", "cv2", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
 }
 
 
@@ -132,10 +136,11 @@ def wrong_usage(command: str, error: typer.TyperException) -> str:
         return message
     from pydantic import ValidationError
 
-    old = getattr(error, "option_name", "")
+    old = getattr(error, "option_name", "") or command
     if old in RENAMED:
         return f"{old} is now called {RENAMED[old]}; give it by that name"
-    known = f"blemish {command}" if command in COMMANDS else "blemish"
+    context = getattr(error, "ctx", None)
+    known = context.command_path if context else "blemish"
     refused = error.__cause__  # by the type of an option, which does not say what it was given
     found = f", found {refused.errors()[0]['input']}" if isinstance(refused, ValidationError) else ""
     return f"{message.rstrip('.')}{found}; `{known} --help` tells what is allowed"

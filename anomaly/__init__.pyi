@@ -1,5 +1,7 @@
-from .backbone.extractor import BackboneError as BackboneError
 from .backbone.extractor import FeatureExtractor as FeatureExtractor
+from .backbone.patch_extractor import BackboneError as BackboneError
+from .backbone.patch_extractor import PatchExtractor as PatchExtractor
+from .backbone.patch_extractor import patch_extractor as patch_extractor
 from .evaluation.metrics import Evaluator as Evaluator
 from .evaluation.metrics import MetricsError as MetricsError
 from .evaluation.results import EvaluationRecord as EvaluationRecord
@@ -12,7 +14,10 @@ from .inspection.maintenance import aged as aged
 from .inspection.maintenance import melded as melded
 from .inspection.maintenance import resized as resized
 from .inspection.maintenance import without_pictures as without_pictures
+from .inspection.threshold import best_threshold as best_threshold
 from .inspection.train import train_inspector as train_inspector
+from .patchcore.boundary_patches import BoundaryPatches as BoundaryPatches
+from .patchcore.boundary_patches import BoundaryPatchFinder as BoundaryPatchFinder
 from .patchcore.coreset import Certificate as Certificate
 from .patchcore.coreset import SequentialCoreset as SequentialCoreset
 from .patchcore.lightning_model import SequentialPatchcore as SequentialPatchcore

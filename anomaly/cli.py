@@ -82,7 +82,8 @@ def train(
         ),
     ] = None,
     backbone: Annotated[
-        str, typer.Option(help="embedded, untrained, or the name of a timm model with stages of strides 8 and 16.")
+        str,
+        typer.Option(help="embedded, untrained, filters, or the name of a timm model with strides 8 and 16."),
     ] = "embedded",
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
         False
@@ -90,7 +91,7 @@ def train(
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights, a safetensors file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the pictures' order, and untrained weights.")] = 0,
     share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the surfaces to train on; `evaluate` judges on the others.")
+        float, typer.Option(min=0, max=1, help="Share of the surfaces to train on; `evaluate` then takes the others.")
     ] = 1.0,
     validation: ValidationOption = None,
     white_level: WhiteLevelOption = None,
@@ -103,7 +104,7 @@ def train(
 
         blemish train out/train --out out/inspector
 
-    On half of the surfaces of a set of photographs, the rest being kept to judge by:
+    On half of the surfaces of a set of photographs, the rest being kept for the evaluation:
 
         blemish train photos/magnetic_tile --share 0.5 --out out/tiles
 
@@ -153,7 +154,7 @@ def train(
             f"settled   every patch trained on lies within {inspector.model.coreset.closest:.4g} of the bank, at most "
             f"twice what any {training.size} points could reach"
         )
-    typer.echo(f"{out} is trained; judge it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
+    typer.echo(f"{out} is trained; evaluate it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
 
 
 def evaluate(
@@ -165,7 +166,7 @@ def evaluate(
     validation_share: Annotated[
         float,
         typer.Option(
-            min=0.01, max=0.99, help="Where no threshold is given: share of the surfaces to find it on, not judged."
+            min=0.01, max=0.99, help="Where no threshold is given: share of the surfaces to find it on, not evaluated."
         ),
     ] = 0.2,
     smallest: Annotated[
@@ -176,9 +177,9 @@ def evaluate(
     most_pixels: MostPixelsOption = MOST_MILLIONS,
     threads: ThreadsOption = 1,
 ) -> None:
-    """Judge an inspector on pictures with known defects: every figure, heat maps and a report.
+    """Evaluate an inspector on pictures with known defects: every figure, heat maps and a report.
 
-    The threshold comes from a fifth of the dataset's surfaces, which are then not judged:
+    The threshold comes from a fifth of the dataset's surfaces, which are then not evaluated:
 
         blemish evaluate out/inspector out/test --out out/report
 
@@ -209,7 +210,7 @@ def evaluate(
             share=validation_share,
             smallest=smallest,
             seed=seed,
-            judged_on=[str(dataset) for dataset in datasets],
+            evaluated_on=[str(dataset) for dataset in datasets],
             command=command,
             progress=progress,
         )
@@ -305,7 +306,7 @@ def bank(
 
 def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
     """Find the threshold where validation pictures are given, and save."""
-    from anomaly.inspection.evaluate import best_threshold
+    from anomaly.inspection.threshold import best_threshold
 
     if validation is not None:
         samples = _read([validation], AUTO)
@@ -356,7 +357,7 @@ def _read(datasets: list[Path], format: str, options: ReadingOptions | None = No
 
 
 def _figures(metrics: Metrics) -> Iterator[str]:
-    yield f"judged     {metrics.images} pictures, {metrics.good_images} good"
+    yield f"evaluated  {metrics.images} pictures, {metrics.good_images} good"
     for name in (
         "image_auroc", "pixel_auroc", "aupro", "pixel_precision", "pixel_recall", "pixel_f1", "best_pixel_f1",
         "mean_defect_wise_recall",
@@ -372,7 +373,7 @@ def _figures(metrics: Metrics) -> Iterator[str]:
 
 
 def _progress() -> AbstractContextManager[Callable[[str, int, int], None]]:
-    """What shows how far a training or a judgement is; interrupted, the command ends in one line."""
+    """What shows how far a training or an evaluation is; interrupted, the command ends in one line."""
     return shown("stopped; the same command goes on from the last finished epoch", unit="pictures")
 
 

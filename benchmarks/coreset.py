@@ -1,6 +1,6 @@
 """The sequential coreset against the bare matrix products, greedy k-center, and anomalib's Patchcore in memory.
 
-    python benchmarks/coreset.py [--quick] [--data FOLDER] [--json FILE] [--only {speed,cover,memory}]
+    python benchmarks/coreset.py [--quick] [--data FOLDER] [--json FILE] [--only {speed,cover,melding,memory}]
 
 Patches are those of real ground tiles under the default backbone where the set `magnetic_tile` is at hand (in
 $BLEMISH_DATA or ../shared/data), else of a curved sheet in 152 dimensions. Times are processor time of one thread, both
@@ -12,12 +12,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -33,6 +34,8 @@ PICTURE = 1628  # patches offered at once: about those of one tile
 DIMENSIONS = 152
 SIZE, EPOCHS = 2048, 5  # [Mao 2025], section V.B
 BOUNDARY_PATCHES = 4  # of each row
+SEVERAL, PARTS = (2, 4, 8), (2, 3, 4)  # so many of them, and so many banks, where melding is looked at by itself
+SET, SETS, SET_ROWS = 20_000, 4, 512  # patches, and rows of a bank, there
 SIDE = 512  # pixels of the pictures that memory is measured with
 PICTURES = {"sequential": (25, 50, 100, 400), "patchcore": (25, 50, 100)}
 FEW_PICTURES = {"sequential": (3, 12), "patchcore": (12,)}
@@ -49,8 +52,9 @@ def sheet(patches: int) -> Tensor:
 
 def tiles(patches: int, folder: Path) -> Tensor:
     """Patches of good real tiles, picture after picture."""
-    from anomaly.backbone.extractor import FeatureExtractor, normalised
-    from anomaly.backbone.extractor import patches as rows_of
+    from anomaly.backbone.extractor import FeatureExtractor
+    from anomaly.backbone.normalisation import normalised
+    from anomaly.backbone.normalisation import patches as rows_of
     from scenes.formats.registry import read_samples
     from scenes.formats.sample import GOOD
 
@@ -119,6 +123,56 @@ def cover(features: Tensor, size: int) -> Iterator[dict[str, Figure]]:
     yield _covered("melded by rows, on to the fixed point", features, lambda: _settle(continued, features).bank)
 
 
+def melding(sets: Sequence[Tensor], size: int) -> Iterator[dict[str, Figure]]:
+    """How much farther than after joint training the worst patch lies where parts of a set were melded instead.
+
+    Every set is parted in three ways: in the order of its pictures, patch by patch in turn, and at random.
+    """
+    beyond: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for features in sets:
+        joint = _distances(features, trained(features, size, 50).bank)
+        for count in PARTS:
+            for parting in _partings(len(features), count):
+                parts = [features[parting == number] for number in range(count)]
+                banks = [trained(part, size, 50) for part in parts]
+                for each in (0, *SEVERAL):
+                    bank = melded(banks, size) if each == 0 else _melded_with(banks, parts, each, size)
+                    found = _distances(features, bank.bank)
+                    excess = [float(f / j - 1) for f, j in zip(found, joint, strict=True)]
+                    beyond.setdefault((count, each), []).append((excess[0], excess[1]))
+    for (count, each), pairs in beyond.items():
+        largest, most = np.array(pairs).T
+        yield {
+            "parts": count,
+            "boundary patches a row": each,
+            "largest, least %": 100 * float(largest.min()),
+            "mean %": 100 * float(largest.mean()),
+            "most %": 100 * float(largest.max()),
+            "99th per cent, mean %": 100 * float(most.mean()),
+        }
+
+
+def _partings(patches: int, count: int) -> Iterator[NDArray[np.int64]]:
+    """(patches,) the part of every patch."""
+    numbers = np.arange(patches)
+    yield numbers * count // patches
+    yield numbers % count
+    yield np.random.default_rng(0).permutation(numbers) % count
+
+
+def _melded_with(
+    banks: Sequence[SequentialCoreset], parts: Sequence[Tensor], each: int, size: int
+) -> SequentialCoreset:
+    known = [(bank, boundary_patches_of(bank, part, each)) for bank, part in zip(banks, parts, strict=True)]
+    return melded_with_boundary_patches(known, size)
+
+
+def _distances(features: Tensor, bank: Tensor) -> tuple[float, float]:
+    """The largest distance from the bank and the 99th per cent."""
+    distances = nearest_rows(features, bank)[0].numpy()
+    return float(distances.max()), float(np.quantile(distances, 0.99))
+
+
 def _covered(what: str, features: Tensor, make: Callable[[], Tensor]) -> dict[str, Figure]:
     start = time.thread_time()
     bank = make()
@@ -155,8 +209,8 @@ def melded(parts: list[SequentialCoreset], size: int) -> SequentialCoreset:
     return result
 
 
-def boundary_patches_of(coreset: SequentialCoreset, features: Tensor) -> BoundaryPatches:
-    finder = BoundaryPatchFinder(coreset.bank, BOUNDARY_PATCHES)
+def boundary_patches_of(coreset: SequentialCoreset, features: Tensor, each: int = BOUNDARY_PATCHES) -> BoundaryPatches:
+    finder = BoundaryPatchFinder(coreset.bank, each)
     for piece in features.split(PICTURE):
         finder.offer(piece)
     return finder.found()
@@ -196,10 +250,10 @@ def memory(counts: dict[str, tuple[int, ...]], size: int) -> Iterator[dict[str, 
 
 
 def sequential(size: int) -> Any:
-    from anomaly.backbone.extractor import UNTRAINED, FeatureExtractor
+    from anomaly.backbone.patch_extractor import UNTRAINED, patch_extractor
     from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 
-    return SequentialPatchcoreModel(FeatureExtractor(UNTRAINED), size)
+    return SequentialPatchcoreModel(patch_extractor(UNTRAINED), size)
 
 
 def worker(model: str, pictures: int, size: int) -> None:
@@ -231,7 +285,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
     )
-    parser.add_argument("--only", choices=["speed", "cover", "memory"])
+    parser.add_argument("--only", choices=["speed", "cover", "melding", "memory"])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--worker", choices=list(PICTURES), help=argparse.SUPPRESS)
@@ -245,12 +299,19 @@ def main() -> None:
     size = min(settings.size, 512) if settings.quick else settings.size
     pictures = FEW_PICTURES if settings.quick else PICTURES
     folder = settings.data / "magnetic_tile"
+    if settings.only == "melding":
+        patches = SET * (1 if settings.quick else SETS)
     if settings.only != "memory":
         features = tiles(patches, folder) if folder.is_dir() else sheet(patches)
         source = f"{len(features)} {'real' if folder.is_dir() else 'synthetic'} patches, {size} rows"
+
+    def meld_sets() -> Iterator[dict[str, Figure]]:
+        return melding([part for part in features.split(SET)[:SETS] if len(part) == SET], SET_ROWS)
+
     for name, title, rows in (
         ("speed", "Training on {}", lambda: speed(features, size)),
         ("cover", "Distance of {} to the bank", lambda: cover(features, size)),
+        ("melding", f"Melded in the place of joint training, sets of {SET} patches, {SET_ROWS} rows", meld_sets),
         ("memory", "Memory of training", lambda: memory(pictures, size)),
     ):
         if settings.only in (None, name):

@@ -23,7 +23,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.backbone.extractor import FeatureExtractor, patches, standardised
+from anomaly.backbone.extractor import FeatureExtractor
+from anomaly.backbone.normalisation import patches, standardised
 from anomaly.backbone.training.textures import draw_texture
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel

@@ -29,7 +29,7 @@ from procgen.impurities.stains import WaterStains
 from procgen.surface import noise
 from procgen.surface.layer import SurfacePoints, compose
 from procgen.surface.placement import jittered_centres
-from scenes.catalogue import SceneLayer
+from scenes.catalogue.registry import SceneLayer
 from scenes.geometry.atlas import Chart
 from scenes.parts.plate import PlaneChart
 from scenes.recipes.examples import Group, catalogue, example

@@ -26,7 +26,7 @@ class SceneCache:
         self.surface: object = None
         self.results: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
-    def again(self, name: str, inputs: object, work: Callable[[], Result]) -> Result:
+    def latest_or_compute(self, name: str, inputs: object, work: Callable[[], Result]) -> Result:
         """What `work` gave the last time under this name, if its inputs are equal now; otherwise what it gives."""
         if name in self.latest and self.latest[name][0] == inputs:
             result: Result = self.latest[name][1]
@@ -35,13 +35,13 @@ class SceneCache:
         self.latest[name] = (inputs, result)
         return result
 
-    def on(self, surface: object) -> None:
+    def invalidate_if_changed(self, surface: object) -> None:
         """Begin with a surface; results that belong to another are dropped."""
         if self.surface != surface:
             self.results.clear()
             self.surface = surface
 
-    def kept(self, key: Hashable, work: Callable[[], Result]) -> Result:
+    def get_or_compute(self, key: Hashable, work: Callable[[], Result]) -> Result:
         """What `work` once gave for this key on the surface."""
         if key not in self.results:
             result = work()

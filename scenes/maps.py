@@ -22,15 +22,15 @@ IMPURITY_TINT = np.array([0.15, 0.4, 1.0], dtype=np.float32)
 def surface_maps(scene: Scene, cache: SceneCache | None = None) -> SurfaceMaps:
     """The maps of the inspected surface on the texels of its atlas, row 0 at v = 0; a pure function of the scene.
 
-    memory: of scenes that differ little, for the time's sake alone: finish and layers that it knows are not evaluated.
+    cache: of scenes that differ little, for the time's sake alone: finish and layers that it knows are not evaluated.
     """
     part = build_part(scene.part)
     packed = texture(part, scene.texel_size)
     if cache is None:
         layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
         return packed.pasted(compose(packed.points, part.coated(scene.finish), layers, scene.classes))
-    cache.on((scene.part, scene.texel_size))
-    bare = cache.kept(scene.finish, lambda: evaluated(part.coated(scene.finish), packed.points))
+    cache.invalidate_if_changed((scene.part, scene.texel_size))
+    bare = cache.get_or_compute(scene.finish, lambda: evaluated(part.coated(scene.finish), packed.points))
     own = replace(
         bare, base_colour=copy(bare.base_colour), roughness=copy(bare.roughness), metallic=copy(bare.metallic)
     )
@@ -56,7 +56,7 @@ def _known(cache: SceneCache, part: Part, points: SurfacePoints, layer: Any, cha
         return KnownLayer(grown.family, grown.class_name, grown.evaluate(points))
 
     key: Hashable = (layer, chart)
-    return cache.kept(key, evaluate)
+    return cache.get_or_compute(key, evaluate)
 
 
 def preview_picture(maps: SurfaceMaps) -> NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenes.catalogue import SceneFinish, SceneLayer
+from scenes.catalogue.registry import SceneFinish, SceneLayer
 from scenes.parts import Shape
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
 

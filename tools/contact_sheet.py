@@ -21,19 +21,15 @@ from PIL import Image, ImageDraw, ImageFont
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scenes import Scene, build_part, develop, surface_maps
+from scenes.catalogue.entry import CatalogueEntry, DefectEntry, FinishEntry, PartEntry
+from scenes.catalogue.registry import GROUP_TITLES, GROUPS, Group
 from scenes.quantities.recipe_model import RecipeModel
-from scenes.recipes.examples import SEVERITIES, Example, Group, catalogue, example
+from scenes.recipes.examples import SEVERITIES, Example, catalogue, example
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "catalogue.md"
 PICTURES = REPOSITORY / "docs" / "images"
 
-TITLES: dict[Group, str] = {
-    "defects": "Defects",
-    "impurities": "Impurities",
-    "finish": "Finishes",
-    "part": "Parts",
-}
 LARGEST_CELL = (224, 192)
 GAP, CAPTION, KINDS_PER_ROW = 4, 22, 2
 JPEG_QUALITY = 88
@@ -61,7 +57,7 @@ def main() -> None:
         sheet(chosen, rendered).save(arguments.out)
         return
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for group in TITLES:
+    for group in GROUP_TITLES:
         shown = sheet([example(group, kind) for kind in kinds[group]], rendered)
         shown.save(PICTURES / picture_name(group), quality=JPEG_QUALITY, optimize=True)
     PAGE.write_text(page(), encoding="utf-8")
@@ -114,24 +110,34 @@ def _lines() -> Iterator[str]:
     yield "# The catalogue"
     yield ""
     severities = ", ".join(f"{severity:g}" for severity in SEVERITIES)
-    yield "Everything that a recipe can name. `make contact-sheet` renders the pictures and writes this page: its lines"
-    yield "come from the sections' docstrings, its examples are `scenes/recipes/presets/kinds/KIND.yaml`. A kind that"
-    yield f"knows its severity is shown at {severities} of it, any other in three draws."
-    for group, title in TITLES.items():
+    yield "Everything that a recipe can name. `make contact-sheet` renders the pictures and writes this page from the"
+    yield "kinds' modules; its examples are `scenes/recipes/presets/kinds/KIND.yaml`. A kind that knows its severity"
+    yield f"is shown at {severities} of it, any other in three draws."
+    for group, title in GROUP_TITLES.items():
         yield ""
         yield f"## {title}"
         yield ""
         yield f"![{title}](images/{picture_name(group)})"
         yield ""
-        yield "| kind | what it is | knobs |"
-        yield "| --- | --- | --- |"
-        for kind, section in catalogue()[group].items():
-            yield f"| `{kind}` | {what_it_is(section)} | {knobs(section)} |"
+        yield "| kind | what it is | in captions | where | knobs |"
+        yield "| --- | --- | --- | --- | --- |"
+        for entry in GROUPS[group].values():
+            if entry.recipe is not None:
+                told = (f"`{entry.kind}`", what_it_is(entry.recipe), entry.noun, where(entry), knobs(entry.recipe))
+                yield f"| {' | '.join(told)} |"
     yield ""
 
 
 def picture_name(group: Group) -> str:
-    return f"contact_sheet_{TITLES[group].lower()}.jpg"
+    return f"contact_sheet_{GROUP_TITLES[group].lower()}.jpg"
+
+
+def where(entry: CatalogueEntry) -> str:
+    """The materials that a defect befalls, the one that a finish stands for, and what a kind needs or a part has."""
+    told = sorted(entry.materials) if isinstance(entry, DefectEntry) else []
+    told += [entry.material] if isinstance(entry, FinishEntry) else []
+    told += [f"has {provided}" for provided in sorted(entry.provides)] if isinstance(entry, PartEntry) else []
+    return ", ".join([*told, *(f"needs {required}" for required in sorted(entry.requires))])
 
 
 def what_it_is(section: type[RecipeModel]) -> str:

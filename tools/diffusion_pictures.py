@@ -19,6 +19,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scenes.catalogue.registry import DEFECTS, PARTS
 from scenes.recipes.examples import KINDS, STAGE, catalogue
 from scenes.recipes.reading import PRESETS, recipe_fields
 from scenes.recipes.recipe import recipe_from
@@ -30,7 +31,7 @@ ONE_IN = 8  # frames that show a given defect
 IMPURE_ONE_IN = 16
 SEVERITY = {"uniform": [0.5, 1]}
 ATTEMPTS = 3
-COPPER = ("missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper")
+COPPER = tuple(kind for kind, entry in DEFECTS.items() if "copper" in entry.requires)
 CRACKS = ("crack", "branching_crack", "phase_field_crack")
 METAL = ("scratch", "dent", "gouge", *CRACKS, "bump", "pitting", "rust", "pore", "blowhole", "chipped_edge")
 # Rust and threads of corrosion need steel or a coat above it; glaze crazes; roads only crack, in the preset `asphalt`.
@@ -145,16 +146,16 @@ def parts() -> dict[str, tuple[Fields, int]]:
     """Every part in its example's finish with a metal's defects, and circuits with theirs."""
     recipes: dict[str, tuple[Fields, int]] = {}
     for part in catalogue()["part"]:
-        if part in ("plate", "mesh"):  # the surfaces show plates; a mesh is whatever its file holds
+        if part == "plate" or PARTS[part].requires:  # the surfaces show plates; a mesh is whatever its file holds
             continue
         fields = stage() | example(part)
         fields.pop("seed", None)
-        if part == "pcb":
+        if "copper" in PARTS[part].provides:
             fields["part"] |= {"density": {"uniform": [1.4, 2]}, "width_mm": {"uniform": [18, 24]}, "height_mm": 18}
             fields["camera"] = fields["camera"] | {"margin": {"uniform": [-0.2, 0]}}
             fields["finish"] |= {"brightness": {"uniform": [0.7, 1.4]}}
             fields["defects"] = [seldom("defects", kind, 3, times=3) for kind in COPPER]
-            recipes["part_pcb"] = (fields, 40)
+            recipes[f"part_{part}"] = (fields, 40)
             continue
         kinds = ("scratch", "dent", "gouge", "crack", "pitting", "rust", "chipped_edge")
         fields["defects"], fields["impurities"] = defects(kinds), impurities(kinds, len(recipes))

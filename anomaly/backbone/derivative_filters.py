@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anomaly.backbone.extractor import IMAGENET_DEVIATION, IMAGENET_MEAN
+from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN
+from anomaly.backbone.patch_extractor import FILTERS, BackboneError
 
 SCALES = (1.0, 2.0, 4.0)  # pixels
 STRIDE = 8
@@ -21,12 +24,25 @@ class DerivativeFilters(nn.Module):
     and the largest positive and negative values in a patch of 16 pixels.
     """
 
-    strides = (STRIDE,)
-    backbone, weights, pretrained = "filters", "hand-crafted derivatives of Gaussians", False
-
-    def __init__(self) -> None:
+    def __init__(
+        self, backbone: str = FILTERS, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
+    ) -> None:
         super().__init__()
+        del seed  # nothing is drawn
+        if pretrained or weights is not None:
+            raise BackboneError(f"the backbone {backbone} has no weights to load; leave out --pretrained and --weights")
+        self.backbone, self.weights, self.pretrained = backbone, "hand-crafted derivatives of Gaussians", False
+        self.strides: tuple[int, ...] = (STRIDE,)
         self.channels = len(SCALES) * (1 + 5 * 3)
+
+    def weight_tensors(self) -> dict[str, Tensor]:
+        """None: all is in the code."""
+        return {}
+
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """Nothing to take over; raises ValueError for weights."""
+        if tensors:
+            raise ValueError(f"the backbone {self.backbone} has no weights, {len(tensors)} tensors given")
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Figures of backbones on photographs, no surface on both sides: `python -m anomaly.backbone.evaluate FOLDER ...`.
 
 Half of the surfaces of a set fill the bank: their good pictures or, in a set without any, what of their pictures lies
-clear of every defect. The others are judged: pictures and pixels, or pixels alone where no picture is good.
+clear of every defect. The others are evaluated: pictures and pixels, or pixels alone where no picture is good.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional
 
-from anomaly.backbone.derivative_filters import DerivativeFilters
-from anomaly.backbone.extractor import EMBEDDED, UNTRAINED, FeatureExtractor, normalised
+from anomaly.backbone.normalisation import normalised
+from anomaly.backbone.patch_extractor import EMBEDDED, FILTERS, UNTRAINED, PatchExtractor, patch_extractor
 from anomaly.evaluation.metrics import Evaluator, Metrics
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 
-FILTERS = "filters"
 BACKBONES = (UNTRAINED, FILTERS, EMBEDDED)
 CLEARANCE = 2  # patches between a defect and what may fill a bank
 EPOCHS = 5
@@ -32,7 +32,7 @@ EPOCHS = 5
 
 @dataclass(frozen=True)
 class Split:
-    """Whose patches fill the bank, and which pictures are judged: those that choices were made on, and the others."""
+    """Whose patches fill the bank, and what is evaluated: pictures that choices were made on, and others."""
 
     bank: list[Sample]
     parts: dict[str, list[Sample]]
@@ -52,26 +52,21 @@ def split_set(samples: Sequence[Sample], seed: int = 0, most: int | None = None)
     return Split(_some(bank, most, seed), parts)
 
 
-def extractor_of(name: str, seed: int = 0) -> nn.Module:
-    """ "filters", a name that `FeatureExtractor` knows, or a file of weights."""
-    if name == FILTERS:
-        return DerivativeFilters()
-    if name.endswith(".safetensors"):
-        return FeatureExtractor(weights=name)
-    return FeatureExtractor(name, seed=seed)
+def extractor_of(name: str, seed: int = 0) -> PatchExtractor:
+    """A backbone by its name, or the embedded one's architecture with a file of weights."""
+    return patch_extractor(weights=name) if name.endswith(".safetensors") else patch_extractor(name, seed=seed)
 
 
 def filled(
-    extractor: nn.Module, bank: Sequence[Sample], size: int, seed: int = 0, scale: float = 1.0
+    extractor: PatchExtractor, bank: Sequence[Sample], size: int, seed: int = 0, scale: float = 1.0
 ) -> SequentialPatchcoreModel:
     """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch."""
-    model = SequentialPatchcoreModel(extractor, size)  # type: ignore[arg-type]
-    stride: int = extractor.strides[0]  # type: ignore[index, assignment]
+    model = SequentialPatchcoreModel(extractor, size)
     rows: list[Tensor] = []
     for sample in bank:
         features = model.features(normalised(sample.image(), scale))
         if sample.label != GOOD:
-            features = features[_clear(sample.truth().defect, stride, scale)]
+            features = features[_clear(sample.truth().defect, extractor.strides[0], scale)]
         rows.append(features)
     for epoch in range(EPOCHS):
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))
@@ -81,7 +76,7 @@ def filled(
 
 
 @torch.no_grad()
-def judged(
+def evaluated(
     model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Sample]], scale: float = 1.0
 ) -> dict[str, Metrics]:
     """The figures of a model on every part and on all together; those that need a threshold mean nothing here."""
@@ -98,7 +93,7 @@ def judged(
     return {part: evaluator.compute() for part, evaluator in {**evaluators, "both": whole}.items()}
 
 
-def _clear(defect: np.ndarray, stride: int, scale: float) -> Tensor:
+def _clear(defect: NDArray[np.bool_], stride: int, scale: float) -> Tensor:
     """(h·w,) bool, patches of the scaled picture that no defect is near."""
     mask = torch.from_numpy(defect)[None, None].float()
     height, width = (max(1, round(side * scale)) for side in defect.shape)
@@ -132,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         split = split_set(read_samples(folder), given.seed, given.most)
         for name in given.backbone or BACKBONES:
             model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed, given.scale)
-            for part, metrics in judged(model, split.parts, given.scale).items():
+            for part, metrics in evaluated(model, split.parts, given.scale).items():
                 figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro)
                 values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]
                 print(f"| {' | '.join(values)} |", flush=True)

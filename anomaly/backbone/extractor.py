@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import timm
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from procgen.errors import BlemishError
+from anomaly.backbone.patch_extractor import ARCHITECTURE, BACKBONE, EMBEDDED, UNTRAINED, BackboneError
 
-BACKBONE = EMBEDDED = "embedded"  # ARCHITECTURE with the weights that lie in `backbone`
-UNTRAINED = "untrained"  # ARCHITECTURE with weights drawn from the seed
-ARCHITECTURE = "mobilenetv3_large_100"
 EMBEDDED_WEIGHTS = Path(__file__).parent / "embedded" / "embedded.safetensors"
 STRIDES = (8, 16)  # the 3rd and 4th layers of [Mao 2025]: 40 + 112 channels of MobileNetV3-large
 POOLING = 2  # kernel of the average pooling, [Mao 2025], section V.B
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-
-
-class BackboneError(BlemishError):
-    """A backbone or a weights file that cannot be used."""
 
 
 class FeatureExtractor(nn.Module):
@@ -80,6 +70,14 @@ class FeatureExtractor(nn.Module):
         """Stay in eval mode: whoever trains a module around this one must not change the batch statistics."""
         return super().train(False)
 
+    def weight_tensors(self) -> dict[str, Tensor]:
+        """Parameters and batch statistics, as timm names them."""
+        return dict(self.network.state_dict())
+
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take all of them over; raises RuntimeError for another network's."""
+        self.network.load_state_dict(dict(tensors))
+
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         finest, coarsest = self.strides[0], self.strides[-1]
@@ -94,26 +92,6 @@ class FeatureExtractor(nn.Module):
         maps[1:] = [functional.interpolate(map_, size, mode="bilinear", align_corners=False) for map_ in maps[1:]]
         # Patches that show nothing but padding are left out.
         return torch.cat(maps, dim=1)[..., : -(-height // finest), : -(-width // finest)]
-
-
-def normalised(image: NDArray[np.uint8], scale: float = 1.0) -> Tensor:
-    """(1, 3, h, w) float32, ImageNet-normalised, of an RGB image (H, W, 3) scaled by `scale` with antialiasing."""
-    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
-    if scale != 1:
-        size = [max(1, round(side * scale)) for side in image.shape[:2]]
-        tensor = functional.interpolate(tensor, size, mode="bilinear", antialias=True, align_corners=False)
-    return standardised(tensor)
-
-
-def standardised(images: Tensor) -> Tensor:
-    """Images (B, 3, H, W) of values 0 to 1, ImageNet-normalised."""
-    mean, deviation = (images.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-    return (images - mean) / deviation
-
-
-def patches(features: Tensor) -> Tensor:
-    """(B·h·w, D) of features (B, D, h, w): image by image, row by row."""
-    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
 def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anomaly.evaluation.regions import numbered_regions
 from anomaly.evaluation.results import ClassRecall, Curve, Metrics
 from procgen.errors import BlemishError
 from scenes.formats.sample import GOOD
@@ -33,7 +34,7 @@ CURVE_POINTS = 201
 
 
 class MetricsError(BlemishError):
-    """Maps or masks that cannot be judged; names the sample."""
+    """Maps or masks that cannot be evaluated; names the sample."""
 
 
 def score_keys(scores: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
@@ -44,7 +45,7 @@ def score_keys(scores: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
     return ordered >> np.uint32(32 - KEY_BITS)
 
 
-def lowest_of_key(keys: NDArray[np.integer]) -> NDArray[np.float32]:
+def lowest_of_key(keys: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     """The smallest score in each bin: `score >= lowest_of_key(k)` holds exactly for the scores of bins k and above."""
     ordered = np.asarray(keys).astype(np.uint32) << np.uint32(32 - KEY_BITS)
     negative = (ordered >> np.uint32(31)) == 0
@@ -71,19 +72,17 @@ class Histograms:
         self.regions = regions
 
     def add(
-        self, scores: NDArray[np.floating[Any]], defect: NDArray[np.bool_], seen: NDArray[np.bool_] | None = None
+        self, scores: NDArray[np.floating[Any]], defect: NDArray[np.bool_], valid_mask: NDArray[np.bool_] | None = None
     ) -> None:
-        """Take in one picture: all (H, W); only pixels that are `seen` count. Regions are 8-connected."""
+        """Take in one picture: all (H, W); only pixels of `valid_mask` count. Regions are 8-connected."""
         keys = score_keys(scores)
-        _tally(self.all, keys if seen is None else keys[seen])
-        defect = defect if seen is None else defect & seen
+        _count(self.all, keys if valid_mask is None else keys[valid_mask])
+        defect = defect if valid_mask is None else defect & valid_mask
         if defect.any():
-            from skimage.measure import label
-
-            regions = label(defect, connectivity=2)[defect]
+            regions = numbered_regions(defect)[defect]
             sizes = np.bincount(regions)
-            _tally(self.bad, keys[defect])
-            _tally(self.overlap, keys[defect], 1.0 / sizes[regions])
+            _count(self.bad, keys[defect])
+            _count(self.overlap, keys[defect], 1.0 / sizes[regions])
             self.regions += len(sizes) - 1
 
     @property
@@ -133,13 +132,13 @@ class ThresholdFinder:
         self,
         anomaly_map: NDArray[np.floating[Any]],
         defect: NDArray[np.bool_],
-        seen: NDArray[np.bool_] | None = None,
+        valid_mask: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take in one sample: all (H, W); only pixels that are `seen` count."""
-        self._pixels.add(_checked(anomaly_map, defect, "a validation picture"), defect, seen)
+        """Take in one sample: all (H, W); only pixels of `valid_mask` count."""
+        self._pixels.add(_checked(anomaly_map, defect, "a validation picture"), defect, valid_mask)
 
     def compute(self) -> float:
-        """The threshold; where no validation pixel is defective, just above the highest score seen.
+        """The threshold; where no validation pixel is defective, just above the highest score.
 
         Raises MetricsError when nothing was taken in.
         """
@@ -150,12 +149,11 @@ def without_small(predicted: NDArray[np.bool_], smallest: int) -> NDArray[np.boo
     """Predictions (H, W) without the 8-connected regions of fewer than `smallest` pixels ([Mao 2025], Appendix C)."""
     if smallest <= 1 or not predicted.any():
         return predicted
-    from skimage.measure import label
-
-    regions = label(predicted, connectivity=2)
+    regions = numbered_regions(predicted)
     kept = np.bincount(regions.ravel()) >= smallest
     kept[0] = False
-    return kept[regions]
+    large: NDArray[np.bool_] = kept[regions]
+    return large
 
 
 def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_], truth: Truth) -> list[bool]:
@@ -170,9 +168,7 @@ def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_],
     answers = [False] * len(kinds)
     if not spill.any():
         return answers
-    from skimage.measure import label
-
-    regions = label(predicted, connectivity=2)
+    regions = numbered_regions(predicted)
     count = int(regions.max()) + 1
     on_impurity = np.full(count, -np.inf)
     np.maximum.at(on_impurity, regions[spill], anomaly_map[spill])
@@ -189,7 +185,7 @@ def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_],
 
 
 class Evaluator:
-    """Judges samples one at a time; what it keeps are counts.
+    """Evaluates samples one at a time; what it keeps are counts.
 
     threshold: a pixel at or above it is predicted defective; coverages: per cent of an instance's pixels that must be
     predicted for it to count as detected, ascending from 0; smallest: predicted regions of fewer pixels are dropped
@@ -216,12 +212,12 @@ class Evaluator:
         truth: Truth,
         label: str,
         score: float | None = None,
-        seen: NDArray[np.bool_] | None = None,
+        valid_mask: NDArray[np.bool_] | None = None,
     ) -> None:
         """Take in one sample.
 
         anomaly_map: (H, W) at image size; label: "good" or anything else for a defective sample; score: the
-        sample's own, the highest of its map by default; seen: (H, W) the pixels that count, all by default.
+        sample's own, the highest of its map by default; valid_mask: (H, W) the pixels that count, all by default.
         """
         defect = truth.defect
         anomaly_map = _checked(anomaly_map, defect, f"a picture labelled {label}")
@@ -230,12 +226,12 @@ class Evaluator:
             raise MetricsError(f"a picture labelled {label} has the score {score}; train the inspector again")
         self._labels.append(label != GOOD)
         self._scores.append(score)
-        self._pixels.add(anomaly_map, defect, seen)
+        self._pixels.add(anomaly_map, defect, valid_mask)
         predicted = anomaly_map >= self.threshold
-        if seen is not None:
-            predicted &= seen
+        if valid_mask is not None:
+            predicted &= valid_mask
         predicted = without_small(predicted, self.smallest)
-        counted = (predicted, defect) if seen is None else (predicted[seen], defect[seen])
+        counted = (predicted, defect) if valid_mask is None else (predicted[valid_mask], defect[valid_mask])
         self._pixelwise.update(*(torch.from_numpy(mask.ravel()) for mask in counted))
         found = zip(
             truth.kinds(), truth.areas(), truth.areas(predicted), leaked(anomaly_map, predicted, truth), strict=True
@@ -247,7 +243,7 @@ class Evaluator:
     def compute(self) -> Metrics:
         """All figures so far; raises MetricsError when nothing was taken in."""
         if not self._labels:
-            raise MetricsError("there is no picture to judge; give a dataset with at least one")
+            raise MetricsError("there is no picture to evaluate; give a dataset with at least one")
         labels = np.array(self._labels)
         pixelwise: dict[str, float | None] = {name: float(v) for name, v in self._pixelwise.compute().items()}
         if not self._pixels.bad.any():
@@ -310,7 +306,7 @@ def _checked(anomaly_map: NDArray[np.floating[Any]], defect: NDArray[np.bool_], 
     return anomaly_map
 
 
-def _tally(sums: NDArray[Any], keys: NDArray[np.uint32], weights: NDArray[np.float64] | None = None) -> None:
+def _count(sums: NDArray[Any], keys: NDArray[np.uint32], weights: NDArray[np.float64] | None = None) -> None:
     counts = np.bincount(keys.ravel(), weights)
     sums[: counts.size] += counts
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from scenes.formats.truth import Truth
 
 SCHEMA = 1
-IN_FILE = {"samples": "specimens"}  # what a field is called in results.json, which others read
+# What fields are called in results.json, which others read.
+IN_FILE = {"samples": "specimens", "evaluated_on": "judged_on"}
 PICTURE_FOLDERS = ("images", "maps", "truths")
 UNFINISHED = ".unfinished"
 THUMBNAIL = 1024  # longest side in pixels of the stored picture
@@ -127,7 +128,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class InspectorRecord:
-    """What judged: enough to say plainly what it was and to make it again."""
+    """What was evaluated: enough to say plainly what it was and to make it again."""
 
     backbone: str  # timm name
     pretrained: bool
@@ -141,7 +142,7 @@ class InspectorRecord:
 
 @dataclass(frozen=True)
 class SampleRecord:
-    """One judged sample; the three paths are relative to the results folder, with forward slashes."""
+    """One evaluated sample; the three paths are relative to the results folder, with forward slashes."""
 
     name: str
     group: str
@@ -161,7 +162,7 @@ class EvaluationRecord:
     folder: Path
     command: str
     inspector: InspectorRecord
-    judged_on: tuple[str, ...]
+    evaluated_on: tuple[str, ...]
     threshold_origin: str  # one sentence: how the pixel threshold was found
     versions: Mapping[str, str]
     metrics: Metrics
@@ -242,7 +243,7 @@ class ResultsWriter:
         truth: "Truth",
         image: NDArray[np.uint8] | None = None,
     ) -> SampleRecord:
-        """Store one judged sample: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""
+        """Store one evaluated sample: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""
         number = f"{len(self._records):06d}"
         low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
         if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(score)):
@@ -267,13 +268,20 @@ class ResultsWriter:
         inspector: InspectorRecord,
         *,
         command: str,
-        judged_on: tuple[str, ...],
+        evaluated_on: tuple[str, ...],
         threshold_origin: str,
         versions: Mapping[str, str],
     ) -> EvaluationRecord:
         """Move everything into place, in the stead of an earlier evaluation; `results.json` comes last."""
         record = EvaluationRecord(
-            self.folder, command, inspector, judged_on, threshold_origin, dict(versions), metrics, tuple(self._records)
+            self.folder,
+            command,
+            inspector,
+            evaluated_on,
+            threshold_origin,
+            dict(versions),
+            metrics,
+            tuple(self._records),
         )
         data = {"schema": SCHEMA, **{IN_FILE.get(k, k): v for k, v in asdict(record).items() if k != "folder"}}
         temporary = self._unfinished / "results.json"
@@ -309,7 +317,7 @@ def read_results(folder: Path | str) -> EvaluationRecord:
             folder=Path(folder),
             command=data["command"],
             inspector=InspectorRecord(**inspector),
-            judged_on=tuple(data["judged_on"]),
+            evaluated_on=tuple(data[IN_FILE["evaluated_on"]]),
             threshold_origin=data["threshold_origin"],
             versions=data["versions"],
             metrics=Metrics.from_dict(data["metrics"]),

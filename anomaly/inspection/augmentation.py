@@ -27,19 +27,19 @@ class Augmentation:
     border: float = 0.2
 
     def __call__(
-        self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None, rng: np.random.Generator
+        self, image: NDArray[np.uint8], valid_mask: NDArray[np.bool_] | None, rng: np.random.Generator
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-        """An RGB image (H, W, 3) and what of it is seen (H, W), both changed; None: all of it.
+        """An RGB image (H, W, 3) and where it shows the surface (H, W), both changed; None: everywhere.
 
-        The masked border is black but stays seen: its edge is what the bank shall know.
+        The masked border is black but stays valid: its edge is what the bank shall know.
         """
         for axis in (0, 1):
             if rng.random() < 0.5:
                 image = np.flip(image, axis)
-                seen = None if seen is None else np.flip(seen, axis)
+                valid_mask = None if valid_mask is None else np.flip(valid_mask, axis)
         levels = image.astype(np.float32) / 255
         if rng.random() < 0.5:
-            mean = float(levels.mean() if seen is None or not seen.any() else levels[seen].mean())
+            mean = float(levels.mean() if valid_mask is None or not valid_mask.any() else levels[valid_mask].mean())
             levels = mean + (levels - mean) * (1 + self.contrast * rng.random()) + self.brightness * rng.random()
         if rng.random() < 0.5:
             levels = _blurred(levels, self.blur * rng.random())
@@ -49,9 +49,9 @@ class Augmentation:
             height, width = levels.shape[:2]
             levels = np.where(_beyond_a_line((height, width), self.border, rng)[..., None], np.float32(0), levels)
         changed = np.rint(levels.clip(0, 1) * 255).astype(np.uint8)
-        if seen is not None:
-            changed[~seen] = 0
-        return changed, seen
+        if valid_mask is not None:
+            changed[~valid_mask] = 0
+        return changed, valid_mask
 
 
 def _blurred(levels: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from anomaly.backbone.extractor import BackboneError, FeatureExtractor, normalised
+from anomaly.backbone.normalisation import normalised
+from anomaly.backbone.patch_extractor import BackboneError, patch_extractor
 from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
@@ -34,7 +35,7 @@ class InspectorError(BlemishError):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingRecord:
     """How an inspector came to be; all of `settings` decides the bank's bytes.
 
     scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
@@ -72,42 +73,42 @@ class Training:
 
 @dataclass(frozen=True)
 class Inspector:
-    """Judges pictures; `model` is the torch model that anomalib's `SequentialPatchcore` trains as well.
+    """Tells where pictures are anomalous; `model` is what anomalib's `SequentialPatchcore` trains as well.
 
-    boundary_patches: what melding knows of its bank's cells, where training looked for it; no judgement needs it.
+    boundary_patches: what melding knows of its bank's cells, where training looked for it; no evaluation needs it.
     """
 
     model: SequentialPatchcoreModel
-    training: Training
+    training: TrainingRecord
     boundary_patches: BoundaryPatches | None = None
 
     def prepared(self, image: NDArray[np.uint8]) -> Tensor:
         """(1, 3, h, w) what the model sees of an RGB image (H, W, 3)."""
         return normalised(image, self.training.scale)
 
-    def prepared_seen(self, seen: NDArray[np.bool_] | None) -> Tensor | None:
-        """(1, h, w) where the model sees the surface, of what is seen of an image (H, W); None: everywhere."""
-        if seen is None:
+    def prepared_valid_mask(self, valid_mask: NDArray[np.bool_] | None) -> Tensor | None:
+        """(1, h, w) where the model sees the surface, of where an image (H, W) does; None: everywhere."""
+        if valid_mask is None:
             return None
-        size = [max(1, round(side * self.training.scale)) for side in seen.shape]
-        values = torch.from_numpy(np.ascontiguousarray(seen))[None, None].float()
+        size = [max(1, round(side * self.training.scale)) for side in valid_mask.shape]
+        values = torch.from_numpy(np.ascontiguousarray(valid_mask))[None, None].float()
         return functional.interpolate(values, size, mode="nearest")[:, 0] > 0
 
-    def features(self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None) -> Tensor:
-        """(N, D) patch features of an RGB image (H, W, 3), only of patches of which something is `seen` (H, W)."""
-        return self.model.features(self.prepared(image), self.prepared_seen(seen))
+    def features(self, image: NDArray[np.uint8], valid_mask: NDArray[np.bool_] | None = None) -> Tensor:
+        """(N, D) patch features of an RGB image (H, W, 3), only of patches that touch `valid_mask` (H, W)."""
+        return self.model.features(self.prepared(image), self.prepared_valid_mask(valid_mask))
 
     @torch.no_grad()
-    def judge(
-        self, image: NDArray[np.uint8], seen: NDArray[np.bool_] | None = None
+    def predict(
+        self, image: NDArray[np.uint8], valid_mask: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], float]:
-        """Anomaly map (H, W) float32 at image size, 0 where nothing is `seen`, and the image's score, its maximum."""
-        maps = self.model.anomaly_maps(self.prepared(image), self.prepared_seen(seen))
+        """Anomaly map (H, W) float32 at image size, 0 outside `valid_mask`, and the image's score, its maximum."""
+        maps = self.model.anomaly_maps(self.prepared(image), self.prepared_valid_mask(valid_mask))
         if maps.shape[-2:] != image.shape[:2]:
             maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
         anomaly_map: NDArray[np.float32] = maps[0, 0].numpy()
-        if seen is not None:
-            anomaly_map[~seen] = 0
+        if valid_mask is not None:
+            anomaly_map[~valid_mask] = 0
         return anomaly_map, float(anomaly_map.max())
 
     @property
@@ -121,7 +122,7 @@ class Inspector:
 
     def save(self, folder: Path | str) -> None:
         """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
-        tensors = {f"backbone.{name}": value for name, value in self.model.extractor.network.state_dict().items()}
+        tensors = {f"backbone.{name}": value for name, value in self.model.extractor.weight_tensors().items()}
         described = asdict(self.training)
         if self.boundary_patches is None:
             del described["boundary_patches"]  # so that a bank without any is written as it was before there were any
@@ -147,9 +148,9 @@ class Inspector:
         tensors, described = read_tensors(path)
         try:
             training = training_from(described)
-            extractor = FeatureExtractor(training.backbone, seed=training.seed)
+            extractor = patch_extractor(training.backbone, seed=training.seed)
             prefix = "backbone."
-            extractor.network.load_state_dict(
+            extractor.load_weights(
                 {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             )
             extractor.weights, extractor.pretrained = training.weights, training.pretrained
@@ -163,10 +164,10 @@ class Inspector:
         return cls(model, training, boundary_patches)
 
 
-def training_from(described: Mapping[str, Any]) -> Training:
+def training_from(described: Mapping[str, Any]) -> TrainingRecord:
     """The record that JSON made plain; raises KeyError or TypeError where it is another's."""
     lists = ("trained_on", "groups", "history", "accepted")
-    return Training(**{**described, **{name: tuple(described[name]) for name in lists if name in described}})
+    return TrainingRecord(**{**described, **{name: tuple(described[name]) for name in lists if name in described}})
 
 
 def bank_tensors(coreset: SequentialCoreset) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """What is done to banks that exist: melding, growing, shrinking, ageing out, forgetting pictures.
 
 Each call gives a new inspector and leaves those it was given as they were. A threshold belongs to one bank, so the new
-inspector has none: find it on validation samples (`anomaly.inspection.evaluate.best_threshold`). Going on from a
+inspector has none: find it on validation samples (`anomaly.inspection.threshold.best_threshold`). Going on from a
 bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches
 (`anomaly.patchcore.boundary_patches`) stay with the rows that they belong to, as long as cells stay as they are:
 melding and shrinking draw cells anew and drop all boundary patches, and the history says so.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from anomaly.backbone.patch_extractor import same_weights
 from anomaly.inspection.inspector import Inspector, InspectorError, bank_tensors, restore, source_key, source_of
 from anomaly.inspection.train import recorded
 from anomaly.patchcore.boundary_patches import melded as melded_coreset
@@ -142,8 +143,7 @@ def _finished(inspector: Inspector, done: str, names: dict[str, str] | None = No
 
 
 def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
-    ours, theirs = (i.model.extractor.network.state_dict() for i in (first, other))
-    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+    if not same_weights(first.model.extractor, other.model.extractor):
         raise InspectorError(
             f"inspector {number} has another backbone ({other.training.backbone}, {other.training.weights}) than the "
             f"first ({first.training.backbone}, {first.training.weights}); their features cannot be compared"

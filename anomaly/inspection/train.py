@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anomaly.backbone.extractor import BACKBONE, FeatureExtractor
+from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import (
     BANK_FILE,
     Inspector,
     InspectorError,
-    Training,
+    TrainingRecord,
     bank_tensors,
     read_tensors,
     restore,
@@ -33,9 +33,11 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.threshold import best_threshold, note_shared
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from scenes.formats.sample import GOOD, Sample
+from scenes.jobs.progress import Progress
 from scenes.pictures.errors import PictureNote
 
 EPOCHS = 5  # [Mao 2025], section V.B
@@ -47,8 +49,6 @@ LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
-
-Progress = Callable[[str, int, int], None]  # what is being done, pictures done, pictures in all
 
 
 def train_inspector(
@@ -94,7 +94,7 @@ def train_inspector(
     good = training_part(samples)
     begun = Inspector.load(start) if isinstance(start, str | Path) else start
     if begun is None:
-        extractor = FeatureExtractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
+        extractor = patch_extractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
     elif (
         pretrained
         or weights is not None
@@ -108,7 +108,7 @@ def train_inspector(
         extractor = begun.model.extractor
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
-    training = Training(
+    training = TrainingRecord(
         backbone=begun.training.backbone if begun else backbone,
         pretrained=extractor.pretrained,
         weights=extractor.weights,
@@ -137,8 +137,6 @@ def train_inspector(
         inspector.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     if validation:
-        from anomaly.inspection.evaluate import best_threshold
-
         note_shared(validation, good, "trained on")
         inspector = inspector.with_threshold(*best_threshold(inspector, validation, progress))
         inspector.save(out)
@@ -152,19 +150,6 @@ def training_part(samples: Sequence[Sample]) -> list[Sample]:
     if not good:
         raise InspectorError(f"none of the {len(samples)} pictures is good; training needs pictures without defects")
     return good
-
-
-def note_shared(validation: Sequence[Sample], others: Sequence[Sample], what: str) -> None:
-    """Say that validation pictures show surfaces that are used otherwise too, which makes the threshold too good."""
-    groups = {sample.group for sample in others}
-    shared = sum(sample.group in groups for sample in validation)
-    if shared:
-        warnings.warn(
-            f"{shared} of {len(validation)} validation pictures show surfaces that are {what} as well, which makes the "
-            "threshold fit these better than others; give validation pictures of their own",
-            PictureNote,
-            stacklevel=2,
-        )
 
 
 def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
@@ -231,8 +216,8 @@ def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspe
 
 
 def _run_epochs(
-    model: SequentialPatchcoreModel, training: Training, features: FeatureSource, state: Path, progress: Progress
-) -> Training:
+    model: SequentialPatchcoreModel, training: TrainingRecord, features: FeatureSource, state: Path, progress: Progress
+) -> TrainingRecord:
     while len(training.accepted) < training.epochs and (not training.accepted or training.accepted[-1] > 0):
         epoch = len(training.accepted)
         what = f"epoch {epoch + 1} of {'at most ' if not training.augmented else ''}{training.epochs}"
@@ -248,7 +233,7 @@ def _run_epochs(
 
 def _boundary_patches(
     model: SequentialPatchcoreModel,
-    training: Training,
+    training: TrainingRecord,
     features: FeatureSource,
     known: BoundaryPatches | None,
     progress: Progress,
@@ -296,13 +281,13 @@ class FeatureSource:
         sample = self._samples[index]
         if self._augmentation is not None:
             rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-            return self._inspector.features(*self._augmentation(sample.image(), sample.seen(), rng))
+            return self._inspector.features(*self._augmentation(sample.image(), sample.valid_mask(), rng))
         channels = self._inspector.model.extractor.channels
         if index in self._places:
             start, rows = self._places[index]
             values = np.fromfile(self._path, np.float32, rows * channels, offset=4 * start)
             return torch.from_numpy(values.reshape(rows, channels))
-        features = self._inspector.features(sample.image(), sample.seen())
+        features = self._inspector.features(sample.image(), sample.valid_mask())
         if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
             try:
                 with self._path.open("ab") as file:
@@ -332,7 +317,7 @@ def _scale(good: Sequence[Sample], image_size: int | None) -> float:
 
 def _digest(
     good: Sequence[Sample],
-    extractor: FeatureExtractor,
+    extractor: PatchExtractor,
     begun: Inspector | None,
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
@@ -340,8 +325,8 @@ def _digest(
     digest = hashlib.sha256()
     for sample in good:
         digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
-    for name, value in sorted(extractor.network.state_dict().items()):
-        digest.update(name.encode() + value.numpy().tobytes())
+    for content in weight_bytes(extractor):
+        digest.update(content)
     if begun is not None:
         digest.update(begun.model.coreset.bank.numpy().tobytes())
     if known is not None:
@@ -351,11 +336,11 @@ def _digest(
     return digest.hexdigest()
 
 
-def _plain(training: Training) -> dict[str, object]:
+def _plain(training: TrainingRecord) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in training.settings.items()}
 
 
-def _refuse_other_settings(found: Training, wanted: Training, path: Path) -> None:
+def _refuse_other_settings(found: TrainingRecord, wanted: TrainingRecord, path: Path) -> None:
     if found.settings != wanted.settings:
         _refuse(_plain(found), _plain(wanted), path)
 

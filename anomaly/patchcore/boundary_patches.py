@@ -2,7 +2,7 @@
 
 A row's cell is the patches of which it is the nearest row; its boundary patches are the few farthest of them. The rows
 of a bank say where patches are, not how far around: a row that goes leaves its cell to whoever is next, and the
-boundary patches tell how badly that serves it. Seed 003 melds by offering rows alone (section IV, coreset melding);
+boundary patches tell how badly that serves it. [Mao 2025] melds by offering rows alone (section IV, coreset melding);
 this is ours.
 
 Farthest-first traversal over the rows and boundary patches of all banks (Gonzalez, "Clustering to Minimize the

@@ -265,8 +265,8 @@ class SequentialCoreset:
             if self._bounds.is_worn:
                 self._bounds = DistanceBounds(self._rows, self._device)
             while start < len(rows):
-                seen, entered = self._offer(rows[start : start + block], sources[start : start + block])
-                accepted, start = accepted + entered, start + seen
+                passed, entered = self._offer(rows[start : start + block], sources[start : start + block])
+                accepted, start = accepted + entered, start + passed
                 if entered > CROWDED:
                     block = max(block // 2, SMALLEST_BLOCK)
                 elif entered < QUIET:
@@ -348,7 +348,7 @@ class SequentialCoreset:
         return np.add.accumulate(difference, axis=1)[:, -1]
 
     def _offer(self, rows: NDArray[Any], sources: NDArray[np.int64]) -> tuple[int, int]:
-        """Offer a block of patches to the full bank, one after the other; return how many were seen and entered.
+        """Offer a block of patches to the full bank, one after the other; return how many passed and how many entered.
 
         Stops early after a patch that lies so far out that the bank needs another scale.
         """

@@ -1,4 +1,4 @@
-"""Sequential PatchCore for anomalib's Engine: how the model of `torch_model` is trained, stopped and judged."""
+"""Sequential PatchCore for anomalib's Engine: how the model of `torch_model` is trained, stopped and evaluated."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor, nn
 from torch.utils.data import RandomSampler
 
-from anomaly.backbone.extractor import BACKBONE, IMAGENET_DEVIATION, IMAGENET_MEAN, FeatureExtractor, normalised
+from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised
+from anomaly.backbone.patch_extractor import BACKBONE, patch_extractor
 from anomaly.evaluation.anomalib_metrics import BinnedPostProcessor, binned_evaluator
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, source_of
-from anomaly.patchcore.coreset import CHUNK, UNKNOWN
+from anomaly.patchcore.coreset import UNKNOWN
 from anomaly.patchcore.distance_bounds import full_precision
+from anomaly.patchcore.nearest_row import CHUNK
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 
 EPOCHS = 5  # [Mao 2025], section V.B
@@ -59,7 +61,7 @@ class SequentialPatchcore(AnomalibModule):
             raise ValueError(f"epochs is {epochs}; expected at least 1")
         self.epochs, self.seed = epochs, seed
         if start is None:
-            extractor = FeatureExtractor(
+            extractor = patch_extractor(
                 backbone, pretrained=pretrained, weights=Path(weights) if weights else None, seed=seed
             )
             self.model: SequentialPatchcoreModel = SequentialPatchcoreModel(extractor, size, chunk)
@@ -137,17 +139,17 @@ class SequentialPatchcore(AnomalibModule):
 
     def validation_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         del args, kwargs
-        return self._judged(batch)
+        return self._predicted(batch)
 
     def test_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         del args, kwargs
-        return self._judged(batch)
+        return self._predicted(batch)
 
     def predict_step(self, batch: Batch, *args: Any, **kwargs: Any) -> STEP_OUTPUT:
         del args, kwargs
-        return self._judged(batch)
+        return self._predicted(batch)
 
-    def _judged(self, batch: Batch) -> Batch:
+    def _predicted(self, batch: Batch) -> Batch:
         with full_precision(batch.image.device):
             return batch.update(**self.model(batch.image.float())._asdict())
 

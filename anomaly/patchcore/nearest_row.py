@@ -49,7 +49,7 @@ class NearestRows:
         if features.shape[1] != self.bank.shape[1]:
             raise ValueError(f"features have {features.shape[1]} dimensions; the bank has {self.bank.shape[1]}")
         with full_precision(self.bank.device):
-            found = [self._of_chunk(part) for part in features.split(self.chunk)]
+            found = [self._of_chunk(part) for part in torch.split(features, self.chunk)]
         if not found:
             return features.new_empty(0), torch.empty(0, dtype=torch.int64, device=features.device)
         squares, indices = (torch.cat(parts) for parts in zip(*found, strict=True))
@@ -73,7 +73,8 @@ class NearestRows:
         projected, prepared = (centred @ self.directions, self.few) if few else (centred, self.all)
         own = projected.square().sum(dim=1)
         # half the squared distance along the directions, less half the patch's own square
-        bounds = (functional.pad(-projected, (0, 1), value=1.0) @ prepared.T).unflatten(1, (-1, GROUP))
+        bounds = functional.pad(-projected, (0, 1), value=1.0) @ prepared.T
+        bounds = bounds.view(len(features), bounds.shape[1] // GROUP, GROUP)
         lowest = bounds.amin(dim=2)
         group = lowest.argmin(dim=1)
         within = bounds[torch.arange(len(group), device=group.device), group].argmin(dim=1)

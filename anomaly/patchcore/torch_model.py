@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from anomaly.backbone.extractor import FeatureExtractor, patches
+from anomaly.backbone.normalisation import patches
+from anomaly.backbone.patch_extractor import PatchExtractor
 from anomaly.patchcore.coreset import UNKNOWN, SequentialCoreset
 from anomaly.patchcore.distance_bounds import full_precision
 from anomaly.patchcore.nearest_row import CHUNK, NearestRows, nearest_rows
@@ -20,18 +21,19 @@ BANK_SIZE = 2048  # [Mao 2025], section V.B
 
 
 class SequentialPatchcoreModel(nn.Module):
-    """Judges images (B, 3, H, W), ImageNet-normalised, by the distance of their patches from the bank of good ones.
+    """Scores images (B, 3, H, W), ImageNet-normalised, by the distance of their patches from the bank of good ones.
 
     `memory_bank` (M', D) is a buffer, so that it travels with checkpoints and exports; the coreset fills it. So are the
-    `sources` and `generations` of its rows (M'), which no judgement needs. `seen` (B, H, W) bool says where images show
-    the surface: a patch of which nothing is seen is neither learnt nor judged.
+    `sources` and `generations` of its rows (M'), which no score needs. `valid_mask` (B, H, W) bool says where images
+    show the surface: a patch of which nothing is valid is neither learnt nor scored.
     """
 
+    extractor: PatchExtractor
     memory_bank: Tensor
     sources: Tensor
     generations: Tensor
 
-    def __init__(self, extractor: FeatureExtractor, size: int = BANK_SIZE, chunk: int = CHUNK) -> None:
+    def __init__(self, extractor: PatchExtractor, size: int = BANK_SIZE, chunk: int = CHUNK) -> None:
         super().__init__()
         self.extractor = extractor
         self.chunk = chunk
@@ -42,20 +44,20 @@ class SequentialPatchcoreModel(nn.Module):
         self.register_buffer("generations", torch.empty(0, dtype=torch.int64))
 
     @torch.no_grad()
-    def features(self, images: Tensor, seen: Tensor | None = None) -> Tensor:
+    def features(self, images: Tensor, valid_mask: Tensor | None = None) -> Tensor:
         """(N, D) float32 patch features, image by image and row by row, without autocast or TF32."""
         with full_precision(images.device):
             every = patches(self.extractor(images.float()))
-        return every if seen is None else every[self._cells(seen).reshape(-1)]
+        return every if valid_mask is None else every[self._cells(valid_mask).reshape(-1)]
 
-    def update(self, images: Tensor, seen: Tensor | None = None, sources: Sequence[int] | None = None) -> int:
+    def update(self, images: Tensor, valid_mask: Tensor | None = None, sources: Sequence[int] | None = None) -> int:
         """Offer the patches of good images, image by image, to the bank; return how many entered.
 
         sources: a number for each image, by which `coreset.forget` knows it.
         """
         accepted = 0
         for index, image in enumerate(images):
-            patches_of_one = self.features(image[None], None if seen is None else seen[index, None])
+            patches_of_one = self.features(image[None], None if valid_mask is None else valid_mask[index, None])
             accepted += self.update_features(patches_of_one, UNKNOWN if sources is None else sources[index])
         return accepted
 
@@ -73,19 +75,19 @@ class SequentialPatchcoreModel(nn.Module):
         self.memory_bank = bank.to(device, self.memory_bank.dtype)
         self.sources, self.generations = self.coreset.sources.to(device), self.coreset.generations.to(device)
 
-    def anomaly_maps(self, images: Tensor, seen: Tensor | None = None) -> Tensor:
+    def anomaly_maps(self, images: Tensor, valid_mask: Tensor | None = None) -> Tensor:
         """(B, 1, H, W) distance of each pixel's patch from the bank, enlarged by nearest neighbour and blurred.
 
-        Zero where nothing is `seen`.
+        Zero outside `valid_mask`.
         """
         if len(self.memory_bank) == 0:
             raise ValueError("the bank is empty: train on good images first")
         grid = self.extractor(images)
         maps = self._distances(patches(grid)).reshape(-1, 1, *grid.shape[-2:])
-        if seen is not None:
-            maps = maps * self._cells(seen)[:, None]
+        if valid_mask is not None:
+            maps = maps * self._cells(valid_mask)[:, None]
         maps = enlarged_and_blurred(maps, self.extractor.strides[0])[..., : images.shape[-2], : images.shape[-1]]
-        return maps if seen is None else maps * seen[:, None]
+        return maps if valid_mask is None else maps * valid_mask[:, None]
 
     def _distances(self, features: Tensor) -> Tensor:
         """(N,) distance of patches (N, D) from the bank."""
@@ -95,10 +97,10 @@ class SequentialPatchcoreModel(nn.Module):
             self._nearest = NearestRows(self.memory_bank, self.chunk)
         return self._nearest(features)[0]
 
-    def _cells(self, seen: Tensor) -> Tensor:
-        """(B, h, w) bool: whether any pixel of a patch's own cell is seen."""
+    def _cells(self, valid_mask: Tensor) -> Tensor:
+        """(B, h, w) bool: whether any pixel of a patch's own cell is valid."""
         stride = self.extractor.strides[0]
-        return functional.max_pool2d(seen[:, None].float(), stride, ceil_mode=True)[:, 0] > 0
+        return functional.max_pool2d(valid_mask[:, None].float(), stride, ceil_mode=True)[:, 0] > 0
 
     def forward(self, images: Tensor) -> Any:
         """An anomalib `InferenceBatch`: anomaly_map (B, 1, H, W) and pred_score (B, 1), the map's maximum."""

@@ -127,7 +127,7 @@ class DatasetSummary:
 
 @dataclass(frozen=True)
 class Case:
-    """One judged sample with its three pictures; `separation`: how well its own defect stands out of its own map."""
+    """One evaluated sample with its three pictures; `separation`: how well its own defect stands out of its own map."""
 
     record: SampleRecord
     separation: float | None
@@ -350,7 +350,7 @@ def _evaluation_context(record: EvaluationRecord, styles: Mapping[str, ClassStyl
         "heat_range": _heat_range(record),
         "truth_colour": "rgb({} {} {})".format(*pictures.TRUTH_OUTLINE),
         "predicted_colour": "rgb({} {} {})".format(*pictures.PREDICTED_OUTLINE),
-        "heat_stops": [f"rgb({r} {g} {b})" for r, g, b in pictures.HEAT.tolist()],
+        "heat_stops": pictures.HEAT_STOPS,
         "cases": [
             ("Clearest", "Defective pictures whose defect stands out most from the rest of its own heat map.", best),
             (
@@ -428,7 +428,7 @@ def _cases(record: EvaluationRecord) -> tuple[list[Case], list[Case], list[Case]
     )
 
 
-def separation(anomaly_map: NDArray[np.floating], truth: NDArray[np.bool_]) -> float | None:
+def separation(anomaly_map: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float | None:
     """Chance that a defective pixel of a picture scores higher than a good one, ties half; None without both kinds."""
     if truth.all() or not truth.any():
         return None

@@ -2,27 +2,18 @@
 
 import base64
 import io
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
+from skimage.segmentation import find_boundaries
 
 Size = tuple[int, int]  # width, height in pixels
 
-# Samples of matplotlib's "inferno", equally spaced: brightness grows along it, so that it also reads in grey.
-HEAT = np.array(
-    [
-        [0, 0, 4],
-        [31, 12, 72],
-        [85, 15, 109],
-        [136, 34, 106],
-        [186, 54, 85],
-        [227, 89, 51],
-        [249, 140, 10],
-        [249, 201, 50],
-        [252, 255, 164],
-    ]
-)
+HEAT = "inferno"  # brightness grows along it, so that it also reads in grey
+HEAT_STOPS = tuple("rgb({} {} {})".format(*colour[:3]) for colour in colormaps[HEAT](np.linspace(0, 1, 9), bytes=True))
 TRUTH_OUTLINE = (0, 255, 220)
 PREDICTED_OUTLINE = (255, 255, 255)
 FILL_OPACITY, EDGE_OPACITY = 70, 255
@@ -51,7 +42,7 @@ def jpeg(image: NDArray[np.uint8], quality: int = 82) -> str:
 
 def overlay(mask: NDArray[np.bool_], colour: str) -> str:
     """A transparent PNG of mask (H, W): its inside tinted, a line around it in full colour (#rrggbb)."""
-    picture = Image.fromarray(np.where(border(~mask), np.uint8(2), mask.astype(np.uint8)))
+    picture = Image.fromarray(np.where(find_boundaries(mask, mode="outer"), np.uint8(2), mask.astype(np.uint8)))
     rgb = list(bytes.fromhex(colour.removeprefix("#")))
     picture.putpalette([0, 0, 0] + 2 * rgb)
     return _uri(picture, "png", transparency=bytes([0, FILL_OPACITY, EDGE_OPACITY]), optimize=True)
@@ -60,23 +51,16 @@ def overlay(mask: NDArray[np.bool_], colour: str) -> str:
 def outlined(image: NDArray[np.uint8], mask: NDArray[np.bool_], colour: tuple[int, int, int]) -> NDArray[np.uint8]:
     """image (H, W, 3) with a line two pixels wide around mask (H, W), just outside it."""
     result = image.copy()
-    nearest = border(~mask)
-    result[nearest | border(~(mask | nearest))] = colour
+    nearest = find_boundaries(mask, mode="outer")
+    result[nearest | find_boundaries(mask | nearest, mode="outer")] = colour
     return result
 
 
-def heat(values: NDArray[np.floating], low: float, high: float) -> NDArray[np.uint8]:
+def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint8]:
     """(H, W, 3) colours of (H, W) values, black at `low` and below, pale yellow at `high` and above."""
-    share = np.clip((values - low) / ((high - low) or 1.0), 0, 1) * (len(HEAT) - 1)
-    channels = [np.interp(share, np.arange(len(HEAT)), HEAT[:, k]) for k in range(3)]
-    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
-
-
-def border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The pixels of mask (H, W) that have one of their four neighbours outside it; the picture's rim is no outside."""
-    padded = np.pad(mask, 1, mode="edge")
-    inner = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return mask & ~inner
+    shares = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
+    colours: NDArray[np.uint8] = colormaps[HEAT](shares, bytes=True)[..., :3]
+    return colours
 
 
 def _uri(picture: Image.Image, format: str, **options: object) -> str:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from anomaly.backbone.extractor import BACKBONE, FeatureExtractor
+from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, same_weights, weight_bytes
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.maintenance import melded
 from anomaly.inspection.train import LONGEST_SIDE, train_inspector
+from anomaly.studies.cache import class_digest
 from scenes.formats.sample import Sample
-
-Progress = Callable[[str, int, int], None]
+from scenes.jobs.progress import Progress
 
 
 @dataclass(frozen=True)
-class Making:
+class BankSettings:
     """How every bank of one seed is made; scale: working pixels per picture pixel, one for all pictures."""
 
     size: int
@@ -33,20 +31,21 @@ class Making:
     weights: Path | None
 
     @property
-    def extractor(self) -> FeatureExtractor:
+    def extractor(self) -> PatchExtractor:
         """What the pictures are seen with. Raises BackboneError."""
-        return FeatureExtractor(
+        return patch_extractor(
             self.backbone or BACKBONE, pretrained=self.pretrained, weights=self.weights, seed=self.seed
         )
 
 
-def depends_on(making: Making, extractor: FeatureExtractor) -> dict[str, Any]:
+def depends_on(settings: BankSettings, extractor: PatchExtractor) -> dict[str, Any]:
     """All that decides a bank besides the pictures, as JSON values; the backbone by its weights."""
     digest = hashlib.sha256()
-    for name, value in sorted(extractor.network.state_dict().items()):
-        digest.update(name.encode() + value.numpy().tobytes())
-    named = {name: getattr(making, name) for name in ("size", "epochs", "seed", "scale")}
-    return {**named, "backbone": extractor.backbone, "weights": digest.hexdigest()}
+    for content in weight_bytes(extractor):
+        digest.update(content)
+    named = {name: getattr(settings, name) for name in ("size", "epochs", "seed", "scale")}
+    backbone = {"backbone": extractor.backbone, "weights": digest.hexdigest(), "code": class_digest(type(extractor))}
+    return {**named, **backbone}
 
 
 def scale_for(samples: Sequence[Sample], image_size: int | None) -> float:
@@ -56,14 +55,14 @@ def scale_for(samples: Sequence[Sample], image_size: int | None) -> float:
 
 
 def train(
-    making: Making,
+    settings: BankSettings,
     samples: Sequence[Sample],
     out: Path,
     *,
     augmentation: Augmentation | None,
     start: Path | None,
     name: str,
-    extractor: FeatureExtractor,
+    extractor: PatchExtractor,
     progress: Progress,
 ) -> None:
     """Train a bank of its own, or go on with the one in `start` (fine-tuning), and write the inspector to `out`.
@@ -73,15 +72,15 @@ def train(
     own: dict[str, Any] = {}
     if start is None:
         # One scale for all sets, whichever picture is the largest of each.
-        own = {"image_size": round(making.scale * _longest(samples)), "backbone": making.backbone or BACKBONE}
-        own |= {"pretrained": making.pretrained, "weights": making.weights}
+        own = {"image_size": round(settings.scale * _longest(samples)), "backbone": settings.backbone or BACKBONE}
+        own |= {"pretrained": settings.pretrained, "weights": settings.weights}
     inspector = train_inspector(
         samples,
         out,
         start=start,
-        size=making.size,
-        epochs=making.epochs,
-        seed=making.seed,
+        size=settings.size,
+        epochs=settings.epochs,
+        seed=settings.seed,
         augmentation=augmentation,
         trained_on=(name,),
         progress=progress,
@@ -90,10 +89,9 @@ def train(
     refuse_other_weights(inspector, extractor, out)
 
 
-def refuse_other_weights(inspector: Inspector, extractor: FeatureExtractor, folder: Path) -> None:
+def refuse_other_weights(inspector: Inspector, extractor: PatchExtractor, folder: Path) -> None:
     """Raise InspectorError where an inspector sees with other weights: their file was replaced while a study ran."""
-    ours, theirs = inspector.model.extractor.network.state_dict(), extractor.network.state_dict()
-    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+    if not same_weights(inspector.model.extractor, extractor):
         raise InspectorError(
             f"{folder}: the backbone's weights are not those that the study began with; "
             "remove it and run the study again"

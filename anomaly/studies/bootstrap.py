@@ -22,7 +22,7 @@ from anomaly.studies.counts import (
     PIXELS,
     PREDICTED,
     TRUE_POSITIVE,
-    Tally,
+    SurfaceCounts,
 )
 
 Values = NDArray[np.float64]
@@ -54,11 +54,11 @@ class Draws:
     surfaces: NDArray[np.int64]
     seeds: NDArray[np.int64]
 
-    def weights(self, tally: Tally) -> Values:
-        """(1 + B, surfaces of the tally): each once, then as each replicate draws them."""
+    def weights(self, counts: SurfaceCounts) -> Values:
+        """(1 + B, surfaces of the counts): each once, then as each replicate draws them."""
         place = {name: index for index, name in enumerate(self.names)}
-        drawn = self.surfaces[:, [place[name] for name in tally.surfaces]]
-        return np.concatenate([np.ones((1, len(tally.surfaces))), drawn])
+        drawn = self.surfaces[:, [place[name] for name in counts.surfaces]]
+        return np.concatenate([np.ones((1, len(counts.surfaces))), drawn])
 
 
 def draw(surfaces: Mapping[str, bool], seeds: int, samples: int, seed: int) -> Draws:
@@ -86,51 +86,52 @@ def estimate(by_seed: Values, draws: Draws, level: float) -> Estimate:
     return Estimate(value, float(low), float(high))
 
 
-def replicated(tally: Tally, weights: Values) -> dict[str, Values]:
+def replicated(counts: SurfaceCounts, weights: Values) -> dict[str, Values]:
     """Every one of FIGURES, (1 + B,), for weights (1 + B, G) of the surfaces."""
-    tp, fp, fn = (weights @ tally.pixels[:, k] for k in (TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE))
+    tp, fp, fn = (weights @ counts.pixels[:, k] for k in (TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE))
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.where(tp + fp > 0, tp / (tp + fp), 0.0)  # torchmetrics has 0 where nothing is predicted
         recall, f1 = tp / (tp + fn), 2 * tp / (2 * tp + fp + fn)
-    found = [values for (family, _), (_, values) in class_recalls(tally, weights).items() if family == "defect"]
-    pixel_auroc, aupro = _pixel_areas(tally, weights)
+    found = [values for (family, _), (_, values) in class_recalls(counts, weights).items() if family == "defect"]
+    pixel_auroc, aupro = _pixel_areas(counts, weights)
     return {
         "pixel_precision": np.where(tp + fn > 0, precision, np.nan),
         "pixel_recall": recall,
         "pixel_f1": f1,
         "mean_defect_wise_recall": _mean_of_defined(found, len(weights)),
-        "image_auroc": _image_auroc(tally, weights),
+        "image_auroc": _image_auroc(counts, weights),
         "pixel_auroc": pixel_auroc,
         "aupro": aupro,
     }
 
 
-def class_recalls(tally: Tally, weights: Values) -> dict[tuple[str, str], tuple[Values, Values]]:
+def class_recalls(counts: SurfaceCounts, weights: Values) -> dict[tuple[str, str], tuple[Values, Values]]:
     """Recall of pixels and of instances, each (1 + B,), by (family, class)."""
-    counts = np.einsum("bg,gck->cbk", weights, tally.recalls)
+    totals = np.einsum("bg,gck->cbk", weights, counts.recalls)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             kind: (rows[:, PREDICTED] / rows[:, PIXELS], rows[:, FOUND] / rows[:, INSTANCES])
-            for kind, rows in zip(tally.classes, counts, strict=True)
+            for kind, rows in zip(counts.classes, totals, strict=True)
         }
 
 
-def _image_auroc(tally: Tally, weights: Values) -> Values:
-    bad, good = np.flatnonzero(tally.defective), np.flatnonzero(~tally.defective)
-    difference = tally.scores[bad][:, None] - tally.scores[good]
+def _image_auroc(counts: SurfaceCounts, weights: Values) -> Values:
+    bad, good = np.flatnonzero(counts.defective), np.flatnonzero(~counts.defective)
+    difference = counts.scores[bad][:, None] - counts.scores[good]
     wins = (difference > 0) + (difference == 0) / 2
-    of_bad, of_good = weights[:, tally.surface[bad]], weights[:, tally.surface[good]]
+    of_bad, of_good = weights[:, counts.surface[bad]], weights[:, counts.surface[good]]
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.einsum("bi,bi->b", of_bad @ wins, of_good) / (of_bad.sum(axis=1) * of_good.sum(axis=1))
+        area: Values = np.einsum("bi,bi->b", of_bad @ wins, of_good) / (of_bad.sum(axis=1) * of_good.sum(axis=1))
+    return area
 
 
-def _pixel_areas(tally: Tally, weights: Values) -> tuple[Values, Values]:
+def _pixel_areas(counts: SurfaceCounts, weights: Values) -> tuple[Values, Values]:
     """Pixel AUROC and AUPRO from histograms, the scores within a bin taken as spread evenly over it."""
-    good, bad, shares = ((weights @ counts)[:, ::-1] for counts in (tally.good, tally.bad, tally.shares))
+    good, bad, shares = ((weights @ part)[:, ::-1] for part in (counts.good, counts.bad, counts.shares))
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = _cumulated(good) / good.sum(axis=1, keepdims=True)
         found = _cumulated(bad) / bad.sum(axis=1, keepdims=True)
-        overlap = _cumulated(shares) / (weights @ tally.regions)[:, None]
+        overlap = _cumulated(shares) / (weights @ counts.regions)[:, None]
     return _area_below(rate, found, 1.0), _area_below(rate, overlap, PRO_LIMIT) / PRO_LIMIT
 
 

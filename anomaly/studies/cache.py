@@ -3,7 +3,7 @@
     CACHE/
       renders/KEY/         a dataset; `blemish render` itself takes up one that was stopped
       banks/KEY/           an inspector
-      judgements/KEY/      figures, tallies and heat maps of one inspector on one set
+      evaluations/KEY/      figures, counts and heat maps of one inspector on one set
       unfinished/KIND-KEY  what a step has done so far; moved to its place when it is done
 
 So a changed line of a study changes the keys of what depends on it and of nothing else, and a run killed at any moment
@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -28,7 +30,7 @@ from procgen.errors import BlemishError
 from scenes.datasets.files import write_atomically
 from scenes.formats.sample import Sample
 
-Kind = Literal["renders", "banks", "judgements"]
+Kind = Literal["renders", "banks", "evaluations"]
 INPUTS = "inputs.json"  # beside a step's results: what its key is the digest of
 PACKAGE = Path(__file__).parents[1]
 
@@ -42,17 +44,19 @@ READING = tuple(
     )
 )  # fmt: skip
 
+SEEING = ("backbone/patch_extractor", "backbone/normalisation")  # a backbone's own module is in `class_digest`
+
 # Modules of this package whose code decides a step's result, and libraries that do. Renders answer for themselves: what
 # follows from them depends on their content.
 CODE: dict[Kind, tuple[str, ...]] = {
     "renders": (),
     "banks": (
-        "inspection/augmentation", "patchcore/coreset", "backbone/extractor", "inspection/inspector",
+        "inspection/augmentation", "patchcore/coreset", *SEEING, "inspection/inspector",
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/banks", "patchcore/torch_model", "inspection/train", "inspection/maintenance",
     ),
-    "judgements": (
-        "patchcore/coreset", "inspection/evaluate", "backbone/extractor", "inspection/inspector", "evaluation/metrics",
+    "evaluations": (
+        "patchcore/coreset", "inspection/threshold", *SEEING, "inspection/inspector", "evaluation/metrics",
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/evaluation", "studies/counts", "patchcore/torch_model",
     ),
@@ -60,7 +64,7 @@ CODE: dict[Kind, tuple[str, ...]] = {
 LIBRARIES: dict[Kind, tuple[str, ...]] = {
     "renders": ("blemish",),
     "banks": ("numpy", "pillow", "timm", "torch"),
-    "judgements": ("numpy", "pillow", "scikit-image", "timm", "torch", "torchmetrics"),
+    "evaluations": ("numpy", "pillow", "scikit-image", "timm", "torch", "torchmetrics"),
 }
 
 
@@ -127,10 +131,13 @@ def code_digest(modules: tuple[str, ...]) -> str:
     """A digest of what modules of the package do: comments, docstrings and layout leave it as it is."""
     digest = hashlib.sha256()
     for module in modules:
-        path = PACKAGE / f"{module}.py"
-        if path.is_file():
-            digest.update(module.encode() + meaning(path.read_text(encoding="utf-8")).encode())
+        digest.update(module.encode() + meaning((PACKAGE / f"{module}.py").read_text(encoding="utf-8")).encode())
     return digest.hexdigest()
+
+
+def class_digest(kind: type) -> str:
+    """A digest of what the module of a class does, wherever it lies."""
+    return hashlib.sha256(meaning(inspect.getsource(sys.modules[kind.__module__])).encode()).hexdigest()
 
 
 def meaning(source: str) -> str:

@@ -28,17 +28,17 @@ def study(
         "out/study"
     ),
     real: Annotated[
-        Path | None, typer.Option(help="The folder of photographs to judge on, instead of the study's own.")
+        Path | None, typer.Option(help="The folder of photographs to evaluate on, instead of the study's own.")
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder for renders, banks and judgements, which studies may share; by default OUT/cache."),
+        typer.Option(help="Folder for renders, banks and evaluations, which studies may share; by default OUT/cache."),
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Print the study's YAML, to copy and change, and do no more.")
     ] = (False),
     threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads for learning and judging; rendering uses all there are.")
+        int, typer.Option(min=1, help="Processor threads for learning and evaluating; rendering uses all there are.")
     ] = 2,
 ) -> None:
     """Compare training on real pictures, on renders and on both, as the paper on Sequential PatchCore does.
@@ -67,21 +67,21 @@ def study(
     from anomaly.studies.run import run_study
 
     torch.set_num_threads(threads)
-    watcher = Watching()
+    progress = ProgressDisplay()
     try:
-        with watcher:
-            outcome = run_study(file, Cache(cache or out / "cache"), watcher, real)
-            watcher.step("intervals and report", True)
-            told, report = write_study(outcome, out, shlex.join(["blemish", *sys.argv[1:]]))
+        with progress:
+            outcome = run_study(file, Cache(cache or out / "cache"), progress, real)
+            progress.step("intervals and report", True)
+            lines, report = write_study(outcome, out, shlex.join(["blemish", *sys.argv[1:]]))
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from the last finished step", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    for line in told:
+    for line in lines:
         typer.echo(line)
     typer.echo(f"report  {report}")
 
 
-class Watching:
+class ProgressDisplay:
     """Tells how a study goes: two bars on a terminal, otherwise a line a step.
 
     Where BLEMISH_PROGRESS=lines is set, lines that a program can read, as `blemish train` writes them.
@@ -97,7 +97,7 @@ class Watching:
         self._one: Any = None
         self._steps = self._begun = self._kept = 0
 
-    def __enter__(self) -> Watching:
+    def __enter__(self) -> ProgressDisplay:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         if self._console.is_terminal and not self._for_programs:
@@ -127,7 +127,7 @@ class Watching:
         elif is_new:
             self._console.print(f"{self._begun} of {self._steps}  {name}", highlight=False, soft_wrap=True)
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def advance(self, what: str, done: int, total: int) -> None:
         if self._for_programs:
             tell_program(what, done, total)
         elif self._bars is not None:

@@ -1,4 +1,4 @@
-"""What is counted of every judged surface: enough to compute each figure again for any choice among the surfaces."""
+"""What is counted of every evaluated surface: enough to compute each figure again for any choice among the surfaces."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.evaluation.regions import numbered_regions
 from scenes.formats.sample import GOOD
 from scenes.formats.truth import Truth
 
@@ -19,7 +20,7 @@ INSTANCES, PIXELS, PREDICTED, FOUND = range(4)
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class SurfaceCounts:
     """Counts by surface (G of them).
 
     pixels (G, 3): true positives, false positives, false negatives. classes: (family, name) of C classes; recalls
@@ -52,7 +53,7 @@ class Tally:
         np.savez_compressed(path, **{**vars(self), **names})
 
     @classmethod
-    def load(cls, path: Path) -> Tally:
+    def load(cls, path: Path) -> SurfaceCounts:
         with np.load(path, allow_pickle=False) as stored:
             values: dict[str, Any] = dict(stored)
         values["surfaces"] = tuple(map(str, values["surfaces"]))
@@ -60,8 +61,8 @@ class Tally:
         return cls(**values)
 
 
-class Counter:
-    """Counts pictures into a Tally, one at a time; threshold: a pixel at or above it is predicted."""
+class SurfaceCounter:
+    """Counts pictures, one at a time; threshold: a pixel at or above it is predicted."""
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
@@ -75,25 +76,25 @@ class Counter:
         label: str,
         surface: str,
         score: float,
-        seen: NDArray[np.bool_] | None = None,
+        valid_mask: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take in one picture: anomaly_map (H, W), distances; seen (H, W): the pixels that count, all by default."""
+        """Take in one picture: anomaly_map (H, W), distances; valid_mask (H, W): the pixels that count, else all."""
         counts = self._counts.setdefault(surface, _Counts({}, {}, {}, {}))
         self._pictures.append((score, label != GOOD, surface))
         predicted, defect = anomaly_map >= self._threshold, truth.defect
-        if seen is not None:
-            predicted, defect = predicted & seen, defect & seen
+        if valid_mask is not None:
+            predicted, defect = predicted & valid_mask, defect & valid_mask
         hits = np.count_nonzero(predicted & defect)
         counts.pixels += (hits, np.count_nonzero(predicted) - hits, np.count_nonzero(defect) - hits)
         for kind, size, hit in zip(truth.kinds(), truth.areas(), truth.areas(predicted), strict=True):
             counts.recalls[kind] = counts.recalls.get(kind, 0) + np.array([1, size, hit, hit > 0])
         bins = bins_of(anomaly_map)
-        _add(counts.good, bins[~defect if seen is None else ~defect & seen])
+        _add(counts.good, bins[~defect if valid_mask is None else ~defect & valid_mask])
         if defect.any():
             _add(counts.bad, bins[defect])
             counts.regions += _add_regions(counts.shares, bins, defect)
 
-    def tally(self) -> Tally:
+    def counts(self) -> SurfaceCounts:
         surfaces = tuple(sorted(self._counts))
         every = [self._counts[name] for name in surfaces]
         classes = tuple(sorted({kind for counts in every for kind in counts.recalls}))
@@ -103,7 +104,7 @@ class Counter:
             for kind, values in counts.recalls.items():
                 row[classes.index(kind)] = values
         place = {name: index for index, name in enumerate(surfaces)}
-        return Tally(
+        return SurfaceCounts(
             surfaces,
             np.array([counts.pixels for counts in every], np.int64).reshape(-1, 3),
             classes,
@@ -150,9 +151,7 @@ def _add(histogram: _Histogram, bins: NDArray[np.uint32], weights: NDArray[np.fl
 
 def _add_regions(histogram: _Histogram, bins: NDArray[np.uint32], defect: NDArray[np.bool_]) -> int:
     """Count every 8-connected region as one, shared out among the bins of its pixels; gives the number of regions."""
-    from skimage.measure import label
-
-    regions = label(defect, connectivity=2)[defect]
+    regions = numbered_regions(defect)[defect]
     sizes = np.bincount(regions)
     _add(histogram, bins[defect], 1.0 / sizes[regions])
     return len(sizes) - 1

@@ -5,7 +5,7 @@ A value that its text leaves out is None.
 
 from __future__ import annotations
 
-from anomaly.backbone.extractor import ARCHITECTURE, EMBEDDED, UNTRAINED
+from anomaly.backbone.patch_extractor import ARCHITECTURE, EMBEDDED, UNTRAINED
 from anomaly.studies.study_file import Study
 
 CITATION = (
@@ -58,7 +58,7 @@ def of_table_ii(scenario: str, figure: str) -> float | None:
     return TABLE_II[scenario][TABLE_II_FIGURES.index(figure)] / 100
 
 
-def seen_with(backbone: str) -> str:
+def backbone_in_words(backbone: str) -> str:
     """A backbone in words."""
     return "MobileNetV3 large" if backbone in (ARCHITECTURE, EMBEDDED, UNTRAINED) else backbone
 
@@ -69,7 +69,7 @@ def differences(
     """What differs between the paper and a study: (in what, there, here).
 
     backbone, weights: what the inspectors see with; real: pictures and surfaces of the real set; synthetic: renders in
-    one set; classes: of the defects judged.
+    one set; classes: of the defects evaluated.
     """
     inspector = study.inspector
     masks = "exact, rendered" if study.real.rendered else "drawn by hand, by others, of defects only"
@@ -84,7 +84,7 @@ def differences(
         ("surface", "brushed aluminium plates of 10 × 12 cm", study.surface),
         ("defects", ", ".join(DEFECTS).lower(), ", ".join(classes)),
         ("imaging", "2448 × 2050 pixels, hexagonal ring light, robot", study.imaging),
-        ("backbone", "MobileNetV3 large, trained on ImageNet", f"{seen_with(backbone)}: {weights}"),
+        ("backbone", "MobileNetV3 large, trained on ImageNet", f"{backbone_in_words(backbone)}: {weights}"),
         ("bank", "2048 patches, 5 epochs", f"{inspector.bank} patches, {inspector.epochs} epochs"),
         ("trained on, real", "10 clean plates", good),
         ("trained on, rendered", "80 renders in each set", f"{synthetic} renders in each set"),
@@ -95,7 +95,7 @@ def differences(
             f"{100 * study.real.validation:.0f} % of the other good surfaces and of the defective ones",
         ),
         (
-            "judged on",
+            "evaluated on",
             "1 clean and 6 defective plates",
             f"the rest of {real[0]} pictures of {real[1]} surfaces, parted anew for every seed",
         ),

@@ -115,12 +115,12 @@ def render(wanted: RenderedSet, folder: Path, progress: Callable[[int, int], Non
     command += ["--frames", str(wanted.frames), "--seed", str(wanted.seed), "--samples", str(wanted.samples)]
     code, said = _run(command, lambda: progress(len(committed(folder, wanted.frames)), wanted.frames))
     if code or not is_rendered(folder):
-        told = said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
-        raise RenderingError(f"{wanted.name}: {told}")
+        reason = said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
+        raise RenderingError(f"{wanted.name}: {reason}")
 
 
 def _run(command: list[str], look: Callable[[], None]) -> tuple[int, str]:
-    """Run a leashed command, looking now and then; its exit code and what it wrote on standard error."""
+    """Run a command, which ends with this process, looking now and then; its exit code and its standard error."""
     environment = {name: value for name, value in os.environ.items() if name != "BLEMISH_PROGRESS"}
     reading, holding = os.pipe()  # not `PIPE`, whose end `communicate` would close
     with os.fdopen(holding, "wb"):

@@ -64,16 +64,16 @@ def results_of(outcome: Outcome) -> Results:
     surfaces: dict[str, bool] = {}
     instances: dict[tuple[str, str], int] = {}
     places: dict[tuple[str, str], set[str]] = {}
-    for judgement in next(iter(outcome.judgements.values())):
-        tally = judgement.tally
-        for name, bad in zip(tally.surfaces, tally.defective_surfaces, strict=True):
+    for evaluation in next(iter(outcome.evaluations.values())):
+        counts = evaluation.counts
+        for name, bad in zip(counts.surfaces, counts.defective_surfaces, strict=True):
             surfaces[name] = surfaces.get(name, False) or bool(bad)
-        for kind, counts in zip(tally.classes, np.moveaxis(tally.recalls[..., INSTANCES], 1, 0), strict=True):
-            instances[kind] = instances.get(kind, 0) + int(counts.sum())
-            places.setdefault(kind, set()).update(tally.surfaces[k] for k in np.flatnonzero(counts))
+        for kind, found in zip(counts.classes, np.moveaxis(counts.recalls[..., INSTANCES], 1, 0), strict=True):
+            instances[kind] = instances.get(kind, 0) + int(found.sum())
+            places.setdefault(kind, set()).update(counts.surfaces[k] for k in np.flatnonzero(found))
     seeds = len(outcome.file.study.seeds)
     draws = draw(surfaces, seeds, settings.samples, settings.seed)
-    by_scenario = {name: _by_seed(outcome, name, draws) for name in outcome.judgements}
+    by_scenario = {name: _by_seed(outcome, name, draws) for name in outcome.evaluations}
     figures = {
         name: {figure: estimate(values[figure], draws, settings.level) for figure in FIGURES}
         for name, (values, _) in by_scenario.items()
@@ -110,10 +110,10 @@ _Replicates = dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 
 def _by_seed(outcome: Outcome, name: str, draws: Draws) -> tuple[_Replicates, dict[tuple[str, str], Any]]:
     """Figures (S, 1 + B), and recalls by class, both (S, 1 + B)."""
-    tallies = [judgement.tally for judgement in outcome.judgements[name]]
-    weights = [draws.weights(tally) for tally in tallies]
-    rows = [replicated(tally, weight) for tally, weight in zip(tallies, weights, strict=True)]
-    recalls = [class_recalls(tally, weight) for tally, weight in zip(tallies, weights, strict=True)]
+    every = [evaluation.counts for evaluation in outcome.evaluations[name]]
+    weights = [draws.weights(counts) for counts in every]
+    rows = [replicated(counts, weight) for counts, weight in zip(every, weights, strict=True)]
+    recalls = [class_recalls(counts, weight) for counts, weight in zip(every, weights, strict=True)]
     missing = np.full(len(weights[0]), np.nan)
     kinds = {kind for one in recalls for kind in one}
     return (
@@ -211,8 +211,8 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
             for name, sample in _examples(outcome.rendered).items()
         ],
         "cases": _cases(outcome),
-        "case_names": [name for name in HEAT_SCENARIOS if name in outcome.judgements],
-        "heat_stops": [f"rgb({r} {g} {b})" for r, g, b in pictures.HEAT.tolist()],
+        "case_names": [name for name in HEAT_SCENARIOS if name in outcome.evaluations],
+        "heat_stops": pictures.HEAT_STOPS,
         "heat_range": (HEAT_LOW, HEAT_HIGH),
         "truth_colour": "rgb({} {} {})".format(*pictures.TRUTH_OUTLINE),
         "predicted_colour": "rgb({} {} {})".format(*pictures.PREDICTED_OUTLINE),
@@ -230,11 +230,12 @@ def _headline(results: Results) -> list[tuple[str, Estimate, str]]:
     cards = []
     if REAL in results.figures:
         cards.append((REAL, results.figures[REAL]["pixel_f1"], "trained on real pictures alone"))
-    for words, kinds in (
-        ("trained on renders alone", lambda s: s.kind == "synthetic" and not s.fine_tuned),
-        ("trained on both", lambda s: s.fine_tuned or s.kind == "melding"),
-    ):
-        candidates = {name: results.figures[name]["pixel_f1"] for name in results.figures if kinds(SCENARIOS[name])}
+    for words, on_both in (("trained on renders alone", False), ("trained on both", True)):
+        candidates = {
+            name: figures["pixel_f1"]
+            for name, figures in results.figures.items()
+            if name != REAL and on_both == (SCENARIOS[name].fine_tuned or SCENARIOS[name].kind == "melding")
+        }
         sound = {name: found for name, found in candidates.items() if not math.isnan(found.value)}
         if sound:
             best = max(sound, key=lambda name: sound[name].value)
@@ -254,8 +255,8 @@ def family_of(name: str) -> str:
 def _leakage(outcome: Outcome) -> dict[str, float]:
     """By scenario, where masks of impurities tell: share of the found defects that were found only by leakage."""
     shares = {}
-    for name, judgements in outcome.judgements.items():
-        recalls = [recall for judgement in judgements for recall in judgement.metrics.classes.values()]
+    for name, evaluations in outcome.evaluations.items():
+        recalls = [recall for evaluation in evaluations for recall in evaluation.metrics.classes.values()]
         found = sum(recall.detected[0] for recall in recalls if recall.family == "defect")
         if found and any(recall.family == "impurity" for recall in recalls):
             shares[name] = sum(recall.leaked for recall in recalls) / found
@@ -299,9 +300,9 @@ def _coverage_chart(outcome: Outcome) -> Markup | None:
     lines = []
     dashes = {"Synth (ft)": "7 4", "Synth_WS (ft)": "7 4"}
     coverages: Sequence[float] = ()
-    for name in (name for name in HEAT_SCENARIOS if name in outcome.judgements):
-        curves = [judgement.metrics.mean_defect_wise_curve for judgement in outcome.judgements[name]]
-        coverages = outcome.judgements[name][0].metrics.coverages
+    for name in (name for name in HEAT_SCENARIOS if name in outcome.evaluations):
+        curves = [evaluation.metrics.mean_defect_wise_curve for evaluation in outcome.evaluations[name]]
+        coverages = outcome.evaluations[name][0].metrics.coverages
         sound = [curve for curve in curves if curve is not None]
         if sound:
             places = list(range(len(coverages)))
@@ -331,7 +332,7 @@ def _parts(outcome: Outcome) -> list[tuple[str, list[tuple[int, int, int]]]]:
                 for part in [getattr(side, attribute)]
             ],
         )
-        for name, attribute in (("trained on", "train"), ("threshold", "validation"), ("judged", "test"))
+        for name, attribute in (("trained on", "train"), ("threshold", "validation"), ("evaluated", "test"))
     ]
 
 
@@ -344,8 +345,8 @@ def _cases(outcome: Outcome) -> list[dict[str, Any]]:
         outlined = pictures.outlined(image, pictures.shrunk_mask(truth, size), pictures.TRUTH_OUTLINE)
         heats = []
         for name in HEAT_SCENARIOS:
-            if name in outcome.judgements:
-                ratio = outcome.judgements[name][0].heat[sample.name]
+            if name in outcome.evaluations:
+                ratio = outcome.evaluations[name][0].heat[sample.name]
                 heat = pictures.shrunk(pictures.heat(ratio, HEAT_LOW, HEAT_HIGH), size)
                 predicted = pictures.shrunk_mask(ratio >= 1, size)
                 heats.append((name, pictures.jpeg(pictures.outlined(heat, predicted, pictures.PREDICTED_OUTLINE))))
@@ -406,7 +407,7 @@ def _told(outcome: Outcome, results: Results) -> list[str]:
 
 def _plain(outcome: Outcome, results: Results) -> dict[str, Any]:
     """Everything as JSON values; NaN as null."""
-    return _without_nan(
+    plain: dict[str, Any] = _without_nan(
         {
             "study": outcome.file.study.model_dump(mode="json"),
             "backbone": {"name": outcome.backbone, "weights": outcome.weights},
@@ -429,14 +430,15 @@ def _plain(outcome: Outcome, results: Results) -> dict[str, Any]:
             ],
             "by_seed": {
                 name: [
-                    {"seed": seed, **{figure: getattr(judgement.metrics, figure) for figure in FIGURES}}
-                    for seed, judgement in zip(outcome.file.study.seeds, judgements, strict=True)
+                    {"seed": seed, **{figure: getattr(evaluation.metrics, figure) for figure in FIGURES}}
+                    for seed, evaluation in zip(outcome.file.study.seeds, evaluations, strict=True)
                 ]
-                for name, judgements in outcome.judgements.items()
+                for name, evaluations in outcome.evaluations.items()
             },
             "versions": {"blemish": blemish_version()},
         }
     )
+    return plain
 
 
 def _without_nan(value: Any) -> Any:

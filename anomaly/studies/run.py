@@ -1,4 +1,4 @@
-"""Running a study: renders, then for every seed the split, the banks and their judgements; each step by its content."""
+"""Running a study: renders, then for every seed the split, the banks and evaluations; each step by its content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anomaly.inspection.train import training_part
 from anomaly.reporting.report import varied
 from anomaly.studies import banks
 from anomaly.studies.cache import Cache, content_of, key_of
-from anomaly.studies.evaluation import Judgement, Memory, judge
+from anomaly.studies.evaluation import FeatureCache, ScenarioEvaluation, evaluate_bank
 from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_rendered, render, training_sets
 from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
 from anomaly.studies.sets import RealSide, read_held_out, read_photographs, read_renders, split_real, trouble_with
@@ -22,7 +22,7 @@ from scenes.formats.sample import GOOD, Sample
 SHOWN = 8  # pictures whose heat maps are kept, of every scenario
 
 
-class Watcher(Protocol):
+class StudyProgress(Protocol):
     """Whom a run tells how it goes."""
 
     def begin(self, steps: int) -> None:
@@ -31,13 +31,13 @@ class Watcher(Protocol):
     def step(self, name: str, is_new: bool) -> None:
         """A step begins; or its result was there already."""
 
-    def progress(self, what: str, done: int, total: int) -> None:
+    def advance(self, what: str, done: int, total: int) -> None:
         """How far the step is."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """All that a report is made of; judgements: by scenario, one for every seed of the study."""
+    """All that a report is made of; evaluations: by scenario, one for every seed of the study."""
 
     file: StudyFile
     backbone: str
@@ -47,10 +47,10 @@ class Outcome:
     sides: list[RealSide]
     shown: list[Sample]
     rendered: dict[str, list[Sample]]
-    judgements: dict[str, list[Judgement]] = field(default_factory=dict)
+    evaluations: dict[str, list[ScenarioEvaluation]] = field(default_factory=dict)
 
 
-def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None = None) -> Outcome:
+def run_study(file: StudyFile, cache: Cache, progress: StudyProgress, real: Path | None = None) -> Outcome:
     """Do every step that is not in the cache yet, and gather the results.
 
     real: the folder of photographs, in the stead of the study's own. Raises StudyError, CacheError, RenderingError, and
@@ -65,20 +65,20 @@ def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None
         if held_out and real is not None:
             raise file.error("real.rendered", "found renders and --real; expected one of them")
         photographs = None if held_out else read_photographs(file, real)  # found missing before hours of rendering
-        watcher.begin(steps)
-        samples = photographs or read_held_out([_rendered(cache, one, watcher) for one in held_out])
+        progress.begin(steps)
+        samples = photographs or read_held_out([_rendered(cache, one, progress) for one in held_out])
         sides = [split_real(samples, study.real, seed) for seed in study.seeds]
         for side in sides:
             if trouble := trouble_with(side):
                 raise file.error("real", trouble)
-        folders = {key: _rendered(cache, one, watcher) for key, one in wanted.items()}
+        folders = {key: _rendered(cache, one, progress) for key, one in wanted.items()}
         rendered = {key: training_part(read_renders([folder])) for key, folder in folders.items()}
         shown = varied(sides[0].test, SHOWN)
         outcome: Outcome | None = None
         for number, (seed, side) in enumerate(zip(study.seeds, sides, strict=True)):
-            bench = _Bench(file, cache, watcher, seed, side, rendered, samples)
+            run = _SeedRun(file, cache, progress, seed, side, rendered, samples)
             if outcome is None:
-                extractor = bench.extractor
+                extractor = run.extractor
                 named = {wanted[key].name: part for key, part in rendered.items()}
                 outcome = Outcome(
                     file,
@@ -91,10 +91,10 @@ def run_study(file: StudyFile, cache: Cache, watcher: Watcher, real: Path | None
                     named,
                 )
             for name in names:
-                bench.make_bank(SCENARIOS[name])
+                run.make_bank(SCENARIOS[name])
             for name in study.chosen:
-                judgement = bench.judgement(SCENARIOS[name], shown if number == 0 else [])
-                outcome.judgements.setdefault(name, []).append(judgement)
+                evaluation = run.evaluation(SCENARIOS[name], shown if number == 0 else [])
+                outcome.evaluations.setdefault(name, []).append(evaluation)
     assert outcome is not None
     return outcome
 
@@ -109,44 +109,44 @@ def _needed(file: StudyFile, scenarios: Sequence[Scenario]) -> dict[tuple[bool, 
     }
 
 
-def _rendered(cache: Cache, wanted: RenderedSet, watcher: Watcher) -> Path:
+def _rendered(cache: Cache, wanted: RenderedSet, progress: StudyProgress) -> Path:
     folder = cache.place("renders", key_of("renders", wanted.depends_on))
     is_new = not is_rendered(folder)
-    watcher.step(f"rendering: {wanted.name}", is_new)
+    progress.step(f"rendering: {wanted.name}", is_new)
     if is_new:
-        render(wanted, folder, lambda done, total: watcher.progress("rendering", done, total))
+        render(wanted, folder, lambda done, total: progress.advance("rendering", done, total))
     return folder
 
 
-class _Bench:
-    """Where the banks of one seed are made and judged."""
+class _SeedRun:
+    """Where the banks of one seed are made and evaluated."""
 
     def __init__(
         self,
         file: StudyFile,
         cache: Cache,
-        watcher: Watcher,
+        progress: StudyProgress,
         seed: int,
         side: RealSide,
         rendered: dict[tuple[bool, str], list[Sample]],
         real: Sequence[Sample],
     ) -> None:
-        self._file, self._cache, self._watcher = file, cache, watcher
+        self._file, self._cache, self._progress = file, cache, progress
         self._side, self._rendered = side, rendered
         self._seed = seed
-        settings = file.study.inspector
-        self.making = banks.Making(
-            size=settings.bank,
-            epochs=settings.epochs,
+        inspector = file.study.inspector
+        self.settings = banks.BankSettings(
+            size=inspector.bank,
+            epochs=inspector.epochs,
             seed=seed,
-            scale=banks.scale_for(real, settings.image_size),
-            backbone=settings.backbone,
-            pretrained=settings.pretrained,
-            weights=None if settings.weights is None else file.beside(settings.weights),
+            scale=banks.scale_for(real, inspector.image_size),
+            backbone=inspector.backbone,
+            pretrained=inspector.pretrained,
+            weights=None if inspector.weights is None else file.beside(inspector.weights),
         )
-        self.extractor = self.making.extractor
-        self._depends_on = banks.depends_on(self.making, self.extractor)
-        self._memory = Memory(self.extractor)
+        self.extractor = self.settings.extractor
+        self._depends_on = banks.depends_on(self.settings, self.extractor)
+        self._feature_cache = FeatureCache(self.extractor)
         self._contents: dict[str, str] = {}
         self._keys: dict[str, str] = {}
 
@@ -155,13 +155,13 @@ class _Bench:
         samples = self._training_set(scenario)
         augmentation = Augmentation() if scenario.augmented and not scenario.fine_tuned else None
         inputs: dict[str, Any] = {
-            "making": self._depends_on,
+            "settings": self._depends_on,
             "pictures": self._content(scenario.name, samples),
             "augmentation": None if augmentation is None else vars(augmentation),
             "parents": [self._keys[name] for name in scenario.parents],
         }
         key = self._keys[scenario.name] = key_of("banks", inputs)
-        self._watcher.step(f"seed {self._seed}: bank of {scenario.name}", not self._cache.is_done("banks", key))
+        self._progress.step(f"seed {self._seed}: bank of {scenario.name}", not self._cache.is_done("banks", key))
         parents = [self._cache.place("banks", self._keys[name]) for name in scenario.parents]
 
         def make(out: Path) -> None:
@@ -169,19 +169,19 @@ class _Bench:
                 banks.meld(parents, out)
                 return
             banks.train(
-                self.making,
+                self.settings,
                 samples,
                 out,
                 augmentation=augmentation,
                 start=parents[0] if parents else None,
                 name=scenario.name,
                 extractor=self.extractor,
-                progress=self._watcher.progress,
+                progress=self._progress.advance,
             )
 
         return self._cache.step("banks", key, inputs, make)
 
-    def judgement(self, scenario: Scenario, shown: Sequence[Sample]) -> Judgement:
+    def evaluation(self, scenario: Scenario, shown: Sequence[Sample]) -> ScenarioEvaluation:
         """How a scenario's inspector does."""
         side = self._side
         inputs = {
@@ -190,16 +190,20 @@ class _Bench:
             "test": self._content("test", side.test),
             "shown": [sample.name for sample in shown],
         }
-        key = key_of("judgements", inputs)
-        self._watcher.step(f"seed {self._seed}: judging {scenario.name}", not self._cache.is_done("judgements", key))
+        key = key_of("evaluations", inputs)
+        self._progress.step(
+            f"seed {self._seed}: evaluating {scenario.name}", not self._cache.is_done("evaluations", key)
+        )
         bank = self._cache.place("banks", self._keys[scenario.name])
         folder = self._cache.step(
-            "judgements",
+            "evaluations",
             key,
             inputs,
-            lambda out: judge(bank, side.validation, side.test, shown, out, self._memory, self._watcher.progress),
+            lambda out: evaluate_bank(
+                bank, side.validation, side.test, shown, out, self._feature_cache, self._progress.advance
+            ),
         )
-        return Judgement.load(folder)
+        return ScenarioEvaluation.load(folder)
 
     def _training_set(self, scenario: Scenario) -> list[Sample]:
         """The good pictures that a scenario's bank is filled with; fine-tuning fills on with the real ones."""

@@ -1,4 +1,4 @@
-"""The pictures of a study: those that every inspector is judged on, and those that each is trained on."""
+"""The pictures of a study: those that every inspector is evaluated on, and those that each is trained on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anomaly.studies.study_file import Real, StudyFile
+from anomaly.studies.study_file import RealSettings, StudyFile
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -39,12 +39,12 @@ def read_renders(folders: Sequence[Path]) -> list[Sample]:
 
 
 def read_held_out(folders: Sequence[Path]) -> list[Sample]:
-    """Renders that stand for photographs: of the first folder, clean ones to train on, of the others those to judge."""
+    """Renders that stand for photographs: of the first folder clean ones to train on, of the others the test part."""
     clean, *others = folders
     return [*(replace(sample, split="train") for sample in read_renders([clean])), *read_renders(others)]
 
 
-def split_real(samples: Sequence[Sample], real: Real, seed: int) -> RealSide:
+def split_real(samples: Sequence[Sample], real: RealSettings, seed: int) -> RealSide:
     """Part the real set by surfaces, anew for every seed.
 
     Surfaces without any defect are shared out among the three parts, the others among validation and test. Where the
@@ -69,8 +69,8 @@ def trouble_with(side: RealSide) -> str:
     for name, part, wanted in (
         ("to train on", side.train, "a good surface"),
         ("for the threshold", [s for s in side.validation if s.label != GOOD], "a defective surface"),
-        ("to judge", [s for s in side.test if s.label != GOOD], "a defective surface"),
-        ("to judge", [s for s in side.test if s.label == GOOD], "a good surface"),
+        ("to evaluate", [s for s in side.test if s.label != GOOD], "a defective surface"),
+        ("to evaluate", [s for s in side.test if s.label == GOOD], "a good surface"),
     ):
         if not part:
             return f"found too few surfaces to leave one {name}; expected at least {wanted} more, or other shares"

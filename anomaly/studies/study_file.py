@@ -35,10 +35,11 @@ class StudyError(BlemishError):
         super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
 
 
-class Rendered(RecipeModel):
+class RenderedSettings(RecipeModel):
     """Renders that stand for photographs: another seed, another sensor, another light than the ones trained on.
 
-    frames: with whatever the recipe puts on them, to judge; clean_frames: without defects and impurities, to train on.
+    frames: with whatever the recipe puts on them, to evaluate on; clean_frames: without defects and impurities, to
+    train on.
     """
 
     recipe: str
@@ -49,17 +50,17 @@ class Rendered(RecipeModel):
     samples: Samples = 32
 
 
-class Real(RecipeModel):
-    """The surfaces that every inspector is judged on: a folder of photographs, or renders held out.
+class RealSettings(RecipeModel):
+    """The surfaces that every inspector is evaluated on: a folder of photographs, or renders held out.
 
     dataset: relative to the study's file. train: share of the good surfaces to train on; validation: share of the
-    remaining good ones, and of the defective, that gives the threshold; all others are judged. Where the set names its
-    own training pictures, as held-out renders do, those are trained on.
+    remaining good ones, and of the defective, that gives the threshold; all others are evaluated. Where the set names
+    its own training pictures, as held-out renders do, those are trained on.
     """
 
     dataset: str | None = None
     format: str = AUTO
-    rendered: Rendered | None = None
+    rendered: RenderedSettings | None = None
     train: Share = 0.5
     validation: Share = 0.25
 
@@ -78,7 +79,7 @@ class Real(RecipeModel):
         return self
 
 
-class Synthetic(RecipeModel):
+class SyntheticSettings(RecipeModel):
     """The renders to train on.
 
     changes: what differs from the recipe, by dotted path, as in `light.scale: 2` or `impurities.water_stains.rings: 0`.
@@ -95,7 +96,7 @@ class Synthetic(RecipeModel):
     lights: dict[str, Changes] = Field(default_factory=dict)
 
 
-class Inspector(RecipeModel):
+class InspectorSettings(RecipeModel):
     """image_size: pixels to which the longest side of the largest real picture is scaled, all others by that factor."""
 
     bank: Annotated[int, Field(strict=True, ge=2, le=1_000_000)] = 2048
@@ -106,7 +107,7 @@ class Inspector(RecipeModel):
     weights: str | None = None
 
 
-class Bootstrap(RecipeModel):
+class BootstrapSettings(RecipeModel):
     samples: Annotated[int, Field(strict=True, ge=100, le=100_000)] = 1000
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
@@ -119,11 +120,11 @@ class Study(RecipeModel):
     surface: str
     imaging: str
     seeds: tuple[Seed, ...]
-    real: Real
-    synthetic: Synthetic
-    inspector: Inspector = Inspector()
+    real: RealSettings
+    synthetic: SyntheticSettings
+    inspector: InspectorSettings = InspectorSettings()
     scenarios: Literal["all"] | tuple[str, ...] = "all"
-    bootstrap: Bootstrap = Bootstrap()
+    bootstrap: BootstrapSettings = BootstrapSettings()
 
     @field_validator("seeds")
     @classmethod
@@ -146,7 +147,7 @@ class Study(RecipeModel):
 
     @model_validator(mode="after")
     def _renders_differ(self) -> Self:
-        """Frames of one seed show the same surfaces: none may be both trained on and judged."""
+        """Frames of one seed show the same surfaces: none may be both trained on and evaluated."""
         if self.real.rendered is None:
             return self
         held_out = {self.real.rendered.seed, self.real.rendered.seed + 1}
@@ -246,10 +247,10 @@ def _said(details: ErrorDetails) -> str:
 def _section(location: Sequence[int | str]) -> tuple[str, ...]:
     """Names of the fields of the section at a place of the study."""
     models: Mapping[str, type[RecipeModel]] = {
-        "real": Real,
-        "rendered": Rendered,
-        "synthetic": Synthetic,
-        "inspector": Inspector,
-        "bootstrap": Bootstrap,
+        "real": RealSettings,
+        "rendered": RenderedSettings,
+        "synthetic": SyntheticSettings,
+        "inspector": InspectorSettings,
+        "bootstrap": BootstrapSettings,
     }
     return tuple((models[str(location[-1])] if location else Study).model_fields)

@@ -38,9 +38,8 @@ def in_doubt(seen_uv: Floats, maps: Labels) -> NDArray[np.bool_]:
     texels = np.array([maps.shape[1], maps.shape[0]])
     away = seen_uv * texels
     away -= np.rint(away)  # from the nearest border between texels
-    doubtful: NDArray[np.bool_] = (np.abs(away) < 2 * DOUBT).any(axis=-1) & (seen_uv >= 0).all(
-        axis=-1
-    )  # few are left to look up
+    near_border = (np.abs(away) < 2 * DOUBT).any(axis=-1)
+    doubtful: NDArray[np.bool_] = near_border & (seen_uv >= 0).all(axis=-1)  # few are left to look up
     reach = DOUBT / texels
     around = [look_up(maps, seen_uv[doubtful] + reach * np.array(corner)) for corner in CORNERS]
     doubtful[doubtful] = np.any([(other != around[0]).any(axis=-1) for other in around[1:]], axis=0)

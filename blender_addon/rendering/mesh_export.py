@@ -12,7 +12,8 @@ import numpy as np
 
 from blender_addon.errors import RenderError
 from scenes.datasets.files import write_atomically
-from scenes.geometry.meshes import MOST_FACES, obj_text
+from scenes.geometry.mesh_files import obj_text
+from scenes.geometry.mesh_text import MOST_FACES
 
 SOLID = ("MESH", "CURVE", "SURFACE", "FONT", "META")  # types of object that have a surface
 NAMES_SHOWN = 8

@@ -15,6 +15,7 @@ MODULES = (
     "learn.properties",
     "preferences",
     "progress",
+    "run_operators",
     "recipe.operators.part",
     "recipe.operators.layers",
     "recipe.operators.placement",

@@ -1,21 +1,21 @@
 """Who is told when a setting has changed that a scene depends on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _quiet = 0  # while above 0, settings change without telling anyone
 _listeners: list[Callable[[], None]] = []
 
 
-class quiet:
+@contextmanager
+def quiet() -> Iterator[None]:
     """Within it, settings can be changed without the preview being drawn anew for each."""
-
-    def __enter__(self) -> None:
-        global _quiet
-        _quiet += 1
-
-    def __exit__(self, *_: object) -> None:
-        global _quiet
+    global _quiet
+    _quiet += 1
+    try:
+        yield
+    finally:
         _quiet -= 1
 
 

@@ -1,6 +1,6 @@
 """What a recipe can say, as the panel's properties need it: read from a file, so that registering imports no model.
 
-The file is written from the recipe's own models by `python -m blender_addon.ui.schema`; a test holds it to them.
+The file is written from the recipe's own models by `make catalogue`; a test holds it to them.
 """
 
 from __future__ import annotations
@@ -21,22 +21,18 @@ SOFT_BEYOND = 3.0  # what a slider reaches, over the largest value in any shippe
 
 Sort = Literal["quantity", "colour", "number", "pair", "flag", "choice", "text", "section", "clearances"]
 
-
-# Optional fields that are there exactly when another field says so: (section, field) -> that and its values.
-FOLLOWS = {
-    ("placement", "reach_mm"): ("kind", ("edge",)),
-    ("placement", "of"): ("kind", ("at", "along")),
-    ("crack", "length_mm"): ("origin", ("anywhere", "edge", "ends")),
-}
+SHOWN_BY_BLENDER = ("mm", "°", "px", "W")  # units that its own fields have
 
 
 @dataclass(frozen=True)
 class Field:
     """One field of a section.
 
-    low, high: what it may be; soft_low, soft_high: what its slider reaches. whole: whole numbers only. optional: may be
-    absent, and is at first unless `given`. default: what the panel begins with, as a recipe writes it: the value that
-    the example of the kind has, or else the model's own. choices: of a choice.
+    title, tooltip: what the panel says of it. unit: its symbol; nothing for a bare number. low, high: what it may be;
+    soft_low, soft_high: what its slider reaches. whole: whole numbers only. optional: may be absent, and is at first
+    unless `given`. default: what the panel begins with, as a recipe writes it: the value that the example of the kind
+    has, or else the model's own. choices: of a choice. follows: another field of the section; this one is there exactly
+    while that has one of the values `when`.
     """
 
     name: str
@@ -50,6 +46,31 @@ class Field:
     given: bool = False
     default: Any = None
     choices: tuple[str | int, ...] = ()
+    title: str = ""
+    tooltip: str = ""
+    unit: str = ""
+    follows: str = ""
+    when: tuple[str, ...] = ()
+
+    @property
+    def panel_unit(self) -> str:
+        """The unit where Blender does not show it by itself; otherwise nothing."""
+        return "" if self.unit in SHOWN_BY_BLENDER else self.unit
+
+    @property
+    def label(self) -> str:
+        """The title with such a unit."""
+        return f"{self.title} ({self.panel_unit})" if self.panel_unit else self.title
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of part, finish, defect or impurity: its title and tooltip, what it requires of the part, and provides."""
+
+    title: str
+    tooltip: str
+    requires: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,10 +84,24 @@ class SectionFields:
     fields: tuple[Field, ...]
 
 
+@dataclass(frozen=True)
+class Schema:
+    """Every kind by its name, every section by its key, which is the first of its kinds, and a recipe's own fields."""
+
+    kinds: dict[str, Kind]
+    sections: dict[str, SectionFields]
+    recipe: tuple[Field, ...]
+
+
 @lru_cache(maxsize=1)
-def sections() -> dict[str, SectionFields]:
-    """Every section by its key, which is the first of its kinds, as the file has them."""
+def schema() -> Schema:
+    """The schema as the file has it."""
     return from_json(FILE.read_text(encoding="utf-8"))
+
+
+def sections() -> dict[str, SectionFields]:
+    """Every section by its key."""
+    return schema().sections
 
 
 @lru_cache(maxsize=1)
@@ -75,13 +110,44 @@ def section_of_kind() -> dict[str, SectionFields]:
     return {kind: section for section in sections().values() if section.group in CATALOGUE for kind in section.kinds}
 
 
-def is_used(section: str, field: Field, group: Any) -> bool:
+def recipe_field(name: str) -> Field:
+    """A field of the recipe itself: name or texel_um."""
+    return next(field for field in schema().recipe if field.name == name)
+
+
+def title_of(kind: str) -> str:
+    """The title of a kind, or of what is none by its name."""
+    known = schema().kinds.get(kind)
+    return kind.replace("_", " ").capitalize() if known is None else known.title
+
+
+def tooltip_of(kind: str) -> str:
+    """What a kind is."""
+    return schema().kinds[kind].tooltip
+
+
+def missing_on(part: str, kind: str) -> tuple[str, ...]:
+    """What a kind requires that a kind of part lacks."""
+    kinds = schema().kinds
+    return tuple(need for need in kinds[kind].requires if need not in kinds[part].provides)
+
+
+def is_special(kind: str) -> bool:
+    """Whether some kinds of part lack what a kind requires."""
+    return any(missing_on(part, kind) for part in kinds_in("part"))
+
+
+def parts_with(need: str) -> tuple[str, ...]:
+    """Kinds of part that provide what others require."""
+    return tuple(kind for kind in kinds_in("part") if need in schema().kinds[kind].provides)
+
+
+def is_used(field: Field, group: Any) -> bool:
     """Whether an optional field of a section's group is there: by its switch, or as another field has it."""
     if not field.optional:
         return True
-    if (section, field.name) in FOLLOWS:
-        other, values = FOLLOWS[section, field.name]
-        return getattr(group, other) in values
+    if field.follows:
+        return getattr(group, field.follows) in field.when
     return bool(getattr(group, f"use_{field.name}"))
 
 
@@ -90,55 +156,79 @@ def kinds_in(group: str) -> tuple[str, ...]:
     return tuple(sorted(kind for section in sections().values() if section.group == group for kind in section.kinds))
 
 
-def to_json(described: dict[str, SectionFields]) -> str:
-    """One line a field, so that changes can be read."""
+def to_json(described: Schema) -> str:
+    """One line a kind and a field, so that changes can be read."""
+    kinds = [f"  {json.dumps(kind)}: {_line(what)}" for kind, what in described.kinds.items()]
     blocks = []
-    for section in described.values():
+    for section in described.sections.values():
         head = {key: value for key, value in asdict(section).items() if key not in ("key", "fields")}
-        lines = [
-            "   " + json.dumps({key: value for key, value in asdict(field).items() if not _absent(value)})
-            for field in section.fields
-        ]
-        blocks.append(
-            f" {json.dumps(section.key)}: {json.dumps(head)[:-1]}, " + '"fields": [\n' + ",\n".join(lines) + "\n ]}"
-        )
-    return "{\n" + ",\n".join(blocks) + "\n}\n"
+        lines = ",\n".join(f"    {_line(field)}" for field in section.fields)
+        blocks.append(f'  {json.dumps(section.key)}: {json.dumps(head)[:-1]}, "fields": [\n{lines}\n  ]}}')
+    recipe = ",\n".join(f"  {_line(field)}" for field in described.recipe)
+    return (
+        '{\n "kinds": {\n' + ",\n".join(kinds) + '\n },\n "sections": {\n' + ",\n".join(blocks) + "\n },\n"
+        ' "recipe": [\n' + recipe + "\n ]\n}\n"
+    )
 
 
-def _absent(value: Any) -> bool:
-    return value is None or value is False or value == ()
+def _line(described: Kind | Field) -> str:
+    told = {key: value for key, value in asdict(described).items() if not _absent(key, value)}
+    return json.dumps(told, ensure_ascii=False)
 
 
-def from_json(text: str) -> dict[str, SectionFields]:
+def _absent(key: str, value: Any) -> bool:
+    return value is None or value is False or value == () or (value == "" and key != "default")
+
+
+def from_json(text: str) -> Schema:
     """The inverse of `to_json`."""
-    return {
-        key: SectionFields(
-            key=key,
-            group=section["group"],
-            kinds=tuple(section["kinds"]),
-            class_name=section["class_name"],
-            fields=tuple(Field(**{**field, "choices": tuple(field.get("choices", ()))}) for field in section["fields"]),
-        )
-        for key, section in json.loads(text).items()
-    }
+    read = json.loads(text)
+    return Schema(
+        kinds={kind: Kind(**_tuples(what)) for kind, what in read["kinds"].items()},
+        sections={
+            key: SectionFields(
+                key=key,
+                group=section["group"],
+                kinds=tuple(section["kinds"]),
+                class_name=section["class_name"],
+                fields=tuple(Field(**_tuples(field)) for field in section["fields"]),
+            )
+            for key, section in read["sections"].items()
+        },
+        recipe=tuple(Field(**_tuples(field)) for field in read["recipe"]),
+    )
 
 
-def described() -> dict[str, SectionFields]:
-    """Every section as the recipe's models have it. Raises TypeError for a field that the panel has no property for."""
+def _tuples(read: dict[str, Any]) -> dict[str, Any]:
+    """With tuples for the lists that JSON has, but for defaults, which stay as recipes write them."""
+    return {key: tuple(value) if isinstance(value, list) and key != "default" else value for key, value in read.items()}
+
+
+def described() -> Schema:
+    """The schema as the catalogue and the recipe's models have it.
+
+    Raises TypeError for a field that the panel has no property for.
+    """
     from scenes.catalogue.placement.sites import Placement
-    from scenes.recipes.examples import catalogue
-    from scenes.recipes.recipe import CameraRecipe, RingLightRecipe, SensorRecipe
+    from scenes.catalogue.registry import GROUPS
+    from scenes.recipes.recipe import CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
 
     seen = _seen_values()
+    kinds: dict[str, Kind] = {}
     found: dict[str, SectionFields] = {}
-    for group, kinds in catalogue().items():
-        for model in dict.fromkeys(kinds.values()):
+    for group, entries in GROUPS.items():
+        named = [entry for entry in entries.values() if entry.recipe is not None]
+        for entry in named:
+            provides = sorted(getattr(entry, "provides", ()))
+            kinds[entry.kind] = Kind(entry.title, entry.tooltip, tuple(sorted(entry.requires)), tuple(provides))
+        for model in dict.fromkeys(entry.recipe for entry in named):
             section = _section(str(group), model, seen)
             found[section.key] = section
     for part, model in (("light", RingLightRecipe), ("camera", CameraRecipe), ("sensor", SensorRecipe)):
         found[part] = _section(part, model, seen, key=part)
     found["placement"] = _section("placement", Placement, seen, key="placement")
-    return found
+    recipe = tuple(_field(name, Recipe.model_fields[name], [], None) for name in ("name", "texel_um"))
+    return Schema(kinds, found, recipe)
 
 
 def _section(group: str, model: Any, seen: Seen, key: str = "") -> SectionFields:
@@ -158,6 +248,7 @@ def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
     """The panel's view of a model's field; seen: what shipped recipes write there; first: what the example does."""
     from scenes.quantities.distribution import Distribution, Within
     from scenes.quantities.recipe_model import RecipeModel
+    from scenes.quantities.units import symbol_of, title_of
 
     annotation, metadata = info.annotation, list(info.metadata)
     optional = type(None) in get_args(annotation)
@@ -167,7 +258,11 @@ def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
     own = _written(None if info.is_required() else info.get_default(call_default_factory=True))
     default = FIRST.get(name, own if first is None else first)
     given = optional and default is not None
-    shared: dict[str, Any] = {"name": name, "optional": optional, "given": given}
+    ((follows, when),) = ((info.json_schema_extra or {}).get("exactly_when") or {"": ()}).items()
+    shared: dict[str, Any] = {
+        "name": name, "title": info.title or title_of(name), "tooltip": info.description, "unit": symbol_of(name),
+        "optional": optional, "given": given, "follows": follows, "when": tuple(when),
+    }  # fmt: skip
     if default is None:
         default = next((value for value in seen if value is not None), OTHER_DEFAULTS.get(name))
     if annotation is Distribution:

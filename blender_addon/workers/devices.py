@@ -13,7 +13,7 @@ NAMES = (CPU, *BACKENDS, AUTO)
 Found = Mapping[str, Sequence[str]]  # names of the cards that each back end can use, by the user's name of it
 
 
-def chosen(wanted: str, found: Found) -> tuple[str, str | None]:
+def usable_device(wanted: str, found: Found) -> tuple[str, str | None]:
     """The device to render on, one of NAMES but AUTO, and a sentence where it is not the one that was named.
 
     Raises BlemishError for a name that is none.

@@ -10,7 +10,7 @@ from typing import Any
 from blender_addon.errors import RenderError
 from blender_addon.workers.blenders import USUAL, Blender, find
 from blender_addon.workers.control import Control
-from blender_addon.workers.devices import CPU, chosen
+from blender_addon.workers.devices import CPU, usable_device
 from blender_addon.workers.job import CARDS_MARK, EXPORT, EXPORTED_MARK, LIST_CARDS, Job
 from blender_addon.workers.process import ask, run_all
 from procgen.errors import BlemishError
@@ -106,9 +106,9 @@ def device_of(program: Blender, wanted: str, on_note: Callable[[str], None]) -> 
     """The device to render on and the number of its cards, 0 for the processor; says where it is not the one wanted."""
     if wanted == CPU:
         return CPU, 0
-    chosen(wanted, {})  # a name that is none costs no process
+    usable_device(wanted, {})  # a name that is none costs no process
     found = cards_of(program)
-    device, note = chosen(wanted, found)
+    device, note = usable_device(wanted, found)
     if note:
         on_note(note)
     return device, len(found.get(device, ()))

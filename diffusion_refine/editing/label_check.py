@@ -9,7 +9,6 @@ that was hard to see may be as hard to see afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -218,14 +217,3 @@ def strays(before: NDArray, after: NDArray, mask: Mask, ring: Mask) -> float:
     own = float(np.quantile(np.abs(grey[mask] - np.median(grey[ring])), 0.9))
     own = max(own, float(np.quantile(np.abs(grey[ring] - np.median(grey[ring])), 0.9)), LEAST_SPREAD)
     return new / own
-
-
-def summary(verdicts: Sequence[Verdict], limits: Limits) -> str:
-    """One line on the verdicts of a picture."""
-    if not verdicts:
-        return "no defect to check"
-    refused = [verdict for verdict in verdicts if not verdict.accepted]
-    said = f"{len(verdicts) - len(refused)} of {len(verdicts)} defects stand where their masks say"
-    if refused:
-        said += "; " + "; ".join(f"{verdict.instance}: {verdict.reason}" for verdict in refused)
-    return f"{said} ({limits})"

@@ -10,18 +10,6 @@ from torch import Tensor
 from diffusion_refine.core.models import Prompt
 from diffusion_refine.core.schedule import Schedule
 from diffusion_refine.inversion.ddim import Trajectory
-from procgen.errors import BlemishError
-
-
-def unconditional(required: Tensor, conditional: Tensor, scale: float) -> Tensor:
-    """The ε_∅ for which ε_∅ + w·(ε_c − ε_∅) is the required noise: (ε_req − w·ε_c) / (1 − w).
-
-    Raises:
-        BlemishError: guidance 1, which leaves the unconditional prediction no say.
-    """
-    if scale == 1:
-        raise BlemishError("guidance scale 1 has no unconditional prediction to solve for; give another scale")
-    return (required - scale * conditional) / (1 - scale)
 
 
 @dataclass(frozen=True)

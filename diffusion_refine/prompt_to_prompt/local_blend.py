@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,12 +19,6 @@ THRESHOLD = 0.3  # of a map's own maximum; section "local blend" of the referenc
 BASELINE = 0.5  # quantile of a map from which that counts: a defect covers less than half of a picture
 START = 0.2  # share of the steps before the first blend: maps mean little in noise
 NEIGHBOURHOOD = 3  # texels a side over which a map is dilated
-
-
-class Blend(Protocol):
-    """What a sampling loop calls with the latents (1 + n, C, h, w) after step `index` of `steps`."""
-
-    def __call__(self, latents: Tensor, index: int, steps: int) -> Tensor: ...
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffusion_refine.prompts.vocabulary import DEFECTS, FINISHES, IMPURITIES, PARTS
+from diffusion_refine.prompts.vocabulary import DEFECTS, FINISHES, IMPURITIES, MATERIALS, PARTS, UNCOUNTED
 from scenes.scene import Scene
 
-MATERIALS = frozenset({"asphalt"})  # finishes that name a material of their own; what has them is no part
-UNCOUNTED = frozenset({"rust", "corrosion", "wear", "crazing", "spurious copper", "dust", "oil", "chalk"})
 VOWELS = "aeiou"
 
 
@@ -32,12 +30,7 @@ class Subject:
 
 def subject_of(scene: Scene) -> Subject:
     """The finish, the part and all classes that a scene can show, in sight or not."""
-    return Subject(FINISHES[scene.finish.kind], part_word(scene)).seen(scene.classes)
-
-
-def part_word(scene: Scene) -> str:
-    """The word of a scene's part; "surface" for a photograph, of which nothing else is known."""
-    return PARTS.get(scene.part.kind, "surface")
+    return Subject(FINISHES[scene.finish.kind], PARTS[scene.part.kind]).seen(scene.classes)
 
 
 def words_of(classes: Iterable[str], words: Mapping[str, str]) -> tuple[str, ...]:
@@ -48,10 +41,8 @@ def words_of(classes: Iterable[str], words: Mapping[str, str]) -> tuple[str, ...
 
 def caption(subject: Subject) -> str:
     """As in "photo of a scratch defect and a dent defect on a ground plate with a stain", "photo of a good tile"."""
-    thing = " ".join(word for word in (subject.finish, subject.part) if word)
-    if subject.finish in MATERIALS:
-        thing = subject.finish
     uncounted = subject.finish in MATERIALS
+    thing = subject.finish if uncounted else " ".join(word for word in (subject.finish, subject.part) if word)
     if subject.defects:
         shown = " and ".join(with_article(f"{word} defect") for word in subject.defects)
         where = thing if uncounted else with_article(thing)

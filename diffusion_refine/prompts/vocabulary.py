@@ -2,7 +2,7 @@
 the place of which.
 
 Section 3.4 of the null embedding paper asks for "a corpus tailored to the defect domain" without giving it; this one is
-the paper's own words, DeepPCB's six, the labels of the public photographs and the kinds that a recipe can name.
+the paper's own words, DeepPCB's six, the labels of the public photographs and the nouns of the catalogue.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from procgen.errors import BlemishError
+from scenes.catalogue import registry
+from scenes.catalogue.entry import LayerEntry
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?|[^\w\s]+|_+")  # as CLIP's tokenizer splits before it looks at letters
 
@@ -20,78 +22,23 @@ CONNECTIVES = ("photo", "image", "of", "a", "an", "on", "with", "and", "the", "d
 ARTICLES = frozenset(("a", "an"))
 GENERIC = "defect"  # stands for any kind of defect
 
+
+def _by_kind_and_class(entries: Mapping[str, LayerEntry]) -> Mapping[str, str]:
+    """The nouns of entries by their kinds, and by their classes where these are no kinds; in alphabetical order."""
+    of_class = {entry.class_name: entry.noun for entry in entries.values()}
+    return MappingProxyType(dict(sorted((of_class | {kind: entry.noun for kind, entry in entries.items()}).items())))
+
+
 # By the kind or class name that recipes and datasets use.
-PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        "arc_segment": "tile",
-        "ball_screw": "screw",
-        "bearing_race": "bearing",
-        "bolt": "bolt",
-        "bracket": "bracket",
-        "disc": "disc",
-        "gear": "gear",
-        "hex_nut": "nut",
-        "insert": "insert",
-        "mesh": "part",
-        "pcb": "board",
-        "plate": "plate",
-        "ring": "ring",
-        "shaft": "shaft",
-    }
-)
-FINISHES: Mapping[str, str] = MappingProxyType(
-    {
-        "anodised": "anodised",
-        "asphalt": "asphalt",
-        "brushed": "brushed",
-        "cast": "cast",
-        "ceramic": "ceramic",
-        "ground": "ground",
-        "laminate": "laminate",
-        "milled": "milled",
-        "painted": "painted",
-        "rolled": "rolled",
-        "sand_blasted": "sandblasted",
-        "turned": "turned",
-    }
-)
-DEFECTS: Mapping[str, str] = MappingProxyType(
-    {
-        "blowhole": "blowhole",
-        "branching_crack": "crack",
-        "bump": "bump",
-        "chipped_edge": "chip",
-        "crack": "crack",
-        "crazing": "crazing",
-        "dent": "dent",
-        "filiform_corrosion": "corrosion",
-        "gouge": "gouge",
-        "missing_hole": "missing hole",
-        "mouse_bite": "mousebite",
-        "open_circuit": "open",
-        "phase_field_crack": "crack",
-        "pitting": "pit",
-        "pore": "pore",
-        "rust": "rust",
-        "scratch": "scratch",
-        "short": "short",
-        "spur": "spur",
-        "spurious_copper": "spurious copper",
-        "wear": "wear",
-    }
-)
-IMPURITIES: Mapping[str, str] = MappingProxyType(
-    {
-        "chalk": "chalk",
-        "dust": "dust",
-        "fibre": "fibre",
-        "fingerprint": "fingerprint",
-        "marker": "marker",
-        "oil_film": "oil",
-        "sticker": "sticker",
-        "water_stain": "stain",
-        "water_stains": "stain",
-    }
+PARTS: Mapping[str, str] = MappingProxyType({kind: entry.noun for kind, entry in registry.PARTS.items()})
+FINISHES: Mapping[str, str] = MappingProxyType({kind: entry.noun for kind, entry in registry.FINISHES.items()})
+DEFECTS = _by_kind_and_class(registry.DEFECTS)
+IMPURITIES = _by_kind_and_class(registry.IMPURITIES)
+UNCOUNTED = frozenset(entry.noun for entry in registry.LAYERS.values() if not entry.countable)
+MATERIALS = frozenset(entry.noun for entry in registry.FINISHES.values() if entry.is_material)
+DIRECTIONAL = frozenset(entry.noun for entry in registry.FINISHES.values() if entry.directional)
+MATERIAL_OF_FINISH: Mapping[str, str] = MappingProxyType(
+    {entry.noun: entry.material for entry in registry.FINISHES.values()}
 )
 
 # What the labels of public photographs are called, by set: magnetic tiles, CrackForest, BSData, NEU, DeepPCB.
@@ -130,7 +77,8 @@ PHOTOGRAPHED: Mapping[str, str] = MappingProxyType(
     }
 )
 
-# Which defects a material can have; the first of a list is its most common one.
+# Which defects the photographs and papers show of a material; the first of a list is its most common one. The nouns of
+# all other kinds that befall the material follow.
 CORPUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "metal": (
@@ -164,31 +112,6 @@ CORPUS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "scratch",
             "stain",
         ),
-    }
-)
-MATERIAL_OF_FINISH: Mapping[str, str] = MappingProxyType(
-    {
-        "anodised": "metal",
-        "asphalt": "asphalt",
-        "brushed": "metal",
-        "cast": "cast",
-        "ceramic": "ceramic",
-        "ground": "metal",
-        "laminate": "board",
-        "milled": "metal",
-        "painted": "painted",
-        "rolled": "metal",
-        "sandblasted": "metal",
-        "turned": "metal",
-    }
-)
-MATERIAL_OF_SET: Mapping[str, str] = MappingProxyType(
-    {
-        "magnetic_tile": "ceramic",
-        "crackforest": "asphalt",
-        "ballscrew_pitting": "metal",
-        "neu_seg_dedup": "metal",
-        "deeppcb": "board",
     }
 )
 
@@ -243,11 +166,13 @@ def material_of(prompt: str) -> str | None:
 
 def corpus(material: str | None = None) -> tuple[str, ...]:
     """Defect words of one material, or of all where it is None. Raises BlemishError for a material unheard of."""
+    known = tuple(dict.fromkeys([*CORPUS, *MATERIAL_OF_FINISH.values()]))
     if material is None:
-        return tuple(dict.fromkeys(word for words in CORPUS.values() for word in words))
-    if material not in CORPUS:
-        raise BlemishError(f"no defect words for the material {material!r}; known are {', '.join(CORPUS)}")
-    return CORPUS[material]
+        return tuple(dict.fromkeys(word for each in known for word in corpus(each)))
+    if material not in known:
+        raise BlemishError(f"no defect words for the material {material!r}; known are {', '.join(known)}")
+    befalling = (entry.noun for entry in registry.DEFECTS.values() if material in entry.materials)
+    return tuple(dict.fromkeys([*CORPUS.get(material, ()), *befalling]))
 
 
 def defects_in(prompt: str) -> list[str]:

@@ -1,118 +1,32 @@
-"""The command `blemish train-diffusion`."""
+"""The command `blemish train-generator`: a subcommand for every method that learns from pictures."""
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
-from typing import Annotated
+from importlib import import_module
 
 import typer
 
+# Name -> the module whose function `train` has the method's arguments, options and help.
+METHODS = {
+    "diffusion": "diffusion_refine.training.diffusion_cli",
+}
+
 
 def register(app: typer.Typer) -> None:
-    """Mount this module's command."""
-    app.command("train-diffusion")(train_diffusion)
+    """Mount this module's command, with one of its own for every method."""
+    methods = typer.Typer(subcommand_metavar="METHOD DATASET... --out MODEL")
+    methods.callback()(train_generator)
+    for name, module in METHODS.items():
+        methods.command(name)(import_module(module).train)
+    app.add_typer(methods, name="train-generator")
 
 
-def train_diffusion(
-    datasets: Annotated[
-        list[Path],
-        typer.Argument(help="Datasets of Blemish, or folders of photographs with one --caption.", show_default=False),
-    ],
-    out: Annotated[Path, typer.Option(help="Folder for the model. A stopped training in it is taken up again.")],
-    start: Annotated[
-        str | None,
-        typer.Option(
-            help="What to go on from: embedded, a folder in diffusers' layout, or a hub id. By default a small model "
-            "is trained from nothing; with --lora, embedded is tuned.",
-            metavar="embedded|PATH|ID",
-        ),
-    ] = None,
-    lora: Annotated[
-        bool,
-        typer.Option("--lora", help="Train small additions to the attention (LoRA) in place of all weights."),
-    ] = False,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the denoiser.")] = 2000,
-    autoencoder_steps: Annotated[
-        int, typer.Option(min=1, help="Steps of the autoencoder before them; only from nothing.")
-    ] = 1000,
-    caption: Annotated[
-        str | None,
-        typer.Option(
-            help="What every photograph shows, in the words of a prompt. Datasets of Blemish say it themselves."
-        ),
-    ] = None,
-    crops: Annotated[
-        int | None, typer.Option(min=1, help="Pieces to cut from the pictures; 16 a picture, at most 8000.")
-    ] = None,
-    turns: Annotated[
-        bool, typer.Option(help="Mirror the pieces and turn them by quarters; not for surfaces with an upright.")
-    ] = True,
-    batch: Annotated[int, typer.Option(min=1, help="Pieces a step.")] = 16,
-    rank: Annotated[int, typer.Option(min=1, max=256, help="Of the additions.")] = 8,
-    rate: Annotated[
-        float | None, typer.Option(min=0, help="Learning rate: 6e-4 from nothing, 5e-5 tuning all, 5e-4 with --lora.")
-    ] = None,
-    size: Annotated[
-        int, typer.Option(min=32, help="Pixels a side of a model from nothing, a multiple of 16; another has its own.")
-    ] = 128,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
-    every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
-    half: Annotated[bool, typer.Option("--half", help="Train in bfloat16 where it suffices: for new cards.")] = False,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
-    ] = 1,
-) -> None:
-    """Train a diffusion model for `blemish refine` on your own parts.
+def train_generator() -> None:
+    """Train what makes defects on your own parts: a model for `blemish refine` and `blemish synthesize`.
 
-    Tune the model that comes with Blemish to your recipe's renders; minutes on a processor:
+    Each method has options of its own:
 
-        blemish render mine.yaml --out data/mine --frames 60
+        blemish train-generator diffusion --help
 
-        blemish train-diffusion data/mine --lora --steps 300 --out out/mine
-
-        blemish refine data/mine --model out/mine --out data/mine-refined
-
-    With photographs of good parts, so that it learns how these look:
-
-        blemish train-diffusion data/mine photos --caption "photo of a good ground plate" --lora --out out/real
-
-    A model of your own, from nothing; an hour on a processor for 128 pixels:
-
-        blemish train-diffusion data/mine data/more --steps 4000 --out out/own
-
-    Captions are made of the words that you later prompt with: what the masks show, the finish and the part, as in
-    "photo of a scratch defect on a milled plate". Ctrl-C at any moment; the same command goes on from there.
+        blemish train-generator diffusion data/mine --lora --steps 300 --out out/mine
     """
-    import torch
-
-    from diffusion_refine.core.models import EMBEDDED
-    from diffusion_refine.training.diffusion import SCRATCH, DiffusionSettings, TrainingError
-    from diffusion_refine.training.diffusion import train_diffusion as train
-    from diffusion_refine.training.model_shapes import Shape
-    from scenes.jobs.progress import shown
-
-    if size % 16:
-        raise TrainingError(f"--size: found {size}; expected a multiple of 16, such as 128")
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
-    settings = DiffusionSettings(
-        start=start or (EMBEDDED if lora else SCRATCH),
-        lora=lora,
-        steps=steps,
-        autoencoder_steps=autoencoder_steps,
-        batch=batch,
-        rank=rank,
-        rate=rate,
-        crops=crops,
-        caption=caption,
-        turns=turns,
-        seed=seed,
-        every=every,
-        half=half,
-        shape=Shape(size=size),
-    )
-    with shown("stopped; the same command goes on from the last checkpoint") as progress:
-        train(datasets, out, settings, device, progress)
-    typer.echo(f"{out} is trained; use it with: blemish refine DATASET --model {shlex.quote(str(out))} --out DIR")

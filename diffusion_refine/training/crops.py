@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from diffusion_refine.prompts.captions import Subject, caption, classes_in, subject_of
+from diffusion_refine.prompts.vocabulary import DIRECTIONAL
 from procgen.errors import BlemishError
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import HEADER
@@ -28,7 +29,6 @@ from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rg
 from scenes.scene import Scene
 
 LEAST_SHARE = 0.002  # of a crop, for a defect to be named; one that covers less, but something, makes no crop
-LAID = frozenset({"brushed", "ground", "milled", "rolled"})  # finishes whose marks all run one way
 ATTEMPTS = 20  # draws of a crop until one can be captioned
 # Words that mean the same picture; a caption now and then takes the other one, so that both are known.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -212,8 +212,8 @@ def _crop(
     if defective is not None:
         cut = defective[top : top + side, left : left + side].astype(np.uint8)
         mask = (np.asarray(_scaled(cut * np.uint8(255), size, Image.Resampling.BOX)) > 127).astype(np.uint8)
-    laid = picture.subject is not None and picture.subject.finish in LAID
-    image, mask = _turned(image, mask, rng, settings, quarters=not laid)
+    directional = picture.subject is not None and picture.subject.finish in DIRECTIONAL
+    image, mask = _turned(image, mask, rng, settings, quarters=not directional)
     return _lit(image, rng, settings), mask, _caption(picture, seen, rng, settings)
 
 
@@ -298,4 +298,5 @@ def _lit(image: NDArray[np.uint8], rng: np.random.Generator, settings: CropSetti
     if rng.random() < settings.grey:
         values = np.repeat((values @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
     middle = values.mean()
-    return ((values - middle) * contrast + middle * gain).round().clip(0, 255).astype(np.uint8)
+    changed: NDArray[np.uint8] = ((values - middle) * contrast + middle * gain).round().clip(0, 255).astype(np.uint8)
+    return changed

@@ -83,8 +83,13 @@ def train_diffusion(
     """
     if settings.lora and settings.start == SCRATCH:
         raise TrainingError("--lora adds to a model that is there; give one with --start, such as --start embedded")
-    _begin(datasets, out, settings)
     state = out / STATE
+    written = state / SETTINGS
+    wanted = {"datasets": [str(folder) for folder in datasets], **asdict(settings)}
+    if written.is_file():
+        begin(written, wanted)
+    elif out.is_dir() and any(out.iterdir()):
+        raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     pipeline: Any
     if settings.start == SCRATCH:
@@ -92,6 +97,7 @@ def train_diffusion(
     else:
         pipeline = load_model(settings.start, device, torch.float32).pipeline
     crops = _crops(datasets, Model(pipeline).size, settings, progress)
+    begin(written, wanted)  # not before all that was given proved usable
     if settings.start == SCRATCH:
         latents = _learn_latents(pipeline, crops, settings, state, progress)
     else:
@@ -122,14 +128,6 @@ def train_diffusion(
         merge_adapter(pipeline, out / ADDITIONS)
     save_pipeline(pipeline, out)
     return out
-
-
-def _begin(datasets: Sequence[Path], out: Path, settings: DiffusionSettings) -> None:
-    """Write down what is being trained, or see that it is the same as what was begun."""
-    path = out / STATE / SETTINGS
-    if not path.is_file() and out.is_dir() and any(out.iterdir()):
-        raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
-    begin(path, {"datasets": [str(folder) for folder in datasets], **asdict(settings)})
 
 
 def _crops(datasets: Sequence[Path], size: int, settings: DiffusionSettings, progress: Progress) -> Crops:

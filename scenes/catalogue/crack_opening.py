@@ -4,32 +4,51 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
+from pydantic import Field
+
 from procgen.defects.cracks import Crack, CrackGraph
 from procgen.surface.layer import Family
+from scenes.catalogue.layer_model import LayerRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Fine, Fraction, RecipeModel, Signed
+from scenes.quantities.recipe_model import (
+    Fine,
+    Fraction,
+    ReflectanceChange,
+    RoughnessChange,
+    Severity,
+)
 from scenes.quantities.scene_model import SceneModel
+
+Width = Annotated[Distribution, Within(1, 10_000)]
 
 NARROWEST = 0.05  # share of a crack's width and depth at severity 0
 
 
-class OpeningRecipe(RecipeModel):
+class OpeningRecipe(LayerRecipeModel):
     """See `procgen.defects.cracks.opening` and `procgen.defects.cracks.layer`; severity is how far the crack has
     opened."""
 
     class_name: ClassVar[str] = "crack"
     family: ClassVar[Family] = "defect"
-    severity: Fraction = Constant(1.0)
-    width_um: Annotated[Distribution, Within(1, 10_000)]
-    width_variation: Annotated[Distribution, Within(0, 2)] = Constant(0.45)
-    width_correlation_mm: Fine = Constant(1.0)
-    depth_um: Annotated[Distribution, Within(1, 10_000)]
-    reflectance_change: Signed
-    roughness_change: Signed = Constant(0.3)
-    lip: Fraction = Constant(0.0)
+    severity: Severity = Constant(1.0)
+    width_um: Width = Field(description="Width from side to side")
+    width_variation: Annotated[Distribution, Within(0, 2)] = Field(
+        Constant(0.45),
+        title="Width Varies",
+        description="How much the opening changes along the crack: standard deviation over mean",
+    )
+    width_correlation_mm: Fine = Field(
+        Constant(1.0), title="…over Length", description="Length over which the opening changes"
+    )
+    depth_um: Annotated[Distribution, Within(1, 10_000)] = Field(description="Depth below the surface")
+    reflectance_change: ReflectanceChange
+    roughness_change: RoughnessChange = Constant(0.3)
+    lip: Fraction = Field(
+        Constant(0.0), title="Lip Height", description="Height of the raised edges, over the depth beside them"
+    )
 
 
 class CrackedLayer(SceneModel):

@@ -1,8 +1,13 @@
 """What the recipes of all finishes have in common."""
 
 import math
-from typing import Annotated, Any
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
+from pydantic import Field
+
+from procgen.surface.layer import Finish
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import Colour, RandomStream
 from scenes.quantities.recipe_model import Fine, Fraction, Ratio, RecipeModel, together
@@ -13,21 +18,41 @@ SPECKS_PER_SQUARE_RADIUS = 2.0  # more cannot lie apart on the jittered grid tha
 Brightness = Annotated[Distribution, Within(0, 4)]
 
 
+class DrawnFinish(Finish, Hashable, Protocol):
+    """A drawn finish."""
+
+    @property
+    def kind(self) -> str: ...
+
+
 class FinishRecipeModel(RecipeModel):
+    """Base of the recipes of finishes."""
+
+    if TYPE_CHECKING:
+        kind: str
+
+    @abstractmethod
+    def sample(self, stream: RandomStream) -> DrawnFinish:
+        """The finish of one frame."""
+
+
+class ProfiledFinishRecipe(FinishRecipeModel):
     """What `procgen.finish.profiled.ProfiledFinish` asks of every finish.
 
     brightness: multiplies the base colour.
     """
 
-    ra_um: Roughness
-    base_colour: tuple[Fraction, Fraction, Fraction]
-    brightness: Brightness = Constant(1.0)
-    roughness: Fraction
-    metallic: Fraction = Constant(1.0)
-    coat: Fraction = Constant(0.0)
-    contrast: Ratio = Constant(0.0)
-    mottle: Ratio = Constant(0.0)
-    mottle_size_mm: Fine = Constant(10.0)
+    ra_um: Roughness = Field(title="Ra", description="Arithmetic mean roughness of the profile (ISO 4287)")
+    base_colour: tuple[Fraction, Fraction, Fraction] = Field(
+        description="Colour of the bare surface, linear red, green and blue"
+    )
+    brightness: Brightness = Field(Constant(1.0), description="Multiplies the base colour")
+    roughness: Fraction = Field(description="Of the reflection: 0 is a mirror, 1 is chalk")
+    metallic: Fraction = Field(Constant(1.0), description="Metal or not: 1 reflects as a metal does")
+    coat: Fraction = Field(Constant(0.0), description="Weight of a clear coat on top")
+    contrast: Ratio = Field(Constant(0.0), description="How much darker valleys are than crests")
+    mottle: Ratio = Field(Constant(0.0), description="Contrast of large soft clouds")
+    mottle_size_mm: Fine = Field(Constant(10.0), description="Size of a cloud")
 
     def parameters(self, stream: RandomStream) -> dict[str, Any]:
         """Everything drawn for one frame, under the names that the finish has for it."""

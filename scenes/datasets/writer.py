@@ -32,7 +32,7 @@ from scenes.datasets.schema import (
     committed,
     read_header,
 )
-from scenes.geometry.meshes import digest_of, portable
+from scenes.geometry.mesh_files import digest_of, portable
 from scenes.parts.mesh import MeshPart, MeshRecipe
 from scenes.pictures import png
 from scenes.quantities.distribution import shown

@@ -12,6 +12,7 @@ from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import HEADER
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import InstanceMaps, IntegerMap, Truth
+from scenes.parts.photo import Photo
 from scenes.pictures.reading import ReadingOptions
 
 LOOKS_FOR = HEADER
@@ -61,7 +62,7 @@ def read(folder: Path) -> list[Sample]:
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
         began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
-        group = f"photo/{part.sha256}" if part.kind == "photo" else f"{surfaces}/{began:06d}#{kind}"
+        group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}#{kind}"
         samples.append(Sample(number, group, label, frame.image_path, annotation, options=FULL_SCALE))
     return samples
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scenes.formats.truth import Annotation, NothingThere, Truth
 from scenes.pictures.decoding import measure
-from scenes.pictures.reading import ReadingOptions, read_rgb, read_seen
+from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 
 GOOD = "good"
 UNLABELLED = "unlabelled"
@@ -38,9 +38,9 @@ class Sample:
         """(H, W, 3) RGB, upright, of 8 bits; transparent is black. Raises PictureError."""
         return read_rgb(self.image_path, self.options)
 
-    def seen(self) -> NDArray[np.bool_] | None:
-        """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is seen."""
-        return read_seen(self.image_path, self.options)
+    def valid_mask(self) -> NDArray[np.bool_] | None:
+        """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is valid."""
+        return read_valid_mask(self.image_path, self.options)
 
     def shape(self) -> tuple[int, int]:
         """(height, width), without decoding the picture. Raises PictureError."""

@@ -1,160 +1,20 @@
-"""Meshes of the user: read, checked, unwrapped into charts whose texels know where on the mesh they lie."""
+"""Meshes unwrapped into charts whose texels know where on the mesh they lie."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from procgen.errors import BlemishError
 from procgen.surface.layer import SurfacePoints
 from scenes.geometry.atlas import INSPECTED, Chart, Floats, Mesh, Part
 from scenes.geometry.raster import owners
+from scenes.geometry.surfaces import Indices, Surface
 
-Indices = NDArray[np.int64]
-Up = Literal["x", "y", "z", "-x", "-y", "-z"]
-
-FORMATS = (".obj", ".stl", ".gltf", ".glb")
-MOST_BYTES = 256 << 20
-MOST_FACES = 300_000  # unwrapping these takes about a minute
-EXTENTS = (1e-4, 10.0)  # m; what lies outside is a mistaken unit
 SHARP_EDGE = np.cos(np.radians(35))  # cosine between the normals of two faces over which shading is not smoothed
 SLIVER = 1e-5  # height over base of a triangle too thin to place texels by
-FLAT = 1e-12  # area of a triangle, over the square of the mesh's extent, below which it is none
 BRUTE_FORCE = 2_000_000  # pairs of points and triangles compared at a time
 NEAREST = 48  # triangles looked at around a point on a larger mesh
-
-
-def digest_of(path: str) -> str:
-    """SHA-256 of a file, hexadecimal. Raises BlemishError where there is no such file, or none that may be read."""
-    file = Path(path)
-    if file.suffix.lower() not in FORMATS:
-        raise BlemishError(f"mesh {path}: found the format {file.suffix or 'none'}; expected {', '.join(FORMATS)}")
-    try:
-        status = file.stat()
-    except OSError as error:
-        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
-    if not file.is_file():
-        raise BlemishError(f"mesh {path}: found no file; expected one of {', '.join(FORMATS)}")
-    if not 0 < status.st_size <= MOST_BYTES:
-        raise BlemishError(f"mesh {path}: found {status.st_size} bytes; expected 1 to {MOST_BYTES}")
-    return _digest(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=16)
-def _digest(path: str, modified: int, size: int) -> str:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
-
-
-def portable(path: str) -> tuple[str, bytes]:
-    """A mesh in one file that needs no other beside it: its suffix and its bytes.
-
-    A glTF may keep its numbers in further files; of it an OBJ is made. Raises BlemishError as `read_surface` does.
-    """
-    digest_of(path)
-    suffix = Path(path).suffix.lower()
-    if suffix == ".gltf":
-        return ".obj", obj_text(*_loaded(path)).encode()
-    try:
-        return suffix, Path(path).read_bytes()
-    except OSError as error:
-        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
-
-
-def obj_text(vertices: Floats, faces: Indices) -> str:
-    """An OBJ of vertices (V, 3) and triangles (F, 3), its numbers exact."""
-    lines = [f"v {x!r} {y!r} {z!r}" for x, y, z in vertices.tolist()]
-    lines += [f"f {a} {b} {c}" for a, b, c in (faces + 1).tolist()]
-    return "\n".join(lines) + "\n"
-
-
-@dataclass(frozen=True, eq=False)
-class Surface:
-    """A triangle mesh as it lies under the camera: vertices (V, 3) m, z = 0 uppermost; faces (F, 3), outward."""
-
-    vertices: Floats
-    faces: Indices
-
-
-@lru_cache(maxsize=4)
-def read_surface(path: str, digest: str, unit: float, up: Up) -> Surface:
-    """Read a mesh file whose numbers are in `unit` metres and whose `up` axis is to point to the camera.
-
-    Its middle comes to x = y = 0. Raises BlemishError for a file that has changed since `digest` was taken, and for a
-    mesh that is empty, degenerate, too large, or no surface.
-    """
-    import trimesh
-
-    if digest_of(path) != digest:
-        raise BlemishError(f"mesh {path}: the file has changed since its scene was drawn; expected the same bytes")
-    vertices, faces = _loaded(path)
-    vertices = vertices @ _turn(up).T * unit
-    extent = float(np.ptp(vertices[faces.ravel()], axis=0).max())
-    if not EXTENTS[0] <= extent <= EXTENTS[1]:
-        raise BlemishError(
-            f"mesh {path}: found an extent of {extent * 1e3:.4g} mm with unit_mm {unit * 1e3:g}; expected "
-            f"{EXTENTS[0] * 1e3:g} to {EXTENTS[1] * 1e3:g} mm: is the unit of the file another?"
-        )
-    vertices, faces = _sewn(vertices, faces, extent)
-    if len(faces) == 0:
-        raise BlemishError(f"mesh {path}: found triangles without area only; expected a surface")
-    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    crowded = int((np.unique(edges, axis=0, return_counts=True)[1] > 2).sum())
-    if crowded:
-        raise BlemishError(
-            f"mesh {path}: found {crowded} edges with more than two faces; expected a manifold surface: remove inner "
-            "and doubled faces, in Blender with Select Non Manifold"
-        )
-    sewn = trimesh.Trimesh(vertices, faces, process=False)
-    if not sewn.is_winding_consistent:
-        trimesh.repair.fix_winding(sewn)
-    trimesh.repair.fix_inversion(sewn, multibody=True)
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, high[2]])
-    return Surface(vertices - middle, np.array(sewn.faces, dtype=np.int64))
-
-
-def _loaded(path: str) -> tuple[Floats, Indices]:
-    """Vertices (V, 3) and triangles (F, 3) of a mesh file, as it has them."""
-    import trimesh
-
-    try:
-        mesh = trimesh.load_mesh(path, process=False)
-        vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
-    except Exception as error:  # whatever a parser of another's file stumbles on
-        first = (str(error).splitlines() or [""])[0]
-        cause = f"{type(error).__name__}: {first}"
-        raise BlemishError(f"mesh {path}: not a valid {Path(path).suffix} file ({cause})") from None
-    if len(faces) == 0:
-        raise BlemishError(f"mesh {path}: found no faces; expected a surface of triangles or polygons")
-    if len(faces) > MOST_FACES:
-        raise BlemishError(f"mesh {path}: found {len(faces)} triangles; expected at most {MOST_FACES}: decimate it")
-    if not np.isfinite(vertices).all():
-        raise BlemishError(f"mesh {path}: found vertices that are not finite numbers")
-    return vertices, faces
-
-
-def _turn(up: Up) -> Floats:
-    """The rotation (3, 3) that turns an axis to +z."""
-    axis = np.eye(3)["xyz".index(up[-1])] * (-1 if up[0] == "-" else 1)
-    side = np.eye(3)[("xyz".index(up[-1]) + 1) % 3]
-    return np.stack([side, np.cross(axis, side), axis])
-
-
-def _sewn(vertices: Floats, faces: Indices, extent: float) -> tuple[Floats, Indices]:
-    """Vertices in the same place made one, as an STL file needs it, and faces without area left out."""
-    _, first, index = np.unique(np.round(vertices / (extent * 1e-7)), axis=0, return_index=True, return_inverse=True)
-    vertices, faces = vertices[first], index.reshape(-1)[faces]
-    a, b, c = vertices[faces].transpose(1, 0, 2)
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
-    used, faces = np.unique(faces[area > FLAT * extent**2], return_inverse=True)
-    return vertices[used], faces.reshape(-1, 3).astype(np.int64)
 
 
 @lru_cache(maxsize=2)

@@ -5,24 +5,26 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, RecipeModel, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, together
+from scenes.quantities.scene_model import Positive
 
 SAGITTA_LIMIT = 1e-7  # m; how far the facets of the mesh may lie beneath the true cylinder
 
 
-class ArcSegmentRecipe(RecipeModel):
+class ArcSegmentRecipe(PartRecipeModel):
     """An arc segment; see `arc_segment`."""
 
     kind: Literal["arc_segment"]
-    radius_mm: Extent
-    width_mm: Extent
-    length_mm: Extent
-    thickness_mm: Extent
+    radius_mm: Extent = Field(description="Radius of the convex side")
+    width_mm: Extent = Field(description="Chord, left to right in the picture")
+    length_mm: Extent = Field(description="Length from end to end")
+    thickness_mm: Extent = Field(description="Thickness of the part")
 
     @property
     def framed_mm(self) -> float:
@@ -53,7 +55,7 @@ class ArcSegmentRecipe(RecipeModel):
         return ArcSegment(**stream.quantities(self))
 
 
-class ArcSegment(SceneModel):
+class ArcSegment(DrawnPart):
     """The dimensions of one arc segment, metres."""
 
     kind: Literal["arc_segment"] = "arc_segment"
@@ -75,6 +77,18 @@ class ArcSegment(SceneModel):
     def build(self) -> Part:
         """The segment's mesh and chart."""
         return arc_segment(self.radius, self.width, self.length, self.thickness)
+
+
+ENTRIES = (
+    PartEntry(
+        kind="arc_segment",
+        recipe=ArcSegmentRecipe,
+        drawn=ArcSegment,
+        title="Arc Segment",
+        tooltip="A curved tile, such as a magnet of a motor",
+        noun="tile",
+    ),
+)
 
 
 @dataclass(frozen=True)

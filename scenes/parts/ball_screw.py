@@ -4,8 +4,9 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
 from scenes.parts.shaft import Rod, RodRecipe, lathe, wind
 from scenes.parts.solids import Body, arc_steps, lying
@@ -20,9 +21,9 @@ class BallScrewRecipe(RodRecipe):
     """A ball screw; lead_mm is the advance of one turn, groove_depth_mm below the outer diameter."""
 
     kind: Literal["ball_screw"]
-    lead_mm: Extent
-    ball_mm: Extent
-    groove_depth_mm: Extent
+    lead_mm: Extent = Field(description="How far the groove advances in a turn")
+    ball_mm: Extent = Field(title="Ball", description="Diameter of the balls that run in the groove")
+    groove_depth_mm: Extent = Field(description="Depth of the groove that the balls run in")
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -64,3 +65,15 @@ class BallScrew(Rod):
         wind(body, radius, (-end, end), self.lead, groove, pose, steps)
         lathe(body, [(radius, end), (0.0, end)], pose, steps)
         return body.part()
+
+
+ENTRIES = (
+    PartEntry(
+        kind="ball_screw",
+        recipe=BallScrewRecipe,
+        drawn=BallScrew,
+        title="Ball Screw",
+        tooltip="A spindle with the helical groove that balls run in",
+        noun="screw",
+    ),
+)

@@ -4,8 +4,9 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
 from scenes.parts.disc import BoredRecipe, Round, turned_face
 from scenes.quantities.distribution import Constant, Distribution
@@ -21,10 +22,10 @@ class BearingRaceRecipe(BoredRecipe):
     """A bearing washer; the groove is an arc of a circle slightly larger than the balls."""
 
     kind: Literal["bearing_race"]
-    thickness_mm: Extent
-    ball_mm: Extent
-    groove_depth_mm: Extent
-    osculation: Distribution = Constant(1.04)
+    thickness_mm: Extent = Field(description="Thickness of the part")
+    ball_mm: Extent = Field(title="Ball", description="Diameter of the balls that run in the groove")
+    groove_depth_mm: Extent = Field(description="Depth of the groove that the balls run in")
+    osculation: Distribution = Field(Constant(1.04), description="Radius of the groove over that of the balls")
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -73,3 +74,15 @@ class BearingRace(Round):
         across = middle + half_width * np.linspace(1, -1, GROOVE_FACETS + 1)
         radii = [outer, outer - chamfer, *across.tolist(), inner + chamfer, inner]
         return turned_face(radii, elevation, self.thickness)
+
+
+ENTRIES = (
+    PartEntry(
+        kind="bearing_race",
+        recipe=BearingRaceRecipe,
+        drawn=BearingRace,
+        title="Bearing Race",
+        tooltip="The ring of a thrust bearing, with the groove that balls run in",
+        noun="bearing",
+    ),
+)

@@ -4,27 +4,29 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
 from scenes.parts.hex_nut import THREAD_DEPTH, hexagon_radius
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.shaft import lathe, wind
 from scenes.parts.solids import Body, Formula, FormulaChart, arc_steps, circle, distinct, lying
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, RecipeModel, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, together
+from scenes.quantities.scene_model import Positive
 
 
-class BoltRecipe(RecipeModel):
+class BoltRecipe(PartRecipeModel):
     """A hexagon bolt; length_mm is that below its head."""
 
     kind: Literal["bolt"]
-    thread_mm: Extent
-    pitch_mm: Extent
-    length_mm: Extent
-    thread_length_mm: Extent
-    across_flats_mm: Extent
-    head_mm: Extent
+    thread_mm: Extent = Field(title="Thread", description="Outer diameter of the thread")
+    pitch_mm: Extent = Field(description="From thread to thread")
+    length_mm: Extent = Field(description="Length from end to end")
+    thread_length_mm: Extent = Field(description="Length of the thread, from the end of the bolt")
+    across_flats_mm: Extent = Field(description="From flat to opposite flat of the hexagon")
+    head_mm: Extent = Field(title="Head Height", description="Height of the bolt's head")
 
     @property
     def framed_mm(self) -> float:
@@ -51,7 +53,7 @@ class BoltRecipe(RecipeModel):
         return Bolt(**stream.quantities(self))
 
 
-class Bolt(SceneModel):
+class Bolt(DrawnPart):
     """The dimensions of one bolt, metres."""
 
     kind: Literal["bolt"] = "bolt"
@@ -115,6 +117,18 @@ class Bolt(SceneModel):
         hexagon = circle(1.0, angles) * hexagon_radius(angles, self.across_flats)[:, None]
         body.cover(_ring(pose, [(0.0 * hexagon, start), (hexagon, start)]))
         body.cover(_ring(pose, [(hexagon, under), (circle(radius, angles), under)]))
+
+
+ENTRIES = (
+    PartEntry(
+        kind="bolt",
+        recipe=BoltRecipe,
+        drawn=Bolt,
+        title="Bolt",
+        tooltip="A hexagon bolt, lying",
+        noun="bolt",
+    ),
+)
 
 
 def _direction(angle: float) -> Floats:

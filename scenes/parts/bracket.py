@@ -4,9 +4,11 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import (
     Body,
     FormulaChart,
@@ -21,20 +23,20 @@ from scenes.parts.solids import (
     turn,
 )
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, RecipeModel, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, together
+from scenes.quantities.scene_model import Positive
 
 
-class BracketRecipe(RecipeModel):
+class BracketRecipe(PartRecipeModel):
     """A bracket; leg_mm: from the outer side of the upright leg to the end of the flat one; upright_mm: its height."""
 
     kind: Literal["bracket"]
-    leg_mm: Extent
-    depth_mm: Extent
-    upright_mm: Extent
-    thickness_mm: Extent
-    fillet_mm: Extent
-    hole_mm: Extent
+    leg_mm: Extent = Field(title="Leg", description="Length of the lying leg")
+    depth_mm: Extent = Field(description="Depth of the part")
+    upright_mm: Extent = Field(title="Upright", description="Length of the standing leg")
+    thickness_mm: Extent = Field(description="Thickness of the part")
+    fillet_mm: Extent = Field(description="Radius of the inner bend")
+    hole_mm: Extent = Field(title="Hole Diameter", description="Diameter of the hole")
 
     @property
     def framed_mm(self) -> float:
@@ -63,7 +65,7 @@ class BracketRecipe(RecipeModel):
         return Bracket(**stream.quantities(self))
 
 
-class Bracket(SceneModel):
+class Bracket(DrawnPart):
     """The dimensions of one bracket, metres; its flat leg lies at z = 0, where the camera is focused."""
 
     kind: Literal["bracket"] = "bracket"
@@ -161,6 +163,18 @@ class Bracket(SceneModel):
             foot = np.broadcast_to(np.array([left, facing, bottom]), arc.shape)
             fan = np.stack([np.concatenate([[[start, facing, bottom]], arc]), np.concatenate([foot[:1], foot])])
             body.cover(fan if facing < 0 else fan[:, ::-1])
+
+
+ENTRIES = (
+    PartEntry(
+        kind="bracket",
+        recipe=BracketRecipe,
+        drawn=Bracket,
+        title="Bracket",
+        tooltip="A bent angle with a fillet and a hole",
+        noun="bracket",
+    ),
+)
 
 
 def _corner_angles(half_width: float, half_height: float) -> Floats:

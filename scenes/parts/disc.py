@@ -4,20 +4,22 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, Formula, circle, lifted, rectangle, relief, revolved, straight, turn
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, Offset, together
+from scenes.quantities.scene_model import NotNegative, Positive
 
 
-class RoundRecipe(RecipeModel):
+class RoundRecipe(PartRecipeModel):
     """What is framed by its diameter."""
 
-    diameter_mm: Extent
+    diameter_mm: Extent = Field(description="Diameter from side to side")
 
     @property
     def framed_mm(self) -> float:
@@ -30,7 +32,7 @@ class RoundRecipe(RecipeModel):
         return self.diameter_mm.high
 
 
-class Round(SceneModel):
+class Round(DrawnPart):
     """What is framed by its diameter, m."""
 
     diameter: Positive
@@ -49,7 +51,7 @@ class Round(SceneModel):
 class BoredRecipe(RoundRecipe):
     """Likewise, with a bore whose wall is inspected, too."""
 
-    bore_mm: Extent
+    bore_mm: Extent = Field(title="Bore", description="Diameter of the hole in the middle")
 
     @property
     def longest_mm(self) -> float:
@@ -61,8 +63,8 @@ class DiscRecipe(RoundRecipe):
     """A flat disc with a chamfered edge."""
 
     kind: Literal["disc"]
-    thickness_mm: Extent
-    chamfer_mm: Offset = Constant(0.0)
+    thickness_mm: Extent = Field(description="Thickness of the part")
+    chamfer_mm: Offset = Field(Constant(0.0), description="Width of the bevel along the edges")
 
     @model_validator(mode="after")
     def _solid(self) -> Self:
@@ -91,8 +93,8 @@ class RingRecipe(BoredRecipe):
     """A flat ring with chamfered edges."""
 
     kind: Literal["ring"]
-    thickness_mm: Extent
-    chamfer_mm: Offset = Constant(0.0)
+    thickness_mm: Extent = Field(description="Thickness of the part")
+    chamfer_mm: Offset = Field(Constant(0.0), description="Width of the bevel along the edges")
 
     @model_validator(mode="after")
     def _solid(self) -> Self:
@@ -123,6 +125,26 @@ class Ring(Round):
         outer, inner = self.diameter / 2, self.bore / 2
         radii = [outer, outer - self.chamfer, inner + self.chamfer, inner]
         return turned_face(radii, lambda r: -np.maximum(np.maximum(r - radii[1], radii[2] - r), 0), self.thickness)
+
+
+ENTRIES = (
+    PartEntry(
+        kind="disc",
+        recipe=DiscRecipe,
+        drawn=Disc,
+        title="Disc",
+        tooltip="A round disc, seen from above",
+        noun="disc",
+    ),
+    PartEntry(
+        kind="ring",
+        recipe=RingRecipe,
+        drawn=Ring,
+        title="Ring",
+        tooltip="A flat ring, seen from above",
+        noun="ring",
+    ),
+)
 
 
 def turned_face(radii: list[float], elevation: Formula, thickness: float) -> Part:

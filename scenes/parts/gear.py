@@ -6,12 +6,14 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, circle, lifted, relief, revolved, straight
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, Offset, together
+from scenes.quantities.scene_model import NotNegative, Positive
 
 PRESSURE_ANGLE = math.radians(20)
 ADDENDUM, DEDENDUM = 1.0, 1.25  # of the module (ISO 53)
@@ -20,15 +22,15 @@ RIM, HUB = 3.0, 0.35  # the recess ends so many modules within the roots, and so
 RECESS_SLOPE = 1.5
 
 
-class GearRecipe(RecipeModel):
+class GearRecipe(PartRecipeModel):
     """A spur gear; between rim and hub its side is turned down by recess_mm."""
 
     kind: Literal["gear"]
-    module_mm: Extent
-    teeth: Annotated[Distribution, Within(12, 200, whole=True)]
-    bore_mm: Extent
-    thickness_mm: Extent
-    recess_mm: Offset = Constant(0.0)
+    module_mm: Extent = Field(description="Size of the teeth: diameter over their number")
+    teeth: Annotated[Distribution, Within(12, 200, whole=True)] = Field(description="How many teeth there are")
+    bore_mm: Extent = Field(title="Bore", description="Diameter of the hole in the middle")
+    thickness_mm: Extent = Field(description="Thickness of the part")
+    recess_mm: Offset = Field(Constant(0.0), description="Depth of the recessed face inside the rim")
 
     @property
     def framed_mm(self) -> float:
@@ -57,7 +59,7 @@ class GearRecipe(RecipeModel):
         return Gear(teeth=stream.whole("teeth", self.teeth), **quantities)
 
 
-class Gear(SceneModel):
+class Gear(DrawnPart):
     """The dimensions of one gear, metres."""
 
     kind: Literal["gear"] = "gear"
@@ -124,6 +126,18 @@ class Gear(SceneModel):
         starts = np.arange(self.teeth) * 2 * gap
         angles = (starts[:, None] + tooth[None, :]).ravel()
         return np.append(angles, angles[0] + 2 * math.pi), np.append(np.tile(radius, self.teeth), radius[0])
+
+
+ENTRIES = (
+    PartEntry(
+        kind="gear",
+        recipe=GearRecipe,
+        drawn=Gear,
+        title="Gear",
+        tooltip="A spur gear, seen along its axis",
+        noun="gear",
+    ),
+)
 
 
 def involute(angle: Floats | float) -> Floats:

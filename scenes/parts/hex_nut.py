@@ -4,13 +4,15 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, FormulaChart, circle, lifted, relief, turn
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, RecipeModel, together
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, together
+from scenes.quantities.scene_model import Positive
 
 CHAMFER_START = 0.475  # of the width across flats, the radius at which the chamfer begins (ISO 4032: d_w)
 CHAMFER_SLOPE = math.tan(math.radians(30))
@@ -18,14 +20,14 @@ THREAD_DEPTH = 0.5413  # of the pitch: 5/8 of a sharp thread's height (ISO 68-1)
 ROWS_PER_TURN = 16
 
 
-class HexNutRecipe(RecipeModel):
+class HexNutRecipe(PartRecipeModel):
     """A hexagon nut with a metric thread of `thread_mm` and `pitch_mm`."""
 
     kind: Literal["hex_nut"]
-    across_flats_mm: Extent
-    height_mm: Extent
-    thread_mm: Extent
-    pitch_mm: Extent
+    across_flats_mm: Extent = Field(description="From flat to opposite flat of the hexagon")
+    height_mm: Extent = Field(description="Top to bottom in the picture")
+    thread_mm: Extent = Field(title="Thread", description="Outer diameter of the thread")
+    pitch_mm: Extent = Field(description="From thread to thread")
 
     @property
     def framed_mm(self) -> float:
@@ -55,7 +57,7 @@ class HexNutRecipe(RecipeModel):
         return HexNut(**stream.quantities(self))
 
 
-class HexNut(SceneModel):
+class HexNut(DrawnPart):
     """The dimensions of one nut, metres."""
 
     kind: Literal["hex_nut"] = "hex_nut"
@@ -97,6 +99,18 @@ class HexNut(SceneModel):
         v = np.linspace(0, depth, rows + 1)
         body.inspect(wall, np.stack(np.broadcast_arrays(bore * angles[None, :], v[:, None]), axis=-1))
         return body.part()
+
+
+ENTRIES = (
+    PartEntry(
+        kind="hex_nut",
+        recipe=HexNutRecipe,
+        drawn=HexNut,
+        title="Hex Nut",
+        tooltip="A hexagon nut, seen from above",
+        noun="nut",
+    ),
+)
 
 
 def hexagon_radius(angles: Floats, across_flats: float) -> Floats:

@@ -4,32 +4,44 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, circle, lifted, relief, revolved, straight, turn
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, Offset, together
+from scenes.quantities.scene_model import NotNegative, Positive
 
 NOSE_ANGLES = {"rhomb": (80, 100, 80, 100), "triangle": (60, 60, 60)}  # degrees, from the nose that points to +x
 GROOVE_FACETS = 32
 HEIGHTS = 40  # halvings with which a loop is found
 
 
-class InsertRecipe(RecipeModel):
+class InsertRecipe(PartRecipeModel):
     """An insert of ISO 1832: `rhomb` is C (80°), `triangle` is T (60°)."""
 
     kind: Literal["insert"]
-    shape: Literal["rhomb", "triangle"] = "rhomb"
-    inscribed_circle_mm: Extent
-    thickness_mm: Extent
-    nose_radius_mm: Extent
-    hole_mm: Extent
-    land_mm: Offset = Constant(0.2)
-    chip_breaker_mm: Offset = Constant(1.4)
-    chip_breaker_depth_mm: Offset = Constant(0.15)
+    shape: Literal["rhomb", "triangle"] = Field(
+        "rhomb", description="Outline of the insert: the 80° rhomb or the triangle"
+    )
+    inscribed_circle_mm: Extent = Field(
+        title="Inner Circle", description="Diameter of the circle that fits into the insert"
+    )
+    thickness_mm: Extent = Field(description="Thickness of the part")
+    nose_radius_mm: Extent = Field(description="Rounding of the cutting corners")
+    hole_mm: Extent = Field(title="Hole Diameter", description="Diameter of the hole")
+    land_mm: Offset = Field(
+        Constant(0.2), title="Land Width", description="Width of the narrow flat along the cutting edge"
+    )
+    chip_breaker_mm: Offset = Field(
+        Constant(1.4), title="Chip Groove", description="Width of the groove that breaks the chips, behind the land"
+    )
+    chip_breaker_depth_mm: Offset = Field(
+        Constant(0.15), title="Groove Depth", description="Depth of the groove that breaks the chips"
+    )
 
     @property
     def framed_mm(self) -> float:
@@ -61,7 +73,7 @@ class InsertRecipe(RecipeModel):
         return Insert(shape=self.shape, **stream.quantities(self))
 
 
-class Insert(SceneModel):
+class Insert(DrawnPart):
     """The dimensions of one insert, metres; land: from the edge to the chip breaker, which is chip_breaker wide."""
 
     kind: Literal["insert"] = "insert"
@@ -122,6 +134,18 @@ class Insert(SceneModel):
         body.cover(np.stack([lifted(border, -self.thickness), lifted(border, 0.0)]))
         body.cover(np.stack([lifted(rim, -self.thickness), lifted(border, -self.thickness)]))
         return body.part()
+
+
+ENTRIES = (
+    PartEntry(
+        kind="insert",
+        recipe=InsertRecipe,
+        drawn=Insert,
+        title="Cutting Insert",
+        tooltip="An indexable insert of a cutting tool",
+        noun="insert",
+    ),
+)
 
 
 def convex(angles: tuple[int, ...], radius: float) -> Floats:

@@ -7,16 +7,21 @@ import numpy as np
 from pydantic import Field, ValidationInfo, field_validator
 
 from procgen.errors import BlemishError
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part
-from scenes.geometry.meshes import Surface, Up, digest_of, read_surface, unwrapped
-from scenes.quantities.random_stream import MM, RandomStream
-from scenes.quantities.recipe_model import RecipeModel
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.geometry.mesh_files import digest_of
+from scenes.geometry.meshes import unwrapped
+from scenes.geometry.surfaces import Surface, Up, doubtful_unit, read_surface
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
+from scenes.quantities.distribution import shown
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.scene_model import Positive
+from scenes.quantities.units import MM
 
 LEAST_FRAMED_MM = 0.1  # nothing is known of the mesh before its file is read
 
 
-class MeshRecipe(RecipeModel):
+class MeshRecipe(PartRecipeModel):
     """A mesh file, its path relative to the recipe's; all of its surface is inspected.
 
     unit_mm: millimetres in one unit of the file, 1000 for glTF. up: the file's axis that is to face the camera.
@@ -24,16 +29,21 @@ class MeshRecipe(RecipeModel):
     """
 
     kind: Literal["mesh"]
-    path: Annotated[str, Field(min_length=1, max_length=4096)]
-    unit_mm: Annotated[float, Field(strict=True, ge=1e-3, le=1e5)] = 1.0
-    up: Up = "z"
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        title="File", description="The mesh: .obj, .stl, .gltf or .glb"
+    )
+    unit_mm: Annotated[float, Field(strict=True, ge=1e-3, le=1e5)] = Field(
+        1.0, title="Unit", description="Millimetres in one unit of the file: 1000 for glTF, which is in metres"
+    )
+    up: Up = Field("z", title="Up Axis", description="Axis of the file that faces the camera")
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, title="SHA-256", description="Digest of the file, where no other will do"
+    )
 
     @field_validator("path")
     @classmethod
     def _beside_the_recipe(cls, path: str, info: ValidationInfo) -> str:
-        folder = (info.context or {}).get("folder")
-        return path if folder is None else str((Path(folder) / path).resolve())
+        return _resolved(path, info)
 
     @property
     def framed_mm(self) -> float:
@@ -64,7 +74,7 @@ class MeshRecipe(RecipeModel):
         return MeshPart(path=self.path, digest=self.check(), unit=MM * self.unit_mm, up=self.up)
 
 
-class MeshPart(SceneModel):
+class MeshPart(DrawnPart):
     """A mesh file, known by its digest (SHA-256); unit: metres in one unit of the file.
 
     path: in a dataset, from its folder.
@@ -79,8 +89,7 @@ class MeshPart(SceneModel):
     @field_validator("path")
     @classmethod
     def _in_the_dataset(cls, path: str, info: ValidationInfo) -> str:
-        folder = (info.context or {}).get("folder")
-        return path if folder is None else str((Path(folder) / path).resolve())
+        return _resolved(path, info)
 
     @property
     def framed_width(self) -> float:
@@ -97,6 +106,33 @@ class MeshPart(SceneModel):
         x, y, _ = np.ptp(read_surface(self.path, self.digest, self.unit, self.up).vertices, axis=0).tolist()
         return x, y
 
+    def doubtful_unit(self) -> str:
+        """A question about the unit of the file where its extent is a most unusual one; else nothing."""
+        extent = float(np.ptp(read_surface(self.path, self.digest, self.unit, self.up).vertices, axis=0).max())
+        return doubtful_unit(extent, self.unit)
+
     def build(self) -> Part:
         """The mesh and its charts."""
         return unwrapped(read_surface(self.path, self.digest, self.unit, self.up))
+
+
+def _resolved(path: str, info: ValidationInfo) -> str:
+    """The whole path of one that begins at the folder in the context, if there is one. Raises ValueError."""
+    folder = (info.context or {}).get("folder")
+    try:
+        return path if folder is None else str((Path(folder) / path).resolve())
+    except (RuntimeError, ValueError, OSError):  # links in a circle, a zero character
+        raise ValueError(f"found {shown(path)}, which leads to no file; expected the path of a mesh") from None
+
+
+ENTRIES = (
+    PartEntry(
+        kind="mesh",
+        recipe=MeshRecipe,
+        drawn=MeshPart,
+        title="Own Mesh",
+        tooltip="A mesh of your own: all of its surface is inspected",
+        noun="part",
+        requires=frozenset({"file"}),
+    ),
+)

@@ -9,17 +9,19 @@ from pydantic import Field
 
 from procgen.boards.layout import Board, BoardFinish
 from procgen.boards.routing import lay_out
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Part, extruded
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.plate import PlaneChart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, RecipeModel
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.recipe_model import Extent
+from scenes.quantities.scene_model import Positive
 
 Side = Annotated[Distribution, Within(8, 120)]  # mm; a board of more takes minutes to route
 
 
-class PcbRecipe(RecipeModel):
+class PcbRecipe(PartRecipeModel):
     """A board; every layout_seed has a layout of its own: one number for a product, a distribution for many.
 
     track_mm: width of most tracks. density: components over what such a board comfortably holds. The finish is that of
@@ -27,12 +29,18 @@ class PcbRecipe(RecipeModel):
     """
 
     kind: Literal["pcb"]
-    width_mm: Side
-    height_mm: Side
-    thickness_mm: Extent = Constant(1.6)
-    density: Annotated[Distribution, Within(0.1, 2)] = Constant(1.0)
-    track_mm: Annotated[Distribution, Within(0.1, 0.4)] = Constant(0.25)
-    layout_seed: Annotated[Distribution, Within(0, 1_000_000, whole=True)] = Constant(0)
+    width_mm: Side = Field(description="Left to right")
+    height_mm: Side = Field(description="Top to bottom in the picture")
+    thickness_mm: Extent = Field(Constant(1.6), description="Thickness of the part")
+    density: Annotated[Distribution, Within(0.1, 2)] = Field(
+        Constant(1.0), description="How densely tracks and parts are laid: 1 is common"
+    )
+    track_mm: Annotated[Distribution, Within(0.1, 0.4)] = Field(
+        Constant(0.25), title="Track Width", description="Width of the copper tracks"
+    )
+    layout_seed: Annotated[Distribution, Within(0, 1_000_000, whole=True)] = Field(
+        Constant(0), description="The number of the layout; one number for all frames is one product"
+    )
 
     @property
     def framed_mm(self) -> float:
@@ -50,7 +58,7 @@ class PcbRecipe(RecipeModel):
         return Pcb(layout_seed=stream.whole("layout_seed", self.layout_seed), **quantities)
 
 
-class Pcb(SceneModel):
+class Pcb(DrawnPart):
     """The dimensions of one board, metres, and the seed of its layout."""
 
     kind: Literal["pcb"] = "pcb"
@@ -78,6 +86,19 @@ class Pcb(SceneModel):
         profile = np.stack([np.column_stack([x, np.full(2, z)]) for z in (0.0, -self.thickness)])
         chart = BoardChart(self.width, self.height, board)
         return Part(extruded(profile, self.height), (chart,), lambda mask: BoardFinish(mask, board))
+
+
+ENTRIES = (
+    PartEntry(
+        kind="pcb",
+        recipe=PcbRecipe,
+        drawn=Pcb,
+        title="Circuit Board",
+        tooltip="A printed circuit board with tracks, pads and holes",
+        noun="board",
+        provides=frozenset({"border", "copper"}),
+    ),
+)
 
 
 @dataclass(frozen=True)

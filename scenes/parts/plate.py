@@ -4,20 +4,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extruded
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, RecipeModel
-from scenes.quantities.scene_model import Positive, SceneModel
+from scenes.quantities.recipe_model import Extent
+from scenes.quantities.scene_model import Positive
 
 
-class PlateRecipe(RecipeModel):
+class PlateRecipe(PartRecipeModel):
     """A plate; see `plate`."""
 
     kind: Literal["plate"]
-    width_mm: Extent
-    height_mm: Extent
-    thickness_mm: Extent
+    width_mm: Extent = Field(description="Left to right")
+    height_mm: Extent = Field(description="Top to bottom in the picture")
+    thickness_mm: Extent = Field(description="Thickness of the part")
 
     @property
     def framed_mm(self) -> float:
@@ -34,7 +37,7 @@ class PlateRecipe(RecipeModel):
         return Plate(**stream.quantities(self))
 
 
-class Plate(SceneModel):
+class Plate(DrawnPart):
     """The dimensions of one plate, metres."""
 
     kind: Literal["plate"] = "plate"
@@ -55,6 +58,18 @@ class Plate(SceneModel):
     def build(self) -> Part:
         """The plate's mesh and chart."""
         return plate(self.width, self.height, self.thickness)
+
+
+ENTRIES = (
+    PartEntry(
+        kind="plate",
+        recipe=PlateRecipe,
+        drawn=Plate,
+        title="Plate",
+        tooltip="A flat rectangular plate",
+        noun="plate",
+    ),
+)
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,25 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from scenes.catalogue.entry import PartEntry
 from scenes.geometry.atlas import Floats, Part
+from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.parts.solids import Body, Formula, FormulaChart, arc_steps, lying, rectangle, revolved, straight
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, Offset, RecipeModel, together
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
+from scenes.quantities.recipe_model import Extent, Offset, together
+from scenes.quantities.scene_model import NotNegative, Positive
 
 ROWS_PER_TURN = 32  # of facets, along a groove's pitch
 
 
-class RodRecipe(RecipeModel):
+class RodRecipe(PartRecipeModel):
     """What lies along x and is framed by its length; half of its turned surface is inspected."""
 
-    diameter_mm: Extent
-    length_mm: Extent
+    diameter_mm: Extent = Field(description="Diameter from side to side")
+    length_mm: Extent = Field(description="Length from end to end")
 
     @property
     def framed_mm(self) -> float:
@@ -34,7 +36,7 @@ class RodRecipe(RecipeModel):
         return max(self.length_mm.high, math.pi / 2 * self.diameter_mm.high)
 
 
-class Rod(SceneModel):
+class Rod(DrawnPart):
     """What lies along x and is framed by its length, m."""
 
     diameter: Positive
@@ -55,9 +57,9 @@ class ShaftRecipe(RodRecipe):
     """A shaft; its journals, journal_mm thick and journal_length_mm long, are at both ends within its length."""
 
     kind: Literal["shaft"]
-    journal_mm: Extent
-    journal_length_mm: Extent
-    chamfer_mm: Offset = Constant(0.5)
+    journal_mm: Extent = Field(title="Journal", description="Diameter of the journals at both ends")
+    journal_length_mm: Extent = Field(title="Journal Length", description="Length of the journals at both ends")
+    chamfer_mm: Offset = Field(Constant(0.5), description="Width of the bevel along the edges")
 
     @model_validator(mode="after")
     def _holds(self) -> Self:
@@ -90,6 +92,18 @@ class Shaft(Rod):
         body, journal = self.diameter / 2, self.journal / 2
         right = [(body, step - c), (body - c, step), (journal, step), (journal, end - c), (journal - c, end)]
         return lathed([(r, -z) for r, z in reversed(right)] + right, self.diameter / 2)
+
+
+ENTRIES = (
+    PartEntry(
+        kind="shaft",
+        recipe=ShaftRecipe,
+        drawn=Shaft,
+        title="Shaft",
+        tooltip="A shaft with a journal at either end, lying",
+        noun="shaft",
+    ),
+)
 
 
 def lathed(profile: list[tuple[float, float]], drop: float) -> Part:

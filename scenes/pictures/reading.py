@@ -68,7 +68,7 @@ def read_rgb(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[
     return values
 
 
-def read_seen(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[np.bool_] | None:
+def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[np.bool_] | None:
     """(H, W) where a picture is not wholly transparent; None where it has no transparency. Raises PictureError."""
     return _seen(load(path, options.most_pixels), path)
 

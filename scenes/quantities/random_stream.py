@@ -1,4 +1,4 @@
-"""The randomness of a frame: a generator of its own for every quantity, and the units that quantities are drawn in.
+"""The randomness of a frame: a generator of its own for every quantity.
 
 A generator is keyed by seed, frame and the quantity's path in the recipe. So no quantity depends on which others are
 drawn: a family that is switched off, or a number that becomes a distribution, changes nothing else.
@@ -6,55 +6,29 @@ drawn: a family that is switched off, or a number that becomes a distribution, c
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
 
 from scenes.quantities.distribution import Distribution
 from scenes.quantities.recipe_model import RecipeModel
-
-if TYPE_CHECKING:
-    from scenes.catalogue.placement.sites import Site
+from scenes.quantities.units import UNITS
 
 Colour = tuple[float, float, float]
-
-MM = 1e-3
-UM = 1e-6
-NM = 1e-9
-CM2 = 1e-4
-HOUR = 3600.0
-# What the end of a field's name says of its unit, and that unit in SI; the longest that fits counts.
-UNITS = {
-    "_per_mm": 1 / MM,
-    "_per_cm2": 1 / CM2,
-    "_mm": MM,
-    "_um": UM,
-    "_nm": NM,
-    "_degrees": math.pi / 180,
-    "_hours": HOUR,
-}
 
 
 @dataclass(frozen=True)
 class RandomStream:
-    """The randomness of one frame at one place of the recipe.
-
-    site: where the things drawn with it may lie, if the recipe says so.
-    """
+    """The randomness of one frame at one place of the recipe."""
 
     seed: int
     index: int
     path: str = ""
-    site: Site | None = None
 
-    def at(self, name: str | int) -> RandomStream:
+    def at(self, name: str | int) -> Self:
         return replace(self, path=f"{self.path}.{name}" if self.path else str(name))
-
-    def on(self, site: Site | None) -> RandomStream:
-        return replace(self, site=site)
 
     def generator(self) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence([self.seed, self.index, crc32(self.path.encode())]))
@@ -93,7 +67,7 @@ class RandomStream:
 
 
 class LargestStream(RandomStream):
-    """No lot, but the largest that could be drawn of every quantity."""
+    """Nothing random, but the largest that could be drawn of every quantity."""
 
     def draw(self, name: str, quantity: Distribution) -> float:
         return quantity.high

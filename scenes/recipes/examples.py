@@ -7,8 +7,9 @@ Beside them it may name the `seed` whose draws show the kind best.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
+from scenes.catalogue.registry import GROUPS, Group
 from scenes.quantities.recipe_model import RecipeModel
 from scenes.recipes.reading import PRESETS, RecipeError, recipe_fields
 from scenes.recipes.recipe import Recipe, recipe_from
@@ -19,21 +20,12 @@ KINDS = PRESETS / "kinds"
 STAGE = KINDS / "_stage.yaml"
 SEVERITIES = (0.3, 0.6, 1.0)
 
-Group = Literal["part", "finish", "defects", "impurities"]  # the fields of a recipe that name kinds
-
 
 def catalogue() -> dict[Group, dict[str, type[RecipeModel]]]:
     """Every kind that a recipe can name, by the field it stands in, and its section; alphabetical."""
-    groups: tuple[Group, ...] = get_args(Group)
     return {
-        group: dict(
-            sorted(
-                (kind, section)
-                for section in _sections(Recipe.model_fields[group].annotation)
-                for kind in get_args(section.model_fields["kind"].annotation)
-            )
-        )
-        for group in groups
+        group: {kind: entry.recipe for kind, entry in entries.items() if entry.recipe is not None}
+        for group, entries in GROUPS.items()
     }
 
 
@@ -75,10 +67,3 @@ def _at_severity(section: Any, kind: str, severity: float) -> Any:
     if isinstance(section, list):
         return [_at_severity(entry, kind, severity) for entry in section]
     return {**section, "severity": severity} if isinstance(section, dict) and section.get("kind") == kind else section
-
-
-def _sections(annotation: object) -> list[type[RecipeModel]]:
-    """The sections among which a field's type chooses."""
-    if isinstance(annotation, type) and issubclass(annotation, RecipeModel):
-        return [annotation]
-    return [section for argument in get_args(annotation) for section in _sections(argument)]

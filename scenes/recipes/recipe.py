@@ -14,9 +14,8 @@ from pydantic import AfterValidator, Field, StrictBool, StringConstraints, Valid
 from pydantic_core import ErrorDetails
 
 from procgen.surface.layer import Family
-from scenes.catalogue import DefectRecipe, FinishRecipe, ImpurityRecipe
-from scenes.catalogue.defects.crazing import CrazingRecipe
 from scenes.catalogue.placement.sites import PlacedRecipeModel
+from scenes.catalogue.registry import DefectRecipe, FinishRecipe, ImpurityRecipe
 from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
 from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
@@ -47,17 +46,25 @@ class RingLightRecipe(RecipeModel):
     """See `scenes.camera.imaging.ring_light`."""
 
     kind: Literal["ring"]
-    sides: Annotated[int, Field(strict=True, ge=1, le=64)]
-    diameter_mm: Annotated[Distribution, Within(0, 5000)]
-    height_mm: Annotated[Distribution, Within(0.1, 5000)]
-    panel_width_mm: Extent
-    panel_length_mm: Extent | None = None
-    tilt_degrees: Annotated[Distribution, Within(-90, 90)] = Constant(0.0)
-    power_w: Annotated[Distribution, Within(0, 10_000)]
-    imbalance: Fraction = Constant(0.0)
-    rotation_degrees: Degrees = Constant(0.0)
-    scale: Annotated[Distribution, Within(0.01, 100)] = Constant(1.0)
-    ambient_w_per_m2_sr: Annotated[Distribution, Within(0, 10_000)] = Constant(0.0)
+    sides: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(description="How many panels the ring has")
+    diameter_mm: Annotated[Distribution, Within(0, 5000)] = Field(description="From panel to opposite panel")
+    height_mm: Annotated[Distribution, Within(0.1, 5000)] = Field(description="Height of the panels above the part")
+    panel_width_mm: Extent = Field(description="Width of a panel, across the ring")
+    panel_length_mm: Extent | None = Field(None, description="Length of a panel along the ring; off closes the ring")
+    tilt_degrees: Annotated[Distribution, Within(-90, 90)] = Field(
+        Constant(0.0), description="By how much the panels turn inwards from shining straight down"
+    )
+    power_w: Annotated[Distribution, Within(0, 10_000)] = Field(description="Power of all panels together")
+    imbalance: Fraction = Field(
+        Constant(0.0), title="Imbalance", description="Share by which the panels may differ in power"
+    )
+    rotation_degrees: Degrees = Field(Constant(0.0), description="Turn of the ring of lights")
+    scale: Annotated[Distribution, Within(0.01, 100)] = Field(
+        Constant(1.0), description="Enlarges the ring and its panels, not its height"
+    )
+    ambient_w_per_m2_sr: Annotated[Distribution, Within(0, 10_000)] = Field(
+        Constant(0.0), title="Ambient", description="Light that the room adds, evenly from everywhere"
+    )
 
     @model_validator(mode="after")
     def _closes(self) -> Self:
@@ -72,15 +79,23 @@ class RingLightRecipe(RecipeModel):
 class CameraRecipe(RecipeModel):
     """See `scenes.camera.imaging.camera_above`."""
 
-    resolution: tuple[Pixels, Pixels]
-    focal_length_mm: Annotated[Distribution, Within(0.1, 1000)]
-    sensor_width_mm: Annotated[float, Field(strict=True, gt=0.01, le=1000)]
-    margin: Annotated[Distribution, Within(-0.49, 4)] = Constant(0.0)
-    working_distance_mm: Annotated[Distribution, Within(1, 100_000)] | None = None
-    offset_x_mm: Offset = Constant(0.0)
-    offset_y_mm: Offset = Constant(0.0)
-    roll_degrees: Degrees = Constant(0.0)
-    f_number: Annotated[Distribution, Within(0.5, 1000)] | None = None
+    resolution: tuple[Pixels, Pixels] = Field(description="Pixels of the picture")
+    focal_length_mm: Annotated[Distribution, Within(0.1, 1000)] = Field(description="Focal length of the lens")
+    sensor_width_mm: Annotated[float, Field(strict=True, gt=0.01, le=1000)] = Field(
+        description="Width of the camera's chip"
+    )
+    margin: Annotated[Distribution, Within(-0.49, 4)] = Field(
+        Constant(0.0), description="Free space at the left and right as a share of the part's width; negative is closer"
+    )
+    working_distance_mm: Annotated[Distribution, Within(1, 100_000)] | None = Field(
+        None, title="Distance", description="From the lens to the part; off frames the part by the margin instead"
+    )
+    offset_x_mm: Offset = Field(Constant(0.0), description="How far camera and light stand off to the right")
+    offset_y_mm: Offset = Field(Constant(0.0), description="How far camera and light stand off upwards")
+    roll_degrees: Degrees = Field(Constant(0.0), description="Turn of the camera about its axis")
+    f_number: Annotated[Distribution, Within(0.5, 1000)] | None = Field(
+        None, title="F-Stop", description="Focal length over aperture, to blur what is out of focus"
+    )
 
     def finest_pixel_mm(self, part: PartRecipe) -> float:
         """The least that a pixel may cover of the part's uppermost plane."""
@@ -94,14 +109,27 @@ class CameraRecipe(RecipeModel):
 class SensorRecipe(RecipeModel):
     """See `scenes.camera.sensor.develop`."""
 
-    exposure: Annotated[Distribution, Within(1e-6, 1e6)]
-    vignetting: Annotated[Distribution, Within(0, 0.99)] = Constant(0.0)
-    blur_px: Annotated[Distribution, Within(0, 50)] = Constant(0.0)
-    full_well_electrons: Annotated[float, Field(strict=True, ge=1, le=1e9)] | None = None
-    read_noise_electrons: Annotated[Distribution, Within(0, 1e6)] = Constant(0.0)
-    transfer: Literal["linear", "srgb"] = "srgb"
-    bits: Literal[8, 16] = 8
-    monochrome: StrictBool = False
+    exposure: Annotated[Distribution, Within(1e-6, 1e6)] = Field(
+        description="Share of the sensor's full well that a radiance of 1 W/m²/sr fills"
+    )
+    vignetting: Annotated[Distribution, Within(0, 0.99)] = Field(
+        Constant(0.0), description="Share of the light that is lost in the corners"
+    )
+    blur_px: Annotated[Distribution, Within(0, 50)] = Field(
+        Constant(0.0), description="Standard deviation of the lens's blur"
+    )
+    full_well_electrons: Annotated[float, Field(strict=True, ge=1, le=1e9)] | None = Field(
+        None,
+        description="Electrons of a saturated pixel, which give the noise of the light; off is a sensor without noise",
+    )
+    read_noise_electrons: Annotated[Distribution, Within(0, 1e6)] = Field(
+        Constant(0.0), description="Noise of reading a pixel, a standard deviation; needs a full well"
+    )
+    transfer: Literal["linear", "srgb"] = Field(
+        "srgb", description="What the stored numbers are proportional to: the light, or its sRGB curve"
+    )
+    bits: Literal[8, 16] = Field(8, title="Bit Depth", description="Bits of each stored number")
+    monochrome: StrictBool = Field(False, description="A sensor without colour filters: one number a pixel")
 
     @model_validator(mode="after")
     def _electrons_need_a_well(self) -> Self:
@@ -121,16 +149,27 @@ class Recipe(RecipeModel):
     else stays as it is. See `without`.
     """
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-    part: PartRecipe
-    finish: FinishRecipe
-    defects: Annotated[tuple[DefectRecipe, ...], Field(max_length=MOST_ENTRIES)] = ()
-    impurities: Annotated[tuple[ImpurityRecipe, ...], Field(max_length=MOST_ENTRIES)] = ()
-    light: RingLightRecipe
-    camera: CameraRecipe
-    sensor: SensorRecipe
-    texel_um: Annotated[float, Field(strict=True, ge=0.01, le=1e5)] | None = None
-    switched_off: tuple[Annotated[str, AfterValidator(_can_be_off)], ...] = ()
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = Field(
+        description="Name of the recipe: letters, digits, - and _"
+    )
+    part: PartRecipe = Field(description="The part that is inspected")
+    finish: FinishRecipe = Field(description="The surface as it was made")
+    defects: tuple[DefectRecipe, ...] = Field((), max_length=MOST_ENTRIES, description="The defects, bottom first")
+    impurities: tuple[ImpurityRecipe, ...] = Field(
+        (), max_length=MOST_ENTRIES, description="What lies on the surface, bottom first"
+    )
+    light: RingLightRecipe = Field(description="The ring of lights")
+    camera: CameraRecipe = Field(description="The camera, which looks straight down")
+    sensor: SensorRecipe = Field(description="What the camera's chip makes of the light")
+    texel_um: Annotated[float, Field(strict=True, ge=0.01, le=1e5)] | None = Field(
+        None,
+        title="Texel Size",
+        description="Size of the texels of the surface maps when rendering; off takes half of what a pixel sees",
+    )
+    switched_off: tuple[Annotated[str, AfterValidator(_can_be_off)], ...] = Field(
+        (),
+        description="Families of layers, or single entries of them such as defects.0, that are described but left out",
+    )
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:
@@ -166,7 +205,7 @@ class Recipe(RecipeModel):
     def _entries_fit_the_part(self) -> Self:
         for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
             for position, entry in enumerate(entries):
-                if isinstance(entry, CrazingRecipe) and (trouble := entry.trouble_on(self._largest_charts())):
+                if trouble := entry.trouble_on(self._largest_charts):
                     raise together(f"{family}.{position}.{trouble}")
         return self
 

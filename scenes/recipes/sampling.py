@@ -13,11 +13,12 @@ import numpy as np
 
 from scenes.cache import SceneCache
 from scenes.camera.imaging import camera_above, closed_ring_panel_length, pixel_footprint, ring_light
-from scenes.catalogue import DefectRecipe, ImpurityRecipe, SceneLayer
-from scenes.catalogue.placement.sites import PlacedRecipeModel, site_for
+from scenes.catalogue.placement.sites import PlacedRecipeModel, PlacedStream, site_for
+from scenes.catalogue.registry import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.geometry.atlas import Part
 from scenes.parts import Shape, build_part
-from scenes.quantities.random_stream import MM, UM, RandomStream
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.units import MM, UM
 from scenes.recipes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
 from scenes.scene import Camera, Light, Scene, Sensor
 
@@ -27,7 +28,7 @@ Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the
 def draw(recipe: Recipe, seed: int, index: int, cache: SceneCache | None = None) -> Scene:
     """The scene of frame `index` of a dataset with `seed`; the same arguments give the same scene, bit for bit.
 
-    memory: of scenes that differ little, for the time's sake alone: entries whose draws it knows are not drawn again.
+    cache: of scenes that differ little, for the time's sake alone: entries whose draws it knows are not drawn again.
     Raises ValueError for a negative seed or index.
     """
     if seed < 0 or index < 0:
@@ -66,7 +67,7 @@ def drawn_layers(
     shown: list[Drawn] = []
     for family, entries in (("defects", recipe.defects), ("impurities", recipe.impurities)):
         for position, entry in enumerate(entries):
-            of_entry = _remembered_entry(cache, entry, part, drawn, stream.at(family).at(position))
+            of_entry = _cached_entry(cache, entry, part, drawn, stream.at(family).at(position))
             drawn += of_entry
             # What is switched off is drawn all the same: what lies at it or keeps off it must not move.
             if not recipe.is_off(family, position):
@@ -74,7 +75,7 @@ def drawn_layers(
     return tuple(layer for _, layer, _ in shown), tuple(chart for _, _, chart in shown)
 
 
-def _remembered_entry(
+def _cached_entry(
     cache: SceneCache | None,
     entry: DefectRecipe | ImpurityRecipe,
     part: Part,
@@ -85,7 +86,7 @@ def _remembered_entry(
         return _entry(entry, part, earlier, stream)
     placed = isinstance(entry, PlacedRecipeModel) and entry.placement is not None
     inputs = (entry, part, stream, tuple(earlier) if placed else ())
-    return cache.again(f"draw {stream.path}", inputs, lambda: _entry(entry, part, earlier, stream))
+    return cache.latest_or_compute(f"draw {stream.path}", inputs, lambda: _entry(entry, part, earlier, stream))
 
 
 def _entry(entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn], stream: RandomStream) -> list[Drawn]:
@@ -98,7 +99,8 @@ def _entry(entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn
         charts_of_hosts = [chart for kind, _, chart in earlier if kind == placement.of]
         chart = charts_of_hosts[0] if charts_of_hosts else _chart(part, stream)
         site = site_for(placement, part.charts, chart, earlier, stream.at("placement"))
-        layers = site.kept(entry.sample(part.charts[chart], stream.on(site)))
+        placed = PlacedStream(stream.seed, stream.index, stream.path, site)
+        layers = site.with_room(entry.sample(part.charts[chart], placed))
     return [(entry.kind, layer, chart) for layer in layers]
 
 

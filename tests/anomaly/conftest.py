@@ -10,7 +10,7 @@ from PIL import Image
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Noise of one grey, 6 good pictures to train on, 4 to judge and 4 with a bright square, which the masks mark."""
+    """Noise of one grey, 6 good pictures to train on, 4 to test and 4 with a bright square, which the masks mark."""
     root = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     for kind, count in (("masks", 0), ("good", 6), ("good_test", 4), ("bad", 4)):

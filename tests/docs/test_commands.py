@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -13,7 +14,9 @@ import blemish
 from tests.docs.pages import PAGES, REPOSITORY, inline, name, shell_lines
 
 # How a line of a page calls the command: in the shell, or in a Blender.
-CALL = re.compile(r"^(?:\$ )?(?:blemish|blender .*--command blemish|blender .*headless\.py --) (?P<arguments>.*)$")
+CALL = re.compile(
+    r"^(?:\$ |time )?(?:blemish|blender .*--command blemish|blender .*headless\.py --) (?P<arguments>.*)$"
+)
 SCRIPT = re.compile(r"^(?:\S+/)?python (?:-m (?P<module>[\w.]+)|(?P<path>[\w/]+\.py))(?P<rest>.*)$")
 TARGET = re.compile(r"^make (?P<target>[a-z][a-z-]*)")
 
@@ -23,11 +26,17 @@ def arguments_of(written: str) -> list[str]:
     return shlex.split(re.sub(r"\s>\s*\S+", "", written), comments=True)
 
 
+def idle(command: Any) -> None:
+    """Have a command, and all below it, do nothing."""
+    command.callback = None
+    for below in getattr(command, "commands", {}).values():
+        idle(below)
+
+
 def parse(words: list[str]) -> None:
     """Have the command parse and convert these words, and do nothing; raises TyperException for what it refuses."""
     program = typer.main.get_command(blemish.program(words[0]))
-    for command in program.commands.values():  # type: ignore[attr-defined]
-        command.callback = None
+    idle(program)
     program.main(words, prog_name="blemish", standalone_mode=False)
 
 

@@ -63,11 +63,11 @@ def test_only_the_changed_layer_is_evaluated() -> None:
 
 def test_memory_of_another_surface_is_dropped_and_the_oldest_go_first() -> None:
     cache = SceneCache(most_bytes=2 * np.zeros(100).nbytes)
-    cache.on("a")
+    cache.invalidate_if_changed("a")
     for key in range(4):
-        cache.kept(key, lambda: np.zeros(100))
+        cache.get_or_compute(key, lambda: np.zeros(100))
     assert list(cache.results) == [2, 3]
-    cache.on("b")
+    cache.invalidate_if_changed("b")
     assert not cache.results
 
 
@@ -78,4 +78,8 @@ def test_a_result_stands_as_long_as_its_inputs_are_equal() -> None:
         calls.append(1)
         return len(calls)
 
-    assert [cache.again("n", (1,), work), cache.again("n", (1,), work), cache.again("n", (2,), work)] == [1, 1, 2]
+    assert [
+        cache.latest_or_compute("n", (1,), work),
+        cache.latest_or_compute("n", (1,), work),
+        cache.latest_or_compute("n", (2,), work),
+    ] == [1, 1, 2]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from scenes import Recipe, build_part, draw, load_recipe, surface_maps
-from scenes.catalogue import CrackLayer
+from scenes.catalogue.defects.crack import CrackLayer
 from scenes.maps import preview_picture
 from tests.scenes.conftest import changed
 

@@ -1,7 +1,8 @@
 import numpy as np
 
+from scenes.catalogue.registry import GROUPS
 from scenes.recipes.examples import catalogue, example
-from tools.contact_sheet import LARGEST_CELL, PAGE, PICTURES, TITLES, page, picture_name, sheet, what_it_is
+from tools.contact_sheet import LARGEST_CELL, PAGE, PICTURES, page, picture_name, sheet, what_it_is
 
 
 def test_the_page_lists_every_kind_with_its_knobs():
@@ -13,8 +14,8 @@ def test_the_page_lists_every_kind_with_its_knobs():
 
 
 def test_the_written_page_is_what_the_sections_say_today():
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python tools/contact_sheet.py --page`"
-    assert all((PICTURES / picture_name(group)).is_file() for group in TITLES)
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make catalogue`"
+    assert all((PICTURES / picture_name(group)).is_file() for group in GROUPS)
 
 
 def test_references_in_docstrings_are_followed():

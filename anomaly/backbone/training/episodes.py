@@ -63,8 +63,8 @@ def draw_episode(source: Source, support: int, query: int) -> Episode:
             bad[k], mask = _defect(source, FAMILIES[chosen], surface, bad[k], outside[support + k])
             masks[k] = torch.maximum(masks[k], mask)
     change = (bad - clean).abs().mean(dim=1)
-    seen = _photographed(source, surface, torch.cat([good, bad]))
-    return Episode(seen[:support], seen[support:], masks, change, family)
+    images = _photographed(source, surface, torch.cat([good, bad]))
+    return Episode(images[:support], images[support:], masks, change, family)
 
 
 def draw_surface(source: Source) -> Surface:
@@ -187,10 +187,10 @@ def _photographed(source: Source, surface: Surface, albedo: Tensor) -> Tensor:
     spread = surface.spread
     field = 0.35 * spread * spectral(source, n, 4.0, source.size / 3)
     exposure = torch.exp(0.35 * spread * source.normal(n, 1, 1) + field)[:, None]
-    seen = (albedo * exposure).clamp(0.001, 1.5) ** torch.exp(0.15 * spread * source.normal(n, 1, 1, 1))
-    seen = blurred(seen, surface.softness * (1 + 0.15 * spread * source.between(-1, 1)))
+    image = (albedo * exposure).clamp(0.001, 1.5) ** torch.exp(0.15 * spread * source.normal(n, 1, 1, 1))
+    image = blurred(image, surface.softness * (1 + 0.15 * spread * source.between(-1, 1)))
     noise = source.normal(n, 1, source.size, source.size)
-    return (seen + surface.grain * (1 + 0.3 * spread * source.between(-1, 1)) * noise).clamp(0, 1)
+    return (image + surface.grain * (1 + 0.3 * spread * source.between(-1, 1)) * noise).clamp(0, 1)
 
 
 def _defect(source: Source, family: str, surface: Surface, picture: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:

@@ -81,8 +81,9 @@ def spectral(
     along, across = (fx * cosine + fy * sine) * stretch, fy * cosine - fx * sine
     amplitude = (1 + (2 * math.pi * correlation) ** 2 * (along**2 + across**2)) ** (-exponent / 2)
     amplitude[0, 0] = 0
-    field = torch.fft.irfft2(torch.fft.rfft2(source.normal(count, size, size)) * amplitude, s=(size, size))
-    return field / (amplitude.square().mean().sqrt() + 1e-6)
+    field: Tensor = torch.fft.irfft2(torch.fft.rfft2(source.normal(count, size, size)) * amplitude, s=(size, size))
+    field = field / (amplitude.square().mean().sqrt() + 1e-6)
+    return field
 
 
 def blurred(field: Tensor, deviation: float) -> Tensor:

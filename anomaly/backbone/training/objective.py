@@ -48,11 +48,11 @@ def collated(episodes: list[Episode], stride: int) -> Batch:
 def _labels(episode: Episode, stride: int) -> Tensor:
     masks, change = episode.masks[:, None], episode.change[:, None]
     cover = functional.avg_pool2d(masks, stride)
-    seen = functional.avg_pool2d(masks * change, stride) / (cover + 1e-4)
+    visible = functional.avg_pool2d(masks * change, stride) / (cover + 1e-4)
     touched = functional.max_pool2d(masks, stride)
     near = functional.max_pool2d(touched, 2 * MARGIN + 1, 1, MARGIN)
     family = (episode.family.to(masks.device) + 1)[:, None, None].expand(-1, *cover.shape[-2:])
-    labels = torch.where((cover > COVERED)[:, 0] & (seen > VISIBLE)[:, 0], family, -1)
+    labels = torch.where((cover > COVERED)[:, 0] & (visible > VISIBLE)[:, 0], family, -1)
     return torch.where((near < 0.02)[:, 0], 0, labels)
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scenes.catalogue.registry import GROUPS, Group
 from scenes.maps import surface_maps
-from scenes.recipes.examples import KINDS, STAGE, Group, catalogue
+from scenes.recipes.examples import KINDS, STAGE
 from scenes.recipes.reading import recipe_fields
 from scenes.recipes.recipe import recipe_from
 from scenes.recipes.sampling import draw
 
-UNFIT = frozenset({"missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper", "chipped_edge"})
 SIDE_MM = 26.0  # of the plate that a surface is drawn on
 TEXELS_UM = (75.0, 250.0)
 
@@ -39,15 +39,15 @@ class Texture:
 def draw_texture(seed: int, index: int) -> Texture:
     """A plate of a random finish of the catalogue with a random defect or impurity of it, at a random texel size."""
     rng = np.random.default_rng([seed, index])
-    kinds = catalogue()
-    finish = str(rng.choice(sorted(set(kinds["finish"]) - {"turned"})))
+    finish = str(rng.choice(_undemanding("finish")))
     group: Group = "defects" if rng.random() < 0.75 else "impurities"
-    kind = str(rng.choice(sorted(set(kinds[group]) - UNFIT)))
+    kind = str(rng.choice(_undemanding(group)))
     fields = {name: value for part in (STAGE, KINDS / f"{finish}.yaml") for name, value in _fields(part).items()}
     fields["part"] = {"kind": "plate", "width_mm": SIDE_MM, "height_mm": SIDE_MM, "thickness_mm": 3}
     fields.pop("seed", None)
     sections = [section for section in _fields(KINDS / f"{kind}.yaml")[group] if section["kind"] == kind]
-    if "severity" in kinds[group][kind].model_fields:
+    recipe = GROUPS[group][kind].recipe
+    if recipe is not None and "severity" in recipe.model_fields:
         sections = [{**section, "severity": float(rng.uniform(0.4, 1.0))} for section in sections]
     low, high = np.log(TEXELS_UM)
     fields.update({group: sections, "texel_um": float(np.exp(rng.uniform(low, high)))})
@@ -60,6 +60,11 @@ def draw_texture(seed: int, index: int) -> Texture:
         values = np.concatenate([maps.base_colour, maps.height[..., None] / texel], axis=-1)
         packed.append(torch.from_numpy(values).permute(2, 0, 1).half())
     return Texture(kind, packed[0], packed[1], torch.from_numpy((damaged.defects > 0) | (damaged.impurities > 0)))
+
+
+def _undemanding(group: Group) -> list[str]:
+    """The kinds of a group that require nothing of the surface: a texture is cut from the middle of a plate."""
+    return sorted(kind for kind, entry in GROUPS[group].items() if not entry.requires)
 
 
 def lit(maps: Tensor, gain: float, angle: float) -> Tensor:

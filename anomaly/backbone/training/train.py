@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from anomaly.backbone.extractor import FeatureExtractor, standardised
+from anomaly.backbone.extractor import FeatureExtractor
+from anomaly.backbone.normalisation import standardised
 from anomaly.backbone.training.episodes import FAMILIES, draw_episode
 from anomaly.backbone.training.fields import Source
 from anomaly.backbone.training.objective import Batch, collated, evaluate_batch
@@ -70,9 +71,10 @@ class Episodes(Dataset[Batch]):
 
 def classifier(channels: int, families: int, seed: int) -> nn.Conv2d:
     """A 1 x 1 convolution with torch's usual random start, from a generator of its own."""
-    layer = nn.utils.skip_init(nn.Conv2d, channels, families, 1)
+    layer = nn.Conv2d(channels, families, 1, device="meta").to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    assert layer.bias is not None
     nn.init.uniform_(layer.bias, -(channels**-0.5), channels**-0.5, generator=generator)
     return layer
 

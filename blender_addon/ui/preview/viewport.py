@@ -65,7 +65,7 @@ def update(blender_scene: bpy.types.Scene) -> Report:
     """Draw the preview anew, and tell how that went; it raises nothing."""
     from procgen.errors import BlemishError
 
-    begun = perf_counter()
+    start = perf_counter()
     try:
         counts = refresh(blender_scene)
     except BlemishError as error:  # a recipe's problems without its name before each
@@ -73,7 +73,7 @@ def update(blender_scene: bpy.types.Scene) -> Report:
     except Exception as error:  # numbers that no part can be made of; whatever it is, Blender goes on
         report = Report(problem=f"This cannot be drawn: {error}")
     else:
-        report = Report(seconds=perf_counter() - begun, counts=tuple(counts.items()))
+        report = Report(seconds=perf_counter() - start, counts=tuple(counts.items()))
     reports[blender_scene.name] = report
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:

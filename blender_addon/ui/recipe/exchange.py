@@ -1,6 +1,6 @@
 """Between the panel's settings and recipes: either says all that the other does.
 
-`written(settings)` is the recipe as YAML would write it, `to_recipe` the same checked, `from_recipe` the way back.
+`to_fields` is the recipe as YAML would write it, `to_recipe` the same checked, `from_recipe` the way back.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import schema
 from blender_addon.ui.changes import quiet
 from blender_addon.ui.recipe import quantities
 from blender_addon.ui.recipe.section_properties import channels
@@ -29,7 +29,7 @@ def to_recipe(settings: Any) -> Recipe:
 
     name = settings.name or "the panel"
     try:
-        return recipe_from(written(settings), name)
+        return recipe_from(to_fields(settings), name)
     except ValueError as error:
         if isinstance(error, RecipeError):
             raise
@@ -54,15 +54,15 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
         _switch_off(settings, fields["switched_off"])
 
 
-def written(settings: Any) -> dict[str, Any]:
+def to_fields(settings: Any) -> dict[str, Any]:
     """The recipe as YAML would write it, unchecked. Raises ValueError for a list that holds no numbers."""
     fields = {
         "name": settings.name,
-        "part": kind_written(settings.part),
-        "finish": kind_written(settings.finish),
-        **{family: [kind_written(layer) for layer in of_family(settings, family)] for family in FAMILIES},
+        "part": kind_to_fields(settings.part),
+        "finish": kind_to_fields(settings.finish),
+        **{family: [kind_to_fields(layer) for layer in of_family(settings, family)] for family in FAMILIES},
         **{
-            group: section_written(getattr(settings, group), schema.sections()[group])
+            group: section_to_fields(getattr(settings, group), schema.sections()[group])
             for group in ("light", "camera", "sensor")
         },
     }
@@ -82,10 +82,10 @@ def set_kind(holder: Any, fields: dict[str, Any]) -> None:
     set_section(getattr(holder, section.key), section, fields)
 
 
-def kind_written(holder: Any) -> dict[str, Any]:
+def kind_to_fields(holder: Any) -> dict[str, Any]:
     """What a recipe says of a part, finish or layer."""
     section = schema.section_of_kind()[holder.kind]
-    return {**section_written(getattr(holder, section.key), section), "kind": holder.kind}
+    return {**section_to_fields(getattr(holder, section.key), section), "kind": holder.kind}
 
 
 def set_layers(settings: Any, entries: Iterable[dict[str, Any]]) -> None:
@@ -137,18 +137,18 @@ def set_section(group: Any, section: SectionFields, fields: dict[str, Any]) -> N
     group.written = json.dumps(remembered)
 
 
-def section_written(group: Any, section: SectionFields) -> dict[str, Any]:
+def section_to_fields(group: Any, section: SectionFields) -> dict[str, Any]:
     """What a recipe says of a section. Raises ValueError for a list that holds no numbers."""
     before = json.loads(group.written or "{}")
     known = {field.name for field in section.fields}
     fields: dict[str, Any] = {name: value for name, value in before.items() if name not in known}  # nothing gets lost
     for field in section.fields:
-        if schema.is_used(section.key, field, group):
+        if schema.is_used(field, group):
             try:
-                fields[field.name] = _field_written(group, field, before.get(field.name))
+                fields[field.name] = _field_to_value(group, field, before.get(field.name))
             except ValueError as error:
-                section_name = texts.kind_label(section.key)
-                raise ValueError(f"{section_name}, {texts.label(field.name)}: {error}") from None
+                section_name = schema.title_of(section.key)
+                raise ValueError(f"{section_name}, {field.title}: {error}") from None
     if section.group in ("light", "camera", "sensor") and section.kinds:
         fields["kind"] = section.kinds[0]
     return fields
@@ -185,15 +185,15 @@ def _set_field(group: Any, field: Field, value: Any) -> None:
             setattr(group, field.name, value)
 
 
-def _field_written(group: Any, field: Field, before: Any) -> Any:
+def _field_to_value(group: Any, field: Field, before: Any) -> Any:
     match field.sort:
         case "quantity":
-            return _quantity_written(group, field, before)
+            return _quantity_to_value(group, field, before)
         case "colour":
             before = before or [None, None, None]
             if getattr(group, f"{field.name}_varies"):
                 pairs = zip(channels(field), before, strict=True)
-                return [_quantity_written(group, channel, entry) for channel, entry in pairs]
+                return [_quantity_to_value(group, channel, entry) for channel, entry in pairs]
             pairs = zip(before, getattr(group, field.name), strict=True)
             return [_same_or_read(field, entry, value) for entry, value in pairs]
         case "pair":
@@ -204,7 +204,7 @@ def _field_written(group: Any, field: Field, before: Any) -> Any:
         case "choice":
             return next(choice for choice in field.choices if str(choice) == getattr(group, field.name))
         case "section":
-            return section_written(getattr(group, field.name), schema.sections()[field.name])
+            return section_to_fields(getattr(group, field.name), schema.sections()[field.name])
         case "clearances":
             return {
                 entry.kind: _same_or_read(field, json.loads(entry.written or "null"), entry.clearance_mm)
@@ -223,7 +223,7 @@ def _set_quantity(group: Any, field: Field, value: Any) -> None:
         setattr(group, f"{field.name}_{part}" if part else field.name, number)
 
 
-def _quantity_written(group: Any, field: Field, before: Any) -> Any:
+def _quantity_to_value(group: Any, field: Field, before: Any) -> Any:
     state = _state(group, field)
     if before is not None and quantities.state_of(field, before) == state:
         return before

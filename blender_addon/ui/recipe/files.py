@@ -52,12 +52,6 @@ def file_name(name: str) -> str:
     return NAME_LETTERS.sub("_", name).strip("_")[:64]
 
 
-def recipe_name(path: Path) -> str:
-    """A recipe's name for a file of this name."""
-    name = file_name(path.stem).lstrip("-_")
-    return name or "recipe"
-
-
 def _beside(mesh: Path, folder: Path) -> Path:
     """The mesh in the folder: copied there under its own name, or another where that name is taken."""
     content = mesh.read_bytes()

@@ -6,8 +6,7 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import icons, schema, texts
-from blender_addon.ui.recipe.operators.layers import BOARD
+from blender_addon.ui import icons, schema
 
 
 def class_bits(settings: Any) -> dict[str, int]:
@@ -45,14 +44,14 @@ class BLEMISH_UL_layers(bpy.types.UIList):
         row = layout.row(align=True)
         name = row.row()
         name.active = not item.muted and (item.solo or not any_solo) and getattr(data, section.group)
-        name.label(text=texts.kind_label(item.kind), icon_value=icons.swatch(class_bits(data)[str(section.class_name)]))
+        name.label(text=schema.title_of(item.kind), icon_value=icons.swatch(class_bits(data)[str(section.class_name)]))
         row.prop(item, "solo", text="", icon="SOLO_ON" if item.solo else "SOLO_OFF", emboss=False)
         row.prop(item, "muted", text="", icon="HIDE_ON" if item.muted else "HIDE_OFF", emboss=False)
 
     def filter_items(self, context: bpy.types.Context, data: Any, name: str) -> tuple[list[int], list[int]]:
         layers = getattr(data, name)
         wanted = self.filter_name.lower()
-        flags = [self.bitflag_filter_item if wanted in texts.kind_label(layer.kind).lower() else 0 for layer in layers]
+        flags = [self.bitflag_filter_item if wanted in schema.title_of(layer.kind).lower() else 0 for layer in layers]
         return flags, []
 
 
@@ -61,21 +60,24 @@ class BLEMISH_MT_layer_add(bpy.types.Menu):
     bl_label = "Add Layer"
 
     def draw(self, context: bpy.types.Context) -> None:
-        board = context.scene.blemish.part.kind == "pcb"
+        part = context.scene.blemish.part.kind
         row = self.layout.row()
         for family, title in (("defects", "Defects"), ("impurities", "Impurities")):
             column = row.column()
             column.label(text=title)
             column.separator()
-            kinds = [kind for kind in schema.kinds_in(family) if kind not in BOARD]
-            for kind in sorted(kinds, key=texts.kind_label):
-                column.operator("blemish.layer_add", text=texts.kind_label(kind)).kind = kind
-        if board:
+            _draw_kinds(column, [kind for kind in schema.kinds_in(family) if not schema.is_special(kind)])
+        special = [kind for kind in schema.kinds_in("defects") if schema.is_special(kind)]
+        if own := [kind for kind in special if not schema.missing_on(part, kind)]:
             column = row.column()
-            column.label(text="Board Defects")
+            column.label(text=f"{schema.title_of(part)} Defects")
             column.separator()
-            for kind in BOARD:
-                column.operator("blemish.layer_add", text=texts.kind_label(kind)).kind = kind
+            _draw_kinds(column, own)
+
+
+def _draw_kinds(column: bpy.types.UILayout, kinds: list[str]) -> None:
+    for kind in sorted(kinds, key=schema.title_of):
+        column.operator("blemish.layer_add", text=schema.title_of(kind)).kind = kind
 
 
 class BLEMISH_MT_layer_specials(bpy.types.Menu):

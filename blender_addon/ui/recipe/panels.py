@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import schema
 from blender_addon.ui.preview import viewport
 from blender_addon.ui.recipe import rows
 from blender_addon.ui.recipe.operators.layers import active_layer
@@ -92,7 +92,7 @@ class BLEMISH_PT_layer(SidebarPanel, bpy.types.Panel):
         return active_layer(context) is not None
 
     def draw_header(self, context: bpy.types.Context) -> None:
-        self.layout.label(text=texts.kind_label(active_layer(context).kind))
+        self.layout.label(text=schema.title_of(active_layer(context).kind))
 
     def draw_header_preset(self, context: bpy.types.Context) -> None:
         self.layout.menu("BLEMISH_MT_layer_presets", text="", icon="PRESET")
@@ -182,11 +182,12 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = split_labels(self.layout), context.scene.blemish
         layout.prop(settings, "name")
-        row = labelled_row(layout, texts.label("texel_um"))
+        texel = schema.recipe_field("texel_um")
+        row = labelled_row(layout, texel.title)
         row.prop(settings, "use_texel_um", text="")
         rest = row.row(align=True)
         rest.active = settings.use_texel_um
-        rest.prop(settings, "texel_um", text=texts.unit("texel_um"))
+        rest.prop(settings, "texel_um", text=texel.panel_unit)
         column = layout.column(align=True)
         row = column.row(align=True)
         row.operator("blemish.recipe_load", text="Load", icon="FILE_FOLDER")

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import schema
 from blender_addon.ui.changes import changed
 from blender_addon.ui.preview.properties import BlemishPreview
 from blender_addon.ui.recipe.section_properties import ClearanceSettings, properties_of
@@ -26,6 +26,7 @@ def _section_groups() -> dict[str, type]:
 
 
 GROUPS = _section_groups()
+TEXEL = schema.recipe_field("texel_um")
 
 
 def _pointers(group: str) -> dict[str, Any]:
@@ -37,8 +38,8 @@ def _pointers(group: str) -> dict[str, Any]:
 
 
 def _kind_items(*groups: str) -> list[tuple[str, str, str]]:
-    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=texts.kind_label)
-    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in kinds]
+    kinds = sorted((kind for group in groups for kind in schema.kinds_in(group)), key=schema.title_of)
+    return [(kind, schema.title_of(kind), schema.tooltip_of(kind)) for kind in kinds]
 
 
 class BlemishPart(bpy.types.PropertyGroup):
@@ -90,7 +91,7 @@ class BlemishSettings(bpy.types.PropertyGroup):
 
     __annotations__ = {
         "version": bpy.props.IntProperty(options={"HIDDEN"}),
-        "name": bpy.props.StringProperty(name="Name", description=texts.FIELDS["name"], default="part"),
+        "name": bpy.props.StringProperty(name="Name", description=schema.recipe_field("name").tooltip, default="part"),
         "seed": bpy.props.IntProperty(
             name="Seed", description="Everything random follows from it: same seed, same frames", min=0, update=changed
         ),
@@ -104,10 +105,10 @@ class BlemishSettings(bpy.types.PropertyGroup):
         "light": bpy.props.PointerProperty(type=GROUPS["light"]),
         "camera": bpy.props.PointerProperty(type=GROUPS["camera"]),
         "sensor": bpy.props.PointerProperty(type=GROUPS["sensor"]),
-        "use_texel_um": bpy.props.BoolProperty(name="Texel Size", description=texts.FIELDS["texel_um"], update=changed),
+        "use_texel_um": bpy.props.BoolProperty(name=TEXEL.title, description=TEXEL.tooltip, update=changed),
         "texel_um": bpy.props.FloatProperty(
-            name=texts.full_label("texel_um"),
-            description=texts.FIELDS["texel_um"],
+            name=TEXEL.label,
+            description=TEXEL.tooltip,
             min=0.01,
             max=1e5,
             soft_max=1000,

@@ -22,7 +22,6 @@ FORMS = (  # as Blender's enumerations have them
     (CHOICE, "Choice", "One of a list; what stands there twice comes twice as often", "PRESET", 4),
     (POISSON, "Poisson", "A random number of independent events", "PARTICLES", 5),
 )
-PARTS = ("form", "low", "high", "mean", "deviation", "clipped", "values")
 MOST_DIGITS = 17  # that a double needs
 SPREAD = 0.2  # share by which a fixed value is spread when it becomes random
 

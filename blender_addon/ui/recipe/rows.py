@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import schema, texts
+from blender_addon.ui import schema
 from blender_addon.ui.recipe import quantities
 from blender_addon.ui.recipe.section_properties import channels
 from blender_addon.ui.schema import Field, SectionFields
@@ -25,10 +25,9 @@ def draw_section(layout: bpy.types.UILayout, group: Any, section: SectionFields,
     column = layout.column()
     left_out = set(skip)
     for field in section.fields:
-        follows = (section.key, field.name) in schema.FOLLOWS
-        if field.name in left_out or (follows and not schema.is_used(section.key, field, group)):
+        if field.name in left_out or (field.follows and not schema.is_used(field, group)):
             continue
-        draw_field(column, group, replace(field, optional=False) if follows else field)
+        draw_field(column, group, replace(field, optional=False) if field.follows else field)
 
 
 def draw_field(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
@@ -40,11 +39,11 @@ def draw_field(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
             draw_colour(layout, group, field)
         case "pair":
             column = layout.column(align=True)
-            column.prop(group, f"{field.name}_x", text=f"{texts.label(field.name)} X")
+            column.prop(group, f"{field.name}_x", text=f"{field.title} X")
             column.prop(group, f"{field.name}_y", text="Y")
-        case "number" if field.optional or texts.unit(field.name):
-            row = field_row(layout, group, field, texts.label(field.name))
-            row.prop(group, field.name, text=texts.unit(field.name))
+        case "number" if field.optional or field.panel_unit:
+            row = field_row(layout, group, field, field.title)
+            row.prop(group, field.name, text=field.panel_unit)
         case "number" | "choice" | "flag":
             layout.prop(group, field.name)
         case "text" if not field.optional:
@@ -68,9 +67,9 @@ def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: s
     """Draw a quantity: one slider where it is fixed, otherwise what its distribution needs, on few rows."""
     name = field.name
     form = getattr(group, f"{name}_form")
-    unit = texts.unit(name)
+    unit = field.panel_unit
     column = layout.column(align=True)
-    row = field_row(column, group, field, texts.label(name) if label is None else label)
+    row = field_row(column, group, field, field.title if label is None else label)
     pair = {
         quantities.UNIFORM: ("low", "high"),
         quantities.LOG_UNIFORM: ("low", "high"),
@@ -106,13 +105,13 @@ def _draw_pair(
 ) -> None:
     """Draw two numbers in a row, or where the panel is narrow the second in a row below."""
     first, second = (f"{field.name}_{part}" for part in parts)
-    row.prop(group, first, text=texts.unit(field.name))
+    row.prop(group, first, text=field.panel_unit)
     if not is_narrow():
         row.prop(group, second, text="")
         return
     below = labelled_row(column, PART_LABELS[parts[1]] if label is None else label)
     below.active = row.active
-    below.prop(group, second, text=texts.unit(field.name))
+    below.prop(group, second, text=field.panel_unit)
     blank = below.row()
     blank.ui_units_x = FORM_UNITS
     blank.label(text="")
@@ -131,7 +130,7 @@ def is_slider(field: Field) -> bool:
 
 def draw_colour(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
     """Draw a colour, or its channels where it varies."""
-    row = labelled_row(layout, texts.label(field.name))
+    row = labelled_row(layout, field.title)
     varies = getattr(group, f"{field.name}_varies")
     if varies:
         row.label(text="")
@@ -151,16 +150,17 @@ def draw_placement(layout: bpy.types.UILayout, group: Any) -> None:
     placement = group.placement
     column.prop(placement, "kind")
     needed = PLACEMENT_NEEDS.get(placement.kind)
-    for field in schema.sections()["placement"].fields:
+    fields = {field.name: field for field in schema.sections()["placement"].fields}
+    for field in fields.values():
         if field.sort == "quantity" and field.name in ("margin_mm", needed):
             draw_quantity(column, placement, replace(field, optional=False))
     if needed == "of":
         column.operator_context = "EXEC_DEFAULT"
-        row = labelled_row(column, texts.label("of"))
-        row.menu("BLEMISH_MT_placement_of", text=texts.kind_label(placement.of) if placement.of else "Choose")
+        row = labelled_row(column, fields["of"].title)
+        row.menu("BLEMISH_MT_placement_of", text=schema.title_of(placement.of) if placement.of else "Choose")
         row.label(text="", icon="BLANK1")
     for number, clearance in enumerate(placement.keep_off_mm):
-        row = labelled_row(column, f"Off {texts.kind_label(clearance.kind)}")
+        row = labelled_row(column, f"Off {schema.title_of(clearance.kind)}")
         row.prop(clearance, "clearance_mm", text="")
         row.operator("blemish.keep_off_remove", text="", icon="X").number = number
     row = labelled_row(column, "")

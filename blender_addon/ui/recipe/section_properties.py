@@ -5,7 +5,6 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui import texts
 from blender_addon.ui.changes import changed, is_quiet, quiet
 from blender_addon.ui.recipe import quantities
 from blender_addon.ui.schema import Field, SectionFields
@@ -51,8 +50,8 @@ def properties_of(section: SectionFields, groups: Mapping[str, type]) -> dict[st
 
 
 def _properties(section: SectionFields, field: Field, groups: Mapping[str, type]) -> dict[str, Any]:
-    tip = texts.tooltip(section.key, field.name)
-    label = texts.full_label(field.name)
+    tip = field.tooltip
+    label = field.label
     found: dict[str, Any] = {}
     if field.optional:
         found[f"use_{field.name}"] = bpy.props.BoolProperty(

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.defects.voids import VoidParameters, Voids, embedded_voids, simulate_voids
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import Origin, place_at
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Fraction
+from scenes.quantities.recipe_model import Count, Fraction, Severity
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.3  # share of an opening's diameter at severity 0
@@ -35,14 +37,14 @@ class BlowholeRecipe(PlacedRecipeModel):
     kind: Literal["blowhole"]
     count: Count
     origin: Origin = "anywhere"
-    severity: Fraction = Constant(1.0)
-    diameter_um: Diameter
-    aspect: Aspect = Constant(0.65)
-    depth_ratio: DepthRatio = Constant(0.5)
-    waviness: Fraction = Constant(0.06)
-    reflectance: Fraction
-    roughness: Fraction = Constant(0.9)
-    metallic: Fraction = Constant(0.0)
+    severity: Severity = Constant(1.0)
+    diameter_um: Diameter = Field(description="Diameter of a circle as large as the opening")
+    aspect: Aspect = Field(Constant(0.65), description="Breadth over length of the opening")
+    depth_ratio: DepthRatio = Field(Constant(0.5), description="Depth over diameter")
+    waviness: Fraction = Field(Constant(0.06), description="Unevenness of the outline")
+    reflectance: Fraction = Field(description="Share of the light that the wall of the cavity reflects")
+    roughness: Fraction = Field(Constant(0.9), description="Of the reflection: 0 is a mirror, 1 is chalk")
+    metallic: Fraction = Field(Constant(0.0), description="Metal or not: 1 reflects as a metal does")
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[VoidsLayer]:
         """The blowholes of one frame."""
@@ -66,6 +68,19 @@ class VoidsLayer(SceneModel):
         centres, normals, along = embedded_voids(population, surface.embed, surface.normals, surface.tangents)
         wall = self.model_dump(include={"reflectance", "roughness", "metallic"})
         return Voids(population, centres, normals, along, class_name=self.kind, **wall)
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="blowhole",
+        recipe=BlowholeRecipe,
+        drawn=VoidsLayer,
+        title="Blowhole",
+        tooltip="A single gas bubble that opens at the surface",
+        noun="blowhole",
+        materials=frozenset({"cast", "ceramic"}),
+    ),
+)
 
 
 def _blowhole(recipe: BlowholeRecipe, surface: Chart, stream: RandomStream) -> VoidsLayer:

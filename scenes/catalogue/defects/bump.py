@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
+
 from procgen.defects.bumps import Bump
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import Origin, anchored, place_at
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Fine, Fraction, Signed
+from scenes.quantities.recipe_model import Count, Fine, Fraction, ReflectanceChange, RoughnessChange, Severity
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
 
 FAINTEST = 0.15  # share of a bump's height, and so of the load behind it, at severity 0
@@ -29,12 +32,14 @@ class BumpRecipe(PlacedRecipeModel):
     kind: Literal["bump"]
     count: Count
     origin: Origin = "anywhere"
-    severity: Fraction = Constant(1.0)
-    diameter_mm: Fine
-    height_um: Annotated[Distribution, Within(0.1, 10_000)]
-    contact_share: Fraction = Constant(0.2)
-    reflectance_change: Signed = Constant(0.0)
-    roughness_change: Signed = Constant(0.0)
+    severity: Severity = Constant(1.0)
+    diameter_mm: Fine = Field(description="Diameter of the circle that stays put")
+    height_um: Annotated[Distribution, Within(0.1, 10_000)] = Field(description="Height above the surface")
+    contact_share: Fraction = Field(
+        Constant(0.2), description="Diameter of what pressed from behind, over that of the bump"
+    )
+    reflectance_change: ReflectanceChange = Constant(0.0)
+    roughness_change: RoughnessChange = Constant(0.0)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[BumpLayer]:
         """The bumps of one frame."""
@@ -55,6 +60,19 @@ class BumpLayer(SceneModel):
     def to_layer(self, surface: Chart) -> Layer:
         """The bump in the surface."""
         return Bump(anchored(surface, self.place), **self.model_dump(exclude={"kind", "place"}))
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="bump",
+        recipe=BumpRecipe,
+        drawn=BumpLayer,
+        title="Bump",
+        tooltip="Pressed out from behind",
+        noun="bump",
+        materials=frozenset({"metal", "painted"}),
+    ),
+)
 
 
 def _bump(recipe: BumpRecipe, surface: Chart, stream: RandomStream) -> BumpLayer:

@@ -6,16 +6,18 @@ import math
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.defects.chipping import ChipParameters, ChippedEdge, simulate_chip
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import anchored, place_on_border
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Fine, Fraction, Ratio
+from scenes.quantities.recipe_model import Count, Fine, Fraction, Ratio, Severity
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.2  # share of a chip's length, reach and depth at severity 0
@@ -31,21 +33,32 @@ class ChippedEdgeRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "defect"
     kind: Literal["chipped_edge"]
     count: Count
-    origin: Literal["edge", "ends"] = "edge"
-    severity: Fraction = Constant(1.0)
-    length_mm: Fine
-    reach_mm: Fine
-    depth_um: Annotated[Distribution, Within(1, 20_000)]
-    hollows: Annotated[Distribution, Within(1, 20, whole=True)] = Constant(2)
-    irregularity: Annotated[Distribution, Within(0, 0.5)] = Constant(0.08)
-    ripples: Annotated[Distribution, Within(0, 50)] = Constant(5.0)
-    ripple: Fraction = Constant(0.05)
-    grain_um: Annotated[Distribution, Within(0, 1000)] = Constant(5.0)
-    grain_size_mm: Fine = Constant(0.15)
-    grain_contrast: Ratio = Constant(0.15)
-    reflectance: Fraction
-    roughness: Fraction = Constant(0.55)
-    metallic: Fraction = Constant(0.0)
+    origin: Literal["edge", "ends"] = Field(
+        "edge",
+        description="Where it broke off: anywhere along the border, or at its lower or upper side",
+    )
+    severity: Severity = Constant(1.0)
+    length_mm: Fine = Field(description="Length along the border")
+    reach_mm: Fine = Field(description="How far the chip reaches from the border inwards")
+    depth_um: Annotated[Distribution, Within(1, 20_000)] = Field(description="Depth at the border")
+    hollows: Annotated[Distribution, Within(1, 20, whole=True)] = Field(
+        Constant(2), description="How many shells broke off, each by a blow of its own"
+    )
+    irregularity: Annotated[Distribution, Within(0, 0.5)] = Field(
+        Constant(0.08), description="How much one differs from the next"
+    )
+    ripples: Annotated[Distribution, Within(0, 50)] = Field(
+        Constant(5.0), description="How many waves run over a shell"
+    )
+    ripple: Fraction = Field(Constant(0.05), description="Swing of the waves on a shell, over its depth")
+    grain_um: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(5.0), title="Grain Height", description="Height of the fracture's grains"
+    )
+    grain_size_mm: Fine = Field(Constant(0.15), description="Size of a grain")
+    grain_contrast: Ratio = Field(Constant(0.15), description="How much the fracture's grains differ in brightness")
+    reflectance: Fraction = Field(description="Share of the light that the fracture reflects")
+    roughness: Fraction = Field(Constant(0.55), description="Roughness of the fracture: 0 is a mirror, 1 is chalk")
+    metallic: Fraction = Field(Constant(0.0), description="Metal or not: 1 reflects as a metal does")
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[ChippedEdgeLayer]:
         """The chips of one frame."""
@@ -71,6 +84,20 @@ class ChippedEdgeLayer(SceneModel):
         hollows = simulate_chip(self.parameters, np.random.default_rng(self.seed))
         fracture = self.model_dump(include={"reflectance", "roughness", "metallic", "grain_contrast"})
         return ChippedEdge(anchor, self.parameters, hollows, **fracture)
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="chipped_edge",
+        recipe=ChippedEdgeRecipe,
+        drawn=ChippedEdgeLayer,
+        title="Chipped Edge",
+        tooltip="Shells broken off the border",
+        noun="chip",
+        materials=frozenset({"cast", "ceramic", "metal", "painted"}),
+        requires=frozenset({"border"}),
+    ),
+)
 
 
 def _chip(recipe: ChippedEdgeRecipe, surface: Chart, stream: RandomStream) -> ChippedEdgeLayer:

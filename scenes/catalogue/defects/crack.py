@@ -6,17 +6,18 @@ import math
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from procgen.defects.cracks import CrackParameters, simulate_minimum_energy_path
 from procgen.surface.layer import Layer
 from scenes.catalogue.crack_opening import CrackedLayer, OpeningRecipe, drawn_opening
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import place_line, place_on_border
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine, together
+from scenes.quantities.recipe_model import Count, Fine, SurfaceAngle, exactly_when, together
 
 STEPS_PER_CORRELATION = 2  # of the grid on which a crack finds its way
 MOST_STEPS = 400  # of that grid from end to end; a tenth of a second
@@ -29,11 +30,24 @@ class CrackRecipe(PlacedRecipeModel, OpeningRecipe):
 
     kind: Literal["crack"]
     count: Count
-    origin: Literal["anywhere", "edge", "ends", "across"] = "anywhere"
-    length_mm: Fine | None = None
-    angle_degrees: Degrees
-    toughness_sigma: Annotated[Distribution, Within(0, 3)] = Constant(0.6)
-    toughness_correlation_mm: Fine = Constant(0.4)
+    origin: Literal["anywhere", "edge", "ends", "across"] = Field(
+        "anywhere",
+        description="Where it begins: anywhere, at the border, its lower or upper side, or across from side to side",
+    )
+    length_mm: Fine | None = Field(
+        None,
+        json_schema_extra=exactly_when(origin=("anywhere", "edge", "ends")),
+        description="From end to end; off for one that runs across from border to border",
+    )
+    angle_degrees: SurfaceAngle
+    toughness_sigma: Annotated[Distribution, Within(0, 3)] = Field(
+        Constant(0.6),
+        title="Tough Spread",
+        description="Spread of the material's toughness: the larger, the more crooked the crack",
+    )
+    toughness_correlation_mm: Fine = Field(
+        Constant(0.4), title="Tough Size", description="Size of the material's tough and weak spots"
+    )
 
     @model_validator(mode="after")
     def _has_a_length(self) -> Self:
@@ -62,6 +76,19 @@ class CrackLayer(CrackedLayer):
         """The field over the surface that the crack grows into."""
         rng = np.random.default_rng(self.seed)
         return self.to_crack(simulate_minimum_energy_path(self.parameters, self.start, self.end, rng), surface)
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="crack",
+        recipe=CrackRecipe,
+        drawn=CrackLayer,
+        title="Crack",
+        tooltip="A crack along the path of least resistance",
+        noun="crack",
+        materials=frozenset({"asphalt", "cast", "ceramic", "metal", "painted"}),
+    ),
+)
 
 
 def _crack(recipe: CrackRecipe, surface: Chart, stream: RandomStream) -> CrackLayer:

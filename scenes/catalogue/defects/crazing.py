@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,13 +10,16 @@ from pydantic import Field
 
 from procgen.defects.cracks import MOST_CELLS, CrazingParameters, cells_on, simulate_crazing, smallest_cell
 from procgen.surface.layer import Layer
-from scenes.catalogue.crack_opening import CrackedLayer, OpeningRecipe, drawn_opening
+from scenes.catalogue.crack_opening import CrackedLayer, OpeningRecipe, Width, drawn_opening
+from scenes.catalogue.entry import DefectEntry
+from scenes.catalogue.layer_model import ChartSizes
 from scenes.catalogue.placement.placing import place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import MM, RandomStream
-from scenes.quantities.recipe_model import Fine
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Fine, Probability
+from scenes.quantities.units import MM
 
 
 class CrazingRecipe(PlacedRecipeModel, OpeningRecipe):
@@ -27,20 +29,29 @@ class CrazingRecipe(PlacedRecipeModel, OpeningRecipe):
     """
 
     kind: Literal["crazing"]
-    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-    cell_mm: Fine
-    junctions: Literal["right", "triple"] = "right"
-    winding: Annotated[Distribution, Within(0, 0.2)] = Constant(0.03)
-    radius_mm: Fine | None = None
-    width_variation: Annotated[Distribution, Within(0, 2)] = Constant(0.2)
+    width_um: Width = Field(description="Width of the oldest cracks; younger ones are narrower")
+    probability: Probability = 1.0
+    cell_mm: Fine = Field(title="Cell Size", description="Size of the fields that the cracks enclose")
+    junctions: Literal["right", "triple"] = Field(
+        "right", description="How cracks meet: right angles as in glaze and mud, or three at 120°"
+    )
+    winding: Annotated[Distribution, Within(0, 0.2)] = Field(
+        Constant(0.03), description="How far cracks stray from smooth lines, over their length"
+    )
+    radius_mm: Fine | None = Field(None, description="Radius of a round patch of it; off covers the whole part")
+    width_variation: Annotated[Distribution, Within(0, 2)] = Field(
+        Constant(0.2),
+        title="Width Varies",
+        description="How much the opening changes along the crack: standard deviation over mean",
+    )
 
-    def trouble_on(self, sizes: Sequence[tuple[float, float]]) -> str | None:
-        """Why the network would take long to grow on charts of these extents (m), if so: "FIELD: found X; expected Y".
+    def trouble_on(self, sizes: ChartSizes) -> str | None:
+        """Why the network would take long to grow on the part, if so: "FIELD: found X; expected Y".
 
         On a patch, charts are as large as the patch at most.
         """
         smallest = MM * self.cell_mm.low
-        for width, height in sizes:
+        for width, height in sizes():
             across = np.inf if self.radius_mm is None else 2 * MM * self.radius_mm.high
             covered = min(width, across), min(height, across)
             if (cells := cells_on(covered, smallest)) > MOST_CELLS:
@@ -72,3 +83,17 @@ class CrazingLayer(CrackedLayer):
         """The field over the surface that the network grows into."""
         rng = np.random.default_rng(self.seed)
         return self.to_crack(simulate_crazing(self.parameters, surface.size, rng, self.centre), surface)
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="crazing",
+        recipe=CrazingRecipe,
+        drawn=CrazingLayer,
+        title="Crazing",
+        tooltip="A net of fine cracks, as in glaze",
+        noun="crazing",
+        countable=False,
+        materials=frozenset({"asphalt", "ceramic"}),
+    ),
+)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from procgen.defects.dents import Dent, DentShape
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import Origin, anchored, place_at
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, Signed, together
+from scenes.quantities.recipe_model import (
+    Count,
+    Fine,
+    ReflectanceChange,
+    Severity,
+    Signed,
+    SurfaceAngle,
+    together,
+)
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.15  # share of a dent's depth at severity 0
@@ -30,14 +39,18 @@ class DentRecipe(PlacedRecipeModel):
     kind: Literal["dent"]
     count: Count
     origin: Origin = "anywhere"
-    severity: Fraction = Constant(1.0)
-    diameter_mm: Fine
-    depth_um: Annotated[Distribution, Within(0.1, 10_000)]
-    decay: Annotated[Distribution, Within(2.5, 12)] = Constant(4.0)
-    elongation: Annotated[Distribution, Within(1, 5)] = Constant(1.0)
-    angle_degrees: Degrees = Constant(0.0)
-    reflectance_change: Signed = Constant(0.0)
-    roughness_change: Signed = Constant(0.0)
+    severity: Severity = Constant(1.0)
+    diameter_mm: Fine = Field(description="Diameter of the hollow")
+    depth_um: Annotated[Distribution, Within(0.1, 10_000)] = Field(description="Depth below the surface")
+    decay: Annotated[Distribution, Within(2.5, 12)] = Field(
+        Constant(4.0), description="How fast the pile-up falls off around the hollow"
+    )
+    elongation: Annotated[Distribution, Within(1, 5)] = Field(Constant(1.0), description="Length over breadth")
+    angle_degrees: SurfaceAngle = Constant(0.0)
+    reflectance_change: ReflectanceChange = Constant(0.0)
+    roughness_change: Signed = Field(
+        Constant(0.0), title="Roughness ±", description="Burnished in the contact: negative"
+    )
 
     @model_validator(mode="after")
     def _shallow(self) -> Self:
@@ -69,6 +82,19 @@ class DentLayer(SceneModel):
         """The dent in the surface."""
         anchor = anchored(surface, self.place, self.angle)
         return Dent(anchor, self.shape, self.elongation, self.reflectance_change, self.roughness_change)
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="dent",
+        recipe=DentRecipe,
+        drawn=DentLayer,
+        title="Dent",
+        tooltip="The mark of something hard that fell on it, with its pile-up",
+        noun="dent",
+        materials=frozenset({"metal", "painted"}),
+    ),
+)
 
 
 def _dent(recipe: DentRecipe, surface: Chart, stream: RandomStream) -> DentLayer:

@@ -6,17 +6,20 @@ import math
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.defects.corrosion.filiform import FilamentParameters, FiliformCorrosion, simulate_filaments
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import place_on_border, place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import HOUR, MM, Colour, RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, Hours, Microns
+from scenes.quantities.random_stream import Colour, RandomStream
+from scenes.quantities.recipe_model import Count, Fine, Fraction, Hours, Microns, Severity, SurfaceAngle
 from scenes.quantities.scene_model import NotNegative, SceneModel
+from scenes.quantities.units import HOUR, MM
 
 LEAST_EXPOSURE = 0.1  # share of the hours that has passed at severity 0
 Point = tuple[float, float]
@@ -35,25 +38,42 @@ class FiliformRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "defect"
     kind: Literal["filiform_corrosion"]
     count: Count
-    severity: Fraction = Constant(1.0)
-    hours: Hours
-    origin: Literal["scratch", "edge"] = "scratch"
-    length_mm: Fine
-    angle_degrees: Degrees = Constant(0.0)
-    density_per_mm: Annotated[Distribution, Within(0, 100)]
-    decay_hours: Annotated[Distribution, Within(0.01, 100_000)] = Constant(24.0)
-    speed_mm_per_day: Annotated[Distribution, Within(0.001, 1000)]
-    width_um: Annotated[Distribution, Within(1, 10_000)]
-    persistence_mm: Fine = Constant(4.0)
-    creep_um: Microns = Constant(100.0)
-    ragged: Fraction = Constant(0.15)
-    ragged_size_mm: Fine = Constant(0.3)
-    blister_um: Microns = Constant(30.0)
-    head_length_mm: Fine = Constant(0.8)
-    tail_colour: tuple[Fraction, Fraction, Fraction] = (Constant(0.27), Constant(0.13), Constant(0.06))
-    head_colour: tuple[Fraction, Fraction, Fraction] = (Constant(0.05), Constant(0.045), Constant(0.04))
-    opacity: Fraction = Constant(0.85)
-    roughness: Fraction = Constant(0.7)
+    severity: Severity = Constant(1.0)
+    hours: Hours = Field(
+        title="Age", description="Time since it began, in hours; the same seed at more hours has grown on"
+    )
+    origin: Literal["scratch", "edge"] = Field(
+        "scratch",
+        description="What the threads creep away from: a scratch anywhere, or one along the border",
+    )
+    length_mm: Fine = Field(description="Length of the scratch that the threads start from")
+    angle_degrees: SurfaceAngle = Constant(0.0)
+    density_per_mm: Annotated[Distribution, Within(0, 100)] = Field(
+        description="Threads that will ever start, in a millimetre of the scratch"
+    )
+    decay_hours: Annotated[Distribution, Within(0.01, 100_000)] = Field(
+        Constant(24.0), description="Time over which new ones become rare"
+    )
+    speed_mm_per_day: Annotated[Distribution, Within(0.001, 1000)] = Field(
+        description="How fast the head of a thread creeps"
+    )
+    width_um: Annotated[Distribution, Within(1, 10_000)] = Field(description="Median width of a thread")
+    persistence_mm: Fine = Field(Constant(4.0), description="The longer, the straighter the threads")
+    creep_um: Microns = Field(
+        Constant(100.0), description="How far the coating is undermined beside the scratch after a day"
+    )
+    ragged: Fraction = Field(Constant(0.15), description="Unevenness of the outline")
+    ragged_size_mm: Fine = Field(Constant(0.3), description="Size of the unevenness of the outline")
+    blister_um: Microns = Field(Constant(30.0), description="How high the threads lift the coating")
+    head_length_mm: Fine = Field(Constant(0.8), description="Length of a thread's active head")
+    tail_colour: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.27), Constant(0.13), Constant(0.06)), description="Colour of the rust behind a thread's head"
+    )
+    head_colour: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.05), Constant(0.045), Constant(0.04)), description="Colour of a thread's dark, active head"
+    )
+    opacity: Fraction = Field(Constant(0.85), description="Share of the surface that the rust hides")
+    roughness: Fraction = Field(Constant(0.7), description="Of the reflection: 0 is a mirror, 1 is chalk")
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[FiliformLayer]:
         """The corroded scratches of one frame."""
@@ -94,6 +114,20 @@ class FiliformLayer(SceneModel):
             self.roughness,
             self.seed,
         )
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="filiform_corrosion",
+        recipe=FiliformRecipe,
+        drawn=FiliformLayer,
+        title="Filiform Corrosion",
+        tooltip="Rusty threads that creep under a coating",
+        noun="corrosion",
+        countable=False,
+        materials=frozenset({"metal", "painted"}),
+    ),
+)
 
 
 def _scratch(recipe: FiliformRecipe, surface: Chart, stream: RandomStream) -> FiliformLayer:

@@ -7,16 +7,19 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from procgen.boards.layout import ADDS, Board, CopperClass, CopperDefect
 from procgen.errors import BlemishError
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
+from scenes.catalogue.layer_model import LayerRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.parts.pcb import BoardChart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Fraction, RecipeModel
+from scenes.quantities.recipe_model import Count, Fraction, Severity
 from scenes.quantities.scene_model import Positive, SceneModel
 
 Floats = NDArray[np.float64]
@@ -29,7 +32,7 @@ WIDEST_GAP = 1.6e-3  # m between tracks that a short may bridge
 STEPS = 64  # at which a short looks for the next net
 
 
-class MissingHoleRecipe(RecipeModel):
+class MissingHoleRecipe(LayerRecipeModel):
     """Pads whose hole was not drilled."""
 
     class_name: ClassVar[str] = "missing_hole"
@@ -55,80 +58,82 @@ class MissingHoleRecipe(RecipeModel):
         ]
 
 
-class MouseBiteRecipe(RecipeModel):
+class MouseBiteRecipe(LayerRecipeModel):
     """Bites out of a track's edge; severity: how much of the bite's depth the etchant reached."""
 
     class_name: ClassVar[str] = "mouse_bite"
     family: ClassVar[Family] = "defect"
     kind: Literal["mouse_bite"]
     count: Count
-    depth: Annotated[Distribution, Within(0.05, 0.95)] = Constant(0.55)
-    raggedness: Fraction = Constant(0.35)
-    severity: Fraction = Constant(1.0)
+    depth: Annotated[Distribution, Within(0.05, 0.95)] = Field(
+        Constant(0.55), description="Depth of the bite, as a share of the track's width"
+    )
+    raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
+    severity: Severity = Constant(1.0)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
         """The bites of one frame, each `depth` of its track's width deep."""
         return _each(self, surface, stream)
 
 
-class OpenCircuitRecipe(RecipeModel):
+class OpenCircuitRecipe(LayerRecipeModel):
     """Tracks cut through; severity: how far the gap has opened."""
 
     class_name: ClassVar[str] = "open_circuit"
     family: ClassVar[Family] = "defect"
     kind: Literal["open_circuit"]
     count: Count
-    gap_mm: Size
-    raggedness: Fraction = Constant(0.35)
-    severity: Fraction = Constant(1.0)
+    gap_mm: Size = Field(description="Width of the gap in the track")
+    raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
+    severity: Severity = Constant(1.0)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
         """The cuts of one frame."""
         return _each(self, surface, stream)
 
 
-class ShortRecipe(RecipeModel):
+class ShortRecipe(LayerRecipeModel):
     """Bridges from one net to the next; severity: how wide the bridge is."""
 
     class_name: ClassVar[str] = "short"
     family: ClassVar[Family] = "defect"
     kind: Literal["short"]
     count: Count
-    width_mm: Size
-    raggedness: Fraction = Constant(0.35)
-    severity: Fraction = Constant(1.0)
+    width_mm: Size = Field(description="Width of the bridge")
+    raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
+    severity: Severity = Constant(1.0)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
         """The bridges of one frame."""
         return _each(self, surface, stream)
 
 
-class SpurRecipe(RecipeModel):
+class SpurRecipe(LayerRecipeModel):
     """Copper that sticks out of a track's edge; severity: how far."""
 
     class_name: ClassVar[str] = "spur"
     family: ClassVar[Family] = "defect"
     kind: Literal["spur"]
     count: Count
-    length_mm: Size
-    raggedness: Fraction = Constant(0.35)
-    severity: Fraction = Constant(1.0)
+    length_mm: Size = Field(description="How far it sticks out")
+    raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
+    severity: Severity = Constant(1.0)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
         """The spurs of one frame."""
         return _each(self, surface, stream)
 
 
-class SpuriousCopperRecipe(RecipeModel):
+class SpuriousCopperRecipe(LayerRecipeModel):
     """Specks of copper that touch nothing; severity: how large."""
 
     class_name: ClassVar[str] = "spurious_copper"
     family: ClassVar[Family] = "defect"
     kind: Literal["spurious_copper"]
     count: Count
-    size_mm: Size
-    raggedness: Fraction = Constant(0.5)
-    severity: Fraction = Constant(1.0)
+    size_mm: Size = Field(description="Size from side to side")
+    raggedness: Fraction = Field(Constant(0.5), description="Unevenness of the outline")
+    severity: Severity = Constant(1.0)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
         """The specks of one frame."""
@@ -153,6 +158,71 @@ class CopperLayer(SceneModel):
         """The defect on its board."""
         board = board_of(surface, self.class_name)
         return CopperDefect(board, self.class_name, self.start, self.end, self.radius, self.raggedness, self.seed)
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="missing_hole",
+        recipe=MissingHoleRecipe,
+        drawn=CopperLayer,
+        title="Missing Hole",
+        tooltip="A pad whose hole was not drilled",
+        noun="missing hole",
+        materials=frozenset({"board"}),
+        requires=frozenset({"copper"}),
+    ),
+    DefectEntry(
+        kind="mouse_bite",
+        recipe=MouseBiteRecipe,
+        drawn=CopperLayer,
+        title="Mouse Bite",
+        tooltip="A bite out of the edge of a copper track",
+        noun="mousebite",
+        materials=frozenset({"board"}),
+        requires=frozenset({"copper"}),
+    ),
+    DefectEntry(
+        kind="open_circuit",
+        recipe=OpenCircuitRecipe,
+        drawn=CopperLayer,
+        title="Open Circuit",
+        tooltip="A copper track that is cut through",
+        noun="open",
+        materials=frozenset({"board"}),
+        requires=frozenset({"copper"}),
+    ),
+    DefectEntry(
+        kind="short",
+        recipe=ShortRecipe,
+        drawn=CopperLayer,
+        title="Short",
+        tooltip="A bridge of copper from one net to the next",
+        noun="short",
+        materials=frozenset({"board"}),
+        requires=frozenset({"copper"}),
+    ),
+    DefectEntry(
+        kind="spur",
+        recipe=SpurRecipe,
+        drawn=CopperLayer,
+        title="Spur",
+        tooltip="Copper that sticks out of a track's edge",
+        noun="spur",
+        materials=frozenset({"board"}),
+        requires=frozenset({"copper"}),
+    ),
+    DefectEntry(
+        kind="spurious_copper",
+        recipe=SpuriousCopperRecipe,
+        drawn=CopperLayer,
+        title="Spurious Copper",
+        tooltip="A speck of copper that touches nothing",
+        noun="spurious copper",
+        countable=False,
+        materials=frozenset({"board"}),
+        requires=frozenset({"copper"}),
+    ),
+)
 
 
 def board_of(surface: Chart, kind: str) -> Board:

@@ -6,16 +6,18 @@ import math
 from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.defects.cracks import PhaseFieldParameters, simulate_phase_field_crack
 from procgen.surface.layer import Layer
 from scenes.catalogue.crack_opening import CrackedLayer, OpeningRecipe, drawn_opening
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import Origin, place_line
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine
+from scenes.quantities.recipe_model import Count, Fine, SurfaceAngle
 
 TIP_TAPER = 0.15  # share of a crack's length over which it closes towards a tip inside the part
 
@@ -27,11 +29,19 @@ class PhaseFieldCrackRecipe(PlacedRecipeModel, OpeningRecipe):
     kind: Literal["phase_field_crack"]
     count: Count
     origin: Origin = "anywhere"
-    length_mm: Fine
-    angle_degrees: Degrees
-    toughness_sigma: Annotated[Distribution, Within(0, 1)] = Constant(0.25)
-    toughness_correlation_mm: Fine = Constant(1.0)
-    flaws: Annotated[Distribution, Within(0, 50, whole=True)] = Constant(6)
+    length_mm: Fine = Field(description="Length from end to end")
+    angle_degrees: SurfaceAngle
+    toughness_sigma: Annotated[Distribution, Within(0, 1)] = Field(
+        Constant(0.25),
+        title="Tough Spread",
+        description="Spread of the material's toughness: the larger, the more crooked the crack",
+    )
+    toughness_correlation_mm: Fine = Field(
+        Constant(1.0), title="Tough Size", description="Size of the material's tough and weak spots"
+    )
+    flaws: Annotated[Distribution, Within(0, 50, whole=True)] = Field(
+        Constant(6), description="How many small cracks lie before the large one and lead it"
+    )
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[PhaseFieldCrackLayer]:
         """The cracks of one frame."""
@@ -50,6 +60,19 @@ class PhaseFieldCrackLayer(CrackedLayer):
         """The field over the surface that the crack grows into."""
         rng = np.random.default_rng(self.seed)
         return self.to_crack(simulate_phase_field_crack(self.parameters, self.start, self.end, rng), surface)
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="phase_field_crack",
+        recipe=PhaseFieldCrackRecipe,
+        drawn=PhaseFieldCrackLayer,
+        title="Phase-Field Crack",
+        tooltip="A crack that flaws attract, branch and stop, by the energy it costs",
+        noun="crack",
+        materials=frozenset({"asphalt", "cast", "ceramic", "metal", "painted"}),
+    ),
+)
 
 
 def _crack(recipe: PhaseFieldCrackRecipe, surface: Chart, stream: RandomStream) -> PhaseFieldCrackLayer:

@@ -9,17 +9,29 @@ from pydantic import Field
 
 from procgen.defects.corrosion.pitting import Pitting, PittingParameters, simulate_pitting
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
+from scenes.catalogue.layer_model import LayerRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import HOUR, RandomStream
-from scenes.quantities.recipe_model import Degrees, Fine, Fraction, Hours, RecipeModel, Signed
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import (
+    Degrees,
+    Fine,
+    Fraction,
+    Hours,
+    Probability,
+    RoughnessChange,
+    Severity,
+    Signed,
+)
 from scenes.quantities.scene_model import NotNegative, SceneModel
+from scenes.quantities.units import HOUR
 
 LEAST_EXPOSURE = 0.05  # share of the hours that has passed at severity 0
 
 
-class PittingRecipe(RecipeModel):
+class PittingRecipe(LayerRecipeModel):
     """Corrosion pits: dark cavities that are born in time, grow by a power law and merge.
 
     Nucleation is a Poisson process whose rate decays over `decay_hours`; a pit's depth follows age^growth_exponent
@@ -32,26 +44,48 @@ class PittingRecipe(RecipeModel):
     class_name: ClassVar[str] = "pitting"
     family: ClassVar[Family] = "defect"
     kind: Literal["pitting"]
-    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-    severity: Fraction = Constant(1.0)
-    hours: Hours
-    density_per_cm2: Annotated[Distribution, Within(0, 10_000)]
-    decay_hours: Annotated[Distribution, Within(0.01, 100_000)] = Constant(12.0)
-    depth_um: Annotated[Distribution, Within(0.1, 10_000)]
-    depth_variation: Annotated[Distribution, Within(0, 2)] = Constant(0.5)
-    growth_exponent: Annotated[Distribution, Within(0.05, 1)] = Constant(0.4)
-    aspect: Annotated[Distribution, Within(0.1, 100)] = Constant(1.5)
-    elongation: Annotated[Distribution, Within(1, 20)] = Constant(1.3)
-    direction_degrees: Degrees = Constant(0.0)
-    direction_spread_degrees: Annotated[Distribution, Within(0, 360)] = Constant(180.0)
-    clustering: Fraction = Constant(0.0)
-    spread_mm: Fine = Constant(1.0)
-    ragged: Fraction = Constant(0.15)
-    ragged_size_mm: Fine = Constant(0.2)
-    lip: Fraction = Constant(0.05)
-    reflectance_change: Signed
-    roughness_change: Signed = Constant(0.35)
-    metallic_change: Signed = Constant(-0.9)
+    probability: Probability = 1.0
+    severity: Severity = Constant(1.0)
+    hours: Hours = Field(
+        title="Age", description="Time since it began, in hours; the same seed at more hours has grown on"
+    )
+    density_per_cm2: Annotated[Distribution, Within(0, 10_000)] = Field(
+        description="Pits that will ever be, in a square centimetre"
+    )
+    decay_hours: Annotated[Distribution, Within(0.01, 100_000)] = Field(
+        Constant(12.0), description="Time over which new ones become rare"
+    )
+    depth_um: Annotated[Distribution, Within(0.1, 10_000)] = Field(description="Median depth of a pit one day old")
+    depth_variation: Annotated[Distribution, Within(0, 2)] = Field(
+        Constant(0.5),
+        title="Depth Varies",
+        description="How much depths differ from pit to pit: standard deviation of their logarithm",
+    )
+    growth_exponent: Annotated[Distribution, Within(0.05, 1)] = Field(
+        Constant(0.4), title="Growth Power", description="Depth grows with age to this power"
+    )
+    aspect: Annotated[Distribution, Within(0.1, 100)] = Field(Constant(1.5), description="Radius over depth of a pit")
+    elongation: Annotated[Distribution, Within(1, 20)] = Field(Constant(1.3), description="Length over breadth")
+    direction_degrees: Degrees = Field(Constant(0.0), description="Direction of the long axes of the pits")
+    direction_spread_degrees: Annotated[Distribution, Within(0, 360)] = Field(
+        Constant(180.0), title="Direction ±", description="How much these directions differ, a standard deviation"
+    )
+    clustering: Fraction = Field(Constant(0.0), description="Share of the pits that break out beside an earlier one")
+    spread_mm: Fine = Field(
+        Constant(1.0), description="How far from an earlier pit the next one of a cluster breaks out"
+    )
+    ragged: Fraction = Field(Constant(0.15), description="Unevenness of the outline")
+    ragged_size_mm: Fine = Field(Constant(0.2), description="Size of the unevenness of the outline")
+    lip: Fraction = Field(
+        Constant(0.05), title="Lip Height", description="Height of the raised edges, over the depth beside them"
+    )
+    reflectance_change: Signed = Field(
+        title="Reflectance ±", description="What a pit adds to the base colour at its bottom: negative is darker"
+    )
+    roughness_change: RoughnessChange = Constant(0.35)
+    metallic_change: Signed = Field(
+        Constant(-0.9), title="Metallic ±", description="What the place gains or loses of its metallic look"
+    )
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[PittingLayer]:
         """The population of one frame, if it has one."""
@@ -93,3 +127,16 @@ class PittingLayer(SceneModel):
             self.metallic_change,
             self.seed,
         )
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="pitting",
+        recipe=PittingRecipe,
+        drawn=PittingLayer,
+        title="Pitting",
+        tooltip="Dark corrosion pits that are born, grow and merge",
+        noun="pit",
+        materials=frozenset({"metal"}),
+    ),
+)

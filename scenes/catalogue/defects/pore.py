@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
+
 from procgen.defects.voids import VoidParameters
 from procgen.surface.layer import Family
 from scenes.catalogue.defects.blowhole import Aspect, DepthRatio, Diameter, VoidsLayer
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import Origin, place_at
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Fine, Fraction
+from scenes.quantities.recipe_model import Count, Fine, Fraction, Severity
 
 FAINTEST = 0.3  # share of the pores' diameters at severity 0
 
@@ -28,19 +31,25 @@ class PoreRecipe(PlacedRecipeModel):
     class_name: ClassVar[str] = "pore"
     family: ClassVar[Family] = "defect"
     kind: Literal["pore"]
-    count: Count
+    count: Count = Field(description="How many clusters there are in a frame")
     origin: Origin = "anywhere"
-    severity: Fraction = Constant(1.0)
-    pores: Annotated[Distribution, Within(0, 10_000, whole=True)]
-    cluster_mm: Fine
-    diameter_um: Diameter
-    diameter_variation: Annotated[Distribution, Within(0, 1.5)] = Constant(0.35)
-    aspect: Aspect = Constant(0.75)
-    depth_ratio: DepthRatio = Constant(0.6)
-    waviness: Fraction = Constant(0.08)
-    reflectance: Fraction
-    roughness: Fraction = Constant(0.9)
-    metallic: Fraction = Constant(0.0)
+    severity: Severity = Constant(1.0)
+    pores: Annotated[Distribution, Within(0, 10_000, whole=True)] = Field(description="How many pores a cluster has")
+    cluster_mm: Fine = Field(
+        title="Cluster Spread", description="How far the pores of a cluster lie scattered, a standard deviation"
+    )
+    diameter_um: Diameter = Field(description="Median diameter of the pores")
+    diameter_variation: Annotated[Distribution, Within(0, 1.5)] = Field(
+        Constant(0.35),
+        title="Size Varies",
+        description="How much sizes differ within a cluster: standard deviation of their logarithm",
+    )
+    aspect: Aspect = Field(Constant(0.75), description="Breadth over length of the opening")
+    depth_ratio: DepthRatio = Field(Constant(0.6), description="Depth over diameter")
+    waviness: Fraction = Field(Constant(0.08), description="Unevenness of the outline")
+    reflectance: Fraction = Field(description="Share of the light that the broken or inner surface reflects")
+    roughness: Fraction = Field(Constant(0.9), description="Of the reflection: 0 is a mirror, 1 is chalk")
+    metallic: Fraction = Field(Constant(0.0), description="Metal or not: 1 reflects as a metal does")
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[VoidsLayer]:
         """The clusters of one frame that have any pores."""
@@ -50,6 +59,19 @@ class PoreRecipe(PlacedRecipeModel):
             for cluster in clusters
             if (pores := cluster.whole("pores", self.pores)) > 0
         ]
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="pore",
+        recipe=PoreRecipe,
+        drawn=VoidsLayer,
+        title="Pores",
+        tooltip="Clusters of small gas bubbles that open at the surface",
+        noun="pore",
+        materials=frozenset({"cast", "ceramic"}),
+    ),
+)
 
 
 def _cluster(recipe: PoreRecipe, pores: int, surface: Chart, stream: RandomStream) -> VoidsLayer:

@@ -9,14 +9,16 @@ from pydantic import Field
 
 from procgen.defects.corrosion.rust import Rust, RustParameters, simulate_rust
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import population_places
 from scenes.catalogue.placement.sites import Place, PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import HOUR, MM, Colour, RandomStream
-from scenes.quantities.recipe_model import Fine, Fraction, Hours
+from scenes.quantities.random_stream import Colour, RandomStream
+from scenes.quantities.recipe_model import Fine, Fraction, Hours, Probability, Severity
 from scenes.quantities.scene_model import NotNegative, SceneModel
+from scenes.quantities.units import HOUR, MM
 
 LEAST_EXPOSURE = 0.1  # share of the hours that has passed at severity 0
 
@@ -35,22 +37,40 @@ class RustRecipe(PlacedRecipeModel):
     class_name: ClassVar[str] = "rust"
     family: ClassVar[Family] = "defect"
     kind: Literal["rust"]
-    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-    severity: Fraction = Constant(1.0)
-    hours: Hours
-    spots_per_cm2: Annotated[Distribution, Within(0, 1000)]
-    decay_hours: Annotated[Distribution, Within(0.01, 100_000)] = Constant(12.0)
-    front_speed_mm_per_day: Annotated[Distribution, Within(0.001, 1000)]
-    front_width_mm: Fine = Constant(0.2)
-    patchiness: Annotated[Distribution, Within(0, 2)] = Constant(0.5)
-    patch_size_mm: Fine = Constant(3.0)
-    thickness_um: Annotated[Distribution, Within(0.1, 1000)] = Constant(15.0)
-    flaking_um: Annotated[Distribution, Within(0.1, 10_000)] = Constant(40.0)
-    flake_size_mm: Fine = Constant(0.4)
-    ragged: Annotated[Distribution, Within(0, 3)] = Constant(0.6)
-    ragged_size_mm: Fine = Constant(0.5)
-    mottle: Fraction = Constant(0.5)
-    metal: tuple[Fraction, Fraction, Fraction] = (Constant(0.52), Constant(0.52), Constant(0.51))
+    probability: Probability = 1.0
+    severity: Severity = Constant(1.0)
+    hours: Hours = Field(
+        title="Age", description="Time since it began, in hours; the same seed at more hours has grown on"
+    )
+    spots_per_cm2: Annotated[Distribution, Within(0, 1000)] = Field(
+        description="Spots that will ever break out, in a square centimetre"
+    )
+    decay_hours: Annotated[Distribution, Within(0.01, 100_000)] = Field(
+        Constant(12.0), description="Time over which new ones become rare"
+    )
+    front_speed_mm_per_day: Annotated[Distribution, Within(0.001, 1000)] = Field(
+        description="How fast a patch of rust grows outwards"
+    )
+    front_width_mm: Fine = Field(Constant(0.2), description="From the first film of rust to full cover")
+    patchiness: Annotated[Distribution, Within(0, 2)] = Field(
+        Constant(0.5), description="How unevenly the patches grow"
+    )
+    patch_size_mm: Fine = Field(Constant(3.0), description="Size of the patches that grow at speeds of their own")
+    thickness_um: Annotated[Distribution, Within(0.1, 1000)] = Field(
+        Constant(15.0), description="Thickness of rust one day old; it grows with time"
+    )
+    flaking_um: Annotated[Distribution, Within(0.1, 10_000)] = Field(
+        Constant(40.0), description="Thickness at which the rust comes off in flakes"
+    )
+    flake_size_mm: Fine = Field(Constant(0.4), description="Size of a flake")
+    ragged: Annotated[Distribution, Within(0, 3)] = Field(Constant(0.6), description="Unevenness of the outline")
+    ragged_size_mm: Fine = Field(Constant(0.5), description="Size of the unevenness of the outline")
+    mottle: Fraction = Field(Constant(0.5), description="Contrast of lighter and darker oxide")
+    metal: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.52), Constant(0.52), Constant(0.51)),
+        title="Bare Metal",
+        description="Colour of the bare metal, which shows through films",
+    )
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[RustLayer]:
         """The rust of one frame, if it has any."""
@@ -105,3 +125,17 @@ class RustLayer(SceneModel):
             self.metal,
             self.seed,
         )
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="rust",
+        recipe=RustRecipe,
+        drawn=RustLayer,
+        title="Rust",
+        tooltip="Rust that breaks out in spots, spreads and thickens to flakes",
+        noun="rust",
+        countable=False,
+        materials=frozenset({"cast", "metal", "painted"}),
+    ),
+)

@@ -11,13 +11,22 @@ from pydantic import Field
 from procgen.defects.scratches import Scratch, ScratchProfile, simulate_tracks
 from procgen.surface.layer import Family, Layer
 from procgen.surface.paths import Path, arc, sagitta
+from scenes.catalogue.entry import DefectEntry
 from scenes.catalogue.placement.placing import Origin, place_line
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, Signed
+from scenes.quantities.recipe_model import (
+    Count,
+    Fine,
+    Fraction,
+    ReflectanceChange,
+    RoughnessChange,
+    Severity,
+    SurfaceAngle,
+)
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
 
 FAINTEST = 0.1  # share of a scratch's depth at severity 0
@@ -49,26 +58,42 @@ class ScratchRecipe(PlacedRecipeModel):
     kind: Literal["scratch"]
     count: Count
     origin: Origin = "anywhere"
-    severity: Fraction = Constant(1.0)
-    length_mm: Fine
-    angle_degrees: Degrees
-    bend_degrees: Bend = Constant(0.0)
-    width_um: Annotated[Distribution, Within(1, 10_000)]
-    depth_um: Annotated[Distribution, Within(0.01, 10_000)]
-    cutting: Fraction = Constant(0.4)
-    left_share: Fraction = Constant(0.5)
-    ridge_width: Annotated[Distribution, Within(0.05, 2)] = Constant(0.4)
-    run_in: HalfShare = Constant(0.1)
-    run_out: HalfShare = Constant(0.3)
-    stick_slip: Fraction = Constant(0.3)
-    stick_slip_length_mm: Fine = Constant(1.0)
-    contact: Annotated[Distribution, Within(0.05, 1)] = Constant(1.0)
-    contact_length_mm: Fine = Constant(10.0)
-    tracks: Tracks = Constant(1.0)
-    spread_mm: Fine = Constant(1.0)
-    stagger: HalfShare = Constant(0.1)
-    reflectance_change: Signed = Constant(0.0)
-    roughness_change: Signed = Constant(0.0)
+    severity: Severity = Constant(1.0)
+    length_mm: Fine = Field(description="Length from end to end")
+    angle_degrees: SurfaceAngle
+    bend_degrees: Bend = Field(Constant(0.0), description="How far it turns from end to end")
+    width_um: Annotated[Distribution, Within(1, 10_000)] = Field(description="Width from side to side")
+    depth_um: Annotated[Distribution, Within(0.01, 10_000)] = Field(description="Depth below the surface")
+    cutting: Fraction = Field(
+        Constant(0.4), description="Share of the groove that is cut away as a chip; the rest stands in the ridges"
+    )
+    left_share: Fraction = Field(Constant(0.5), description="Share of the ridges that stands on the left side")
+    ridge_width: Annotated[Distribution, Within(0.05, 2)] = Field(
+        Constant(0.4), description="Width of each ridge over that of the groove"
+    )
+    run_in: HalfShare = Field(
+        Constant(0.1), title="Run-In", description="Share of the length over which the tip goes down"
+    )
+    run_out: HalfShare = Field(
+        Constant(0.3), title="Run-Out", description="Share of the length over which the tip comes up again"
+    )
+    stick_slip: Fraction = Field(
+        Constant(0.3), title="Stick-Slip", description="Swing of the depth as the tip sticks and slips"
+    )
+    stick_slip_length_mm: Fine = Field(Constant(1.0), title="Slip Length", description="From one slip to the next")
+    contact: Annotated[Distribution, Within(0.05, 1)] = Field(
+        Constant(1.0), description="Share of the length on which a tip that bounces touches"
+    )
+    contact_length_mm: Fine = Field(Constant(10.0), description="From bounce to bounce of the tip")
+    tracks: Tracks = Field(
+        Constant(1.0), description="In how many points the body touches, each with a groove of its own"
+    )
+    spread_mm: Fine = Field(Constant(1.0), description="How far apart the tracks of the body lie")
+    stagger: HalfShare = Field(
+        Constant(0.1), description="Share of the length by which the tracks begin and end after each other"
+    )
+    reflectance_change: ReflectanceChange = Constant(0.0)
+    roughness_change: RoughnessChange = Constant(0.0)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[ScratchLayer]:
         """The scratches of one frame."""
@@ -109,6 +134,19 @@ class ScratchLayer(SceneModel):
             tracks=simulate_tracks(self.tracks, self.spread, self.stagger, np.random.default_rng(self.seed)),
             **self.model_dump(include=OF_THE_TIP),
         )
+
+
+ENTRIES = (
+    DefectEntry(
+        kind="scratch",
+        recipe=ScratchRecipe,
+        drawn=ScratchLayer,
+        title="Scratch",
+        tooltip="The groove of something hard, between two ridges",
+        noun="scratch",
+        materials=frozenset({"board", "cast", "ceramic", "metal", "painted"}),
+    ),
+)
 
 
 def _scratch(recipe: ScratchRecipe, surface: Chart, stream: RandomStream) -> ScratchLayer:

@@ -2,8 +2,11 @@
 
 from typing import Annotated, Literal
 
+from pydantic import Field
+
 from procgen.finish import AsphaltFinish
-from scenes.catalogue.finish_model import FinishRecipeModel
+from scenes.catalogue.entry import FinishEntry
+from scenes.catalogue.finish_model import ProfiledFinishRecipe
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Fraction, Ratio
@@ -11,15 +14,29 @@ from scenes.quantities.recipe_model import Fraction, Ratio
 Stone = Annotated[Distribution, Within(0.01, 100)]  # mm
 
 
-class AsphaltFinishRecipe(FinishRecipeModel):
+class AsphaltFinishRecipe(ProfiledFinishRecipe):
     """A road's surface course: stones of two sizes in a dark binder, worn bare; see `procgen.finish.AsphaltFinish`."""
 
     kind: Literal["asphalt"]
-    stone_size_mm: Stone
-    bare: Ratio = Constant(0.35)
-    variety: Ratio = Constant(0.3)
-    metallic: Fraction = Constant(0.0)
+    stone_size_mm: Stone = Field(description="Size of a stone")
+    bare: Ratio = Field(Constant(0.35), description="How much the stones are worn bare of the binder")
+    variety: Ratio = Field(Constant(0.3), description="How much the stones differ in brightness")
+    metallic: Fraction = Field(Constant(0.0), description="Metal or not: 1 reflects as a metal does")
 
     def sample(self, stream: RandomStream) -> AsphaltFinish:
         """The finish of one frame."""
         return AsphaltFinish(**self.parameters(stream))
+
+
+ENTRIES = (
+    FinishEntry(
+        kind="asphalt",
+        recipe=AsphaltFinishRecipe,
+        drawn=AsphaltFinish,
+        title="Asphalt",
+        tooltip="A road: stones of two sizes in a dark binder",
+        noun="asphalt",
+        material="asphalt",
+        is_material=True,
+    ),
+)

@@ -2,40 +2,53 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from procgen.finish import GroundFinish
-from scenes.catalogue.finish_model import Brightness, dimmed, heading, require_apart
+from scenes.catalogue.entry import FinishEntry
+from scenes.catalogue.finish_model import Brightness, FinishRecipeModel, dimmed, heading, require_apart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Degrees, Fine, Fraction, Microns, Ratio, RecipeModel
+from scenes.quantities.recipe_model import Degrees, Fine, Fraction, Microns, Ratio
 
 
-class GroundFinishRecipe(RecipeModel):
+class GroundFinishRecipe(FinishRecipeModel):
     """See `procgen.finish.GroundFinish`; to grind and to brush leave marks of one sort."""
 
     kind: Literal["ground", "brushed"]
-    lay_degrees: Degrees
-    correlation_along_mm: Fine
-    correlation_across_mm: Fine
-    height_rms_um: Microns
-    base_colour: tuple[Fraction, Fraction, Fraction]
-    brightness: Brightness = Constant(1.0)
-    roughness: Fraction
-    roughness_streaks: Fraction = Constant(0.0)
-    streaks: Ratio = Constant(0.0)
-    grain: Ratio = Constant(0.0)
-    grain_size_mm: Fine = Constant(0.1)
-    grooves: Ratio = Constant(0.0)
-    groove_depth_um: Microns = Constant(0.0)
-    mottle: Ratio = Constant(0.0)
-    mottle_size_mm: Fine = Constant(10.0)
-    pit_density_per_cm2: Annotated[Distribution, Within(0, 10_000)] = Constant(0.0)
-    pit_radius_um: Annotated[Distribution, Within(1, 10_000)] = Constant(100.0)
-    pit_depth_um: Microns = Constant(0.0)
-    pit_darkening: Fraction = Constant(0.6)
-    metallic: Fraction = Constant(1.0)
-    anisotropy: Fraction = Constant(0.0)
+    lay_degrees: Degrees = Field(description="Direction of the marks: 0° is along the width, 90° upright")
+    correlation_along_mm: Fine = Field(title="Mark Length", description="How long a mark stays recognisable")
+    correlation_across_mm: Fine = Field(title="Mark Width", description="How wide a mark is")
+    height_rms_um: Microns = Field(title="Height RMS", description="Root mean square height of the marks")
+    base_colour: tuple[Fraction, Fraction, Fraction] = Field(
+        description="Colour of the bare surface, linear red, green and blue"
+    )
+    brightness: Brightness = Field(Constant(1.0), description="Multiplies the base colour")
+    roughness: Fraction = Field(description="Of the reflection: 0 is a mirror, 1 is chalk")
+    roughness_streaks: Fraction = Field(
+        Constant(0.0), title="Rough Streaks", description="How much the roughness differs from mark to mark"
+    )
+    streaks: Ratio = Field(Constant(0.0), description="Contrast of single bright and dark marks")
+    grain: Ratio = Field(Constant(0.0), description="Contrast of the fine grain without direction")
+    grain_size_mm: Fine = Field(Constant(0.1), description="Size of a grain")
+    grooves: Ratio = Field(Constant(0.0), description="How much the sparse long grooves stand out")
+    groove_depth_um: Microns = Field(Constant(0.0), description="Depth of the single long grooves")
+    mottle: Ratio = Field(Constant(0.0), description="Contrast of large soft clouds")
+    mottle_size_mm: Fine = Field(Constant(10.0), description="Size of a cloud")
+    pit_density_per_cm2: Annotated[Distribution, Within(0, 10_000)] = Field(
+        Constant(0.0), description="Fine dark pits in a square centimetre"
+    )
+    pit_radius_um: Annotated[Distribution, Within(1, 10_000)] = Field(
+        Constant(100.0), description="Radius of the fine pits"
+    )
+    pit_depth_um: Microns = Field(Constant(0.0), description="Depth of the fine pits")
+    pit_darkening: Fraction = Field(
+        Constant(0.6), title="Pit Darkness", description="Share of the light that a pit takes at its bottom"
+    )
+    metallic: Fraction = Field(Constant(1.0), description="Metal or not: 1 reflects as a metal does")
+    anisotropy: Fraction = Field(
+        Constant(0.0), description="How much reflections are drawn out across the machining marks"
+    )
 
     @model_validator(mode="after")
     def _pits_apart(self) -> Self:
@@ -52,3 +65,27 @@ class GroundFinishRecipe(RecipeModel):
             kind=self.kind,
             **quantities,
         )
+
+
+ENTRIES = (
+    FinishEntry(
+        kind="brushed",
+        recipe=GroundFinishRecipe,
+        drawn=GroundFinish,
+        title="Brushed",
+        tooltip="Long fine hairlines of an abrasive belt",
+        noun="brushed",
+        material="metal",
+        directional=True,
+    ),
+    FinishEntry(
+        kind="ground",
+        recipe=GroundFinishRecipe,
+        drawn=GroundFinish,
+        title="Ground",
+        tooltip="The fine parallel marks of a grinding wheel",
+        noun="ground",
+        material="metal",
+        directional=True,
+    ),
+)

@@ -6,17 +6,19 @@ import math
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.impurities.strokes import Chalk, Sign, hand_drawn
 from procgen.surface.layer import Family, Layer
 from procgen.surface.paths import Path
+from scenes.catalogue.entry import ImpurityEntry
 from scenes.catalogue.placement.placing import place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import Colour, RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction
+from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, Severity
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.15  # share of the pressure at severity 0
@@ -30,16 +32,28 @@ class ChalkRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "impurity"
     kind: Literal["chalk"]
     count: Count
-    severity: Fraction = Constant(1.0)
-    sign: Sign = "cross"
-    size_mm: Fine
-    width_mm: Fine = Constant(4.0)
-    turn_degrees: Degrees = Constant(0.0)
-    colour: tuple[Fraction, Fraction, Fraction] = (Constant(0.85), Constant(0.85), Constant(0.82))
-    pressure: Fraction = Constant(0.6)
-    lay_degrees: Degrees = Constant(0.0)
-    tooth_along_um: Annotated[Distribution, Within(1, 100_000)] = Constant(600.0)
-    tooth_across_um: Annotated[Distribution, Within(1, 10_000)] = Constant(100.0)
+    severity: Severity = Constant(1.0)
+    sign: Sign = Field("cross", description="What was drawn")
+    size_mm: Fine = Field(description="Size from side to side")
+    width_mm: Fine = Field(Constant(4.0), description="Left to right")
+    turn_degrees: Degrees = Field(Constant(0.0), description="Turn on the surface")
+    colour: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.85), Constant(0.85), Constant(0.82)), description="Linear red, green and blue"
+    )
+    pressure: Fraction = Field(Constant(0.6), description="Share of the surface that the middle of a line covers")
+    lay_degrees: Degrees = Field(
+        Constant(0.0), description="Direction of the marks of the surface below, off whose crests the chalk rubs"
+    )
+    tooth_along_um: Annotated[Distribution, Within(1, 100_000)] = Field(
+        Constant(600.0),
+        title="Tooth Along",
+        description="Size of the relief that the chalk rubs off on, along the marks",
+    )
+    tooth_across_um: Annotated[Distribution, Within(1, 10_000)] = Field(
+        Constant(100.0),
+        title="Tooth Across",
+        description="Size of the relief that the chalk rubs off on, across the marks",
+    )
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[ChalkLayer]:
         """The signs of one frame."""
@@ -87,6 +101,19 @@ class ChalkLayer(SceneModel):
             tooth_across=self.tooth_across,
             seed=self.seed,
         )
+
+
+ENTRIES = (
+    ImpurityEntry(
+        kind="chalk",
+        recipe=ChalkRecipe,
+        drawn=ChalkLayer,
+        title="Chalk",
+        tooltip="A sign drawn in chalk",
+        noun="chalk",
+        countable=False,
+    ),
+)
 
 
 def sign_on(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.impurities.fibres import Fibre, curled
 from procgen.surface.layer import Family, Layer
 from procgen.surface.paths import Path
+from scenes.catalogue.entry import ImpurityEntry
 from scenes.catalogue.placement.placing import place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.geometry.atlas import Chart
@@ -26,12 +28,16 @@ class FibreRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "impurity"
     kind: Literal["fibre"]
     count: Count
-    length_mm: Fine
-    width_um: Annotated[Distribution, Within(1, 1000)]
-    curl_degrees: Degrees = Constant(0.0)
-    waviness_degrees: Annotated[Distribution, Within(0, 720)] = Constant(120.0)
-    colour: tuple[Fraction, Fraction, Fraction] = (Constant(0.05), Constant(0.06), Constant(0.1))
-    opacity: Fraction = Constant(0.9)
+    length_mm: Fine = Field(description="Length from end to end")
+    width_um: Annotated[Distribution, Within(1, 1000)] = Field(description="Thickness of the fibre")
+    curl_degrees: Degrees = Field(Constant(0.0), description="Turn from end to end")
+    waviness_degrees: Annotated[Distribution, Within(0, 720)] = Field(
+        Constant(120.0), description="How far its direction strays on the way"
+    )
+    colour: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.05), Constant(0.06), Constant(0.1)), description="Linear red, green and blue"
+    )
+    opacity: Fraction = Field(Constant(0.9), description="Share of the surface that it hides")
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[FibreLayer]:
         """The fibres of one frame."""
@@ -64,3 +70,15 @@ class FibreLayer(SceneModel):
         """The fibre as it fell."""
         course = curled(self.length, self.curl, self.waviness, np.random.default_rng(self.seed))
         return Fibre(Path(surface.embed(np.array(self.place) + course)), self.width, self.colour, self.opacity)
+
+
+ENTRIES = (
+    ImpurityEntry(
+        kind="fibre",
+        recipe=FibreRecipe,
+        drawn=FibreLayer,
+        title="Fibre",
+        tooltip="Lint",
+        noun="fibre",
+    ),
+)

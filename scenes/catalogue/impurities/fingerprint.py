@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.impurities.fingerprints import Fingerprint, FingerprintParameters, simulate_ridges
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import ImpurityEntry
 from scenes.catalogue.placement.placing import anchored, place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fraction
+from scenes.quantities.recipe_model import Count, Degrees, Fraction, Severity
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.12  # share of the grease at severity 0
@@ -29,14 +31,22 @@ class FingerprintRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "impurity"
     kind: Literal["fingerprint"]
     count: Count
-    severity: Fraction = Constant(1.0)
-    pattern: Literal["any", "arch", "loop", "whorl"] = "any"
-    width_mm: Annotated[Distribution, Within(2, 40)] = Constant(14.0)
-    length_mm: Annotated[Distribution, Within(2, 60)] = Constant(19.0)
-    ridge_period_um: Annotated[Distribution, Within(200, 1000)] = Constant(450.0)
-    turn_degrees: Degrees = Constant(0.0)
-    pressure: Fraction = Constant(0.5)
-    haze: Fraction = Constant(0.35)
+    severity: Severity = Constant(1.0)
+    pattern: Literal["any", "arch", "loop", "whorl"] = Field("any", description="Flow of the ridges")
+    width_mm: Annotated[Distribution, Within(2, 40)] = Field(
+        Constant(14.0), description="Width of the area that the finger touched"
+    )
+    length_mm: Annotated[Distribution, Within(2, 60)] = Field(
+        Constant(19.0), description="Length of the area that the finger touched"
+    )
+    ridge_period_um: Annotated[Distribution, Within(200, 1000)] = Field(
+        Constant(450.0), title="Ridge Pitch", description="From ridge to ridge"
+    )
+    turn_degrees: Degrees = Field(Constant(0.0), description="Turn on the surface: 0° is fingertip up")
+    pressure: Fraction = Field(
+        Constant(0.5), description="0 prints the crests of the ridges alone, 1 floods the valleys"
+    )
+    haze: Fraction = Field(Constant(0.35), description="Share of the light that the grease of a ridge scatters")
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[FingerprintLayer]:
         """The fingerprints of one frame."""
@@ -72,3 +82,15 @@ class FingerprintLayer(SceneModel):
         """The print of the ridges that grow."""
         ridges = simulate_ridges(self.parameters, np.random.default_rng(self.seed))
         return Fingerprint(anchored(surface, self.place, self.turn), self.parameters, ridges, self.haze, self.seed)
+
+
+ENTRIES = (
+    ImpurityEntry(
+        kind="fingerprint",
+        recipe=FingerprintRecipe,
+        drawn=FingerprintLayer,
+        title="Fingerprint",
+        tooltip="The grease of a finger's ridges",
+        noun="fingerprint",
+    ),
+)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from procgen.impurities.strokes import Marker, Sign
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import ImpurityEntry
 from scenes.catalogue.impurities.chalk import sign_on
 from scenes.catalogue.placement.placing import place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
@@ -14,7 +17,7 @@ from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import Colour, RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction
+from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, Severity
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.15  # share of the opacity at severity 0
@@ -27,15 +30,19 @@ class MarkerRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "impurity"
     kind: Literal["marker"]
     count: Count
-    severity: Fraction = Constant(1.0)
-    sign: Sign = "circle"
-    size_mm: Fine
-    width_mm: Fine = Constant(2.0)
-    turn_degrees: Degrees = Constant(0.0)
-    colour: tuple[Fraction, Fraction, Fraction] = (Constant(0.005), Constant(0.02), Constant(0.2))
-    opacity: Fraction = Constant(0.75)
-    streaks: Fraction = Constant(0.08)
-    fading: Fraction = Constant(0.1)
+    severity: Severity = Constant(1.0)
+    sign: Sign = Field("circle", description="What was drawn")
+    size_mm: Fine = Field(description="Size from side to side")
+    width_mm: Fine = Field(Constant(2.0), description="Width of a line")
+    turn_degrees: Degrees = Field(Constant(0.0), description="Turn on the surface")
+    colour: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.005), Constant(0.02), Constant(0.2)), description="Linear red, green and blue"
+    )
+    opacity: Fraction = Field(Constant(0.75), description="Share of the surface that it hides")
+    streaks: Fraction = Field(Constant(0.08), description="How unevenly the tip lets go of its ink")
+    fading: Fraction = Field(
+        Constant(0.1), description="Share of the ink that is missing at the end of a line as the tip runs dry"
+    )
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[MarkerLayer]:
         """The signs of one frame."""
@@ -80,3 +87,15 @@ class MarkerLayer(SceneModel):
             fading=self.fading,
             seed=self.seed,
         )
+
+
+ENTRIES = (
+    ImpurityEntry(
+        kind="marker",
+        recipe=MarkerRecipe,
+        drawn=MarkerLayer,
+        title="Marker",
+        tooltip="A sign drawn with a felt-tip marker",
+        noun="marker",
+    ),
+)

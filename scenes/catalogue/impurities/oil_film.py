@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
+
 from procgen.impurities.oil import Metal, OilFilm
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import ImpurityEntry
 from scenes.catalogue.placement.placing import anchored, place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, Signed
+from scenes.quantities.recipe_model import Count, Degrees, Fine, Fraction, RoughnessChange, Severity
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.05  # share of the thickness at severity 0
@@ -26,15 +29,15 @@ class OilFilmRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "impurity"
     kind: Literal["oil_film"]
     count: Count
-    severity: Fraction = Constant(1.0)
-    radius_mm: Fine
-    thickness_nm: Annotated[Distribution, Within(1, 4000)]
-    unevenness: Fraction = Constant(0.4)
-    raggedness: Fraction = Constant(0.25)
-    elongation: Annotated[Distribution, Within(0.1, 10)] = Constant(1.0)
-    turn_degrees: Degrees = Constant(0.0)
-    metal: Metal = "iron"
-    roughness_change: Signed = Constant(-0.05)
+    severity: Severity = Constant(1.0)
+    radius_mm: Fine = Field(description="Radius of the film")
+    thickness_nm: Annotated[Distribution, Within(1, 4000)] = Field(description="Thickness of the film in its middle")
+    unevenness: Fraction = Field(Constant(0.4), description="How much the thickness of the film varies")
+    raggedness: Fraction = Field(Constant(0.25), description="Unevenness of the outline")
+    elongation: Annotated[Distribution, Within(0.1, 10)] = Field(Constant(1.0), description="Length over breadth")
+    turn_degrees: Degrees = Field(Constant(0.0), description="Turn on the surface")
+    metal: Metal = Field("iron", title="Bare Metal", description="The metal below, which shows through")
+    roughness_change: RoughnessChange = Constant(-0.05)
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[OilFilmLayer]:
         """The films of one frame."""
@@ -56,3 +59,16 @@ class OilFilmLayer(SceneModel):
     def to_layer(self, surface: Chart) -> Layer:
         """The film itself: it has nothing to simulate."""
         return self.film
+
+
+ENTRIES = (
+    ImpurityEntry(
+        kind="oil_film",
+        recipe=OilFilmRecipe,
+        drawn=OilFilmLayer,
+        title="Oil Film",
+        tooltip="A film so thin that it shows colours",
+        noun="oil",
+        countable=False,
+    ),
+)

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from procgen.impurities.stickers import Sticker
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import ImpurityEntry
 from scenes.catalogue.placement.placing import anchored, place_within
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.geometry.atlas import Chart
@@ -25,26 +26,38 @@ class StickerRecipe(PlacedRecipeModel):
     family: ClassVar[Family] = "impurity"
     kind: Literal["sticker"]
     count: Count
-    width_mm: Fine
-    height_mm: Fine
-    corner_radius_mm: Annotated[Distribution, Within(0, 1000)] = Constant(0.0)
-    thickness_um: Microns = Constant(100.0)
-    turn_degrees: Degrees = Constant(0.0)
-    prefix: Annotated[str, StringConstraints(max_length=24)] = ""
-    number: Annotated[Distribution, Within(0, 1e9, whole=True)] = Constant(0.0)
-    digits: Annotated[int, Field(strict=True, ge=0, le=10)] = 3
-    text_height_mm: Fine = Constant(4.0)
-    bars: bool = False
-    colour: tuple[Fraction, Fraction, Fraction] = (Constant(0.85), Constant(0.85), Constant(0.82))
-    ink: tuple[Fraction, Fraction, Fraction] = (Constant(0.02), Constant(0.02), Constant(0.02))
-    roughness: Fraction = Constant(0.6)
-    fibres: Fraction = Constant(0.03)
-    lift_um: Microns = Constant(0.0)
-    lift_angle_degrees: Degrees = Constant(0.0)
-    lift_length_mm: Fine = Constant(4.0)
-    bubbles: Count = Constant(0.0)
-    bubble_radius_um: Annotated[Distribution, Within(1, 10_000)] = Constant(800.0)
-    bubble_rise: Fraction = Constant(0.1)
+    width_mm: Fine = Field(description="Left to right")
+    height_mm: Fine = Field(description="Top to bottom in the picture")
+    corner_radius_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(0.0), description="Rounding of the corners"
+    )
+    thickness_um: Microns = Field(Constant(100.0), description="Thickness of the label")
+    turn_degrees: Degrees = Field(Constant(0.0), description="Turn on the surface")
+    prefix: Annotated[str, StringConstraints(max_length=24)] = Field("", description="Text printed before the number")
+    number: Annotated[Distribution, Within(0, 1e9, whole=True)] = Field(
+        Constant(0.0), description="The number that is printed"
+    )
+    digits: Annotated[int, Field(strict=True, ge=0, le=10)] = Field(
+        3, description="How many digits the printed number has; 0 prints none"
+    )
+    text_height_mm: Fine = Field(Constant(4.0), description="Height of the letters")
+    bars: bool = Field(False, description="Print a bar code above the text")
+    colour: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.85), Constant(0.85), Constant(0.82)), description="Linear red, green and blue"
+    )
+    ink: tuple[Fraction, Fraction, Fraction] = Field(
+        (Constant(0.02), Constant(0.02), Constant(0.02)), description="Colour of the print, linear red, green and blue"
+    )
+    roughness: Fraction = Field(Constant(0.6), description="Of the reflection: 0 is a mirror, 1 is chalk")
+    fibres: Fraction = Field(Constant(0.03), description="Cloudiness of the paper: 0 is vinyl")
+    lift_um: Microns = Field(Constant(0.0), description="How far one side of the label stands off")
+    lift_angle_degrees: Degrees = Field(Constant(0.0), description="Which side of the label stands off")
+    lift_length_mm: Fine = Field(Constant(4.0), description="Length over which the lifted side bends")
+    bubbles: Count = Field(Constant(0.0), description="How many bubbles of air lie under the label")
+    bubble_radius_um: Annotated[Distribution, Within(1, 10_000)] = Field(
+        Constant(800.0), description="Size of a bubble under the label"
+    )
+    bubble_rise: Fraction = Field(Constant(0.1), description="Height of a bubble over its radius")
 
     @model_validator(mode="after")
     def _corners_fit(self) -> Self:
@@ -87,3 +100,15 @@ class StickerLayer(SceneModel):
     def to_layer(self, surface: Chart) -> Layer:
         """The sticker itself: it has nothing to simulate."""
         return self.sticker
+
+
+ENTRIES = (
+    ImpurityEntry(
+        kind="sticker",
+        recipe=StickerRecipe,
+        drawn=StickerLayer,
+        title="Sticker",
+        tooltip="A printed label",
+        noun="sticker",
+    ),
+)

@@ -9,17 +9,28 @@ from pydantic import Field, model_validator
 
 from procgen.impurities.stains import WaterStains
 from procgen.surface.layer import Family, Layer
+from scenes.catalogue.entry import ImpurityEntry
+from scenes.catalogue.layer_model import LayerRecipeModel
 from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Degrees, Fine, Fraction, RecipeModel, Signed, together
+from scenes.quantities.recipe_model import (
+    Degrees,
+    Fine,
+    Fraction,
+    Probability,
+    RoughnessChange,
+    Severity,
+    Signed,
+    together,
+)
 from scenes.quantities.scene_model import SceneModel
 
 FAINTEST = 0.15  # share of the change of reflectance at severity 0
 
 
-class WaterStainsRecipe(RecipeModel):
+class WaterStainsRecipe(LayerRecipeModel):
     """See `procgen.impurities.stains.WaterStains`; one population per frame, present with `probability`.
 
     severity: how much the water held that dried up, on the change of reflectance. drip_degrees: where down was, from
@@ -29,24 +40,40 @@ class WaterStainsRecipe(RecipeModel):
     class_name: ClassVar[str] = "water_stain"
     family: ClassVar[Family] = "impurity"
     kind: Literal["water_stains"]
-    probability: Annotated[float, Field(strict=True, ge=0, le=1)] = 1.0
-    severity: Fraction = Constant(1.0)
-    cell_size_mm: Fine
-    radius_mm: Fine
-    frequency_per_mm: Annotated[Distribution, Within(1e-4, 100)]
-    amplitude_mm: Annotated[Distribution, Within(0, 1000)]
-    gamma: Annotated[Distribution, Within(0.01, 100)]
-    alpha: Signed
-    occupancy: Fraction = Constant(1.0)
-    heterogeneity: Fraction = Constant(0.0)
-    roughness_change: Signed = Constant(0.0)
-    rings: Annotated[Distribution, Within(0, 8, whole=True)] = Constant(0.0)
-    ring_spacing: Fraction = Constant(0.82)
-    ring_contrast: Fraction = Constant(0.6)
-    drip_length_mm: Annotated[Distribution, Within(0, 1000)] = Constant(0.0)
-    drip_width_mm: Fine = Constant(2.0)
-    drip_share: Fraction = Constant(0.5)
-    drip_degrees: Degrees = Constant(-90.0)
+    probability: Probability = 1.0
+    severity: Severity = Constant(1.0)
+    cell_size_mm: Fine = Field(
+        description="Edge of the cells that hold one drop each; the larger, the sparser the stains"
+    )
+    radius_mm: Fine = Field(description="Radius from the middle to the border")
+    frequency_per_mm: Annotated[Distribution, Within(1e-4, 100)] = Field(
+        title="Outline Waves", description="Waves of the outline in a millimetre: the more, the more ragged"
+    )
+    amplitude_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        title="Outline Height",
+        description="Height of the outline's waves; radius and height together must stay below the cell size",
+    )
+    gamma: Annotated[Distribution, Within(0.01, 100)] = Field(
+        title="Rim Sharpness", description="The larger, the narrower the rim"
+    )
+    alpha: Signed = Field(
+        title="Rim Change",
+        description="Change of reflectance at the rim: negative is darker, positive is lime on dark paint",
+    )
+    occupancy: Fraction = Field(Constant(1.0), description="Share of the cells that hold a stain")
+    heterogeneity: Fraction = Field(Constant(0.0), description="Blotches within the outline")
+    roughness_change: RoughnessChange = Constant(0.0)
+    rings: Annotated[Distribution, Within(0, 8, whole=True)] = Field(
+        Constant(0.0), description="Rings inside the outline, where the drop stood for a while as it dried"
+    )
+    ring_spacing: Fraction = Field(Constant(0.82), description="Size of a ring over that of the one around it")
+    ring_contrast: Fraction = Field(Constant(0.6), description="Strength of a ring over that of the one around it")
+    drip_length_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(0.0), description="Length of the longest drip; 0 is no drips"
+    )
+    drip_width_mm: Fine = Field(Constant(2.0), description="Width of the drips")
+    drip_share: Fraction = Field(Constant(0.5), description="Share of the stains that drip")
+    drip_degrees: Degrees = Field(Constant(-90.0), description="Where down was: -90° is towards the lower border")
 
     @model_validator(mode="after")
     def _one_ring(self) -> Self:
@@ -91,3 +118,15 @@ class WaterStainLayer(SceneModel):
     def to_layer(self, surface: Chart) -> Layer:
         """The population itself: it has nothing to simulate."""
         return self.stains
+
+
+ENTRIES = (
+    ImpurityEntry(
+        kind="water_stains",
+        recipe=WaterStainsRecipe,
+        drawn=WaterStainLayer,
+        title="Water Stains",
+        tooltip="Dried drops with dark or bright rims",
+        noun="stain",
+    ),
+)

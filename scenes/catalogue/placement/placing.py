@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from procgen.surface.anchor import Anchor, Vector
-from scenes.catalogue.placement.sites import MOST_ATTEMPTS, Body, Place, Site
+from scenes.catalogue.placement.sites import MOST_ATTEMPTS, Extent, Place, Site, site_of
 from scenes.geometry.atlas import Chart, Floats
 from scenes.quantities.random_stream import RandomStream
 
 RUN_POINTS = 33  # at which the distance of a line to other things is looked up
 POPULATION_PLACES = 200  # among which the members of a population choose
-Origin = Literal["anywhere", "edge", "ends"]
+Origin = Annotated[
+    Literal["anywhere", "edge", "ends"],
+    Field(description="Where it begins: anywhere, at the border, or at its lower or upper side"),
+]
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,11 @@ def place_within(surface: Chart, stream: RandomStream, reach: float = 0.0, along
 
     reach: m, of the thing round that point, or round the run that begins there.
     """
-    site = stream.site or Site()
+    site = site_of(stream) or Site()
     for drawn in _attempts(stream):
         place = site.candidate(surface, drawn)
-        body = Body(reach, None if along is None else along.points(place))
-        if surface.covers(np.array([place]))[0] and site.suits(surface, place, drawn, body):
+        extent = Extent(reach, None if along is None else along.points(place))
+        if surface.covers(np.array([place]))[0] and site.suits(surface, place, drawn, extent):
             site.take(surface, place)
             return place
     site.take(surface, None)
@@ -67,11 +71,11 @@ def place_on_border(
     ends_only: of its lower and upper border. reach: m, of the thing round that point, or round the run that begins
     there, headed as seen from straight inwards.
     """
-    site = stream.site or Site()
+    site = site_of(stream) or Site()
     for drawn in _attempts(stream):
         place, inward = _on_border(surface, drawn.chance("place"), ends_only=ends_only)
-        body = Body(reach, None if along is None else along.turned(inward).points(place))
-        if site.suits(surface, place, drawn, body, on_border=True):
+        extent = Extent(reach, None if along is None else along.turned(inward).points(place))
+        if site.suits(surface, place, drawn, extent, on_border=True):
             site.take(surface, place)
             return place, inward
     site.take(surface, None)
@@ -79,7 +83,7 @@ def place_on_border(
 
 
 def _attempts(stream: RandomStream) -> Iterator[RandomStream]:
-    """The lot, then others to try again with."""
+    """The stream, then others to try again with."""
     yield stream
     for attempt in range(1, MOST_ATTEMPTS):
         yield stream.at(f"again{attempt}")
@@ -115,10 +119,11 @@ def _place_on_outline(outline: Floats, chance: float, *, ends_only: bool) -> tup
 
 def population_places(surface: Chart, stream: RandomStream) -> tuple[Place, ...] | None:
     """Places where the members of one population may come up, as the stream's site has it; None for anywhere."""
-    if stream.site is None:
+    site = site_of(stream)
+    if site is None:
         return None
     places = [place_within(surface, stream.at(f"member{number}")) for number in range(POPULATION_PLACES)]
-    return tuple(place for place, found in zip(places, stream.site.places, strict=True) if found is not None)
+    return tuple(place for place, found in zip(places, site.places, strict=True) if found is not None)
 
 
 def place_at(origin: Origin, surface: Chart, stream: RandomStream, reach: float = 0.0) -> tuple[float, float]:
@@ -141,7 +146,8 @@ def place_line(
     """
     run = Run(length, turn)
     if origin == "anywhere":
-        if stream.site is None or stream.site.kind != "at":
+        site = site_of(stream)
+        if site is None or site.kind != "at":
             run = replace(run, behind=0.5)
         return run.start(place_within(surface, stream, reach, run)), turn
     start, inward = place_on_border(surface, stream, ends_only=origin == "ends", reach=reach, along=run)

@@ -11,18 +11,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from procgen.surface.layer import Layer, SurfacePoints
+from procgen.surface.layer import SurfacePoints
 from procgen.surface.placement import distance_to_border
+from scenes.catalogue.layer_model import DrawnLayer, LayerRecipeModel
 from scenes.geometry.atlas import Chart, Floats
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.random_stream import MM, RandomStream
-from scenes.quantities.recipe_model import Fine, RecipeModel, together
+from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.recipe_model import Fine, RecipeModel, exactly_when, together
+from scenes.quantities.units import MM
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree
@@ -31,7 +33,7 @@ Place = tuple[float, float]
 Placeable = TypeVar("Placeable")
 Clearance = Annotated[float, Field(strict=True, ge=0, le=1000)]  # mm
 
-SEEN_POINTS = 200_000  # of a chart at which masks are looked up: every .08 mm on a plate of 40 x 34 mm
+MASK_POINTS = 200_000  # of a chart at which masks are looked up: every .08 mm on a plate of 40 x 34 mm
 CURVATURE_POINTS = 32  # a side, among which the sharpest bend of a chart is found
 CURVATURE_STEP = 1e-3  # of the chart's size, over which its normals are compared
 ON_THE_BORDER = ("edge", "ends", "across")  # origins of things that begin there
@@ -47,12 +49,29 @@ class Placement(RecipeModel):
     -> off its masks.
     """
 
-    kind: Literal["uniform", "poisson_disk", "edge", "curvature", "at", "along"] = "uniform"
-    spacing_mm: Annotated[Distribution, Within(0, 1000)] = Constant(0.0)
-    margin_mm: Annotated[Distribution, Within(0, 1000)] = Constant(0.0)
-    reach_mm: Fine | None = None
-    of: str | None = None
-    keep_off_mm: dict[str, Clearance] = Field(default_factory=dict)
+    kind: Literal["uniform", "poisson_disk", "edge", "curvature", "at", "along"] = Field(
+        "uniform", description="How they choose their places"
+    )
+    spacing_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(0.0), description="How far apart they lie at least"
+    )
+    margin_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(0.0), description="How far they keep off the border"
+    )
+    reach_mm: Fine | None = Field(
+        None,
+        json_schema_extra=exactly_when(kind=("edge",)),
+        description="They lie the denser the nearer to the border, a third as dense at this distance",
+    )
+    of: str | None = Field(
+        None,
+        json_schema_extra=exactly_when(kind=("at", "along")),
+        title="Thing",
+        description="The kind of thing, of those listed above, that these lie at or along",
+    )
+    keep_off_mm: dict[str, Clearance] = Field(
+        default_factory=dict, description="Things that were drawn before, which these keep away from"
+    )
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
@@ -69,10 +88,10 @@ class Placement(RecipeModel):
         return self
 
 
-class PlacedRecipeModel(RecipeModel):
+class PlacedRecipeModel(LayerRecipeModel):
     """Base of everything that a recipe counts and places."""
 
-    placement: Placement | None = None
+    placement: Placement | None = Field(None, description="Say where on the surface they lie")
 
     @property
     def refers_to(self) -> tuple[str, ...]:
@@ -93,14 +112,8 @@ class PlacedRecipeModel(RecipeModel):
         return self
 
 
-class DrawnLayer(Protocol):
-    """A drawn layer."""
-
-    def to_layer(self, surface: Chart) -> Layer: ...
-
-
 @dataclass(frozen=True)
-class Seen:
+class MaskPoints:
     """Where the masks of some layers are: (N, 2) metres on the chart, (N, 3) in space, and which thing (N,) each is."""
 
     uv: Floats
@@ -108,10 +121,10 @@ class Seen:
     thing: NDArray[np.int64]
 
     @classmethod
-    def on(cls, surface: Chart, layers: Iterable[DrawnLayer]) -> Seen:
+    def of(cls, surface: Chart, layers: Iterable[DrawnLayer]) -> MaskPoints:
         """Look the layers of one chart up on a grid over it."""
         width, height = surface.size
-        spacing = math.sqrt(width * height / SEEN_POINTS)
+        spacing = math.sqrt(width * height / MASK_POINTS)
         columns, rows = (max(2, round(extent / spacing)) for extent in (width, height))
         u, v = (np.arange(columns) + 0.5) * width / columns, (np.arange(rows) + 0.5) * height / rows
         uv = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
@@ -132,7 +145,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Body:
+class Extent:
     """How far a thing reaches (m) round its place, or to both sides of a line, (N, 2) m of points on the chart."""
 
     reach: float = 0.0
@@ -151,7 +164,7 @@ class Site:
     spacing: float = 0.0
     margin: float = 0.0
     reach: float = 0.0
-    hosts: Seen | None = None
+    hosts: MaskPoints | None = None
     obstacles: tuple[tuple[cKDTree, float], ...] = ()
     places: list[Floats | None] = field(default_factory=list)
 
@@ -164,18 +177,20 @@ class Site:
             u, v = self.hosts.uv[int(chance * len(self.hosts))].tolist()
             return u, v
         things = np.unique(self.hosts.thing)
-        body = self.hosts.uv[self.hosts.thing == things[int(chance * len(things))]]
-        u, v = body[np.argmin(((body - body.mean(axis=0)) ** 2).sum(axis=1))].tolist()
+        host = self.hosts.uv[self.hosts.thing == things[int(chance * len(things))]]
+        u, v = host[np.argmin(((host - host.mean(axis=0)) ** 2).sum(axis=1))].tolist()
         return u, v
 
-    def suits(self, surface: Chart, place: Place, stream: RandomStream, body: Body, *, on_border: bool = False) -> bool:
-        """Whether a thing of such a body may lie there."""
+    def suits(
+        self, surface: Chart, place: Place, stream: RandomStream, extent: Extent, *, on_border: bool = False
+    ) -> bool:
+        """Whether a thing of such an extent may lie there."""
         if self.hosts is not None and not len(self.hosts):
             return False
         uv = np.array([place])
         if not on_border and (self.margin > 0.0 or self.kind == "edge"):
             inwards = float(distance_to_border(uv, _border(surface))[0])
-            if inwards < self.margin + body.reach:
+            if inwards < self.margin + extent.reach:
                 return False
             if self.kind == "edge" and stream.chance("place.kept") >= math.exp(-inwards / self.reach):
                 return False
@@ -187,10 +202,10 @@ class Site:
             return False
         if not self.obstacles:
             return True
-        middles = position[np.newaxis] if body.line is None else surface.embed(body.line)
-        return all(tree.query(middles)[0].min() >= clearance + body.reach for tree, clearance in self.obstacles)
+        middles = position[np.newaxis] if extent.line is None else surface.embed(extent.line)
+        return all(tree.query(middles)[0].min() >= clearance + extent.reach for tree, clearance in self.obstacles)
 
-    def kept(self, layers: Sequence[Placeable]) -> Sequence[Placeable]:
+    def with_room(self, layers: Sequence[Placeable]) -> Sequence[Placeable]:
         """Of the layers of the entry, one a thing, those that found room; all where one layer holds a population."""
         if len(layers) != len(self.places):
             return layers
@@ -199,6 +214,18 @@ class Site:
     def take(self, surface: Chart, place: Place | None) -> None:
         """Remember where the next thing went, or that it found no room."""
         self.places.append(None if place is None else surface.embed(np.array([place]))[0])
+
+
+@dataclass(frozen=True)
+class PlacedStream(RandomStream):
+    """The randomness of an entry whose recipe says where its things may lie."""
+
+    site: Site = field(default_factory=Site)
+
+
+def site_of(stream: RandomStream) -> Site | None:
+    """Where the things drawn with a stream may lie, if the recipe says so."""
+    return stream.site if isinstance(stream, PlacedStream) else None
 
 
 def site_for(
@@ -215,19 +242,18 @@ def site_for(
 
     from scipy.spatial import cKDTree
 
-    def seen(kind: str, on: int) -> Seen:
-        return Seen.on(
-            charts[on], [layer for its_kind, layer, its_chart in earlier if (its_kind, its_chart) == (kind, on)]
-        )
+    def masks_of(kind: str, on: int) -> MaskPoints:
+        layers = [layer for its_kind, layer, its_chart in earlier if (its_kind, its_chart) == (kind, on)]
+        return MaskPoints.of(charts[on], layers)
 
     return Site(
         kind=placement.kind,
         spacing=MM * stream.draw("spacing_mm", placement.spacing_mm),
         margin=MM * stream.draw("margin_mm", placement.margin_mm),
         reach=0.0 if placement.reach_mm is None else MM * stream.draw("reach_mm", placement.reach_mm),
-        hosts=None if placement.of is None else seen(placement.of, chart),
+        hosts=None if placement.of is None else masks_of(placement.of, chart),
         obstacles=tuple(
-            (cKDTree(np.concatenate([seen(kind, on).positions for on in range(len(charts))])), MM * clearance)
+            (cKDTree(np.concatenate([masks_of(kind, on).positions for on in range(len(charts))])), MM * clearance)
             for kind, clearance in placement.keep_off_mm.items()
         ),
     )

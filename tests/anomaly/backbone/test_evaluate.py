@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from anomaly.backbone import evaluate as judge
+from anomaly.backbone import evaluate
 from anomaly.backbone.derivative_filters import SCALES, DerivativeFilters
-from anomaly.backbone.extractor import standardised
+from anomaly.backbone.normalisation import standardised
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import MaskFile, NothingThere
 
@@ -38,12 +38,12 @@ def _sample(group: int, label: str, path: Path = Path("nowhere.png")) -> Sample:
 
 def test_no_surface_is_in_two_parts_and_only_good_pictures_fill_the_bank():
     samples = [_sample(g, GOOD) for g in range(20) for _ in range(3)] + [_sample(20 + g, "crack") for g in range(9)]
-    split = judge.split_set(samples, seed=3)
+    split = evaluate.split_set(samples, seed=3)
     groups = [{s.group for s in part} for part in (split.bank, *split.parts.values())]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 29
     assert {s.label for s in split.bank} == {GOOD}
     assert all({s.label for s in part} == {GOOD, "crack"} for part in split.parts.values())
-    assert len(judge.split_set(samples, most=5).bank) == 5
+    assert len(evaluate.split_set(samples, most=5).bank) == 5
 
 
 def test_patches_near_a_defect_never_fill_a_bank(tmp_path):
@@ -52,7 +52,7 @@ def test_patches_near_a_defect_never_fill_a_bank(tmp_path):
     defect[30:33, 41:44] = defect[70, 3] = True
     Image.fromarray(rng.integers(0, 255, (75, 90, 3), np.uint8)).save(tmp_path / "a.png")
     Image.fromarray((255 * defect).astype(np.uint8)).save(tmp_path / "a.mask.png")
-    model = judge.filled(DerivativeFilters(), [_sample(0, "hole", tmp_path / "a.png")], 500)
+    model = evaluate.filled(DerivativeFilters(), [_sample(0, "hole", tmp_path / "a.png")], 500)
     cells = np.zeros((10, 12), bool)
     cells[30 // 8 : 33 // 8 + 1, 41 // 8 : 43 // 8 + 1] = cells[70 // 8, 0] = True
     clear = ~ndimage.binary_dilation(cells, np.ones((5, 5)))
@@ -72,8 +72,8 @@ def test_figures_of_all_parts_are_those_of_their_pictures_together(tmp_path):
         Image.fromarray(picture.astype(np.uint8)).save(tmp_path / f"{group}.png")
         Image.fromarray((255 * defect).astype(np.uint8)).save(tmp_path / f"{group}.mask.png")
         samples.append(_sample(group, label, tmp_path / f"{group}.png"))
-    model = judge.filled(DerivativeFilters(), samples[1:2], 60)
-    metrics = judge.judged(model, {"one": samples[:2], "two": samples[2:]})
+    model = evaluate.filled(DerivativeFilters(), samples[1:2], 60)
+    metrics = evaluate.evaluated(model, {"one": samples[:2], "two": samples[2:]})
     assert metrics["both"].images == 4
     assert metrics["both"].image_auroc == metrics["one"].image_auroc == 1.0
     assert metrics["both"].pixel_auroc == pytest.approx(metrics["two"].pixel_auroc, abs=0.02)

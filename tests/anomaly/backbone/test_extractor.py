@@ -4,7 +4,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from anomaly.backbone.extractor import BackboneError, FeatureExtractor, normalised, patches
+from anomaly.backbone.extractor import FeatureExtractor
+from anomaly.backbone.normalisation import normalised, patches
+from anomaly.backbone.patch_extractor import BackboneError
 
 
 def test_features_are_the_pooled_stages_of_strides_8_and_16():

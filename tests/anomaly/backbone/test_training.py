@@ -8,7 +8,8 @@ from safetensors import safe_open
 from scipy import ndimage
 from torch.nn import functional
 
-from anomaly.backbone.extractor import EMBEDDED_WEIGHTS, BackboneError, FeatureExtractor
+from anomaly.backbone.extractor import EMBEDDED_WEIGHTS, FeatureExtractor
+from anomaly.backbone.patch_extractor import BackboneError
 from anomaly.backbone.training import train
 from anomaly.backbone.training.episodes import FAMILIES, Episode, draw_episode
 from anomaly.backbone.training.fields import STYLES, Source, spectral

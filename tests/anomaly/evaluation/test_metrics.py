@@ -91,7 +91,7 @@ def test_aupro_of_perfect_and_of_constant_maps():
     assert evaluated([(np.ones((20, 20), np.float32), truth)]).aupro == pytest.approx(0.15)
 
 
-def test_maps_of_different_sizes_are_judged_together():
+def test_maps_of_different_sizes_are_evaluated_together():
     rng = np.random.default_rng(2)
     cases = [random_case(rng, shape) for shape in ((20, 30), (33, 17), (64, 64))]
     truth, scores = flat(cases)
@@ -262,7 +262,7 @@ def test_unusable_maps_are_refused(scores, message):
         ThresholdFinder().update(scores, np.zeros((4, 4), bool))
 
 
-def test_nothing_to_judge_is_an_error():
+def test_nothing_to_evaluate_is_an_error():
     with pytest.raises(MetricsError, match="no picture"):
         Evaluator(1.0).compute()
     with pytest.raises(MetricsError, match="hold no pixel"):
@@ -275,7 +275,7 @@ def test_only_seen_pixels_count(cases):
     kept[10:20, 10:30] = False
     evaluator, finder = Evaluator(2.5), ThresholdFinder()
     for scores, truth in cases:
-        evaluator.update(scores, truth, "crack", seen=kept)
+        evaluator.update(scores, truth, "crack", valid_mask=kept)
         finder.update(scores, truth.defect, kept)
     metrics = evaluator.compute()
     defect = np.concatenate([truth.defect[kept] for _, truth in cases])
@@ -369,7 +369,7 @@ def test_binned_metrics_of_anomalib_give_the_figures_of_its_exact_ones():
     maps = torch.stack([torch.from_numpy(scores)[None] for scores, _ in cases])
     masks = torch.stack([torch.from_numpy(truth.defect) for _, truth in cases])
 
-    class Judged:
+    class Evaluated:
         def __init__(self, part):
             self.anomaly_map, self.gt_mask = maps[part], masks[part]
 
@@ -378,12 +378,12 @@ def test_binned_metrics_of_anomalib_give_the_figures_of_its_exact_ones():
         metric = kind(fields=["anomaly_map", "gt_mask"])
         held = sum(state.numel() for state in vars(metric)["_defaults"].values())
         for start in range(0, 6, 2):
-            metric.update(Judged(slice(start, start + 2)))
+            metric.update(Evaluated(slice(start, start + 2)))
         assert sum(getattr(metric, name).numel() for name in vars(metric)["_defaults"]) == held
         figures.append(float(metric.compute()))
     flat_maps, flat_masks = maps.flatten(), masks.flatten()
     exact = F1AdaptiveThreshold(fields=["anomaly_map", "gt_mask"])
-    exact.update(Judged(slice(None)))
+    exact.update(Evaluated(slice(None)))
     f1 = [sklearn.metrics.f1_score(flat_masks, flat_maps >= t) for t in (figures[0], float(exact.compute()))]
     assert f1[0] == pytest.approx(f1[1], abs=1e-3)
     reference = BinaryAUROC()

@@ -10,8 +10,8 @@ def picture(seed=0, shape=(60, 80)):
     return np.random.default_rng(seed).integers(40, 160, (*shape, 3), np.uint8)
 
 
-def many(augmentation, image, seen=None, times=200):
-    return [augmentation(image, seen, np.random.default_rng(seed)) for seed in range(times)]
+def many(augmentation, image, valid_mask=None, times=200):
+    return [augmentation(image, valid_mask, np.random.default_rng(seed)) for seed in range(times)]
 
 
 def test_the_dice_decide_alone_and_the_picture_is_left_as_it_was():
@@ -31,10 +31,10 @@ def test_without_light_blur_noise_and_border_only_the_four_flips_are_left():
 
 def test_what_is_seen_is_flipped_alike_and_the_rest_is_black():
     image = picture()
-    seen = np.zeros((60, 80), bool)
-    seen[5:30, 10:70] = True
-    for changed, kept in many(Augmentation(border=0), image, seen, 30):
-        assert kept.sum() == seen.sum()
+    valid_mask = np.zeros((60, 80), bool)
+    valid_mask[5:30, 10:70] = True
+    for changed, kept in many(Augmentation(border=0), image, valid_mask, 30):
+        assert kept.sum() == valid_mask.sum()
         assert not changed[~kept].any()
         assert (changed[kept].max(axis=-1) > 0).mean() > 0.99
 

@@ -43,7 +43,7 @@ def images(count, shape, seed):
     return torch.rand(count, 3, *shape, generator=torch.Generator().manual_seed(seed))
 
 
-def judged(patchcore, batch):
+def evaluated(patchcore, batch):
     with torch.no_grad():
         result = patchcore(batch)
     return result.pred_score.numpy(), result.anomaly_map.numpy()
@@ -54,7 +54,9 @@ def judged(patchcore, batch):
     ("size", "shapes"),
     [(SHAPE, [(1, *SHAPE), (3, *SHAPE)]), (None, [(1, *SHAPE), (2, 160, 90), (1, 333, 257)])],
 )
-def test_onnx_judges_as_torch_does_in_any_batch_and_scales_pictures_of_any_size_itself(trained, tmp_path, size, shapes):
+def test_onnx_evaluates_as_torch_does_in_any_batch_and_scales_pictures_of_any_size_itself(
+    trained, tmp_path, size, shapes
+):
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(str(trained.to_onnx(tmp_path, input_size=size)))
@@ -62,13 +64,13 @@ def test_onnx_judges_as_torch_does_in_any_batch_and_scales_pictures_of_any_size_
     for seed, (count, *shape) in enumerate(shapes):
         batch = images(count, shape, seed)
         found = dict(zip(names, session.run(None, {session.get_inputs()[0].name: batch.numpy()}), strict=True))
-        score, anomaly_map = judged(trained, batch)
+        score, anomaly_map = evaluated(trained, batch)
         np.testing.assert_allclose(found["pred_score"], score, atol=1e-4)
         np.testing.assert_allclose(found["anomaly_map"], anomaly_map, atol=1e-4)
 
 
 @pytest.mark.slow
-def test_openvino_judges_as_torch_does(trained, tmp_path):
+def test_openvino_evaluates_as_torch_does(trained, tmp_path):
     pytest.importorskip("onnxscript")
     openvino = pytest.importorskip("openvino")
     path = trained.to_openvino(tmp_path, input_size=SHAPE)
@@ -76,19 +78,19 @@ def test_openvino_judges_as_torch_does(trained, tmp_path):
     compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     batch = images(2, SHAPE, 8)
     found = compiled(batch.numpy())
-    score, anomaly_map = judged(trained, batch)
+    score, anomaly_map = evaluated(trained, batch)
     np.testing.assert_allclose(found["pred_score"], score, atol=1e-4)
     np.testing.assert_allclose(found["anomaly_map"], anomaly_map, atol=1e-4)
 
 
-def test_torch_inferencer_judges_as_the_model_does(trained, tmp_path, monkeypatch):
+def test_torch_inferencer_evaluates_as_the_model_does(trained, tmp_path, monkeypatch):
     from anomalib.deploy import TorchInferencer
 
     monkeypatch.setenv("TRUST_REMOTE_CODE", "1")
     inferencer = TorchInferencer(path=trained.to_torch(tmp_path), device="cpu")
     picture = images(1, SHAPE, 9)[0]
     prediction = inferencer.predict(picture)
-    score, anomaly_map = judged(trained, picture[None])
+    score, anomaly_map = evaluated(trained, picture[None])
     np.testing.assert_allclose(prediction.pred_score.reshape(-1), score.reshape(-1), atol=1e-6)
     np.testing.assert_allclose(prediction.anomaly_map.squeeze(), anomaly_map.squeeze(), atol=1e-6)
 

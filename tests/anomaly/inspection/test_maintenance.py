@@ -183,7 +183,7 @@ def test_a_bank_with_room_left_is_loaded_with_it(banks, tmp_path):
     assert (loaded.size, loaded.count) == (70, 50)
 
 
-def test_patches_of_which_nothing_is_seen_are_neither_learnt_nor_judged(tmp_path):
+def test_patches_of_which_nothing_is_seen_are_neither_learnt_nor_evaluated(tmp_path):
     rng = np.random.default_rng(5)
     rgba = rng.integers(80, 120, (64, 96, 4), np.uint8)
     rgba[..., 3] = 255
@@ -193,13 +193,13 @@ def test_patches_of_which_nothing_is_seen_are_neither_learnt_nor_judged(tmp_path
     sample = Sample("plate", "plate", "good", tmp_path / "plate.png")
     inspector = train_inspector([sample], tmp_path / "bank", backbone="untrained", size=500, epochs=1)
     assert inspector.model.coreset.count == 8 * 7  # cells of 8 pixels: 48 to 55 is half seen
-    image, seen = sample.image(), sample.seen()
+    image, valid_mask = sample.image(), sample.valid_mask()
     assert not image[:, 50:].any()
     image[:, 60:] = 255
-    anomaly_map, score = inspector.judge(image, seen)
+    anomaly_map, score = inspector.predict(image, valid_mask)
     assert not anomaly_map[:, 50:].any()
     assert score == anomaly_map.max()
-    assert inspector.judge(image)[0][:, 60:].min() > 0
+    assert inspector.predict(image)[0][:, 60:].min() > 0
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def test_finished_training_is_read_back_and_other_settings_are_refused(folder, t
         train_inspector([s for s in samples if s.name != "train/good/0"], trained, **SETTINGS)
 
 
-def test_unfinished_training_refuses_other_settings_and_cannot_judge(folder, tmp_path):
+def test_unfinished_training_refuses_other_settings_and_cannot_evaluate(folder, tmp_path):
     def kill(what, done, total):
         if what.startswith("epoch 2"):
             raise Killed
@@ -108,6 +108,20 @@ def test_only_good_pictures_of_the_training_split_are_trained_on(folder, trained
         train_inspector(flawed, trained.parent / "none")
 
 
+def test_training_ends_with_the_first_epoch_that_changes_nothing(folder, tmp_path):
+    """Without augmentation what comes after it would change nothing either: the features are the same every time."""
+    passes = set()
+    inspector = train_inspector(
+        read_samples(folder), tmp_path, backbone="untrained", size=20, progress=lambda what, *_: passes.add(what)
+    )
+    accepted = inspector.training.accepted
+    assert 1 < len(accepted) < train.SETTLING_EPOCHS
+    assert accepted[-1] == 0 < min(accepted[:-1])
+    assert len(passes) == len(accepted)
+    features = [inspector.features(sample.image()) for sample in read_samples(folder) if sample.split == "train"]
+    assert sum(inspector.model.coreset.update(part) for part in features) == 0
+
+
 @pytest.mark.parametrize(
     ("settings", "message"), [({"size": 0}, "size is 0"), ({"epochs": 0}, "epochs is 0"), ({"image_size": 8}, "is 8")]
 )
@@ -119,7 +133,7 @@ def test_settings_out_of_range_are_refused(folder, tmp_path, settings, message):
 def test_map_is_the_distance_to_the_bank_enlarged_and_blurred(folder, trained):
     inspector = Inspector.load(trained)
     image = read_samples(folder)[-1].image()
-    anomaly_map, score = inspector.judge(image)
+    anomaly_map, score = inspector.predict(image)
     model = inspector.model
     features = model.features(inspector.prepared(image)).numpy().astype(float)
     bank = model.memory_bank.numpy().astype(float)
@@ -133,13 +147,13 @@ def test_map_is_the_distance_to_the_bank_enlarged_and_blurred(folder, trained):
 def test_one_scale_for_all_pictures_and_maps_at_image_size(folder, tmp_path):
     inspector = train_inspector(read_samples(folder), tmp_path, **SETTINGS, image_size=202)
     assert inspector.training.scale == 2.0
-    assert inspector.judge(np.zeros((64, 80, 3), np.uint8))[0].shape == (64, 80)
+    assert inspector.predict(np.zeros((64, 80, 3), np.uint8))[0].shape == (64, 80)
 
 
 def test_evaluation_finds_the_squares_and_keeps_the_threshold_part_apart(folder, trained, tmp_path):
-    seen = []
+    calls = []
     record = evaluate_inspector(
-        trained, read_samples(folder), None, tmp_path, share=0.4, progress=lambda *call: seen.append(call)
+        trained, read_samples(folder), None, tmp_path, share=0.4, progress=lambda *call: calls.append(call)
     )
     metrics = record.metrics
     assert metrics.image_auroc == 1
@@ -149,11 +163,11 @@ def test_evaluation_finds_the_squares_and_keeps_the_threshold_part_apart(folder,
     assert metrics.good_images in (2, 3)
     assert "40% of the surfaces" in record.threshold_origin
     assert record.inspector.weights == "untrained, seed 2"
-    assert seen[-1] == ("judging", 6, 6)
+    assert calls[-1] == ("evaluating", 6, 6)
     assert json.loads((tmp_path / "results.json").read_text())["metrics"]["image_auroc"] == 1
 
 
-def test_surfaces_seen_in_training_are_never_judged(folder, trained, tmp_path):
+def test_surfaces_seen_in_training_are_never_evaluated(folder, trained, tmp_path):
     inspector = Inspector.load(trained)
     samples = read_samples(folder)
     assert {s.split for s in unseen(samples, inspector)} == {"test"}

@@ -77,7 +77,7 @@ def test_test_and_predict_find_the_squares(trained, folder):
     assert predictions[0].anomaly_map.shape[-2:] == (64, 64)
 
 
-def test_checkpoint_loads_with_weights_only_and_judges_equally(trained):
+def test_checkpoint_loads_with_weights_only_and_evaluates_equally(trained):
     runner, patchcore = trained
     path = runner.best_model_path
     torch.load(path, weights_only=True)
@@ -90,7 +90,7 @@ def test_checkpoint_loads_with_weights_only_and_judges_equally(trained):
     assert torch.equal(loaded.model.coreset.bank, patchcore.model.coreset.bank)
 
 
-def test_torch_export_judges_equally(trained, tmp_path):
+def test_torch_export_evaluates_equally(trained, tmp_path):
     runner, patchcore = trained
     path = runner.export(model=patchcore, export_type=ExportType.TORCH, export_root=tmp_path)
     exported = torch.load(path, weights_only=False)["model"].eval()

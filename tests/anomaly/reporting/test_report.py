@@ -107,7 +107,7 @@ def evaluate(folder, samples, maps, threshold=1.0):
         evaluator.compute(),
         InspectorRecord("mobilenet <b>v3</b>", False, "Random weights from seed 3.", 2048, 152, ("tiles",), 3),
         command=f"blemish evaluate bank {HOSTILE}",
-        judged_on=("renders",),
+        evaluated_on=("renders",),
         threshold_origin="Best F1 over 2 validation samples.",
         versions={"torch": "2.13"},
     )
@@ -156,7 +156,7 @@ def test_figures_are_those_of_the_evaluation(page, evaluated):
     assert page.figures["pixel_auroc"] == f"{metrics.pixel_auroc:.3f}"
     assert page.figures["threshold"] == "1"
     words = page.words()
-    assert "Inspector judged on 5 pictures, 3 of them good" in words
+    assert "Inspector evaluated on 5 pictures, 3 of them good" in words
     assert "The backbone is untrained." in words
     assert "Random weights from seed 3." in words
     assert "blemish demo --seed 7" in words
@@ -345,8 +345,9 @@ def test_heat_grows_brighter_and_outlines_lie_outside():
     ramp = pictures.heat(np.linspace(-1, 2, 50)[None], 0, 1)[0].astype(int)
     brightness = ramp @ [299, 587, 114]
     assert np.all(np.diff(brightness) >= 0)
-    assert np.array_equal(ramp[0], pictures.HEAT[0])
-    assert np.array_equal(ramp[-1], pictures.HEAT[-1])
+    assert ramp[0].max() < 5  # black
+    assert (ramp[-1, :2] > 250).all()  # pale yellow
+    assert 100 < ramp[-1, 2] < 200
     mask = np.zeros((9, 9), bool)
     mask[4, 4] = True
     drawn = pictures.outlined(np.zeros((9, 9, 3), np.uint8), mask, (255, 255, 255))[..., 0] > 0

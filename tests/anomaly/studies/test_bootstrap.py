@@ -8,11 +8,11 @@ from sklearn.metrics import roc_auc_score
 
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.studies.bootstrap import FIGURES, class_recalls, draw, estimate, replicated
-from anomaly.studies.counts import Counter, Tally
+from anomaly.studies.counts import SurfaceCounter, SurfaceCounts
 from scenes.formats.truth import DefectInstance, Truth
 
 
-def judged(seed, count=24):
+def evaluated(seed, count=24):
     """Maps, truths, labels and surfaces of pictures of several sizes, a third of them good, three to a surface."""
     rng = np.random.default_rng(seed)
     for index in range(count):
@@ -33,54 +33,54 @@ def judged(seed, count=24):
 
 
 def counted(seed, threshold=2.3, surfaces=None):
-    counter, evaluator = Counter(threshold), Evaluator(threshold)
-    every = list(judged(seed))
+    counter, evaluator = SurfaceCounter(threshold), Evaluator(threshold)
+    every = list(evaluated(seed))
     for index in [i for i in range(len(every)) if surfaces is None] or [
         i for name in surfaces for i in range(len(every)) if every[i][3] == name
     ]:
         anomaly_map, truth, label, surface = every[index]
         counter.update(anomaly_map, truth, label, surface, float(anomaly_map.max()))
         evaluator.update(anomaly_map, truth, label)
-    return counter.tally(), evaluator.compute()
+    return counter.counts(), evaluator.compute()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_each_surface_once_gives_the_metrics_themselves(seed):
-    tally, metrics = counted(seed)
-    found = replicated(tally, np.ones((1, len(tally.surfaces))))
+    counts, metrics = counted(seed)
+    found = replicated(counts, np.ones((1, len(counts.surfaces))))
     for figure in ("pixel_precision", "pixel_recall", "pixel_f1", "mean_defect_wise_recall", "image_auroc"):
         assert found[figure][0] == pytest.approx(getattr(metrics, figure), abs=1e-6), figure
     for figure in ("pixel_auroc", "aupro"):
         assert found[figure][0] == pytest.approx(getattr(metrics, figure), abs=1e-3), figure
-    for (_, name), (pixels, instances) in class_recalls(tally, np.ones((1, len(tally.surfaces)))).items():
+    for (_, name), (pixels, instances) in class_recalls(counts, np.ones((1, len(counts.surfaces)))).items():
         assert pixels[0] == pytest.approx(metrics.classes[name].pixel_recall)
         assert instances[0] == pytest.approx(metrics.classes[name].defect_wise_recall)
 
 
-def test_a_surface_drawn_twice_counts_as_if_its_pictures_were_judged_twice():
-    tally, _ = counted(5)
+def test_a_surface_drawn_twice_counts_as_if_its_pictures_were_evaluated_twice():
+    counts, _ = counted(5)
     drawn = [0, 0, 3, 3, 3, 6, 2]
-    weights = np.bincount(drawn, minlength=len(tally.surfaces))[None].astype(float)
-    _, metrics = counted(5, surfaces=[tally.surfaces[k] for k in drawn])
-    found = replicated(tally, weights)
+    weights = np.bincount(drawn, minlength=len(counts.surfaces))[None].astype(float)
+    _, metrics = counted(5, surfaces=[counts.surfaces[k] for k in drawn])
+    found = replicated(counts, weights)
     for figure in FIGURES:
         assert found[figure][0] == pytest.approx(getattr(metrics, figure), abs=1e-3), figure
 
 
 def test_figures_are_not_defined_without_what_they_need():
-    tally, _ = counted(1)
-    nothing = replicated(tally, np.zeros((1, len(tally.surfaces))))
+    counts, _ = counted(1)
+    nothing = replicated(counts, np.zeros((1, len(counts.surfaces))))
     assert all(np.isnan(values[0]) for values in nothing.values())
 
 
 def test_tally_survives_its_file(tmp_path):
-    tally, _ = counted(2)
-    tally.save(tmp_path / "tally.npz")
-    again = Tally.load(tmp_path / "tally.npz")
-    assert again.surfaces == tally.surfaces
-    assert again.classes == tally.classes
+    counts, _ = counted(2)
+    counts.save(tmp_path / "counts.npz")
+    again = SurfaceCounts.load(tmp_path / "counts.npz")
+    assert again.surfaces == counts.surfaces
+    assert again.classes == counts.classes
     for name in ("pixels", "recalls", "scores", "defective", "surface", "bins", "good", "bad", "shares", "regions"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(tally, name))
+        np.testing.assert_array_equal(getattr(again, name), getattr(counts, name))
 
 
 def test_surfaces_are_drawn_whole_and_by_kind():
@@ -112,7 +112,7 @@ def test_pictures_of_one_surface_widen_the_interval_as_surfaces_do():
     found = rng.random(40) < 0.7
     widths = []
     for copies in (1, 10):
-        counter = Counter(1.0)
+        counter = SurfaceCounter(1.0)
         for surface, hit in enumerate(found):
             for _ in range(copies):
                 anomaly_map = np.full((4, 4), 2.0 if hit else 0.5, np.float32)
@@ -120,9 +120,9 @@ def test_pictures_of_one_surface_widen_the_interval_as_surfaces_do():
                 counter.update(
                     anomaly_map, Truth(mask, [DefectInstance("pit", "defect", mask)]), "pit", f"{surface}", 1
                 )
-        tally = counter.tally()
-        draws = draw(dict.fromkeys(tally.surfaces, True), 1, 500, 0)
-        recall = replicated(tally, draws.weights(tally))["mean_defect_wise_recall"]
+        counts = counter.counts()
+        draws = draw(dict.fromkeys(counts.surfaces, True), 1, 500, 0)
+        recall = replicated(counts, draws.weights(counts))["mean_defect_wise_recall"]
         one = estimate(recall[None], draws, 0.9)
         widths.append(one.high - one.low)
     assert widths[1] == pytest.approx(widths[0])
@@ -137,7 +137,7 @@ def test_seeds_that_disagree_widen_the_interval():
 
 
 def test_image_auroc_of_weighted_surfaces_is_that_of_a_weighted_sample():
-    tally, _ = counted(7)
-    weights = np.random.default_rng(1).integers(0, 4, (5, len(tally.surfaces))).astype(float)
-    expected = [roc_auc_score(tally.defective, tally.scores, sample_weight=row[tally.surface]) for row in weights]
-    np.testing.assert_allclose(replicated(tally, weights)["image_auroc"], expected, atol=1e-12)
+    counts, _ = counted(7)
+    weights = np.random.default_rng(1).integers(0, 4, (5, len(counts.surfaces))).astype(float)
+    expected = [roc_auc_score(counts.defective, counts.scores, sample_weight=row[counts.surface]) for row in weights]
+    np.testing.assert_allclose(replicated(counts, weights)["image_auroc"], expected, atol=1e-12)

@@ -28,22 +28,22 @@ from scenes.formats.registry import read_samples
 HEIGHT, WIDTH = 48, 64
 
 
-class Watching:
+class Steps:
     """Notes which steps are new; may kill the run at a call."""
 
     def __init__(self, kill_at=None):
-        self.new, self.calls, self.kill_at, self.steps, self.seen = [], 0, kill_at, 0, 0
+        self.new, self.calls, self.kill_at, self.steps, self.begun = [], 0, kill_at, 0, 0
 
     def begin(self, steps):
         self.steps = steps
 
     def step(self, name, is_new):
-        self.seen += 1
+        self.begun += 1
         if is_new:
             self.new.append(name)
         self._count()
 
-    def progress(self, what, done, total):
+    def advance(self, what, done, total):
         self._count()
 
     def _count(self):
@@ -143,9 +143,9 @@ def whole(tmp_path_factory, photos, recipe):
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "render", fake_render)
-        watcher = Watching()
-        outcome = run_study(study(folder, photos, recipe, scenarios="all"), Cache(folder / "cache"), watcher)
-    return folder, outcome, watcher
+        progress = Steps()
+        outcome = run_study(study(folder, photos, recipe, scenarios="all"), Cache(folder / "cache"), progress)
+    return folder, outcome, progress
 
 
 @pytest.fixture
@@ -162,21 +162,21 @@ def digests(folder):
     }
 
 
-def test_every_scenario_is_made_and_judged_once(whole):
-    _, outcome, watcher = whole
-    assert tuple(outcome.judgements) == tuple(SCENARIOS)
-    assert watcher.steps == watcher.seen == len(watcher.new) == 6 + 2 * 19
-    banks = [name for name in watcher.new if "bank of" in name]
+def test_every_scenario_is_made_and_evaluated_once(whole):
+    _, outcome, progress = whole
+    assert tuple(outcome.evaluations) == tuple(SCENARIOS)
+    assert progress.steps == progress.begun == len(progress.new) == 6 + 2 * 19
+    banks = [name for name in progress.new if "bank of" in name]
     for name, scenario in SCENARIOS.items():
         place = banks.index(f"seed 0: bank of {name}")
         assert all(banks.index(f"seed 0: bank of {parent}") < place for parent in scenario.parents)
 
 
 def test_nothing_is_made_twice(cache, tmp_path, photos, recipe):
-    watcher = Watching()
-    run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, watcher)
-    assert watcher.new == []
-    assert watcher.seen == watcher.steps
+    progress = Steps()
+    run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, progress)
+    assert progress.new == []
+    assert progress.begun == progress.steps
 
 
 @pytest.mark.parametrize(
@@ -184,43 +184,46 @@ def test_nothing_is_made_twice(cache, tmp_path, photos, recipe):
     [
         ({"bootstrap__level": 0.9}, set()),
         ({"surface": "other words"}, set()),
-        ({"inspector__epochs": 1}, {"bank of Real", "bank of Synth", "bank of Synth (ft)", "judging"}),
-        ({"real__validation": 0.5}, {"judging"}),
-        ({"real__train": 0.6}, {"bank of Real", "bank of Synth (ft)", "judging"}),
-        ({"synthetic__seed": 7}, {"rendering", "bank of Synth", "bank of Synth (ft)", "judging"}),
+        ({"inspector__epochs": 1}, {"bank of Real", "bank of Synth", "bank of Synth (ft)", "evaluating"}),
+        ({"real__validation": 0.5}, {"evaluating"}),
+        ({"real__train": 0.6}, {"bank of Real", "bank of Synth (ft)", "evaluating"}),
+        ({"synthetic__seed": 7}, {"rendering", "bank of Synth", "bank of Synth (ft)", "evaluating"}),
         ({"synthetic__lights": {}}, set()),
-        ({"synthetic__changes": {"light.power_w": 5}}, {"rendering", "judging", "bank of Synth", "bank of Synth (ft)"}),
+        (
+            {"synthetic__changes": {"light.power_w": 5}},
+            {"rendering", "evaluating", "bank of Synth", "bank of Synth (ft)"},
+        ),
     ],
 )
 def test_a_changed_line_makes_anew_only_what_depends_on_it(cache, tmp_path, photos, recipe, changes, anew):
-    watcher = Watching()
-    run_study(study(tmp_path, photos, recipe, **changes), cache, watcher)
-    made = {re.sub(r"seed \d: |(?<=judging) .*|(?<=rendering): .*", "", name) for name in watcher.new}
-    # A judgement depends on the split as well, and the light's power changes the picture's metadata alone here.
+    progress = Steps()
+    run_study(study(tmp_path, photos, recipe, **changes), cache, progress)
+    made = {re.sub(r"seed \d: |(?<=evaluating) .*|(?<=rendering): .*", "", name) for name in progress.new}
+    # An evaluation depends on the split as well, and the light's power changes the picture's metadata alone here.
     assert made == anew
 
 
 def test_a_changed_picture_counts_wherever_it_lies(cache, tmp_path, photos, recipe):
     moved = shutil.copytree(photos, tmp_path / "photos")
-    watcher = Watching()
-    run_study(study(tmp_path, moved, recipe), cache, watcher)
-    assert watcher.new == []
+    progress = Steps()
+    run_study(study(tmp_path, moved, recipe), cache, progress)
+    assert progress.new == []
     side = split_real(read_samples(moved, "mvtec"), load_study(tmp_path / "study.yaml").study.real, 0)
     Image.fromarray(noise(7)).save(side.train[0].image_path)
-    run_study(study(tmp_path, moved, recipe), cache, watcher)
-    assert {"seed 0: bank of Real", "seed 0: judging Real"} <= set(watcher.new)
-    assert "seed 0: bank of Synth" not in watcher.new
+    run_study(study(tmp_path, moved, recipe), cache, progress)
+    assert {"seed 0: bank of Real", "seed 0: evaluating Real"} <= set(progress.new)
+    assert "seed 0: bank of Synth" not in progress.new
 
 
-def test_only_the_scenarios_asked_for_are_judged_and_only_their_renders_made(tmp_path, photos, recipe):
-    watcher = Watching()
-    outcome = run_study(study(tmp_path, photos, recipe, scenarios=["Synth (ft)"]), Cache(tmp_path / "c"), watcher)
-    assert list(outcome.judgements) == ["Synth (ft)"]
-    assert watcher.new == [
+def test_only_the_scenarios_asked_for_are_evaluated_and_only_their_renders_made(tmp_path, photos, recipe):
+    progress = Steps()
+    outcome = run_study(study(tmp_path, photos, recipe, scenarios=["Synth (ft)"]), Cache(tmp_path / "c"), progress)
+    assert list(outcome.evaluations) == ["Synth (ft)"]
+    assert progress.new == [
         "rendering: clean, as built",
         "seed 0: bank of Synth",
         "seed 0: bank of Synth (ft)",
-        "seed 0: judging Synth (ft)",
+        "seed 0: evaluating Synth (ft)",
     ]
 
 
@@ -228,34 +231,34 @@ def test_only_the_scenarios_asked_for_are_judged_and_only_their_renders_made(tmp
 def test_killed_run_goes_on_to_the_same_bytes(whole, tmp_path, photos, recipe, kill_at):
     file = study(tmp_path, photos, recipe)
     with pytest.raises(KeyboardInterrupt):
-        run_study(file, Cache(tmp_path / "cache"), Watching(kill_at))
-    run_study(file, Cache(tmp_path / "cache"), Watching())
+        run_study(file, Cache(tmp_path / "cache"), Steps(kill_at))
+    run_study(file, Cache(tmp_path / "cache"), Steps())
     found, expected = digests(tmp_path / "cache"), digests(whole[0] / "cache")
     assert len(found) > 20
     assert not list((tmp_path / "cache" / "unfinished").iterdir())
     for path, digest in found.items():
-        # Of the whole study's judgements the heat maps are those of the same pictures; archives carry no time.
+        # Of the whole study's evaluations the heat maps are those of the same pictures; archives carry no time.
         assert expected[path] == digest, path
 
 
-def test_damaged_judgement_is_named(cache, tmp_path, photos, recipe):
-    victim = next((cache.folder / "judgements").iterdir())
+def test_damaged_evaluation_is_named(cache, tmp_path, photos, recipe):
+    victim = next((cache.folder / "evaluations").iterdir())
     (victim / "figures.json").write_text("{")
     with pytest.raises(CacheError, match=re.escape(str(victim))):
-        run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, Watching())
+        run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, Steps())
 
 
 def test_weights_that_change_while_a_study_runs_make_no_bank(tmp_path, photos, recipe, monkeypatch):
     begun = banks.depends_on
 
-    def then_changed(making, extractor):
-        described = begun(making, extractor)
+    def then_changed(settings, extractor):
+        described = begun(settings, extractor)
         next(extractor.network.parameters()).data += 1
         return described
 
     monkeypatch.setattr(banks, "depends_on", then_changed)
     with pytest.raises(InspectorError, match="weights are not those that the study began with"):
-        run_study(study(tmp_path, photos, recipe), Cache(tmp_path / "cache"), Watching())
+        run_study(study(tmp_path, photos, recipe), Cache(tmp_path / "cache"), Steps())
     assert not list((tmp_path / "cache" / "banks").iterdir())
 
 
@@ -270,7 +273,7 @@ def test_key_depends_on_inputs_and_on_code_but_not_on_comments(monkeypatch):
     first = key_of("banks", {"a": 1, "b": [2]})
     assert first == key_of("banks", {"b": [2], "a": 1})
     assert first != key_of("banks", {"a": 1, "b": [3]})
-    assert first != key_of("judgements", {"a": 1, "b": [2]})
+    assert first != key_of("evaluations", {"a": 1, "b": [2]})
     monkeypatch.setattr(caches, "code_digest", lambda modules: "changed")
     assert first != key_of("banks", {"a": 1, "b": [2]})
     assert meaning('"""Doc."""\ndef f(x):\n    "Says."\n    return x  # why') == meaning("def f(x): return x")
@@ -279,8 +282,8 @@ def test_key_depends_on_inputs_and_on_code_but_not_on_comments(monkeypatch):
 
 def test_every_module_that_a_result_may_depend_on_is_in_its_key():
     """What the modules of a key import of the package is in it too, but for what only reads and writes records."""
-    records = {"results", "studies/cache"}
-    aside = {"banks": {"evaluate"}, "judgements": {"train"}}  # thresholds of banks, which a study has none of; a type
+    records = {"evaluation/results", "studies/cache"}
+    aside = {"banks": {"inspection/threshold"}, "evaluations": set()}  # of banks, which a study has none of
     for kind, modules in caches.CODE.items():
         for module in modules:
             tree = ast.parse((caches.PACKAGE / f"{module}.py").read_text())
@@ -317,38 +320,38 @@ def test_too_few_surfaces_are_refused(tmp_path, photos, recipe):
     for path in sorted((few / "test" / "square").iterdir())[1:]:
         path.unlink()
     with pytest.raises(StudyError, match=r"real: found too few surfaces to leave one .*a defective surface"):
-        run_study(study(tmp_path, few, recipe), Cache(tmp_path / "cache"), Watching())
+        run_study(study(tmp_path, few, recipe), Cache(tmp_path / "cache"), Steps())
     with pytest.raises(StudyError, match=r"real.dataset: found no folder .*--real"):
-        run_study(study(tmp_path, tmp_path / "none", recipe), Cache(tmp_path / "cache"), Watching())
+        run_study(study(tmp_path, tmp_path / "none", recipe), Cache(tmp_path / "cache"), Steps())
 
 
 def test_renders_held_out_stand_for_photographs(tmp_path, recipe):
     rendered = {"recipe": str(recipe), "frames": 12, "clean_frames": 6, "seed": 50, "samples": 1}
     file = study(tmp_path, "", recipe, real={"rendered": rendered, "train": 0.5, "validation": 0.4})
-    outcome = run_study(file, Cache(tmp_path / "cache"), Watching())
+    outcome = run_study(file, Cache(tmp_path / "cache"), Steps())
     assert len(outcome.real) == 18
     side = outcome.sides[0]
     assert not {s.group for s in side.test} & {s.group for s in side.train}
     assert len(side.train) == 6
     assert not any(s.truth().kinds() for s in side.train)
-    classes = outcome.judgements["Real"][0].metrics.classes
+    classes = outcome.evaluations["Real"][0].metrics.classes
     assert {name: recall.family for name, recall in classes.items()} == {"crack": "defect", "water_stain": "impurity"}
     _, report = write_study(outcome, tmp_path / "out", "blemish study small")
     assert "Prediction leakage" in report.read_text()
     with pytest.raises(StudyError, match=r"real\.rendered: found renders and --real"):
-        run_study(file, Cache(tmp_path / "cache"), Watching(), real=tmp_path)
+        run_study(file, Cache(tmp_path / "cache"), Steps(), real=tmp_path)
 
 
-def test_report_shows_what_the_judgements_say(whole, tmp_path):
+def test_report_shows_what_the_evaluations_say(whole, tmp_path):
     _, outcome, _ = whole
     told, path = write_study(outcome, tmp_path / "out", "blemish study <small>")
     figures = json.loads((tmp_path / "out" / "figures.json").read_text())
     html = path.read_text()
     assert set(figures["figures"]) == set(SCENARIOS)
-    for name, judgements in outcome.judgements.items():
+    for name, evaluations in outcome.evaluations.items():
         for figure in ("pixel_f1", "pixel_recall", "image_auroc"):
             found = figures["figures"][name][figure]
-            assert found["value"] == pytest.approx(getattr(judgements[0].metrics, figure), abs=1e-6)
+            assert found["value"] == pytest.approx(getattr(evaluations[0].metrics, figure), abs=1e-6)
             assert found["low"] - 1e-9 <= found["high"]
             assert f"{100 * found['value']:.1f}" in html
     for value in ("35.7", "68.4", "47.0", "98.9", "53.9", "80.5", "96.8"):  # of the paper's two tables
@@ -364,11 +367,11 @@ def test_report_shows_what_the_judgements_say(whole, tmp_path):
 
 def test_heat_map_reaches_one_exactly_where_it_is_predicted(whole):
     _, outcome, _ = whole
-    judgement = outcome.judgements["Real"][0]
-    counted = judgement.tally.pixels[:, :2].sum()
-    assert len(judgement.heat) == min(run.SHOWN, len(outcome.sides[0].test))
-    if len(judgement.heat) == len(outcome.sides[0].test):
-        assert sum(int((heat >= 1).sum()) for heat in judgement.heat.values()) == counted
+    evaluation = outcome.evaluations["Real"][0]
+    counted = evaluation.counts.pixels[:, :2].sum()
+    assert len(evaluation.heat) == min(run.SHOWN, len(outcome.sides[0].test))
+    if len(evaluation.heat) == len(outcome.sides[0].test):
+        assert sum(int((heat >= 1).sum()) for heat in evaluation.heat.values()) == counted
 
 
 @pytest.mark.render

@@ -8,7 +8,7 @@ from blender_addon import render_dataset
 from blender_addon.workers import render
 from blender_addon.workers.blenders import own
 from blender_addon.workers.control import Control
-from blender_addon.workers.devices import BACKENDS, NAMES, chosen
+from blender_addon.workers.devices import BACKENDS, NAMES, usable_device
 from blender_addon.workers.job import Job
 from blender_addon.workers.process import run_all
 from procgen.errors import BlemishError
@@ -36,12 +36,12 @@ TWO_CARDS = {"optix": ["A", "B"], "cuda": ["A", "B"], "hip": []}
 def test_a_device_that_is_not_there_falls_back_to_the_processor_and_says_so(
     wanted: str, found: dict[str, list[str]], device: str, told: str | None
 ) -> None:
-    assert chosen(wanted, found) == (device, told)
+    assert usable_device(wanted, found) == (device, told)
 
 
 def test_a_name_that_is_no_device_is_refused() -> None:
     with pytest.raises(BlemishError, match="device: found gpu; expected one of cpu, optix, cuda, hip, metal, oneapi"):
-        chosen("gpu", {})
+        usable_device("gpu", {})
 
 
 def jobs_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int | None) -> list[Job]:

@@ -16,7 +16,6 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
-from blemish import run
 from diffusion_refine.core.models import load_model
 from diffusion_refine.training.autoencoder import AutoencoderSettings
 from diffusion_refine.training.crops import PicturesError
@@ -198,22 +197,3 @@ def test_a_pipeline_of_a_shape_survives_the_disk(family: Any, tmp_path: Path) ->
     configs = [json.loads(unet.to_json_string()) for unet in (pipeline.unet, model.unet)]
     assert configs[0] == {name: value for name, value in configs[1].items() if name != "_name_or_path"}
     assert all(torch.equal(value, kept[name].half().float()) for name, value in model.unet.state_dict().items())
-
-
-def test_the_command_trains_and_tells_how_far_it_is(
-    photographs: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("BLEMISH_PROGRESS", "lines")
-    arguments = ["train-diffusion", str(photographs), "--out", str(tmp_path / "out"), "--lora", "--start", str(start)]
-    arguments += ["--steps", "2", "--batch", "2", "--crops", "4", "--device", "cpu"]
-    assert run(arguments) == 2  # photographs say nothing of themselves
-    assert "--caption" in capfd.readouterr().err
-    assert run([*arguments, "--caption", "photo of a good tile"]) == 2  # another training was begun there
-    assert run([*arguments[:3], str(tmp_path / "again"), *arguments[4:], "--caption", "photo of a good tile"]) == 0
-    marks = [
-        json.loads(line.partition(" ")[2])
-        for line in capfd.readouterr().err.splitlines()
-        if line.startswith("blemish-progress ")
-    ]
-    assert ["denoiser", 2, 2] in marks
-    assert load_model(str(tmp_path / "again"), "cpu").size == 32

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from procgen.surface.layer import LayerSample, SurfacePoints
 from scenes import build_part
+from scenes.catalogue.registry import LAYERS
 from scenes.geometry.atlas import Chart
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.examples import catalogue, example
@@ -19,9 +20,9 @@ FINER = 3  # an odd refinement keeps the coarse points among the fine ones
 # Algorithm 1 of [Mao 2025] places stains, and takes their outline's noise, by position in space; pits, rust and threads
 # take their ragged outlines so too. Moving the surface moves it through what stays where it is.
 FIXED_IN_SPACE = {"filiform_corrosion", "pitting", "rust", "water_stains"}
-COPPER = {"missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper"}  # bound to a board's layout
+COPPER = {kind for kind, entry in LAYERS.items() if "copper" in entry.requires}  # bound to a board's layout
 
-LAYER_KINDS = sorted({**catalogue()["defects"], **catalogue()["impurities"]})
+LAYER_KINDS = sorted(LAYERS)
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from scenes.catalogue import SceneFinish
+from scenes.catalogue.registry import SceneFinish
 from scenes.quantities.distribution import Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import RecipeModel

@@ -10,8 +10,7 @@ from scipy.spatial.distance import pdist
 
 from scenes import Recipe, RecipeError, Scene, build_part, draw, load_recipe
 from scenes.catalogue.placement.placing import place_within
-from scenes.catalogue.placement.sites import PlacedRecipeModel, Site
-from scenes.quantities.random_stream import RandomStream
+from scenes.catalogue.placement.sites import PlacedRecipeModel, PlacedStream, Site
 from scenes.recipes.examples import catalogue
 from scenes.recipes.recipe import recipe_from
 
@@ -181,7 +180,7 @@ def test_curvature_gathers_things_where_the_surface_bends() -> None:
         def covers(self, uv: NDArray[np.float64]) -> NDArray[np.bool_]:
             return np.ones(len(uv), dtype=bool)
 
-    stream = RandomStream(0, 0).on(Site(kind="curvature"))
+    stream = PlacedStream(0, 0, site=Site(kind="curvature"))
     u = np.array([place_within(Rounded(), stream.at(number))[0] for number in range(60)])  # type: ignore[arg-type]
     assert u.min() > 0.99
 

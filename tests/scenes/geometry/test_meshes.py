@@ -8,7 +8,10 @@ import pytest
 from procgen.errors import BlemishError
 from scenes import build_part, draw, load_recipe
 from scenes.geometry.atlas import Part
-from scenes.geometry.meshes import MOST_FACES, digest_of, read_surface, unwrapped
+from scenes.geometry.mesh_files import digest_of
+from scenes.geometry.mesh_text import MOST_FACES
+from scenes.geometry.meshes import unwrapped
+from scenes.geometry.surfaces import read_surface
 from scenes.recipes.examples import STAGE
 from scenes.recipes.reading import recipe_fields
 from scenes.recipes.recipe import Recipe, recipe_from
@@ -119,7 +122,7 @@ def test_meshes_that_are_no_surface_are_refused(
 def test_files_that_are_no_mesh_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, content, told in (
         ("empty.stl", b"", "found 0 bytes"),
-        ("noise.glb", b"\x00\x01" * 200, "not a valid .glb file"),
+        ("noise.glb", b"\x00\x01" * 200, "found no glTF header"),
         ("picture.png", b"x", "found the format .png; expected .obj"),
     ):
         (tmp_path / name).write_bytes(content)
@@ -128,7 +131,7 @@ def test_files_that_are_no_mesh_are_refused(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(BlemishError, match="cannot be read"):
         part_from(tmp_path / "missing.stl")
     trimesh.creation.box().export(tmp_path / "box.stl")
-    monkeypatch.setattr("scenes.geometry.meshes.MOST_FACES", 5)
+    monkeypatch.setattr("scenes.geometry.mesh_text.MOST_FACES", 5)
     assert MOST_FACES > 5
     with pytest.raises(BlemishError, match="found 12 triangles; expected at most 5"):
         part_from(tmp_path / "box.stl")

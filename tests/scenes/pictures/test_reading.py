@@ -14,7 +14,14 @@ from PIL import Image
 from scenes.pictures import png
 from scenes.pictures.decoding import measure, turned
 from scenes.pictures.errors import PictureError, PictureNote
-from scenes.pictures.reading import ReadingOptions, pictures_in, read_photograph, read_rgb, read_seen, with_white_level
+from scenes.pictures.reading import (
+    ReadingOptions,
+    pictures_in,
+    read_photograph,
+    read_rgb,
+    read_valid_mask,
+    with_white_level,
+)
 
 GREY = np.random.default_rng(0).integers(20, 200, (24, 40)).astype(np.uint8)
 COLOUR = np.random.default_rng(1).integers(20, 200, (24, 40, 3)).astype(np.uint8)
@@ -123,13 +130,13 @@ def test_transparency_is_told_and_what_is_wholly_transparent_refused(tmp_path: P
     values = np.dstack([COLOUR, np.full(GREY.shape, 255, np.uint8)])
     values[:, 30:, 3] = 0
     Image.fromarray(values).save(tmp_path / "a.png")
-    seen = read_seen(tmp_path / "a.png")
+    seen = read_valid_mask(tmp_path / "a.png")
     assert seen is not None
     assert np.array_equal(seen, values[..., 3] > 0)
     assert not read_rgb(tmp_path / "a.png")[~seen].any()
     values[..., 3] = 0
     Image.fromarray(values).save(tmp_path / "a.png")
-    for read in (read_rgb, read_seen):
+    for read in (read_rgb, read_valid_mask):
         with pytest.raises(PictureError, match=r"a\.png: is wholly transparent"):
             read(tmp_path / "a.png")
 
@@ -171,3 +178,42 @@ def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with warnings.catch_warnings(), pytest.raises(PictureError, match="is no file"):
         read_rgb(tmp_path / "a.png")
+
+
+def hostile(folder: Path) -> dict[str, Path]:
+    good = np.full((30, 30, 4), 200, dtype=np.uint8)
+    faults = {
+        "is no picture": folder / "text.png",
+        "is missing": folder / "absent.png",
+        "is a folder": folder,
+        "or more a side": folder / "tiny.png",
+        "transparent": folder / "clear.png",
+        "black and white": folder / "mask.png",
+        "white-level": folder / "float.tif",
+        "2 pictures": folder / "film.gif",
+        r"truncated|can be read": folder / "cut.png",
+    }
+    (folder / "text.png").write_text("no picture")
+    Image.new("L", (8, 8)).save(folder / "tiny.png")
+    good[3, 3, 3] = 100
+    Image.fromarray(good).save(folder / "clear.png")
+    Image.new("1", (30, 30)).save(folder / "mask.png")
+    Image.new("F", (30, 30)).save(folder / "float.tif")
+    frames = [Image.new("L", (30, 30), level) for level in (10, 200)]
+    frames[0].save(folder / "film.gif", save_all=True, append_images=frames[1:])
+    (folder / "cut.png").write_bytes(png.encode(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8))[:-900])
+    return faults
+
+
+def test_hostile_photos_are_refused_in_one_sentence(tmp_path):
+    for fault, path in hostile(tmp_path).items():
+        with pytest.raises(PictureError, match=fault) as refusal:
+            read_photograph(path)
+        assert str(path) in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+
+
+def test_deep_colour_tiff_is_read(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "deep.tif", pixels)
+    assert np.array_equal(read_photograph(tmp_path / "deep.tif").pixels, pixels)

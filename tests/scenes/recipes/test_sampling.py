@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from procgen.surface.layer import SurfaceMaps
 from scenes import Recipe, Scene, draw, load_recipe, surface_maps
-from scenes.catalogue import CrackLayer, WaterStainLayer
-from scenes.parts import ArcSegment
+from scenes.catalogue.defects.crack import CrackLayer
+from scenes.catalogue.impurities.water_stains import WaterStainLayer
+from scenes.parts.arc_segment import ArcSegment
 from tests.scenes.conftest import changed
 
 SHIPPED = pytest.mark.parametrize("name", ["plate", "magnetic_tile"])

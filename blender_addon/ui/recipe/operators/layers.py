@@ -6,16 +6,15 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import changes, schema, texts
+from blender_addon.ui import changes, schema
 
 MOST_SEED = 2**31 - 1
 FAMILIES = ("defects", "impurities")
-BOARD = ("missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper")  # need copper to go wrong
 
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for family in FAMILIES for kind in schema.kinds_in(family)]
-    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in kinds]
+    return [(kind, schema.title_of(kind), schema.tooltip_of(kind)) for kind in kinds]
 
 
 def active_layer(context: bpy.types.Context) -> Any:
@@ -47,14 +46,15 @@ class BLEMISH_OT_layer_add(bpy.types.Operator):
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: Any) -> str:
-        return texts.kind_tip(properties.kind)
+        return schema.tooltip_of(properties.kind)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         from blender_addon.ui.recipe import exchange
         from procgen.errors import BlemishError
 
-        if self.kind in BOARD and context.scene.blemish.part.kind != "pcb":
-            self.report({"WARNING"}, f"{texts.kind_label(self.kind)} needs copper: choose Circuit Board under Part")
+        for need in schema.missing_on(context.scene.blemish.part.kind, self.kind):
+            able = " or ".join(schema.title_of(part) for part in schema.parts_with(need))
+            self.report({"WARNING"}, f"{schema.title_of(self.kind)} needs {need}: choose {able} under Part")
             return {"CANCELLED"}
         try:
             entry = example_entry(self.kind)
@@ -91,7 +91,7 @@ class BLEMISH_OT_layer_duplicate(NeedsLayer, bpy.types.Operator):
         from blender_addon.ui.recipe import exchange
 
         settings = context.scene.blemish
-        entry = exchange.kind_written(active_layer(context))
+        entry = exchange.kind_to_fields(active_layer(context))
         place = settings.active_layer + 1
         with changes.quiet():
             exchange.set_kind(settings.layers.add(), entry)

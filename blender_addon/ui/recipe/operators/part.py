@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import changes, schema, texts
+from blender_addon.ui import changes, schema
 from blender_addon.ui.preview import viewport
 
 FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive unsaved .blend files
@@ -19,7 +19,7 @@ FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive un
 
 def _kinds() -> list[tuple[str, str, str]]:
     kinds = [kind for kind in schema.kinds_in("part") if kind != "mesh"]
-    return [(kind, texts.kind_label(kind), texts.kind_tip(kind)) for kind in sorted(kinds, key=texts.kind_label)]
+    return [(kind, schema.title_of(kind), schema.tooltip_of(kind)) for kind in sorted(kinds, key=schema.title_of)]
 
 
 class NeedsObjectMode:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import changes, schema, texts
+from blender_addon.ui import changes, schema
 from blender_addon.ui.recipe.operators.layers import NeedsLayer, active_layer
 
 CLEARANCE_MM = 2.0
@@ -106,7 +106,7 @@ class BLEMISH_MT_keep_off(bpy.types.Menu):
 
 def _draw_kinds(layout: bpy.types.UILayout, operator: str, kinds: list[str]) -> None:
     for kind in kinds:
-        choice: Any = layout.operator(operator, text=texts.kind_label(kind))
+        choice: Any = layout.operator(operator, text=schema.title_of(kind))
         choice.kind = kind
     if not kinds:
         layout.label(text="There is no other layer before this one")

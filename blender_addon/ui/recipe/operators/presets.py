@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import changes, texts
+from blender_addon.ui import changes, schema
 from blender_addon.ui.recipe import files
 from blender_addon.ui.recipe.operators.layers import active_layer
 
@@ -64,11 +64,11 @@ class BLEMISH_OT_preset_add(bpy.types.Operator):
         settings, sort = context.scene.blemish, sort_of(context, self.of)
         try:
             exchange.to_recipe(settings)  # what is no recipe is no preset
-            whole = exchange.written(settings)
+            whole = exchange.to_fields(settings)
             if sort == SURFACE:
                 kept = {key: whole[key] for key in ("finish", "defects", "impurities")}
             else:
-                kept = exchange.kind_written(active_layer(context))
+                kept = exchange.kind_to_fields(active_layer(context))
             folder = folder_of(sort, create=True)
             if folder is None:
                 raise OSError(0, "there is no folder for presets", FOLDER)
@@ -134,7 +134,7 @@ def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) ->
     from blender_addon.ui.recipe import exchange
     from scenes.recipes.recipe import recipe_from
 
-    fields = exchange.written(settings)
+    fields = exchange.to_fields(settings)
     if not isinstance(kept, dict):
         recipe_from(kept, sort)  # says what is wrong with it
         return
@@ -191,7 +191,7 @@ class BLEMISH_MT_layer_presets(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layer = active_layer(context)
-        self.layout.label(text=texts.kind_label(layer.kind))
+        self.layout.label(text=schema.title_of(layer.kind))
         draw_menu(self.layout, context, "LAYER")
 
 

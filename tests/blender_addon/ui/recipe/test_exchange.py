@@ -170,7 +170,7 @@ def test_a_form_chosen_by_hand_begins_about_the_value(settings: Any) -> None:
 def test_fields_that_the_panel_does_not_know_get_through(settings: Any) -> None:
     section = schema.section_of_kind()["plate"]
     exchange.set_section(settings.part.plate, section, {"kind": "plate", "width_mm": 40, "of_a_later_version": [1, 2]})
-    assert exchange.section_written(settings.part.plate, section)["of_a_later_version"] == [1, 2]
+    assert exchange.section_to_fields(settings.part.plate, section)["of_a_later_version"] == [1, 2]
 
 
 def test_the_defaults_make_a_recipe_for_every_part(settings: Any) -> None:

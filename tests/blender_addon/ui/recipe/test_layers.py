@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from scenes import draw, load_recipe
+from scenes.catalogue.registry import DEFECTS
 from scenes.recipes.examples import catalogue
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui.recipe import exchange  # noqa: E402 - needs bpy
-from blender_addon.ui.recipe.operators.layers import BOARD  # noqa: E402
 
 pytestmark = pytest.mark.render
 
@@ -43,8 +43,8 @@ def test_a_defect_is_added_below_the_impurities(plate: Any) -> None:
     assert plate.active_layer == 4
 
 
-@pytest.mark.parametrize("kind", BOARD)
-def test_defects_of_boards_are_refused_elsewhere(kind: str, plate: Any) -> None:
+@pytest.mark.parametrize("kind", [kind for kind, entry in DEFECTS.items() if "copper" in entry.requires])
+def test_defects_of_copper_are_refused_where_there_is_none(kind: str, plate: Any) -> None:
     before = kinds(plate)
     assert bpy.ops.blemish.layer_add(kind=kind) == {"CANCELLED"}
     assert kinds(plate) == before

@@ -1,0 +1,32 @@
+"""Pictures as networks expect them, and grids of features as rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+def normalised(image: NDArray[np.uint8], scale: float = 1.0) -> Tensor:
+    """(1, 3, h, w) float32, ImageNet-normalised, of an RGB image (H, W, 3) scaled by `scale` with antialiasing."""
+    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+    if scale != 1:
+        size = [max(1, round(side * scale)) for side in image.shape[:2]]
+        tensor = functional.interpolate(tensor, size, mode="bilinear", antialias=True, align_corners=False)
+    return standardised(tensor)
+
+
+def standardised(images: Tensor) -> Tensor:
+    """Images (B, 3, H, W) of values 0 to 1, ImageNet-normalised."""
+    mean, deviation = (images.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    return (images - mean) / deviation
+
+
+def patches(features: Tensor) -> Tensor:
+    """(B·h·w, D) of features (B, D, h, w): image by image, row by row."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])

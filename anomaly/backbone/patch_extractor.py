@@ -1,0 +1,89 @@
+"""What an inspector sees with: the protocol that every backbone keeps, and all of them by name.
+
+To add one, write a module with a class that keeps `PatchExtractor` and is called as `Maker` says, and name it in
+`BACKBONES`; it is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from procgen.errors import BlemishError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EMBEDDED, UNTRAINED, FILTERS = "embedded", "untrained", "filters"
+BACKBONE = EMBEDDED  # where none is named
+ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
+TIMM = "anomaly.backbone.extractor:FeatureExtractor"
+# Module and class by name; every other name is one of timm's.
+BACKBONES: dict[str, str] = {
+    EMBEDDED: TIMM,
+    UNTRAINED: TIMM,
+    FILTERS: "anomaly.backbone.derivative_filters:DerivativeFilters",
+}
+
+
+class BackboneError(BlemishError):
+    """A backbone or a weights file that cannot be used."""
+
+
+class PatchExtractor(Protocol):
+    """Patch features of images, in practice a frozen `torch.nn.Module`, which travels with the model's checkpoints.
+
+    backbone: the name in `BACKBONES` or timm by which it is made again; weights: what they are, in words, for reports;
+    pretrained: whether they were learnt; channels: D; strides: pixels from patch to patch, the grid's own first, then
+    those of coarser grids that were brought to it.
+    """
+
+    backbone: str
+    weights: str
+    pretrained: bool
+    channels: int
+    strides: tuple[int, ...]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, D, ⌈H/stride⌉, ⌈W/stride⌉) float32 of images (B, 3, H, W), ImageNet-normalised."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """As `forward`."""
+
+    def weight_tensors(self) -> dict[str, Tensor]:
+        """All that the features depend on beside the code, by name; kept in the inspector's file."""
+
+    def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        """Become the extractor whose `weight_tensors` these are; raises ValueError or RuntimeError for another's."""
+
+
+class Maker(Protocol):
+    """How an extractor is made: with weights of its own, with those of a hub or a file, or drawn from the seed."""
+
+    def __call__(
+        self, backbone: str, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
+    ) -> PatchExtractor:
+        """Raises BackboneError where the backbone has no such weights."""
+
+
+def patch_extractor(
+    backbone: str = BACKBONE, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
+) -> PatchExtractor:
+    """The backbone of a name. Raises BackboneError: no such name, weights missing, unreachable or not fitting."""
+    module, _, name = BACKBONES.get(backbone, TIMM).partition(":")
+    make = cast(Maker, getattr(import_module(module), name))
+    return make(backbone, pretrained=pretrained, weights=weights, seed=seed)
+
+
+def weight_bytes(extractor: PatchExtractor) -> Iterator[bytes]:
+    """Names and values of all weights in a fixed order, to be digested."""
+    for name, value in sorted(extractor.weight_tensors().items()):
+        yield name.encode() + value.numpy().tobytes()
+
+
+def same_weights(one: PatchExtractor, other: PatchExtractor) -> bool:
+    """Whether two extractors of one kind see the same: their features may be compared."""
+    ours, theirs = one.weight_tensors(), other.weight_tensors()
+    return ours.keys() == theirs.keys() and all(bool((ours[name] == theirs[name]).all()) for name in ours)
