@@ -52,18 +52,24 @@ def preview(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     index: Annotated[int, typer.Option(min=0, help="Frame number.")] = 0,
 ) -> None:
-    """Draw the unrolled surface, beside it with its defects in red and its impurities in blue, without Blender."""
+    """Draw the unrolled surface, beside it with its defects in red and its impurities in blue, without Blender.
+
+    A surface of more than four million texels is drawn with coarser ones.
+    """
     from scenes.datasets.files import write_atomically
-    from scenes.maps import preview_picture, surface_maps
+    from scenes.maps import for_preview, preview_picture, surface_maps
     from scenes.pictures.png import encode
     from scenes.recipes.recipe import load_recipe
     from scenes.recipes.sampling import draw
 
-    maps = surface_maps(draw(load_recipe(recipe), seed, index))
+    scene = draw(load_recipe(recipe), seed, index)
+    previewed = for_preview(scene)
+    maps = surface_maps(previewed)
     write_atomically(out, encode(preview_picture(maps)))
     counts = Counter(instance.class_name for instance in maps.instances)
     content = ", ".join(f"{count} x {name}" for name, count in sorted(counts.items())) or "nothing on the surface"
-    typer.echo(f"{out}: {content}")
+    coarser = f"; texels of {previewed.texel_size * 1e6:.3g} um, where a render has {scene.texel_size * 1e6:.3g} um"
+    typer.echo(f"{out}: {content}{coarser if previewed is not scene else ''}")
 
 
 def register(app: typer.Typer) -> None:

@@ -176,11 +176,17 @@ def _fill(
     state = out / STATE_FILE
     if state.is_file():
         tensors, described = read_tensors(state)
-        found = training_from({**asdict(training), **described})
+        try:
+            found = training_from({**asdict(training), **described})
+        except ValueError as error:
+            raise InspectorError(f"{state}: is damaged ({error}); delete it to train anew") from None
         if found.settings != training.settings:
             _refuse(_plain(found), _plain(training), state)
         training = found
-        restore(model, tensors)
+        try:
+            restore(model, tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InspectorError(f"{state}: is damaged ({error}); delete it to train anew") from None
     model.coreset.generation = training.generation
     made = not out.exists()
     try:
