@@ -21,31 +21,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.common import Figure, report
 from benchmarks.diffusion_architectures import UNETS, build
 from diffusion_refine.core.attention import residual_interpolation
-from diffusion_refine.core.models import Model, Tally
+from diffusion_refine.core.models import CallCounter, Model
 from diffusion_refine.core.schedule import Schedule
 from diffusion_refine.inversion.ddim import invert
-from diffusion_refine.inversion.methods import GUIDANCE, Settings, prepare
+from diffusion_refine.inversion.methods import GUIDANCE, InversionSettings, prepare
 from diffusion_refine.inversion.null_embedding import NullSettings
 from diffusion_refine.inversion.sampling import edit
 from diffusion_refine.training.tokenizer import build_tokenizer
 
 PROMPT, TARGET = "photo of a crack defect on a ground tile", "photo of a rust defect on a ground tile"
-PUBLISHED: dict[str, Figure] = {"what": "published, null, A100-80G", "seconds": 600.0, "GB": 70.0}
 
 
 def measured(model: Model, what: str, work: Callable[[], object]) -> dict[str, Figure]:
     """Seconds and the most memory that tensors took, GB of 10⁹ bytes, weights included."""
     torch.cuda.reset_peak_memory_stats()
     torch.cuda.synchronize()
-    model.tally, begin = Tally(), time.perf_counter()
+    model.calls, begin = CallCounter(), time.perf_counter()
     work()
     torch.cuda.synchronize()
     return {
         "what": what,
         "seconds": time.perf_counter() - begin,
         "GB": torch.cuda.max_memory_allocated() / 1e9,
-        "forwards": model.tally.forwards,
-        "backwards": model.tally.backwards,
+        "forwards": model.calls.forwards,
+        "backwards": model.calls.backwards,
     }
 
 
@@ -54,7 +53,9 @@ def rows(model: Model, side: int, steps: int, updates: int) -> Iterator[dict[str
     images = torch.rand(1, 3, side, side, generator=rng, device="cuda")
     latents = model.encode(images)
     prompt, target = (model.encode_prompt([text], (side, side)) for text in (PROMPT, TARGET))
-    settings = Settings(steps, GUIDANCE[model.family], NullSettings(updates=updates, threshold=0.0, growth=0.0))
+    settings = InversionSettings(
+        steps, GUIDANCE[model.family], NullSettings(updates=updates, threshold=0.0, growth=0.0)
+    )
     invert(model, latents, prompt, Schedule(model, 1))  # loads the kernels
     yield measured(model, "inversion", lambda: invert(model, latents, prompt, Schedule(model, steps)))
 
@@ -86,7 +87,7 @@ def main() -> None:
     with residual_interpolation(model.unet):
         found = list(rows(model, side, given.steps, given.updates))
     title = f"{given.family} of {sum(w.numel() for w in model.unet.parameters()) / 1e9:.2f} G weights, {side}²"
-    report([*found, PUBLISHED], given.json, f"{title}, {torch.cuda.get_device_name()}")
+    report(found, given.json, f"{title}, {torch.cuda.get_device_name()}")
 
 
 if __name__ == "__main__":

@@ -123,15 +123,11 @@ def encoded(
         found.append(autoencoder.encode(values).latent_dist.mode().float().cpu())
         on_image(min(start + batch, len(images)))
     latents = torch.cat(found)
-    shift = getattr(config, "shift_factor", None) or 0.0
+    shift, scale = float(getattr(config, "shift_factor", None) or 0.0), float(config.scaling_factor)
     mean, deviation = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
     if mean is not None and deviation is not None:
-        return (
-            (latents - torch.tensor(mean)[:, None, None])
-            / torch.tensor(deviation)[:, None, None]
-            * config.scaling_factor
-        )
-    return (latents - shift) * config.scaling_factor
+        return (latents - torch.tensor(mean)[:, None, None]) / torch.tensor(deviation)[:, None, None] * scale
+    return (latents - shift) * scale
 
 
 def prepared(images: Tensor, autoencoder: AutoencoderKL) -> Tensor:

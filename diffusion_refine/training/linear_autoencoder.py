@@ -145,7 +145,7 @@ def set_decoder(
         made = functional.conv2d(functional.conv2d(hidden, free[0]), free[1], free[2], padding=1)
         loss = (made - wanted).square().mean()
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         on_step(step + 1)

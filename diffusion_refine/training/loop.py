@@ -125,7 +125,7 @@ class GradientDescent:
     def descend(self, loss: Tensor) -> None:
         """One step down the gradient of a loss."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.parameters, LARGEST_GRADIENT)
         self.optimizer.step()
         self.schedule.step()

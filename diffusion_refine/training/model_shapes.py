@@ -53,7 +53,7 @@ class Shape:
     @property
     def factor(self) -> int:
         """Pixels a side of a latent texel."""
-        return 2 ** (len(self.autoencoder) - 1)
+        return 1 << (len(self.autoencoder) - 1)
 
 
 def build_pipeline(shape: Shape, seed: int = 0) -> Any:

@@ -71,9 +71,10 @@ class Episodes(Dataset[Batch]):
 
 def classifier(channels: int, families: int, seed: int) -> nn.Conv2d:
     """A 1 x 1 convolution with torch's usual random start, from a generator of its own."""
-    layer = nn.utils.skip_init(nn.Conv2d, channels, families, 1)
+    layer = nn.Conv2d(channels, families, 1, device="meta").to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    assert layer.bias is not None
     nn.init.uniform_(layer.bias, -(channels**-0.5), channels**-0.5, generator=generator)
     return layer
 
