@@ -4,6 +4,8 @@ import importlib
 import subprocess
 import sys
 import time
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -111,6 +113,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command line; an error that the user can mend is one line on standard error and exit code 2."""
     command = arguments[0] if arguments else ""
+    warnings.showwarning = note
     try:
         app = program(command) if command in COMMANDS else overview()
         code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
@@ -149,6 +152,20 @@ def missing_extra(error: ModuleNotFoundError) -> str:
     if library not in EXTRAS:
         raise error
     return f"{library} is not installed; this command needs: pip install 'blemish[{EXTRAS[library]}]'"
+
+
+def note(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:
+    """Print what was assumed of the user's files as a line of ours, and every other warning as Python does."""
+    if category.__name__ == "PictureNote":
+        say_once(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, line), end="", file=sys.stderr)
+
+
+@cache
+def say_once(message: str) -> None:
+    """Print a note, unless it was printed before."""
+    print(f"blemish: note: {message}", file=sys.stderr)
 
 
 def refuse(message: str) -> int:

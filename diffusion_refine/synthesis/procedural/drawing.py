@@ -10,7 +10,8 @@ import numpy as np
 from scenes.camera.imaging import camera_above, pixel_footprint
 from scenes.parts import build_part
 from scenes.parts.photo import Photo
-from scenes.pictures.reading import PhotoError, Photograph
+from scenes.pictures.errors import PictureError
+from scenes.pictures.reading import Photograph
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.recipe import Recipe
 from scenes.recipes.sampling import draw, drawn_layers
@@ -66,7 +67,7 @@ def draw_on(photo: Photograph, recipe: Recipe, seed: int, index: int, scale: flo
 def _light_of(lamp: Lamp, sheet: Photo) -> Light:
     """A lamp as a panel so far away that its light is parallel; it and the ambient give the sheet 1 W/m²."""
     if not 0.0 < lamp.elevation <= math.pi / 2:
-        raise PhotoError(
+        raise PictureError(
             f"light: found an elevation of {math.degrees(lamp.elevation):g} degrees; expected above 0 and at most 90"
         )
     distance = LAMP_DISTANCE * max(sheet.width, sheet.height)

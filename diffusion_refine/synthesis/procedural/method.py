@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diffusion_refine.synthesis.request import Request
+from scenes.pictures.options import WhiteLevelOption
 
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
@@ -37,14 +38,16 @@ def synthesis(
     gloss: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the picture that is mirrored, not scattered, light.")
     ] = GLOSS,
+    white_level: WhiteLevelOption = None,
 ) -> "Synthesis":
     """Put a recipe's defects and impurities on photographs of good surfaces.
 
-    Raises BlemishError where a check of labels is asked for; PhotoError, RecipeError.
+    Raises BlemishError where a check of labels is asked for; PictureError, RecipeError.
     """
     from diffusion_refine.synthesis.procedural.drawing import Lamp
     from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
     from procgen.errors import BlemishError
+    from scenes.pictures.reading import ReadingOptions
     from scenes.recipes.recipe import load_recipe
 
     if request.label_check:
@@ -53,7 +56,15 @@ def synthesis(
         )
     lamp = None if light is None else Lamp(math.radians(light[0]), math.radians(light[1]), ambient)
     scale = None if mm_per_pixel is None else mm_per_pixel / 1e3
-    source = PhotographFrames(request.inputs, load_recipe(recipe), count, request.seed, scale=scale, lamp=lamp)
+    source = PhotographFrames(
+        request.inputs,
+        load_recipe(recipe),
+        count,
+        request.seed,
+        scale=scale,
+        lamp=lamp,
+        options=ReadingOptions(white_level),
+    )
     return procedural_synthesis(source, gloss)
 
 

@@ -12,7 +12,8 @@ from procgen.surface.layer import Instance, SurfacePoints
 from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
 from scenes.camera.sensor import linearised, quantised, transferred
 from scenes.parts import build_part
-from scenes.pictures.reading import PhotoError, Pixels
+from scenes.pictures.errors import PictureError
+from scenes.pictures.reading import Pixels
 from scenes.scene import Light, Scene
 
 FINISH_SAMPLES = 24  # along either side, from which the base colour and roughness of the recipe's finish are taken
@@ -60,7 +61,7 @@ def bare_surface(scene: Scene, points: SurfacePoints) -> BareSurface:
 
 
 def photo_light(light: Light, gloss: float) -> PhotoLight:
-    """What a scene's light gives the middle of the picture. Raises PhotoError where no panel shines on it."""
+    """What a scene's light gives the middle of the picture. Raises PictureError where no panel shines on it."""
     directions, weights = [], []
     for panel in light.panels:
         position = np.array(panel.position)
@@ -71,6 +72,6 @@ def photo_light(light: Light, gloss: float) -> PhotoLight:
             directions.append((float(towards[0]), float(towards[1]), float(towards[2])))
             weights.append(panel.power * emitted * float(towards[2]) / (math.pi * distance**2))  # Lambert's panel
     if not weights:
-        raise PhotoError("the recipe's light does not reach the middle of the picture; give a light direction instead")
+        raise PictureError("the recipe's light does not reach the middle of the picture; give a light direction")
     ambient = math.pi * light.ambient
     return PhotoLight(tuple(directions), tuple(weights), ambient / (ambient + sum(weights)), gloss)

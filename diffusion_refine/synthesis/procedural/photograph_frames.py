@@ -12,9 +12,11 @@ from diffusion_refine.synthesis.generator import Ids, SourceFrame
 from diffusion_refine.synthesis.procedural.drawing import Lamp, draw_on
 from diffusion_refine.synthesis.procedural.painting import Painted, painted
 from procgen.surface.layer import Instance
-from scenes.pictures.reading import Photograph, Pixels, read_photograph
+from scenes.pictures.reading import Photograph, Pixels, ReadingOptions, read_photograph, with_white_level
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
+
+FULL_SCALE = 65535  # white of 16 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,8 @@ class PhotographFrame:
 class PhotographFrames:
     """`count` frames of every photograph, those of one after each other, each under a scene drawn from a recipe.
 
-    scale: metres per pixel. See `draw_on` for scale and lamp. Raises PhotoError for a picture that cannot be read.
+    scale: metres per pixel. See `draw_on` for scale and lamp. options: of reading them. Raises PictureError for a
+    picture that cannot be read.
     """
 
     def __init__(
@@ -65,11 +68,14 @@ class PhotographFrames:
         *,
         scale: float | None = None,
         lamp: Lamp | None = None,
+        options: ReadingOptions = ReadingOptions(),
     ) -> None:
         self.paths, self._recipe, self.count, self._seed = tuple(photographs), recipe, count, seed
         self.scale, self.lamp = scale, lamp
         # All of them before anything is written; their pixels only when their turn comes.
-        self.files = [(photograph.name, photograph.sha256) for photograph in map(read_photograph, self.paths)]
+        self._options = with_white_level(self.paths, options, "the photographs")
+        read = (read_photograph(path, self._options) for path in self.paths)
+        self.files = [(photograph.name, photograph.sha256) for photograph in read]
         self._last: tuple[int, Photograph] | None = None
 
     @property
@@ -103,10 +109,16 @@ class PhotographFrames:
             "photos": [{"name": name, "sha256": sha256} for name, sha256 in self.files],
             "frames_per_photo": self.count,
             "metres_per_pixel": self.scale,
+            **self._white_level(),
             "lamp": None if self.lamp is None else [self.lamp.azimuth, self.lamp.elevation, self.lamp.ambient],
         }
 
+    def _white_level(self) -> dict[str, float]:
+        """What white is, where it is not the most that the pixels hold."""
+        white = self._options.white_level
+        return {} if white in (None, FULL_SCALE) else {"white_level": white}
+
     def _photograph(self, number: int) -> Photograph:
         if self._last is None or self._last[0] != number:
-            self._last = number, read_photograph(self.paths[number])
+            self._last = number, read_photograph(self.paths[number], self._options)
         return self._last[1]

@@ -14,7 +14,8 @@ from diffusion_refine.synthesis.procedural.painting import painted, photo_light
 from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
 from scenes import Dataset, Recipe, load_recipe
 from scenes.pictures import png
-from scenes.pictures.reading import PhotoError, read_photograph
+from scenes.pictures.errors import PictureError
+from scenes.pictures.reading import read_photograph
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
@@ -114,7 +115,7 @@ def test_a_lamp_stands_where_it_is_said_to(tmp_path, cracked):
     ((x, y, z),) = light.directions
     assert (math.degrees(math.atan2(y, x)), math.degrees(math.asin(z))) == pytest.approx((30, 40))
     assert light.ambient == pytest.approx(0.25)
-    with pytest.raises(PhotoError, match="elevation"):
+    with pytest.raises(PictureError, match="elevation"):
         draw_on(photo, cracked, 0, 0, None, Lamp(0, 0))
 
 
