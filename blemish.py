@@ -4,6 +4,8 @@ import importlib
 import subprocess
 import sys
 import time
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -24,12 +26,12 @@ COMMANDS = {
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
-    "refine": ("diffusion_refine.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
+    "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-generator": (
         "diffusion_refine.training.cli",
         "Train what makes defects on pictures of your own parts.",
     ),
-    "synthesize": ("scenes.cli", "Put a recipe's defects and impurities on photographs of good surfaces."),
+    "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
 # Commands and options of earlier versions: what they are called now.
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
@@ -111,6 +113,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command line; an error that the user can mend is one line on standard error and exit code 2."""
     command = arguments[0] if arguments else ""
+    warnings.showwarning = note
     try:
         app = program(command) if command in COMMANDS else overview()
         code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
@@ -149,6 +152,20 @@ def missing_extra(error: ModuleNotFoundError) -> str:
     if library not in EXTRAS:
         raise error
     return f"{library} is not installed; this command needs: pip install 'blemish[{EXTRAS[library]}]'"
+
+
+def note(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:
+    """Print what was assumed of the user's files as a line of ours, and every other warning as Python does."""
+    if category.__name__ == "PictureNote":
+        say_once(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, line), end="", file=sys.stderr)
+
+
+@cache
+def say_once(message: str) -> None:
+    """Print a note, unless it was printed before."""
+    print(f"blemish: note: {message}", file=sys.stderr)
 
 
 def refuse(message: str) -> int:

@@ -13,11 +13,13 @@ import typer
 
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.jobs.progress import shown
+from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 if TYPE_CHECKING:
     from anomaly.evaluation.results import Metrics
     from anomaly.inspection.inspector import Inspector
     from scenes.formats.sample import Sample
+    from scenes.pictures.reading import ReadingOptions
 
 
 Datasets = Annotated[list[Path], typer.Argument(help="Folders of pictures, all of one --format.", show_default=False)]
@@ -92,6 +94,8 @@ def train(
         float, typer.Option(min=0, max=1, help="Share of the surfaces to train on; `evaluate` then takes the others.")
     ] = 1.0,
     validation: ValidationOption = None,
+    white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_MILLIONS,
     threads: ThreadsOption = 1,
 ) -> None:
     """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
@@ -118,7 +122,8 @@ def train(
     from scenes.formats.splitting import split_by_group
 
     _use(threads)
-    samples = _read(datasets, format)
+    options = reading(white_level, most_pixels)
+    samples = _read(datasets, format, options)
     if share < 1:
         samples = split_by_group(samples, (share,), seed)[0]
     good = training_part(samples)
@@ -137,8 +142,8 @@ def train(
             weights=weights,
             augmentation=Augmentation() if augment else None,
             boundary_patches=boundary_patches,
-            trained_on=[str(dataset) for dataset in datasets],
-            validation=_read([validation], AUTO) if validation else (),
+            trained_on=[dataset.resolve().name for dataset in datasets],
+            validation=_read([validation], AUTO, options) if validation else (),
             progress=progress,
         )
     training = inspector.training
@@ -168,6 +173,8 @@ def evaluate(
         int, typer.Option(min=0, help="Drop predicted regions of fewer pixels, at the price of small defects.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
+    white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_MILLIONS,
     threads: ThreadsOption = 1,
 ) -> None:
     """Evaluate an inspector on pictures with known defects: every figure, heat maps and a report.
@@ -187,7 +194,8 @@ def evaluate(
     from anomaly.reporting.report import write_report
 
     _use(threads)
-    samples = _read(datasets, format)
+    options = reading(white_level, most_pixels)
+    samples = _read(datasets, format, options)
     inspector = Inspector.load(bank)
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
@@ -197,7 +205,7 @@ def evaluate(
         record = evaluate_inspector(
             inspector,
             samples,
-            _read([validation], AUTO) if validation else None,
+            _read([validation], AUTO, options) if validation else None,
             out,
             share=validation_share,
             smallest=smallest,
@@ -210,7 +218,9 @@ def evaluate(
     typer.echo(f"threshold  {record.metrics.threshold:.4g}: {record.threshold_origin}")
     for line in _figures(record.metrics):
         typer.echo(line)
-    report = write_report(out / "report.html", datasets=datasets, evaluation=record, command=command)
+    report = write_report(
+        out / "report.html", datasets=datasets, format=format, options=options, evaluation=record, command=command
+    )
     typer.echo(f"report     {report}")
 
 
@@ -336,10 +346,14 @@ def _use(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _read(datasets: list[Path], format: str) -> list[Sample]:
+def _read(datasets: list[Path], format: str, options: ReadingOptions | None = None) -> list[Sample]:
     from scenes.formats.registry import read_samples
+    from scenes.pictures.reading import ReadingOptions
 
-    return [sample for dataset in datasets for sample in read_samples(dataset, format)]
+    once = list({dataset.resolve(): dataset for dataset in datasets}.values())
+    if len(once) < len(datasets):
+        typer.echo(f"{len(datasets) - len(once)} of {len(datasets)} datasets left out: named twice")
+    return [sample for dataset in once for sample in read_samples(dataset, format, options=options or ReadingOptions())]
 
 
 def _figures(metrics: Metrics) -> Iterator[str]:

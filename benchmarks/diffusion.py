@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.common import Figure, report, write
 from benchmarks.word_swaps import CHOSEN, PLAIN, cuttings
 from diffusion_refine.core.attention import ALPHA, residual_interpolation
-from diffusion_refine.core.models import EMBEDDED, Model, Tally, load_model
+from diffusion_refine.core.models import EMBEDDED, CallCounter, Model, load_model
 from diffusion_refine.editing.word_swap import as_pictures, as_tensor
-from diffusion_refine.inversion.methods import ClassifierFree, Settings, prepare
+from diffusion_refine.inversion.methods import ClassifierFree, InversionSettings, prepare
 from diffusion_refine.inversion.null_embedding import NullSettings
 from diffusion_refine.inversion.sampling import denoise, edit
 from diffusion_refine.metrics import fidelity as metrics
@@ -89,7 +89,7 @@ class Outcome:
 class Bench:
     model: Model
     cases: Sequence[Case]
-    settings: Settings
+    settings: InversionSettings
     known: dict[tuple, list[Outcome]] = field(default_factory=dict)  # what two tables ask for is measured once
 
     def outcomes(
@@ -104,7 +104,7 @@ class Bench:
     def _outcome(self, case: Case, method: str, much: str) -> Outcome:
         model, settings = self.model, self.settings
         latents, prompt = model.encode(as_tensor(case.picture)), model.encode_prompt([case.told(much)])
-        model.tally, begin = Tally(), time.perf_counter()
+        model.calls, begin = CallCounter(), time.perf_counter()
         if method == "autoencoder":
             found = latents
         elif method == "plain":
@@ -115,8 +115,8 @@ class Bench:
             if method == "null, prompt":
                 settings = replace(settings, null=replace(settings.null, start="prompt"))
             found = edit(model, prepare(METHODS[method], model, latents, prompt, settings))
-        seconds, spent = time.perf_counter() - begin, model.tally
-        model.tally = Tally()  # what is measured below costs the method nothing
+        seconds, spent = time.perf_counter() - begin, model.calls
+        model.calls = CallCounter()  # what is measured below costs the method nothing
         back = as_pictures(model.decode(found))[0]
         return Outcome(
             case,
@@ -193,7 +193,7 @@ def main() -> None:
     count = 1 if given.quick else given.pictures
     rendered = renders(given.dataset, model.size, count) if given.dataset else surfaces(model.size, count)
     cases = [*photographs(model.size, count), *rendered]
-    settings = Settings(3, null=NullSettings(updates=1)) if given.quick else Settings(given.steps)
+    settings = InversionSettings(3, null=NullSettings(updates=1)) if given.quick else InversionSettings(given.steps)
     bench = Bench(model, cases, settings)
     tables: dict[str, list[dict[str, Figure]]] = {}
 

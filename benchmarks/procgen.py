@@ -29,10 +29,10 @@ from procgen.impurities.stains import WaterStains
 from procgen.surface import noise
 from procgen.surface.layer import SurfacePoints, compose
 from procgen.surface.placement import jittered_centres
-from scenes.catalogue.registry import SceneLayer
+from scenes.catalogue.registry import Group, SceneLayer
 from scenes.geometry.atlas import Chart
 from scenes.parts.plate import PlaneChart
-from scenes.recipes.examples import Group, catalogue, example
+from scenes.recipes.examples import catalogue, example
 from scenes.scene import Scene
 
 SIDE = 1024  # points along either side of the surface

@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.common import Figure, report
 from benchmarks.surface_statistics import texture_statistics
 from diffusion_refine.core.models import Model, load_model
-from diffusion_refine.editing.realism import Settings, colour, realistic
+from diffusion_refine.editing.pixels import colour
+from diffusion_refine.editing.realism import RealismSettings, realistic
 from diffusion_refine.editing.windows import Window
 from diffusion_refine.metrics import fidelity as metrics
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
@@ -76,7 +77,7 @@ def rendered_tiles(dataset: Dataset, count: int, side: int) -> tuple[Pictures, l
 
 def refined(model: Model, pictures: Pictures, strength: float) -> Pictures:
     """Every picture denoised from that strength, all over; pixels of 8 bits, as a dataset keeps them."""
-    settings = Settings(defect=strength, background=strength)
+    settings = RealismSettings(defect=strength, background=strength)
     result = []
     for number, picture in enumerate(pictures):
         change = realistic(

@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.common import Figure, report
 from benchmarks.diffusion_architectures import UNETS, build
 from diffusion_refine.core.attention import residual_interpolation
-from diffusion_refine.core.models import Model, Tally
+from diffusion_refine.core.models import CallCounter, Model
 from diffusion_refine.core.schedule import Schedule
 from diffusion_refine.inversion.ddim import invert
-from diffusion_refine.inversion.methods import GUIDANCE, Settings, prepare
+from diffusion_refine.inversion.methods import GUIDANCE, InversionSettings, prepare
 from diffusion_refine.inversion.null_embedding import NullSettings
 from diffusion_refine.inversion.sampling import edit
 from diffusion_refine.training.tokenizer import build_tokenizer
@@ -36,15 +36,15 @@ def measured(model: Model, what: str, work: Callable[[], object]) -> dict[str, F
     """Seconds and the most memory that tensors took, GB of 10⁹ bytes, weights included."""
     torch.cuda.reset_peak_memory_stats()
     torch.cuda.synchronize()
-    model.tally, begin = Tally(), time.perf_counter()
+    model.calls, begin = CallCounter(), time.perf_counter()
     work()
     torch.cuda.synchronize()
     return {
         "what": what,
         "seconds": time.perf_counter() - begin,
         "GB": torch.cuda.max_memory_allocated() / 1e9,
-        "forwards": model.tally.forwards,
-        "backwards": model.tally.backwards,
+        "forwards": model.calls.forwards,
+        "backwards": model.calls.backwards,
     }
 
 
@@ -53,7 +53,9 @@ def rows(model: Model, side: int, steps: int, updates: int) -> Iterator[dict[str
     images = torch.rand(1, 3, side, side, generator=rng, device="cuda")
     latents = model.encode(images)
     prompt, target = (model.encode_prompt([text], (side, side)) for text in (PROMPT, TARGET))
-    settings = Settings(steps, GUIDANCE[model.family], NullSettings(updates=updates, threshold=0.0, growth=0.0))
+    settings = InversionSettings(
+        steps, GUIDANCE[model.family], NullSettings(updates=updates, threshold=0.0, growth=0.0)
+    )
     invert(model, latents, prompt, Schedule(model, 1))  # loads the kernels
     yield measured(model, "inversion", lambda: invert(model, latents, prompt, Schedule(model, steps)))
 

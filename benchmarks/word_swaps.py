@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, write
 from benchmarks.sheets import attention_sheet, swap_sheet
-from diffusion_refine.core.models import Model, Tally, load_model
+from diffusion_refine.core.models import CallCounter, Model, load_model
 from diffusion_refine.editing.word_swap import Edited, SwapSettings, as_pictures, as_tensor, inverted, swap_words
-from diffusion_refine.inversion.methods import Source
+from diffusion_refine.inversion.methods import Inversion
 from diffusion_refine.metrics.fidelity import background_psnr
 from diffusion_refine.prompt_to_prompt.maps import key_tokens
 from diffusion_refine.prompts.vocabulary import LABELS, PHOTOGRAPHED, defects_in, swapped
@@ -112,7 +112,7 @@ def swap_all(
     settings: SwapSettings,
     mask: NDArray[np.bool_] | None = None,
     count: int = len(WORDS),
-    source: Source | None = None,
+    source: Inversion | None = None,
 ) -> Edited:
     targets = [swapped(one.prompt, one.word, word) for word in WORDS if word != one.word][:count]
     return swap_words(model, one.picture, one.prompt, targets, mask, settings, source=source)
@@ -120,14 +120,14 @@ def swap_all(
 
 def measured(model: Model, found: list[Cutting], settings: SwapSettings) -> list[dict[str, Figure]]:
     """One line for each way to tell the place; cost is of the inversion and of that way's edits."""
-    model.tally = Tally()
+    model.calls = CallCounter()
     start = time.perf_counter()
     sources = [inverted(model, one.picture, one.prompt, settings) for one in found]
-    inverting, spent = model.tally, time.perf_counter() - start
+    inverting, spent = model.calls, time.perf_counter() - start
     rows: list[dict[str, Figure]] = []
     for name in ("attention", "mask", "everywhere"):
         how = replace(settings, threshold=None) if name == "everywhere" else settings
-        model.tally, start = Tally(), time.perf_counter()
+        model.calls, start = CallCounter(), time.perf_counter()
         backgrounds, delivered, changes, areas = [], [], [], []
         for one, source in zip(found, sources, strict=True):
             edited = swap_all(model, one, how, one.mask if name == "mask" else None, MEASURED, source)
@@ -139,7 +139,7 @@ def measured(model: Model, found: list[Cutting], settings: SwapSettings) -> list
                 areas.append(swap.place.mean())
         row: dict[str, Figure] = {"method": settings.method, "place": name, "background": mean(backgrounds)}
         row |= {"delivered": mean(delivered), "change": mean(changes), "area": mean(areas)}
-        row |= {"forwards": (inverting.forwards + model.tally.forwards) / len(found)}
+        row |= {"forwards": (inverting.forwards + model.calls.forwards) / len(found)}
         row |= {"backwards": inverting.backwards / len(found)}
         rows.append(row | {"seconds": (spent + time.perf_counter() - start) / len(found)})
     return rows

@@ -3,6 +3,7 @@ from .core.models import Model as Model
 from .core.models import ModelError as ModelError
 from .core.models import Prompt as Prompt
 from .core.models import load_model as load_model
+from .core.protocols import Denoiser as Denoiser
 from .core.schedule import Schedule as Schedule
 from .editing.label_check import Limits as Limits
 from .editing.label_check import Verdict as Verdict
@@ -33,7 +34,14 @@ from .prompt_to_prompt.maps import key_tokens as key_tokens
 from .prompt_to_prompt.maps import token_maps as token_maps
 from .prompts.captions import caption as caption
 from .prompts.captions import caption_of as caption_of
-from .synthesis.refine import RefineError as RefineError
-from .synthesis.refine import refine_dataset as refine_dataset
+from .synthesis.generator import FrameStream as FrameStream
+from .synthesis.generator import GeneratedFrame as GeneratedFrame
+from .synthesis.generator import Generator as Generator
+from .synthesis.generator import SourceFrame as SourceFrame
+from .synthesis.generator import Synthesis as Synthesis
+from .synthesis.loop import carry_out as carry_out
+from .synthesis.procedural.method import procedural_synthesis as procedural_synthesis
+from .synthesis.refine.method import refine_synthesis as refine_synthesis
+from .synthesis.refine.settings import RefineSettings as RefineSettings
 from .training.diffusion import TrainingError as TrainingError
 from .training.diffusion import train_diffusion as train_diffusion

@@ -9,8 +9,7 @@ from .formats.splitting import split_by_group as split_by_group
 from .maps import preview_picture as preview_picture
 from .maps import surface_maps as surface_maps
 from .parts import build_part as build_part
-from .photographs import synthesize_dataset as synthesize_dataset
-from .pictures.reading import PhotoError as PhotoError
+from .pictures.errors import PictureError as PictureError
 from .pictures.reading import Photograph as Photograph
 from .pictures.reading import read_photograph as read_photograph
 from .quantities.random_stream import RandomStream as RandomStream

@@ -1,4 +1,4 @@
-"""The commands that need no Blender: listing, printing, checking and previewing recipes, and using them on photos."""
+"""The commands that need no Blender: listing, printing, checking and previewing recipes."""
 
 from collections import Counter
 from pathlib import Path
@@ -52,64 +52,27 @@ def preview(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     index: Annotated[int, typer.Option(min=0, help="Frame number.")] = 0,
 ) -> None:
-    """Draw the unrolled surface, beside it with its defects in red and its impurities in blue, without Blender."""
+    """Draw the unrolled surface, beside it with its defects in red and its impurities in blue, without Blender.
+
+    A surface of more than four million texels is drawn with coarser ones.
+    """
     from scenes.datasets.files import write_atomically
-    from scenes.maps import preview_picture, surface_maps
+    from scenes.maps import for_preview, preview_picture, surface_maps
     from scenes.pictures.png import encode
     from scenes.recipes.recipe import load_recipe
     from scenes.recipes.sampling import draw
 
-    maps = surface_maps(draw(load_recipe(recipe), seed, index))
+    scene = draw(load_recipe(recipe), seed, index)
+    previewed = for_preview(scene)
+    maps = surface_maps(previewed)
     write_atomically(out, encode(preview_picture(maps)))
     counts = Counter(instance.class_name for instance in maps.instances)
     content = ", ".join(f"{count} x {name}" for name, count in sorted(counts.items())) or "nothing on the surface"
-    typer.echo(f"{out}: {content}")
-
-
-def synthesize(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Pictures of good surfaces.")],
-    recipe: Annotated[str, typer.Option(help="A shipped recipe's name or a YAML file.")],
-    out: Annotated[Path, typer.Option(help="Folder for the dataset. A stopped run in it is taken up again.")] = Path(
-        "out/synthesized"
-    ),
-    count: Annotated[int, typer.Option(min=1, max=100_000, help="Frames to make of every photo.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
-    mm_per_pixel: Annotated[
-        float | None,
-        typer.Option(min=1e-6, max=1e3, help="Scale of the photos; otherwise they are as wide as the recipe's view."),
-    ] = None,
-    light: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            metavar="AZIMUTH ELEVATION",
-            help="Where the photos' light stands, degrees: 0 0 is flat from the right, 90 30 from above at 30 degrees; "
-            "otherwise the recipe's light.",
-        ),
-    ] = None,
-    ambient: Annotated[
-        float, typer.Option(min=0, max=1, help="With --light: the share that comes from all round.")
-    ] = 0.3,
-    gloss: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the picture that is mirrored, not scattered, light.")
-    ] = 0.2,
-) -> None:
-    """Put a recipe's defects and impurities on photographs of good surfaces, with exact masks.
-
-    The layers take the light of the photograph: relief shades its pixels, albedo and roughness change them, and all
-    others stay as they are. The result is a dataset for `blemish train` and `blemish evaluate`.
-    """
-    import math
-
-    from scenes.photographs import Lamp, synthesize_dataset
-    from scenes.recipes.recipe import load_recipe
-
-    lamp = None if light is None else Lamp(math.radians(light[0]), math.radians(light[1]), ambient)
-    scale = None if mm_per_pixel is None else mm_per_pixel / 1e3
-    dataset = synthesize_dataset(photos, load_recipe(recipe), out, count, seed, scale=scale, lamp=lamp, gloss=gloss)
-    typer.echo(f"{len(dataset)} frames in {out}")
+    coarser = f"; texels of {previewed.texel_size * 1e6:.3g} um, where a render has {scene.texel_size * 1e6:.3g} um"
+    typer.echo(f"{out}: {content}{coarser if previewed is not scene else ''}")
 
 
 def register(app: typer.Typer) -> None:
     """Mount the commands of this module."""
-    for command in (recipes, recipe, check, preview, synthesize):
+    for command in (recipes, recipe, check, preview):
         app.command()(command)

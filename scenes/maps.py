@@ -1,5 +1,6 @@
 """From a drawn scene to the surface maps that Blender shows."""
 
+import math
 from collections.abc import Hashable
 from copy import copy
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from scenes.parts import build_part
 from scenes.scene import Scene
 
 DEFECT_TINT = np.array([1.0, 0.15, 0.1], dtype=np.float32)
+MOST_PREVIEWED = 4_000_000  # texels; they take about a gigabyte
 IMPURITY_TINT = np.array([0.15, 0.4, 1.0], dtype=np.float32)
 
 
@@ -57,6 +59,13 @@ def _known(cache: SceneCache, part: Part, points: SurfacePoints, layer: Any, cha
 
     key: Hashable = (layer, chart)
     return cache.get_or_compute(key, evaluate)
+
+
+def for_preview(scene: Scene) -> Scene:
+    """The scene, its texels made coarser where the surface would have more than MOST_PREVIEWED of them."""
+    area = sum(width * height for width, height in (chart.size for chart in build_part(scene.part).charts))
+    coarsest = math.sqrt(area / MOST_PREVIEWED)
+    return scene if scene.texel_size >= coarsest else scene.model_copy(update={"texel_size": coarsest})
 
 
 def preview_picture(maps: SurfaceMaps) -> NDArray[np.uint8]:

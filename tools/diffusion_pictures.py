@@ -34,7 +34,8 @@ ATTEMPTS = 3
 COPPER = tuple(kind for kind, entry in DEFECTS.items() if "copper" in entry.requires)
 CRACKS = ("crack", "branching_crack", "phase_field_crack")
 METAL = ("scratch", "dent", "gouge", *CRACKS, "bump", "pitting", "rust", "pore", "blowhole", "chipped_edge")
-# Rust and threads of corrosion need steel or a coat above it; glaze crazes; roads only crack, in the preset `asphalt`.
+# What the corpus shows, in the order in which it is drawn. Rust and threads of corrosion need steel or a coat above it;
+# glaze crazes; roads only crack, in the preset `asphalt`.
 FITTING = {
     "anodised": ("scratch", "dent", "gouge", "crack", "bump", "pitting", "chipped_edge"),
     "brushed": ("scratch", "dent", "gouge", "crack", "bump", "pitting", "rust", "chipped_edge", "filiform_corrosion"),

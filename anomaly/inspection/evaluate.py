@@ -9,7 +9,7 @@ from pathlib import Path
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
-from anomaly.inspection.threshold import VALIDATION_SHARE, best_threshold, validation_part
+from anomaly.inspection.threshold import VALIDATION_SHARE, best_threshold, note_shared, validation_part
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 from scenes.version import blemish_version
@@ -47,6 +47,7 @@ def evaluate_inspector(
         )
     threshold, origin = inspector.training.threshold, inspector.training.threshold_origin
     if validation is not None:
+        note_shared(validation, evaluated, "evaluated")
         threshold, origin = best_threshold(inspector, validation, progress)
     elif threshold is None:
         own, evaluated, where = validation_part(evaluated, share, seed)
@@ -74,7 +75,8 @@ def evaluate_inspector(
 def unseen(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
     """The samples whose surfaces the inspector was not trained on, and that no source calls training pictures."""
     groups = set(inspector.training.groups)
-    return [s for s in samples if s.group not in groups and s.split != "train"]
+    # Inspectors of before knew the surfaces of datasets by name and number alone, without what follows the #.
+    return [s for s in samples if not {s.group, s.group.partition("#")[0]} & groups and s.split != "train"]
 
 
 def inspector_record(inspector: Inspector) -> InspectorRecord:

@@ -7,11 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from reprlib import repr as brief
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 from torch.nn import functional
 
@@ -27,6 +29,7 @@ from scenes.version import blemish_version
 
 # 2 keeps boundary patches, which 1 called outposts; a bank without any is written as schema 1 had it.
 SCHEMAS = (1, 2)
+LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
 
 
@@ -48,10 +51,10 @@ class TrainingRecord:
     backbone: str
     pretrained: bool
     weights: str
-    size: int
-    epochs: int
-    scale: float
-    seed: int
+    size: Annotated[int, Field(ge=1, le=LARGEST_BANK)]
+    epochs: Annotated[int, Field(ge=0, le=LARGEST_BANK)]
+    scale: Annotated[float, Field(ge=1e-6, le=1e6)]
+    seed: Annotated[int, Field(ge=0, lt=1 << 64)]
     trained_on: tuple[str, ...]
     groups: tuple[str, ...]
     pictures: str
@@ -60,9 +63,11 @@ class TrainingRecord:
     history: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     accepted: tuple[int, ...] = ()  # patches that entered the bank, epoch by epoch
-    threshold: float | None = None  # of an anomaly map's pixels; at or above it lie defects
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = (
+        None  # of an anomaly map's pixels; at or above it lie defects
+    )
     threshold_origin: str = ""
-    boundary_patches: int = 0
+    boundary_patches: Annotated[int, Field(ge=0, le=LARGEST_BANK)] = 0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -165,9 +170,15 @@ class Inspector:
 
 
 def training_from(described: Mapping[str, Any]) -> TrainingRecord:
-    """The record that JSON made plain; raises KeyError or TypeError where it is another's."""
-    lists = ("trained_on", "groups", "history", "accepted")
-    return TrainingRecord(**{**described, **{name: tuple(described[name]) for name in lists if name in described}})
+    """The record that JSON made plain; raises ValueError where it is another's, or a field is nonsense."""
+    if unknown := sorted(described.keys() - TrainingRecord.__dataclass_fields__.keys()):
+        raise ValueError(f"found the field {unknown[0][:60]!r}; expected none of that name")
+    try:
+        return TypeAdapter(TrainingRecord).validate_python(described)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        place, found = ".".join(map(str, wrong["loc"])), brief(wrong["input"])
+        raise ValueError(f"{place}: found {found}; {wrong['msg'][:1].lower()}{wrong['msg'][1:]}") from None
 
 
 def bank_tensors(coreset: SequentialCoreset) -> dict[str, Tensor]:
@@ -218,7 +229,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             described = json.loads((file.metadata() or {}).get("blemish", "null"))
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise InspectorError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
     if not isinstance(described, dict):
         raise InspectorError(f"{path}: was not written by blemish; give a folder that `blemish train` made")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from anomaly.evaluation.metrics import ThresholdFinder
@@ -9,6 +10,7 @@ from anomaly.inspection.inspector import Inspector, InspectorError
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 from scenes.jobs.progress import Progress
+from scenes.pictures.errors import PictureNote
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the evaluated dataset itself
 
@@ -47,3 +49,16 @@ def validation_part(samples: Sequence[Sample], share: float, seed: int) -> tuple
             "give more, or name others with --validation DATASET"
         )
     return own, rest, where
+
+
+def note_shared(validation: Sequence[Sample], others: Sequence[Sample], what: str) -> None:
+    """Say that validation pictures show surfaces that are used otherwise too, which makes the threshold too good."""
+    groups = {sample.group for sample in others}
+    shared = sum(sample.group in groups for sample in validation)
+    if shared:
+        warnings.warn(
+            f"{shared} of {len(validation)} validation pictures show surfaces that are {what} as well, which makes the "
+            "threshold fit these better than others; give validation pictures of their own",
+            PictureNote,
+            stacklevel=2,
+        )

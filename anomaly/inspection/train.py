@@ -8,6 +8,7 @@ after every epoch from which a killed training goes on to the same bytes, and no
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -15,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes
@@ -33,16 +33,18 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
-from anomaly.inspection.threshold import best_threshold
+from anomaly.inspection.threshold import best_threshold, note_shared
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress
+from scenes.pictures.errors import PictureNote
 
 EPOCHS = 5  # [Mao 2025], section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
 # passes. Until then the worst covered patch may be a third farther from the bank than at the end.
 SETTLING_EPOCHS = 20
+FAR_LARGER = 3.0  # times as long as the others, from where a picture that sets the scale of all is named
 LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by default
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
@@ -135,6 +137,7 @@ def train_inspector(
         inspector.save(out)
         (out / STATE_FILE).unlink(missing_ok=True)
     if validation:
+        note_shared(validation, good, "trained on")
         inspector = inspector.with_threshold(*best_threshold(inspector, validation, progress))
         inspector.save(out)
     return inspector
@@ -173,11 +176,17 @@ def _fill(
     state = out / STATE_FILE
     if state.is_file():
         tensors, described = read_tensors(state)
-        found = training_from({**asdict(training), **described})
+        try:
+            found = training_from({**asdict(training), **described})
+        except ValueError as error:
+            raise InspectorError(f"{state}: is damaged ({error}); delete it to train anew") from None
         if found.settings != training.settings:
             _refuse(_plain(found), _plain(training), state)
         training = found
-        restore(model, tensors)
+        try:
+            restore(model, tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InspectorError(f"{state}: is damaged ({error}); delete it to train anew") from None
     model.coreset.generation = training.generation
     made = not out.exists()
     try:
@@ -193,6 +202,8 @@ def _fill(
         if made:
             with suppress(OSError):  # not empty: holds a finished epoch
                 out.rmdir()
+    if not model.coreset.count:
+        raise InspectorError(f"none of the {len(good)} pictures has a patch that is wholly seen; give larger ones")
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
     named = {source_key(features.number(index)): sample.image_path.name for index, sample in enumerate(good)}
     return recorded(Inspector(model, training, boundary), done, named)
@@ -296,14 +307,18 @@ class FeatureSource:
 
 
 def _scale(good: Sequence[Sample], image_size: int | None) -> float:
-    longest = 0
-    for sample in good:
-        try:
-            with Image.open(sample.image_path) as image:
-                longest = max(longest, *image.size)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            sample.image()  # says what is wrong with it
-    return image_size / longest if image_size else min(1.0, LONGEST_SIDE / longest)
+    sides = [max(sample.shape()) for sample in good]
+    longest, usual = max(sides), float(np.median(sides))
+    scale = image_size / longest if image_size else min(1.0, LONGEST_SIDE / longest)
+    if longest > FAR_LARGER * usual and scale < 1:
+        path = good[sides.index(longest)].image_path
+        warnings.warn(
+            f"{path}: is {longest} pixels long, the other pictures about {usual:.0f}; all are scaled by {scale:.2g}, "
+            f"those to {scale * usual:.0f} pixels: leave it out, or set the image size",
+            PictureNote,
+            stacklevel=2,
+        )
+    return scale
 
 
 def _digest(

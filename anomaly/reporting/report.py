@@ -23,6 +23,7 @@ from procgen.errors import BlemishError
 from scenes.formats.registry import AUTO, read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import Truth
+from scenes.pictures.reading import ReadingOptions
 
 FRAMES_SHOWN = 24  # per dataset
 CASES_SHOWN = 4  # per list of heat maps
@@ -140,20 +141,21 @@ def write_report(
     *,
     datasets: Sequence[Path | str] = (),
     format: str = AUTO,
+    options: ReadingOptions = ReadingOptions(),
     evaluation: EvaluationRecord | Path | str | None = None,
     command: str,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report as one HTML file and return its path.
 
-    datasets: folders, read as `read_samples` reads `format`, once and with one picture in memory at a time;
+    datasets: folders, read as `read_samples` reads them in that format with these options, one picture at a time;
     evaluation: a record, or the folder of one; command: what to type to get all of it again; versions: of what made the
     datasets, where no evaluation names them. Raises ReportError when the file cannot be written, and what the readers
     raise.
     """
     if isinstance(evaluation, str | Path):
         evaluation = read_results(evaluation)
-    summaries = [summarise(Path(folder), format) for folder in datasets]
+    summaries = [summarise(Path(folder), format, options) for folder in datasets]
     styles = class_styles(
         [(c.family, c.name) for summary in summaries for c in summary.classes]
         + ([(c.family, name) for name, c in evaluation.metrics.classes.items()] if evaluation else [])
@@ -201,9 +203,9 @@ def class_styles(classes: Iterable[tuple[str, str]]) -> dict[str, ClassStyle]:
     return styles
 
 
-def summarise(folder: Path, format: str = AUTO) -> DatasetSummary:
+def summarise(folder: Path, format: str = AUTO, options: ReadingOptions = ReadingOptions()) -> DatasetSummary:
     """Counts, sizes and thumbnails of a dataset, reading each sample once."""
-    samples = read_samples(folder, format)
+    samples = read_samples(folder, format, options=options)
     chosen = {s.name for s in varied(samples, FRAMES_SHOWN)}
     classes: dict[tuple[str, str], ClassSummary] = {}
     shown = []

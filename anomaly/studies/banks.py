@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, same_weights, weight_bytes
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, InspectorError
@@ -106,8 +104,4 @@ def meld(banks: Sequence[Path], out: Path) -> None:
 
 
 def _longest(samples: Sequence[Sample]) -> int:
-    longest = 0
-    for sample in samples:
-        with Image.open(sample.image_path) as image:
-            longest = max(longest, *image.size)
-    return longest
+    return max(max(sample.shape()) for sample in samples)

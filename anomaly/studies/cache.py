@@ -39,7 +39,8 @@ READING = tuple(
     f"../scenes/{module}"
     for module in (
         "formats/registry", "formats/sample", "formats/truth", "formats/splitting", "formats/blemish", "formats/mvtec",
-        "formats/manifest", "pictures/opening", "pictures/png",
+        "formats/manifest", "formats/surfaces", "pictures/decoding", "pictures/reading",
+        "pictures/masks", "pictures/png",
     )
 )  # fmt: skip
 

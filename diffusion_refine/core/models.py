@@ -1,4 +1,4 @@
-"""A latent diffusion model as the methods see it: text to embeddings, pictures to latents and back, noise, a tally."""
+"""A latent diffusion model as the methods see it: text to embeddings, pictures to latents and back, and noise."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from procgen.errors import BlemishError
 EMBEDDED = "embedded"  # the model that this package trained on its own renders
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "embedded" / "weights"
 PIPELINES = {"StableDiffusionPipeline": StableDiffusionPipeline, "StableDiffusionXLPipeline": StableDiffusionXLPipeline}
-# Of Stable Diffusion 1.x; they judge pictures and have no part in making them.
-JUDGES = {"safety_checker": None, "feature_extractor": None, "image_encoder": None, "requires_safety_checker": False}
+# Of Stable Diffusion 1.x; they look at finished pictures and have no part in making them.
+CHECKERS = {"safety_checker": None, "feature_extractor": None, "image_encoder": None, "requires_safety_checker": False}
 
 
 class ModelError(BlemishError):
@@ -31,7 +31,7 @@ class ModelError(BlemishError):
 
 
 @dataclass
-class Tally:
+class CallCounter:
     """What a method cost: calls of the UNet on a batch, pictures in those batches, and backward passes."""
 
     forwards: int = 0
@@ -94,7 +94,7 @@ class Model:
 
     Latents, embeddings and predicted noise are float32 whatever the weights are; the autoencoder is float32 itself,
     because half precision costs it what the methods gain. `size`: pixels a side that it was trained at; `factor`:
-    pixels a side of one latent texel; `tally`: what was asked of the UNet since it was last set to `Tally()`.
+    pixels a side of one latent texel; `calls`: what was asked of the UNet since it was last set to `CallCounter()`.
 
     Raises:
         ModelError: a model for another task (in-painting), or one distilled to do without guidance.
@@ -108,7 +108,7 @@ class Model:
         self.latent_channels: int = self.vae.config.latent_channels
         sample = self.unet.config.sample_size
         self.size: int = (sample if isinstance(sample, int) else max(sample)) * self.factor
-        self.tally = Tally()
+        self.calls = CallCounter()
         if self.unet.config.in_channels != self.latent_channels:
             raise ModelError(
                 f"{self.name}: its UNet takes {self.unet.config.in_channels} channels for {self.latent_channels} of "
@@ -174,14 +174,14 @@ class Model:
         found = self.vae.decode(latents.to(self.device, torch.float32) * deviation + mean, return_dict=False)[0]
         return (found / 2 + 0.5).clamp(0, 1)
 
-    def noise(self, latents: Tensor, timestep: Tensor | int, prompt: Prompt) -> Tensor:
+    def noise(self, latents: Tensor, timestep: Tensor | int, conditions: Prompt) -> Tensor:
         """Predicted noise ε, float32 (B, C, h, w), in latents of one timestep; one call of the UNet.
 
-        Gradients flow through it to the prompt; a prediction of velocity is turned into one of noise.
+        Gradients flow through it to the conditions; a prediction of velocity is turned into one of noise.
         """
-        self.tally.forwards += 1
-        self.tally.samples += len(latents)
-        conditions = prompt.expand(len(latents))
+        self.calls.forwards += 1
+        self.calls.samples += len(latents)
+        conditions = conditions.expand(len(latents))
         more: dict[str, Any] = {}
         if conditions.pooled is not None and conditions.time_ids is not None:
             pooled = conditions.pooled.to(self.dtype)
@@ -251,11 +251,11 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
         raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(PIPELINES)}; give a text-to-image model")
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     kept = dtype or (torch.bfloat16 if chosen.startswith("cuda") else torch.float32)
-    judges = JUDGES if kind == "StableDiffusionPipeline" else {}
+    checkers = CHECKERS if kind == "StableDiffusionPipeline" else {}
     try:
         with quietly():
             pipeline = PIPELINES[kind].from_pretrained(
-                source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **judges
+                source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **checkers
             )
         return Model(pipeline.to(chosen), name)
     except ModelError:

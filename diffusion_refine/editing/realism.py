@@ -11,7 +11,7 @@ so that nothing that the autoencoder cannot hold is lost, and pixels where nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from diffusion_refine.core.attention import ALPHA, residual_interpolation
 from diffusion_refine.core.models import Model, Prompt
+from diffusion_refine.core.protocols import Denoiser
 from diffusion_refine.core.schedule import STEPS, Schedule
 from diffusion_refine.editing.windows import Window, around, assembled, grid, padded, padded_shape, weights
 from diffusion_refine.inversion.ddim import Progress
@@ -32,14 +33,13 @@ from procgen.errors import BlemishError
 
 Picture = NDArray[np.floating]
 Mask = NDArray[np.bool_]
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 BATCH = 16  # windows in one pass of the UNet
 GUIDANCE = 2.0  # a look is asked for, not a word to be obeyed; 5 and more drive small models into hard contrast
 
 
 @dataclass(frozen=True)
-class Settings:
+class RealismSettings:
     """How far a picture may go.
 
     defect, background: shares of the noise schedule, 0 to 1, 0 leaving every pixel as it is. band: pixels around a mask
@@ -62,12 +62,12 @@ class Settings:
             raise BlemishError(f"band: found {self.band}; expected 0 pixels or more")
 
 
-def strength_map(mask: Mask, settings: Settings) -> NDArray[np.float64]:
+def strength_map(mask: Mask, settings: RealismSettings) -> NDArray[np.float64]:
     """(H, W): the share of the schedule that each pixel goes through."""
     return settings.background + (settings.defect - settings.background) * _faded(mask, settings.band)
 
 
-def share_map(mask: Mask, settings: Settings) -> NDArray[np.float64]:
+def share_map(mask: Mask, settings: RealismSettings) -> NDArray[np.float64]:
     """(H, W): how much of the change a pixel takes: 1 in the mask, 0 beyond the band where the rest is to stay."""
     return np.ones(mask.shape) if settings.background else _smooth(_faded(mask, settings.band))
 
@@ -83,9 +83,9 @@ def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
     return share * share * (3.0 - 2.0 * share)
 
 
-def windows_for(mask: Mask, settings: Settings, model: Model) -> tuple[Window, ...]:
+def windows_for(mask: Mask, settings: RealismSettings, model: Model) -> tuple[Window, ...]:
     """Windows over the padded frame: around what mask (H, W) marks, or all over where the background changes too."""
-    shape = padded_shape(mask.shape, model.size, model.factor)  # type: ignore[arg-type]
+    shape = padded_shape(mask.shape, model.size, model.factor)
     if settings.background:
         return grid(shape, model.size, model.factor)
     whole = np.zeros(shape, dtype=bool)
@@ -99,7 +99,7 @@ def realistic(
     strength: NDArray[np.floating],
     windows: Sequence[Window],
     prompts: Sequence[str],
-    settings: Settings,
+    settings: RealismSettings,
     generator: torch.Generator,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
@@ -108,27 +108,27 @@ def realistic(
     strength (H, W): of `strength_map`; prompts: one a window. The same generator gives the same change.
     """
     schedule = Schedule(model, settings.steps)
-    shape = padded_shape(strength.shape, model.size, model.factor)  # type: ignore[arg-type]
+    shape = padded_shape(strength.shape, model.size, model.factor)
     turns = torch.from_numpy(np.rint(settings.steps * padded(strength, shape))).float()
     texels = (shape[0] // model.factor, shape[1] // model.factor)
     turns = adaptive_max_pool2d(turns[None, None], texels)[0, 0].to(model.device)
     noise = torch.randn((model.latent_channels, *texels), generator=generator).to(model.device)
     change = np.zeros((*shape, 3))
     whole = padded(np.asarray(picture, np.float64), shape)
-    batched = Batched(model)
     for members in together(windows):
         chosen = [windows[member] for member in members]
         span = max(int(turns[window.texels(model.factor).slices].max()) for window in chosen)
         if span == 0:
             continue
-        latents = batched.encode(torch.from_numpy(np.stack([whole[w.slices] for w in chosen])).permute(0, 3, 1, 2))
+        images = torch.from_numpy(np.stack([whole[w.slices] for w in chosen])).permute(0, 3, 1, 2)
+        latents = in_batches(model.encode, images.float())
         regions = Regions(schedule, tuple(w.texels(model.factor) for w in chosen), latents, noise, turns)
         prompt = model.encode_prompt([prompts[member] for member in members])
         guidance = ClassifierFree(model.encode_prompt([""]), settings.guidance_scale)
         start = schedule.steps - span
         with residual_interpolation(model.unet, settings.alpha):
             made = denoise(
-                batched,  # type: ignore[arg-type]
+                Batched(model),
                 regions.noised(start),
                 prompt,
                 guidance,
@@ -137,7 +137,7 @@ def realistic(
                 blend=regions,
                 progress=progress,
             )
-        before, after = batched.decode(regions.cut(regions.clean)), batched.decode(made)
+        before, after = (in_batches(model.decode, part) for part in (regions.cut(regions.clean), made))
         pieces = (after - before).permute(0, 2, 3, 1).double().cpu().numpy()
         change += assembled(list(pieces), chosen, shape)[0]
     return change[: strength.shape[0], : strength.shape[1]]
@@ -181,25 +181,25 @@ class Regions:
         return self.cut(torch.where(self.turns >= steps - index, self.joined(latents), known))
 
 
+@dataclass(frozen=True)
 class Batched:
-    """A model that is asked for so many windows at a time at most; everything else is the model's own."""
+    """A denoiser that is asked for so many latents at a time at most."""
 
-    def __init__(self, model: Model, most: int = BATCH) -> None:
-        self._model, self._most = model, most
+    denoiser: Denoiser
+    most: int = BATCH
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._model, name)
-
-    def noise(self, latents: Tensor, timestep: Tensor | int, prompt: Prompt) -> Tensor:
-        prompt, most = prompt.expand(len(latents)), self._most
+    def noise(self, latents: Tensor, timestep: Tensor | int, conditions: Prompt) -> Tensor:
+        """As the denoiser's own."""
+        conditions, most = conditions.expand(len(latents)), self.most
         starts = range(0, len(latents), most)
-        return torch.cat([self._model.noise(latents[i : i + most], timestep, prompt[i : i + most]) for i in starts])
+        return torch.cat(
+            [self.denoiser.noise(latents[i : i + most], timestep, conditions[i : i + most]) for i in starts]
+        )
 
-    def encode(self, images: Tensor) -> Tensor:
-        return torch.cat([self._model.encode(part.float()) for part in images.split(self._most)])
 
-    def decode(self, latents: Tensor) -> Tensor:
-        return torch.cat([self._model.decode(part) for part in latents.split(self._most)])
+def in_batches(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+    """A function of a batch, given BATCH of it at a time."""
+    return torch.cat([function(part) for part in batch.split(BATCH)])
 
 
 def together(windows: Sequence[Window]) -> list[list[int]]:
@@ -215,21 +215,3 @@ def together(windows: Sequence[Window]) -> list[list[int]]:
     for number, window in enumerate(windows):
         groups[parts[window.top, window.left] - 1].append(number)
     return groups
-
-
-def colour(pixels: Pixels) -> NDArray[np.float64]:
-    """(H, W, 3) in [0, 1] of a frame's pixels."""
-    array = pixels / np.iinfo(pixels.dtype).max
-    return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
-
-
-def composited(pixels: Pixels, change: NDArray[np.floating], share: NDArray[np.floating]) -> Pixels:
-    """Pixels (H, W[, 3]) with a share (H, W) of a change (H, W, 3) added; where it is 0 they are as they were."""
-    most = np.iinfo(pixels.dtype).max
-    wanted = share[..., None] * change * most
-    if pixels.ndim == 2:
-        wanted = wanted.mean(axis=2)
-    result = pixels.copy()
-    there = share > 0
-    result[there] = np.clip(np.rint(pixels[there] + wanted[there]), 0, most).astype(pixels.dtype)
-    return result

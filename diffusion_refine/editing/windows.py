@@ -38,9 +38,9 @@ class Window:
         return Window(self.top // factor, self.left // factor, self.side // factor)
 
 
-def padded_shape(shape: tuple[int, int], side: int, factor: int) -> tuple[int, int]:
+def padded_shape(shape: tuple[int, ...], side: int, factor: int) -> tuple[int, int]:
     """The frame's (height, width) enlarged to one window at least and to whole latent texels."""
-    height, width = (max(side, -(-length // factor) * factor) for length in shape)
+    height, width = (max(side, -(-length // factor) * factor) for length in shape[:2])
     return height, width
 
 

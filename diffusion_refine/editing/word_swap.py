@@ -19,7 +19,7 @@ from diffusion_refine.core.attention import ALPHA, SELECTED, residual_interpolat
 from diffusion_refine.core.models import Model
 from diffusion_refine.core.schedule import STEPS
 from diffusion_refine.inversion.ddim import Progress
-from diffusion_refine.inversion.methods import Settings, Source, prepare
+from diffusion_refine.inversion.methods import Inversion, InversionSettings, prepare
 from diffusion_refine.inversion.null_embedding import NullSettings
 from diffusion_refine.inversion.sampling import edit
 from diffusion_refine.metrics import fidelity as metrics
@@ -102,7 +102,7 @@ def swap_words(
     mask: NDArray[np.bool_] | None = None,
     settings: SwapSettings | None = None,
     progress: Progress | None = None,
-    source: Source | None = None,
+    source: Inversion | None = None,
 ) -> Edited:
     """What a picture (H, W, 3) in [0, 1], described by a prompt, becomes under each of the target prompts.
 
@@ -143,10 +143,10 @@ def swap_words(
 
 def inverted(
     model: Model, picture: Picture, prompt: str, settings: SwapSettings, progress: Progress | None = None
-) -> Source:
+) -> Inversion:
     """A picture (H, W, 3) in [0, 1] and its prompt brought to noise by the settings' method, under their RLI."""
     conditions = model.encode_prompt([prompt], (picture.shape[0], picture.shape[1]))
-    how = Settings(settings.steps, settings.guidance_scale, settings.null)
+    how = InversionSettings(settings.steps, settings.guidance_scale, settings.null)
     with residual_interpolation(model.unet, settings.alpha, settings.blocks):
         return prepare(settings.method, model, model.encode(as_tensor(picture)), conditions, how, progress)
 
@@ -184,7 +184,7 @@ def as_pictures(images: Tensor) -> NDArray[np.float32]:
 
 def _denoised(
     model: Model,
-    source: Source,
+    source: Inversion,
     prompt: Tokens,
     targets: Sequence[Tokens],
     size: tuple[int, int],

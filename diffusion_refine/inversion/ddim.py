@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffusion_refine.core.models import Model, Prompt
+from diffusion_refine.core.models import Prompt
+from diffusion_refine.core.protocols import Denoiser
 from diffusion_refine.core.schedule import Schedule
 
 # Told what is being done, how many of its steps are done, and of how many.
@@ -48,7 +49,7 @@ class Trajectory:
 
 @torch.no_grad()
 def invert(
-    model: Model, latents: Tensor, prompt: Prompt, schedule: Schedule, progress: Progress | None = None
+    model: Denoiser, latents: Tensor, prompt: Prompt, schedule: Schedule, progress: Progress | None = None
 ) -> Trajectory:
     """Follow the noise from clean latents (B, C, h, w) to the noisiest, T forwards, without guidance.
 

@@ -31,7 +31,7 @@ class Guidance(Protocol):
         """ε of every branch (B, C, h, w) from its latents and its predictions."""
 
 
-class Source(Guidance, Protocol):
+class Inversion(Guidance, Protocol):
     """Pictures brought to noise, and the guidance that brings them back."""
 
     @property
@@ -49,7 +49,7 @@ class Source(Guidance, Protocol):
     @property
     def scale(self) -> float: ...
 
-    def __getitem__(self, picture: int) -> Source: ...
+    def __getitem__(self, picture: int) -> Inversion: ...
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class NullInversion:
 
 
 @dataclass(frozen=True)
-class Settings:
+class InversionSettings:
     """steps: of denoising; guidance_scale: the family's usual one when None; null: of the null optimisation."""
 
     steps: int = STEPS
@@ -127,9 +127,9 @@ def prepare(
     model: Model,
     latents: Tensor,
     prompt: Prompt,
-    settings: Settings | None = None,
+    settings: InversionSettings | None = None,
     progress: Progress | None = None,
-) -> Source:
+) -> Inversion:
     """Bring clean latents (B, C, h, w) to noise, with what the method needs to bring them back under guidance.
 
     Raises:
@@ -137,7 +137,7 @@ def prepare(
     """
     if method not in METHODS:
         raise BlemishError(f"{method}: no such method; allowed are {', '.join(METHODS)}")
-    settings = settings or Settings()
+    settings = settings or InversionSettings()
     schedule = Schedule(model, settings.steps)
     scale = GUIDANCE[model.family] if settings.guidance_scale is None else settings.guidance_scale
     trajectory = invert(model, latents, prompt, schedule, progress)

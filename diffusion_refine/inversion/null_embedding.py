@@ -146,7 +146,7 @@ def _optimise_step(
             break
         adam.zero_grad(set_to_none=True)
         total.backward()
-        model.tally.backwards += 1
+        model.calls.backwards += 1
         running = [running[place] for place in far]
         for picture in set(range(count)) - set(running):  # a zero gradient would still move it by Adam's momentum
             embeddings[picture].grad = None

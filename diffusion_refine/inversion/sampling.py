@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from diffusion_refine.core.models import Model, Prompt
+from diffusion_refine.core.protocols import Denoiser
 from diffusion_refine.core.schedule import Schedule
 from diffusion_refine.inversion.ddim import Progress
-from diffusion_refine.inversion.methods import Guidance, Source
+from diffusion_refine.inversion.methods import Guidance, Inversion
 from diffusion_refine.prompt_to_prompt.controllers import Controller, controlled
 from procgen.errors import BlemishError
 
 # Latents of all branches after a step, the step's index, how many steps there are: the latents to go on with.
 Blend = Callable[[Tensor, int, int], Tensor]
+# A step's index and how many there are: the context of that step's conditional pass.
+Control = Callable[[int, int], AbstractContextManager[None]]
 
 
 @torch.no_grad()
 def denoise(
-    model: Model,
+    model: Denoiser,
     latents: Tensor,
     prompt: Prompt,
     guidance: Guidance,
     schedule: Schedule,
     *,
     start: int = 0,
-    controller: Controller | None = None,
+    control: Control | None = None,
     blend: Blend | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Clean latents (B, C, h, w), float32, from those that step `start` begins with, each under its own prompt.
 
-    The controller acts on the conditional pass alone; without one that edits or keeps maps, both predictions are made
-    in a single pass, as a pipeline of diffusers makes them and with the same bits.
+    control: of `controlling`, around the conditional pass alone; without one, both predictions are made in a single
+    pass, as a pipeline of diffusers makes them and with the same bits.
     """
     latents, prompt = latents.float(), prompt.expand(len(latents))
-    if controller is not None and not controller.edits and controller.maps is None:
-        controller = None
     for index in range(start, schedule.steps):
-        unconditional, conditional = _predictions(model, latents, prompt, guidance, schedule, index, controller)
+        unconditional, conditional = _predictions(model, latents, prompt, guidance, schedule, index, control)
         epsilon = guidance.guided(index, latents, conditional, unconditional)
         latents = schedule.step(latents, epsilon, index)
         if blend:
@@ -52,7 +55,7 @@ def denoise(
 
 def edit(
     model: Model,
-    source: Source,
+    source: Inversion,
     targets: Prompt | None = None,
     *,
     controller: Controller | None = None,
@@ -72,28 +75,34 @@ def edit(
         if len(latents) != 1:
             raise BlemishError(f"targets of {len(latents)} pictures at once; edit one after the other, as source[i]")
         latents, prompt = latents.expand(1 + len(targets), -1, -1, -1), Prompt.stack([prompt, targets])
-    return denoise(
-        model, latents, prompt, source, source.schedule, controller=controller, blend=blend, progress=progress
-    )
+    control = controlling(model, controller)
+    return denoise(model, latents, prompt, source, source.schedule, control=control, blend=blend, progress=progress)
+
+
+def controlling(model: Model, controller: Controller | None) -> Control | None:
+    """The model's attention under a controller, step by step; None for one that neither edits nor keeps maps."""
+    if controller is None or (not controller.edits and controller.maps is None):
+        return None
+    return partial(controlled, model.unet, controller)
 
 
 def _predictions(
-    model: Model,
+    model: Denoiser,
     latents: Tensor,
     prompt: Prompt,
     guidance: Guidance,
     schedule: Schedule,
     index: int,
-    controller: Controller | None,
+    control: Control | None,
 ) -> tuple[Tensor | None, Tensor | None]:
     """ε without the prompts' words and with them; None of what the guidance has no use for."""
     timestep, null = schedule.timesteps[index], guidance.null(index)
-    if null is not None and controller is None:
+    if null is not None and control is None:
         both = model.noise(torch.cat([latents] * 2), timestep, Prompt.stack([null.expand(len(latents)), prompt]))
         unconditional, conditional = both.chunk(2)
         return unconditional, conditional
     without = None if null is None else model.noise(latents, timestep, null)
-    if controller is None and not guidance.asks(len(latents)):
+    if control is None and not guidance.asks(len(latents)):
         return without, None
-    with controlled(model.unet, controller, index, schedule.steps):
+    with nullcontext() if control is None else control(index, schedule.steps):
         return without, model.noise(latents, timestep, prompt)

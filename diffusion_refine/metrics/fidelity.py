@@ -111,8 +111,8 @@ def _lpips_network(backbone: str, network: str) -> Any:
     if network not in ("alex", "vgg", "squeeze"):
         raise MetricError(f"LPIPS: found the network {network}; expected alex, vgg or squeeze")
     given = _weights(Path(backbone))
-    judge = _LPIPS(net=network, pnet_rand=True)  # random, so that nothing is fetched; every weight is replaced below
-    own = judge.net.state_dict()
+    scorer = _LPIPS(net=network, pnet_rand=True)  # random, so that nothing is fetched; every weight is replaced below
+    own = scorer.net.state_dict()
     named = {name: f"features.{name.partition('.')[2]}" for name in own}  # slice2.3.weight is features.3.weight there
     wrong = [theirs for ours, theirs in named.items() if theirs not in given or given[theirs].shape != own[ours].shape]
     if wrong:
@@ -120,8 +120,8 @@ def _lpips_network(backbone: str, network: str) -> Any:
             f"{backbone}: holds no {wrong[0]} of the shape that LPIPS's {network} has; "
             "expected torchvision's weights of alexnet (alex), vgg16 (vgg) or squeezenet1_1 (squeeze)"
         )
-    judge.net.load_state_dict({ours: given[theirs] for ours, theirs in named.items()})
-    return judge
+    scorer.net.load_state_dict({ours: given[theirs] for ours, theirs in named.items()})
+    return scorer
 
 
 def _weights(path: Path) -> dict[str, torch.Tensor]:

@@ -170,19 +170,15 @@ class Controlled:
 
 
 @contextmanager
-def controlled(unet: nn.Module, controller: Controller | None, index: int = 0, steps: int = 1) -> Iterator[None]:
+def controlled(unet: nn.Module, controller: Controller, index: int = 0, steps: int = 1) -> Iterator[None]:
     """Passes of the UNet inside the context are those of step `index` of `steps`, under the controller.
 
-    RLI stays around what is changed, in whichever order the two contexts are entered. Without controller, nothing is
-    touched.
+    RLI stays around what is changed, in whichever order the two contexts are entered.
     """
-    if controller is None:
-        yield
-        return
     controller.at(index, steps)
     latent: list[Shape] = []
 
-    def see(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def note_shape(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
         sample = inputs[0] if inputs else named["sample"]
         latent[:] = [(sample.shape[-2], sample.shape[-1])]
 
@@ -191,12 +187,12 @@ def controlled(unet: nn.Module, controller: Controller | None, index: int = 0, s
             return replace(processor, inner=Controlled(processor.inner, controller, latent))
         return Controlled(processor, controller, latent)
 
-    eye = unet.register_forward_pre_hook(see, with_kwargs=True)
+    hook = unet.register_forward_pre_hook(note_shape, with_kwargs=True)
     try:
         with replaced_processors(unet, under_control):
             yield
     finally:
-        eye.remove()
+        hook.remove()
 
 
 def map_shape(tokens: int, latent: Shape) -> Shape:

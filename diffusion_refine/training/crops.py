@@ -6,6 +6,7 @@ Its caption names what its own mask shows.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,12 @@ from diffusion_refine.prompts.vocabulary import DIRECTIONAL
 from procgen.errors import BlemishError
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import HEADER
+from scenes.formats import mvtec
+from scenes.formats.sample import GOOD
+from scenes.pictures.errors import PictureNote
+from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rgb, with_white_level
 from scenes.scene import Scene
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LEAST_SHARE = 0.002  # of a crop, for a defect to be named; one that covers less, but something, makes no crop
 ATTEMPTS = 20  # draws of a crop until one can be captioned
 # Words that mean the same picture; a caption now and then takes the other one, so that both are known.
@@ -94,15 +98,15 @@ class Crops:
         return len(self.captions)
 
 
-def read_pictures(folder: Path, text: str | None = None) -> list[Picture]:
+def read_pictures(folder: Path, text: str | None = None, options: ReadingOptions = ReadingOptions()) -> list[Picture]:
     """The pictures of a dataset of Blemish, which say what they show, or of a folder of photographs of one caption.
 
     Raises:
-        PicturesError: there is no picture, or photographs without a caption.
+        PicturesError: there is no picture, or photographs without a caption. PictureError: one that cannot be read.
     """
     if (folder / HEADER).is_file():
         return list(_rendered(Dataset(folder)))
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    found = photographs_in(folder) if folder.is_dir() else []
     if not found:
         raise PicturesError(f"{folder}: found no pictures; expected a dataset of Blemish or a folder of photographs")
     if text is None:
@@ -110,7 +114,21 @@ def read_pictures(folder: Path, text: str | None = None) -> list[Picture]:
             f"{folder}: photographs without {HEADER}, which would say what they show; tell it with --caption, "
             'as in --caption "photo of a good ground plate"'
         )
-    return [Picture(_opened(path), None, {}, None, text) for path in found]
+    options = with_white_level(found, options, str(folder))
+    return [Picture(read_rgb(path, options), None, {}, None, text) for path in found]
+
+
+def photographs_in(folder: Path) -> list[Path]:
+    """The pictures of a folder and those below it; of one in the layout of MVTec AD the good training pictures."""
+    if mvtec.recognises(folder):
+        good = [sample for sample in mvtec.read(folder) if (sample.split, sample.label) == ("train", GOOD)]
+        warnings.warn(f"{folder}: only its {len(good)} good training pictures are learnt", PictureNote, stacklevel=2)
+        return [sample.image_path for sample in good]
+    return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and not _hidden(path, folder)]
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(is_hidden(Path(name)) for name in path.relative_to(folder).parts)
 
 
 def draw_crops(
@@ -174,14 +192,6 @@ def _named(scene: Scene, kinds: Mapping[str, set[str]]) -> dict[str, int]:
     drawn = {layer.kind for layer in scene.layers}
     found = {name: kinds.get(name, set()) & drawn for name in scene.classes}
     return {found[name].pop() if len(found[name]) == 1 else name: bit for name, bit in scene.classes.items()}
-
-
-def _opened(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PicturesError(f"{path}: cannot be read as a picture ({error}); remove or replace it") from None
 
 
 def _crop(

@@ -219,7 +219,8 @@ def _stroke_distance(xy: Floats, strokes: Floats, halves: Floats, reach: float) 
 def _to_stroke(xy: Floats, start: Floats, end: Floats) -> Floats:
     span = end - start
     along = np.clip((xy - start) @ span / max(float(span @ span), np.finfo(np.float64).tiny), 0, 1)
-    return np.hypot(*(xy - start - along[:, None] * span).T)
+    result: Floats = np.hypot(*(xy - start - along[:, None] * span).T)
+    return result
 
 
 def _flat(xy: Floats) -> Floats:

@@ -108,10 +108,9 @@ def _place(
     """Find room for a component on the grid, upright or lying, and add its pads and its printed outline."""
     for _ in range(TRIES):
         quarter = bool(rng.integers(2))
-        turned = (lambda x, y: (-y, x)) if quarter else (lambda x, y: (x, y))
-        half = np.abs(turned(*footprint.half))
-        centres = np.array([turned(*centre) for centre in footprint.centres])
-        body = np.abs(turned(*footprint.body))
+        half = np.abs(_turned(footprint.half, quarter))
+        centres = np.array([_turned(centre, quarter) for centre in footprint.centres])
+        body = np.abs(_turned(footprint.body, quarter))
         extent = np.maximum(np.abs(centres).max(axis=0) + half, body) + 0.5e-3
         free = np.array([width, height]) / 2 - BORDER - extent
         if (free <= 0).any():
@@ -135,6 +134,11 @@ def _place(
         return
 
 
+def _turned(point: Point, quarter: bool) -> Point:
+    """A point as it is, or turned by a quarter."""
+    return (-point[1], point[0]) if quarter else point
+
+
 class Router:
     """Connections found one by one on a grid, each in the shortest way that keeps clear of the others."""
 
@@ -156,7 +160,8 @@ class Router:
         """(rows, columns) distance from each grid point to a pad."""
         dx = np.maximum(np.abs(self.x - self.pads[pad, 0]) - self.halves[pad, 0], 0)
         dy = np.maximum(np.abs(self.y - self.pads[pad, 1]) - self.halves[pad, 1], 0)
-        return np.hypot(dx, dy)
+        result: Floats = np.hypot(dx, dy)
+        return result
 
     def route(self, track: float) -> tuple[Floats, Floats, Indices]:
         """All tracks (T, 2, 2), their widths (T,) and nets (T,)."""
@@ -201,7 +206,8 @@ class Router:
         span = b - a
         along = ((self.x - a[0]) * span[0] + (self.y - a[1]) * span[1]) / float(span @ span)
         along = np.clip(along, 0, 1)
-        return np.hypot(self.x - a[0] - along * span[0], self.y - a[1] - along * span[1])
+        result: Floats = np.hypot(self.x - a[0] - along * span[0], self.y - a[1] - along * span[1])
+        return result
 
     def _path(self, pad: int, other: int, blocked: NDArray[np.bool_]) -> Indices | None:
         """(K, 2) rows and columns of a free way over the grid, None where there is none short enough."""
@@ -252,10 +258,12 @@ def _bend(start: Indices, end: Indices, blocked: NDArray[np.bool_]) -> Indices |
     for bend in (start + np.sign(step) * diagonal, end - np.sign(step) * diagonal):
         cells = np.concatenate([_run(start, bend), _run(bend, end)])
         if not blocked[cells[1:-1, 0], cells[1:-1, 1]].any():
-            return bend
+            result: Indices | None = bend
+            return result
     return None
 
 
 def _run(start: Indices, end: Indices) -> Indices:
     count = int(np.abs(end - start).max())
-    return start + np.sign(end - start) * np.arange(count + 1)[:, None]
+    result: Indices = start + np.sign(end - start) * np.arange(count + 1)[:, None]
+    return result

@@ -51,7 +51,8 @@ def clamped_deflection(r: ArrayLike, load: float, radius: float, contact_radius:
         edge = 0.5 * (1.0 - c**2) * (1.0 + mean_square) + (c**2 + mean_square) * math.log(c)
         b = edge - a * c**2 - c**2 / 8.0
         w = np.where(x < c, b + a * x**2 + x**4 / (8.0 * c**2), outside)
-    return load * radius**2 / (8.0 * math.pi * stiffness) * w
+    result: Floats = load * radius**2 / (8.0 * math.pi * stiffness) * w
+    return result
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ class DentShape:
     @property
     def reach(self) -> float:
         """m, as far as the ring is followed."""
-        return self.contact_radius * RING_ENDS ** (-1.0 / self.decay)
+        result: float = self.contact_radius * RING_ENDS ** (-1.0 / self.decay)
+        return result
 
     def profile(self, r: ArrayLike) -> Floats:
         """Height (m) at distance r ≥ 0 (m) from the middle."""

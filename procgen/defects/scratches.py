@@ -70,7 +70,8 @@ class ScratchProfile:
         crest = crest * ((1.0 - self.cutting) * self.depth / self.ridge_width) * deepness
         across = np.divide(y - 1.0, self.ridge_width, out=np.full(offset.shape, 2.0), where=np.isfinite(y)) - 1.0
         on_ridge = np.abs(across) < 1.0
-        return groove + np.where(on_ridge, crest * (1.0 - np.where(on_ridge, across, 0.0) ** 2), 0.0)
+        result: Floats = groove + np.where(on_ridge, crest * (1.0 - np.where(on_ridge, across, 0.0) ** 2), 0.0)
+        return result
 
 
 @dataclass(frozen=True)

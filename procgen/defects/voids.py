@@ -186,4 +186,5 @@ def embedded_voids(
 
 
 def _dot(one: Floats, other: Floats) -> Floats:
-    return np.einsum("nk,nk->n", one, other)
+    result: Floats = np.einsum("nk,nk->n", one, other)
+    return result

@@ -93,7 +93,8 @@ class Wear:
         corner = 0.5 * half.min()  # radius of the rounded corners
         beyond = np.abs(place) - (half - corner)
         outside = np.hypot(*np.maximum(beyond, 0.0).T)
-        return corner - outside - np.minimum(beyond.max(axis=1), 0.0)
+        result: Floats = corner - outside - np.minimum(beyond.max(axis=1), 0.0)
+        return result
 
     def _marks(self, place: Floats) -> Floats:
         cosine, sine = np.cos(self.lay), np.sin(self.lay)

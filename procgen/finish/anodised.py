@@ -38,4 +38,5 @@ class AnodisedFinish(ProfiledFinish):
         lines = drawn_out(
             positions, self.lay_direction, LINE_LENGTH, LINE_WIDTH, LINE_OCTAVES, stream_seed(self.seed, 1)
         )
-        return np.sqrt(1.0 - self.die_lines) * grain + np.sqrt(self.die_lines) * lines
+        result: Floats = np.sqrt(1.0 - self.die_lines) * grain + np.sqrt(self.die_lines) * lines
+        return result

@@ -9,13 +9,15 @@ Floats = NDArray[np.float64]
 def unit(direction: ArrayLike) -> Floats:
     """The direction (3,) of length 1."""
     direction = np.asarray(direction, dtype=np.float64)
-    return direction / np.linalg.norm(direction)
+    result: Floats = direction / np.linalg.norm(direction)
+    return result
 
 
 def component(positions: Floats, direction: Floats) -> Floats:
     """(N,) of (N, 3) positions along a unit direction, each row rounded by itself, as a matrix product would not."""
     x, y, z = positions.T
-    return x * direction[0] + y * direction[1] + z * direction[2]
+    result: Floats = x * direction[0] + y * direction[1] + z * direction[2]
+    return result
 
 
 def frame_about(axis: ArrayLike, forward: ArrayLike) -> tuple[Floats, Floats, Floats]:

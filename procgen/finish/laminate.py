@@ -47,7 +47,8 @@ class LaminateFinish(IsotropicFinish):
         warp_on_top = (np.floor(warp) + np.floor(weft)) % 2.0 == 0.0
         crown = np.where(warp_on_top, across_warp, across_weft)
         dive = np.where(warp_on_top, across_weft, across_warp)
-        return crown * np.maximum(dive, 0.0) ** SAG
+        result: Floats = crown * np.maximum(dive, 0.0) ** SAG
+        return result
 
     def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
         if self.grain == 0.0:

@@ -126,7 +126,8 @@ class MilledFinish(ProfiledFinish):
     def _rises(self) -> Floats:
         """Axial height of each tooth, m; the lowest and the highest are the run-out apart."""
         drawn = np.random.default_rng([self.seed, 2]).random(self.teeth)
-        return self.run_out * (drawn - drawn.min()) / (float(np.ptp(drawn)) or 1.0)
+        result: Floats = self.run_out * (drawn - drawn.min()) / (float(np.ptp(drawn)) or 1.0)
+        return result
 
     @cached_property
     def _cusp_height(self) -> float:

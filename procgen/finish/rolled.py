@@ -49,7 +49,8 @@ class RolledFinish(ProfiledFinish):
             positions, self.lay_direction, self.mark_length, self.mark_width, MARK_OCTAVES, stream_seed(self.seed, 0)
         )
         grain = isotropic(positions, self.grain_size, 1, stream_seed(self.seed, 1))
-        return np.sqrt(1.0 - self.grain) * marks + np.sqrt(self.grain) * grain
+        result: Floats = np.sqrt(1.0 - self.grain) * marks + np.sqrt(self.grain) * grain
+        return result
 
     def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
         scale = self._scale(positions)
@@ -65,4 +66,5 @@ class RolledFinish(ProfiledFinish):
             positions, self.lay_direction, SCALE_LENGTH * self.scale_size, self.scale_size,
             SCALE_OCTAVES, stream_seed(self.seed, 2),
         )  # fmt: skip
-        return np.clip(0.5 + (noise + ndtri(self.scale_cover)) / SCALE_EDGE, 0.0, 1.0)
+        result: Floats | float = np.clip(0.5 + (noise + ndtri(self.scale_cover)) / SCALE_EDGE, 0.0, 1.0)
+        return result

@@ -29,4 +29,5 @@ class SandBlastedFinish(IsotropicFinish):
     def _relief(self, positions: Floats) -> Floats:
         coarse = isotropic(positions, 0.5 * self.crater_size, 1, stream_seed(self.seed, 0))
         fine = isotropic(positions, 0.25 * self.crater_size, 1, stream_seed(self.seed, 1))
-        return -np.abs(coarse) - SHARP * np.abs(fine)  # folded at zero: rims where noise changes its sign
+        result: Floats = -np.abs(coarse) - SHARP * np.abs(fine)  # folded at zero: rims where noise changes its sign
+        return result

@@ -49,7 +49,8 @@ class TurnedFinish(ProfiledFinish):
     @property
     def nose_radius(self) -> float:
         """m, of the tool that leaves this Ra at this feed: f²/(8 r) is the height of a cusp, and Ra is .257 of it."""
-        return self.feed**2 * CUSP_RA / (8.0 * self.ra)
+        result: float = self.feed**2 * CUSP_RA / (8.0 * self.ra)
+        return result
 
     def _relief(self, positions: Floats) -> Floats:
         axis, x, y, radius = self._about_axis(positions)
@@ -59,7 +60,10 @@ class TurnedFinish(ProfiledFinish):
         # Grooves differ by noise that is drawn out along them. Both coordinates across the axis stay in it, for an
         # angle would have a seam.
         across = np.stack([advance / self.feed, *(c / (GROOVE_LENGTH * self.feed) for c in (x, y))], axis=1)
-        return cusp / CUSP_RA + self.irregularity * isotropic(across, 1.0, MARK_OCTAVES, stream_seed(self.seed, 0))
+        result: Floats = cusp / CUSP_RA + self.irregularity * isotropic(
+            across, 1.0, MARK_OCTAVES, stream_seed(self.seed, 0)
+        )
+        return result
 
     def _lay(self, positions: Floats) -> Floats:
         _, x, y, radius = self._about_axis(positions)

@@ -38,7 +38,8 @@ def curled(length: float, curl: float, waviness: float, rng: np.random.Generator
     heading = np.cumsum(curl + waviness / turn * bend) / STEPS + rng.uniform(0.0, 2.0 * np.pi)
     course = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], axis=1), axis=0) * (length / STEPS)
     course = np.concatenate([np.zeros((1, 2)), course])
-    return course - course.mean(axis=0)
+    result: Floats = course - course.mean(axis=0)
+    return result
 
 
 @dataclass(frozen=True, eq=False)

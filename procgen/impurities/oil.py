@@ -132,7 +132,8 @@ class OilFilm:
 def _change_by_thickness(metal: Metal) -> Floats:
     """Change of reflectance (T, 3) by films TABLE_STEP apart in thickness, from none at all."""
     colours = film_colour(np.arange(0.0, THICKEST, TABLE_STEP), metal)
-    return colours - colours[0]
+    result: Floats = colours - colours[0]
+    return result
 
 
 def _metal_index(metal: Metal) -> NDArray[np.complex128]:

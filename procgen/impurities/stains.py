@@ -234,4 +234,5 @@ class WaterStains:
 
 def _dot(one: Floats, other: Floats) -> Floats:
     # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
-    return np.einsum("nk,nk->n", one, other)
+    result: Floats = np.einsum("nk,nk->n", one, other)
+    return result

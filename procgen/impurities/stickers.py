@@ -119,7 +119,10 @@ class Sticker:
         """Distance (n,) m to the rounded rectangle, negative inside."""
         corner = np.abs(place) - (0.5 * np.array([self.width, self.height]) - self.corner_radius)
         outside = np.maximum(corner, 0.0)
-        return np.hypot(outside[:, 0], outside[:, 1]) + np.minimum(corner.max(axis=1), 0.0) - self.corner_radius
+        result: Floats = (
+            np.hypot(outside[:, 0], outside[:, 1]) + np.minimum(corner.max(axis=1), 0.0) - self.corner_radius
+        )
+        return result
 
     def _lifted(self, place: Floats) -> Floats:
         """How far (n,) m the sheet stands off: nothing, then a bend of constant curvature up to the lifted side."""
@@ -127,7 +130,8 @@ class Sticker:
         straight_x, straight_y = 0.5 * self.width - self.corner_radius, 0.5 * self.height - self.corner_radius
         furthest = straight_x * abs(x) + straight_y * abs(y) + self.corner_radius
         bent = np.clip((place[:, 0] * x + place[:, 1] * y - furthest) / self.lift_length + 1.0, 0.0, 1.0)
-        return self.lift * bent**2
+        result: Floats = self.lift * bent**2
+        return result
 
     def _blistered(self, place: Floats) -> Floats:
         """Height (n,) m of the bubbles: clamped round plates under pressure, (1 - ρ²)²."""

@@ -58,7 +58,8 @@ def _tremor(along: Floats, rng: np.random.Generator) -> Floats:
     waves = np.arange(1, 5)
     phase = 2 * np.pi * (along[:, np.newaxis, np.newaxis] * waves + rng.random((2, 4)))
     swing = rng.standard_normal((2, 4)) / waves
-    return 2.0 * UNSTEADINESS * (np.sum(swing * np.sin(phase), axis=2) + rng.standard_normal(2))
+    result: Floats = 2.0 * UNSTEADINESS * (np.sum(swing * np.sin(phase), axis=2) + rng.standard_normal(2))
+    return result
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,4 +70,5 @@ class Anchor:
 def _dot(vectors: Floats, other: Floats) -> Floats:
     # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
     x, y, z = np.moveaxis(vectors * other, -1, 0)
-    return x + y + z
+    result: Floats = x + y + z
+    return result

@@ -1,6 +1,7 @@
 """Parameters checked where they enter, with errors that a user can act on."""
 
 import math
+from collections.abc import Callable
 
 from procgen.errors import BlemishError
 
@@ -10,7 +11,7 @@ def require(owner: str, **conditions: tuple[float, str]) -> None:
 
     conditions: name=(value, condition), where the condition is one of "finite", "positive", "not negative", "0 to 1".
     """
-    holds = {
+    holds: dict[str, Callable[[float], bool]] = {
         "finite": lambda value: True,
         "positive": lambda value: value > 0,
         "not negative": lambda value: value >= 0,

@@ -156,7 +156,8 @@ def _perlin_tile(offset: Floats, permutation: Hashes, gradients: Floats) -> Floa
             part = gradient.take(cells[a][b], mode="clip")
             part *= component
             dot += part
-        return dot
+        result: Floats = dot
+        return result
 
     def edge(b: int, c: int) -> Floats:
         return _interpolated(corner(0, b, c), corner(1, b, c), u)
@@ -218,7 +219,9 @@ def _compiled() -> Callable[..., None] | None:
         from numba import njit
     except ImportError:
         return None
+    compiled: Callable[..., None]
     try:
-        return njit(cache=True, nogil=True, error_model="numpy")(_sum_loop)
+        compiled = njit(cache=True, nogil=True, error_model="numpy")(_sum_loop)
     except RuntimeError:  # numba finds no folder that it may keep the machine code in
-        return njit(nogil=True, error_model="numpy")(_sum_loop)
+        compiled = njit(nogil=True, error_model="numpy")(_sum_loop)
+    return compiled

@@ -71,7 +71,8 @@ class Path:
 
     @property
     def _lengths(self) -> Floats:
-        return np.linalg.norm(np.diff(self.vertices, axis=0), axis=1)
+        result: Floats = np.linalg.norm(np.diff(self.vertices, axis=0), axis=1)
+        return result
 
 
 def arc(start: Sequence[float], length: float, heading: float, bend: float, steps: int = 48) -> Floats:
@@ -92,4 +93,5 @@ def sagitta(length: float, bend: float) -> float:
 
 def _dot(one: Floats, other: Floats) -> Floats:
     # Not by matrix product: BLAS rounds a row differently when other rows are asked for with it.
-    return np.einsum("nk,nk->n", one, other)
+    result: Floats = np.einsum("nk,nk->n", one, other)
+    return result

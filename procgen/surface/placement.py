@@ -75,7 +75,8 @@ def centres_around(
 
 def _square_distance(columns: Floats, point: Indices, centres: Floats, member: Indices) -> Floats:
     dx, dy, dz = (columns[axis][point] - centres[:, axis][member] for axis in range(3))
-    return dx * dx + dy * dy + dz * dz
+    result: Floats = dx * dx + dy * dy + dz * dz
+    return result
 
 
 def packed(cells: Indices) -> Indices:
@@ -87,13 +88,15 @@ def packed(cells: Indices) -> Indices:
             "use larger cells, and metres for positions"
         )
     x, y, z = np.moveaxis(cells + MOST_CELLS, -1, 0)
-    return (x << 2 * INDEX_BITS) | (y << INDEX_BITS) | z
+    result: Indices = (x << 2 * INDEX_BITS) | (y << INDEX_BITS) | z
+    return result
 
 
 def unpacked(ids: Indices) -> Indices:
     """The (M, 3) cells that `packed` gave these ids."""
     mask = (1 << INDEX_BITS) - 1
-    return np.stack([ids >> 2 * INDEX_BITS, (ids >> INDEX_BITS) & mask, ids & mask], axis=-1) - MOST_CELLS
+    result: Indices = np.stack([ids >> 2 * INDEX_BITS, (ids >> INDEX_BITS) & mask, ids & mask], axis=-1) - MOST_CELLS
+    return result
 
 
 def _with_one_ring(ids: Indices) -> Indices:
@@ -127,4 +130,5 @@ def distance_to_border(points: Floats, border: Floats) -> Floats:
     away = points[:, np.newaxis] - tail
     length_squared = np.maximum((side**2).sum(axis=-1), np.finfo(np.float64).tiny)
     along = np.clip((away * side).sum(axis=-1) / length_squared, 0.0, 1.0)
-    return np.linalg.norm(away - along[..., np.newaxis] * side, axis=-1).min(axis=1)
+    result: Floats = np.linalg.norm(away - along[..., np.newaxis] * side, axis=-1).min(axis=1)
+    return result

@@ -1,5 +1,7 @@
 """A camera's sensor: from the light that arrives to the numbers in the picture file."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,7 +45,8 @@ def relative_illumination(height: int, width: int, vignetting: float) -> Singles
     y = (np.arange(height) - (height - 1) / 2)[:, None]
     corner = max((width - 1) ** 2 / 4 + (height - 1) ** 2 / 4, 1.0)
     corner_tangent_squared = (1 - vignetting) ** -0.5 - 1
-    return ((1 + corner_tangent_squared * (x**2 + y**2) / corner) ** -2).astype(np.float32)
+    result: Singles = ((1 + corner_tangent_squared * (x**2 + y**2) / corner) ** -2).astype(np.float32)
+    return result
 
 
 def blurred(image: Singles, deviation: float) -> Singles:
@@ -84,7 +87,8 @@ def poisson_quantile(normal: NDArray[np.float64], mean: NDArray[np.float64]) -> 
     few = mean < MANY
     if few.any():
         count[few] = _poisson_by_summing(normal[few], mean[few])
-    return count
+    result: NDArray[np.float64] = count
+    return result
 
 
 def _poisson_by_summing(normal: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,7 +116,7 @@ def transferred(fractions: Singles, transfer: str) -> Singles:
     return np.where(fractions <= SRGB_KNEE, SRGB_SLOPE * fractions, power).astype(np.float32)
 
 
-def linearised(stored: NDArray[np.floating], transfer: str) -> NDArray[np.float64]:
+def linearised(stored: NDArray[np.floating[Any]], transfer: str) -> NDArray[np.float64]:
     """The inverse of `transferred`: fractions of the largest stored number to fractions of full well."""
     stored = np.asarray(stored, dtype=np.float64)
     if transfer == "linear":
@@ -123,4 +127,7 @@ def linearised(stored: NDArray[np.floating], transfer: str) -> NDArray[np.float6
 def quantised(fractions: Singles, bits: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Fractions 0 to 1 to the nearest whole number of `bits` bits."""
     steps = 2**bits - 1
-    return np.rint(fractions * np.float32(steps)).astype(np.uint8 if bits == 8 else np.uint16)
+    result: NDArray[np.uint8] | NDArray[np.uint16] = np.rint(fractions * np.float32(steps)).astype(
+        np.uint8 if bits == 8 else np.uint16
+    )
+    return result

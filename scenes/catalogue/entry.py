@@ -57,9 +57,14 @@ class FinishEntry(CatalogueEntry):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerEntry(CatalogueEntry):
-    """A kind of defect or impurity; countable: whether a caption says "a" before the noun."""
+    """A kind of defect or impurity.
+
+    countable: whether a caption says "a" before the noun. fixed_in_space: whether places or outlines follow from
+    positions in space, so that they stay when the surface moves.
+    """
 
     countable: bool = True
+    fixed_in_space: bool = False
 
     @property
     def class_name(self) -> str:

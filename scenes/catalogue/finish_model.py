@@ -37,10 +37,7 @@ class FinishRecipeModel(RecipeModel):
 
 
 class ProfiledFinishRecipe(FinishRecipeModel):
-    """What `procgen.finish.profiled.ProfiledFinish` asks of every finish.
-
-    brightness: multiplies the base colour.
-    """
+    """What `procgen.finish.profiled.ProfiledFinish` asks of every finish."""
 
     ra_um: Roughness = Field(title="Ra", description="Arithmetic mean roughness of the profile (ISO 4287)")
     base_colour: tuple[Fraction, Fraction, Fraction] = Field(

@@ -1,5 +1,7 @@
 """Blemish's own datasets."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from scenes.datasets.schema import HEADER
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import InstanceMaps, IntegerMap, Truth
 from scenes.parts.photo import Photo
+from scenes.pictures.reading import ReadingOptions
 
 LOOKS_FOR = HEADER
+FULL_SCALE = ReadingOptions(white_level=65535)  # of the sensor's 16 bits
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def read(folder: Path) -> list[Sample]:
     # Frames of twin datasets (same recipe, seed and number) show the same surface: one group. So do those made of one
     # photograph, and what was refined or varied shows the surface of the frame it began with.
     surfaces = f"{dataset.header.recipe.get('name')}/{dataset.seed}"
+    kind = _surface_digest(dataset)
     samples = []
     for frame in dataset:
         defects = {i.id: i.class_name for i in frame.instances if i.family == "defect"}
@@ -57,6 +62,12 @@ def read(folder: Path) -> list[Sample]:
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
         began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
-        group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}"
-        samples.append(Sample(number, group, label, frame.image_path, annotation))
+        group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}#{kind}"
+        samples.append(Sample(number, group, label, frame.image_path, annotation, options=FULL_SCALE))
     return samples
+
+
+def _surface_digest(dataset: Dataset) -> str:
+    """What tells the surfaces of two recipes of one name apart: part and finish."""
+    described = json.dumps([dataset.header.recipe.get(key) for key in ("part", "finish")], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()[:8]

@@ -3,7 +3,7 @@
     image   the file's name in the folder
     label   good, unlabelled, or the classes of its defects joined by "+"
     mask    the file's name of its mask, which every flawed picture has; a picture or a label without one needs none
-    group   the physical surface; without this column every picture is one
+    group   the physical surface; without this column every picture is one, but for copies of the same bytes
     split   train, validation or test, where the set has its own
     set     in a table beside several folders: the name of the folder that a line is about
 
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from scenes.formats.errors import SampleError
 from scenes.formats.sample import GOOD, UNLABELLED, Sample
+from scenes.formats.surfaces import content_group, joined
 from scenes.formats.truth import Annotation, MaskFile, NothingThere, Unknown
 from scenes.recipes.reading import recipe_fields
 
@@ -72,9 +73,9 @@ def read(folder: Path) -> list[Sample]:
             )
         image_path = _listed(folder, row["image"], manifest)
         name = PurePosixPath(row["image"]).with_suffix("").as_posix()
-        group = f"{folder.resolve().name}/{row.get('group') or name}"
+        group = f"{folder.resolve().name}/{row['group']}" if row.get("group") else content_group(image_path)
         samples.append(Sample(name, group, label, image_path, annotation, row.get("split") or ""))
-    return sorted(samples, key=lambda sample: sample.name)
+    return sorted(joined(samples), key=lambda sample: sample.name)
 
 
 def _beside(folder: Path) -> bool:

@@ -6,11 +6,13 @@ needed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from scenes.formats.errors import SampleError
+from scenes.pictures.reading import ReadingOptions, with_white_level
 
 if TYPE_CHECKING:
     from scenes.formats.sample import Sample
@@ -43,14 +45,17 @@ def format_named(name: str) -> Format:
     return cast(Format, import_module(FORMATS[name]))
 
 
-def read_samples(path: Path | str, format: str = AUTO, *, unlabelled: bool = False) -> list[Sample]:
-    """Every sample of a folder, in a fixed order, without decoding a picture.
+def read_samples(
+    path: Path | str, format: str = AUTO, *, unlabelled: bool = False, options: ReadingOptions = ReadingOptions()
+) -> list[Sample]:
+    """Every sample of a folder, in a fixed order; pictures are not decoded, unless to find what white is in deep ones.
 
     `auto` tells the formats apart by the files that lie there. Pictures that their source leaves unlabelled (earlier
     views, say, on which defects may already be) are left out unless `unlabelled`; then their label is "unlabelled",
-    so that they never count as good, and their truth raises.
+    so that they never count as good, and their truth raises. options: of reading the pictures; see
+    `with_white_level`.
 
-    Raises SampleError: nothing of any format found, empty folder, manifest, picture or mask missing.
+    Raises SampleError: nothing of any format found, empty folder, manifest, picture or mask missing. PictureError.
     """
     from scenes.formats.sample import UNLABELLED
 
@@ -61,7 +66,12 @@ def read_samples(path: Path | str, format: str = AUTO, *, unlabelled: bool = Fal
     samples = [sample for sample in format_named(name).read(folder) if unlabelled or sample.label != UNLABELLED]
     if not samples:
         raise SampleError(f"{folder}: holds no picture for the format {name}; check the path")
-    return samples
+    open_to = [sample.image_path for sample in samples if sample.options.white_level is None]
+    found = with_white_level(open_to, options, str(folder))
+    return [
+        replace(sample, options=ReadingOptions(sample.options.white_level or found.white_level, options.most_pixels))
+        for sample in samples
+    ]
 
 
 def found_in(folder: Path) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.formats.truth import Annotation, NothingThere, Truth
-from scenes.pictures.opening import read_rgb, read_valid_mask, size_of
+from scenes.pictures.decoding import measure
+from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 
 GOOD = "good"
 UNLABELLED = "unlabelled"
@@ -21,7 +22,8 @@ class Sample:
     """One picture of one inspected surface.
 
     name: unique within its source; group: the physical surface, which a split must not part; label: "good",
-    "unlabelled", or the classes of its defects joined by "+"; split: the source's own word ("train", "test") or "".
+    "unlabelled", or the classes of its defects joined by "+"; split: the source's own word ("train", "test") or "";
+    options: how its picture is read.
     """
 
     name: str
@@ -30,18 +32,23 @@ class Sample:
     image_path: Path
     annotation: Annotation = field(default_factory=NothingThere)
     split: str = ""
+    options: ReadingOptions = field(default_factory=ReadingOptions)
 
     def image(self) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB; grey is repeated, 16 bits are scaled to 8, transparent is black. Raises PictureError."""
-        return read_rgb(self.image_path)
+        """(H, W, 3) RGB, upright, of 8 bits; transparent is black. Raises PictureError."""
+        return read_rgb(self.image_path, self.options)
 
     def valid_mask(self) -> NDArray[np.bool_] | None:
         """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is valid."""
-        return read_valid_mask(self.image_path)
+        return read_valid_mask(self.image_path, self.options)
+
+    def shape(self) -> tuple[int, int]:
+        """(height, width), without decoding the picture. Raises PictureError."""
+        return measure(self.image_path, self.options.most_pixels).shape
 
     def truth(self) -> Truth:
         """The masks, read now.
 
         Raises PictureError and SampleError where they are missing, damaged, of another size or unknown.
         """
-        return self.annotation.read(size_of(self.image_path), self.image_path)
+        return self.annotation.read(self.shape(), self.image_path)

@@ -1,5 +1,6 @@
 """What is known of a picture: the masks of its defects and impurities, read when they are asked for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from procgen.surface.layer import Family
 from scenes.formats.errors import SampleError
-from scenes.pictures.opening import read_mask
+from scenes.pictures.decoding import MOST_PIXELS
+from scenes.pictures.masks import read_mask
 
 IntegerMap = NDArray[np.integer[Any]]
 
@@ -145,12 +147,7 @@ class MaskFile:
     def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
         from skimage.measure import label
 
-        values = read_mask(self.path)
-        if values.shape != shape:
-            raise SampleError(
-                f"{self.path}: is {values.shape[1]} × {values.shape[0]} pixels but its image {image_path.name} is "
-                f"{shape[1]} × {shape[0]}; export the mask at image size"
-            )
+        values = read_mask(self.path, image_path, max(MOST_PIXELS, math.prod(shape)), numbered=None not in self.classes)
         named = [value for value in self.classes if value is not None]
         unnamed = (values > 0) & ~np.isin(values, named)
         if None not in self.classes and unnamed.any():
@@ -168,3 +165,19 @@ class MaskFile:
 
     def files(self) -> tuple[Path, ...]:
         return (self.path,)
+
+
+@dataclass(frozen=True)
+class MaskFiles:
+    """Mask pictures of image size, each of one defect of the same class."""
+
+    paths: tuple[Path, ...]
+    class_name: str
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        masks = [read_mask(path, image_path, max(MOST_PIXELS, math.prod(shape))) > 0 for path in self.paths]
+        instances = tuple(DefectInstance(self.class_name, "defect", mask) for mask in masks if mask.any())
+        return Truth(np.logical_or.reduce(masks), instances)
+
+    def files(self) -> tuple[Path, ...]:
+        return self.paths

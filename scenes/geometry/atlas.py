@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,8 @@ class Chart(ABC):
 
     def covers(self, uv: Floats) -> NDArray[np.bool_]:
         """(N,) whether (N, 2) chart points lie on the part."""
-        return ((uv >= 0) & (uv <= np.array(self.size))).all(axis=1)
+        result: NDArray[np.bool_] = ((uv >= 0) & (uv <= np.array(self.size))).all(axis=1)
+        return result
 
     def sampled(self, corner: tuple[float, float], spacing: float, at: NDArray[np.bool_]) -> SurfacePoints:
         """The points of a square grid where `at`, (rows, columns) bool, is True.
@@ -190,7 +192,7 @@ class Texture:
         lay = None if maps.lay is None else self._scattered(maps.lay)
         return SurfaceMaps(**pasted, normal=normal, instances=maps.instances, lay=lay)
 
-    def _scattered(self, values: NDArray) -> NDArray:
+    def _scattered(self, values: NDArray[Any]) -> NDArray[Any]:
         spread = np.zeros((*self.shape, *values.shape[1:]), dtype=values.dtype)
         spread.reshape(-1, *values.shape[1:])[self.texels] = values
         return spread
@@ -207,7 +209,8 @@ class Texture:
         tilt = rises[0] * across_v + rises[1] * across_u
         with np.errstate(divide="ignore", invalid="ignore"):
             tilted = normals + np.where(area > 0, tilt / area, 0.0)
-        return tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
+        result: Floats = tilted / np.linalg.norm(tilted, axis=1, keepdims=True)
+        return result
 
     @cached_property
     def _remembered_slopes(self) -> Slopes:
@@ -329,7 +332,8 @@ def extruded(profile: Floats, v_extent: float) -> Mesh:
     left, right = slice(None, -1), slice(1, None)
 
     def quads(*corners: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.stack(np.broadcast_arrays(*corners), axis=-1).reshape(-1, 4)
+        result: NDArray[np.int64] = np.stack(np.broadcast_arrays(*corners), axis=-1).reshape(-1, 4)
+        return result
 
     upper = quads(index[0, 0, left], index[0, 0, right], index[0, 1, right], index[0, 1, left])
     faces = np.concatenate(

@@ -90,7 +90,7 @@ def _read_gltf(path: Path) -> tuple[Floats, Indices]:
     """Vertices and triangles of a glTF, text or binary. Raises MeshSyntaxError."""
     import trimesh
 
-    class BesideIt(trimesh.resolvers.FilePathResolver):
+    class BesideIt(trimesh.resolvers.FilePathResolver):  # type: ignore[misc]
         """Files that a glTF names: only such as lie there and are of a mesh's size."""
 
         def get(self, name: str) -> bytes:

@@ -58,7 +58,8 @@ def connected(faces: Indices) -> Indices:
     rows, columns = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
     joined = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
     _, of_vertex = connected_components(joined, directed=False)
-    return np.unique(of_vertex[faces[:, 0]], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    result: Indices = np.unique(of_vertex[faces[:, 0]], return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return result
 
 
 def smooth_normals(surface: Surface) -> Floats:
@@ -76,7 +77,8 @@ def smooth_normals(surface: Surface) -> Floats:
     smooth = np.einsum("nk,nk->n", unit[meets.row // 3], unit[meets.col]) >= SHARP_EDGE
     row, face = meets.row[smooth], meets.col[smooth]
     total = np.stack([np.bincount(row, weighted[face, axis], minlength=len(corner)) for axis in range(3)], axis=1)
-    return (total / np.linalg.norm(total, axis=1, keepdims=True)).reshape(-1, 3, 3)
+    result: Floats = (total / np.linalg.norm(total, axis=1, keepdims=True)).reshape(-1, 3, 3)
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,8 @@ class MeshChart(Chart):
 
     def embed(self, uv: Floats) -> Floats:
         triangle, weights = self._located(uv)
-        return np.einsum("nk,nkj->nj", weights, self.solid[triangle])
+        result: Floats = np.einsum("nk,nkj->nj", weights, self.solid[triangle])
+        return result
 
     def normals(self, uv: Floats) -> Floats:
         return self._normals(*self._located(uv))
@@ -116,7 +119,8 @@ class MeshChart(Chart):
         return self._tangents(triangle, self._normals(triangle, weights))
 
     def covers(self, uv: Floats) -> NDArray[np.bool_]:
-        return self._located(uv)[1].min(axis=1) >= -1e-9
+        result: NDArray[np.bool_] = self._located(uv)[1].min(axis=1) >= -1e-9
+        return result
 
     def sampled(self, corner: tuple[float, float], spacing: float, at: NDArray[np.bool_]) -> SurfacePoints:
         from scipy.ndimage import distance_transform_edt
@@ -136,7 +140,8 @@ class MeshChart(Chart):
         """(T,) triangles too thin to carry a texel's place; none of them where all are."""
         side = self.flat - np.roll(self.flat, -1, axis=1)
         thin = _cross(self.flat) <= SLIVER * (side**2).sum(axis=2).max(axis=1)
-        return thin & ~thin.all()
+        result: NDArray[np.bool_] = thin & ~thin.all()
+        return result
 
     def _weights(self, uv: Floats, triangle: Indices) -> Floats:
         """(N, 3) barycentric coordinates of points in the plane of their triangles, also outside of these."""
@@ -150,7 +155,8 @@ class MeshChart(Chart):
     def _normals(self, triangle: Indices, weights: Floats) -> Floats:
         within = np.clip(weights, 0, 1)
         normals = np.einsum("nk,nkj->nj", within, self.corner_normals[triangle])
-        return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+        result: Floats = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+        return result
 
     def _tangents(self, triangle: Indices, normals: Floats) -> Floats:
         """The direction of growing u in the plane of each triangle, made perpendicular to the normals."""
@@ -209,4 +215,5 @@ def border(flat: Floats) -> Floats:
 def _cross(corners: Floats) -> Floats:
     """(T,) twice the signed area of triangles (T, 3, 2)."""
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    result: Floats = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    return result

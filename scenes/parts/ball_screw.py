@@ -58,7 +58,8 @@ class BallScrew(Rod):
         half_width = math.sqrt(2 * arc * self.groove_depth - self.groove_depth**2)
 
         def groove(along: Floats) -> Floats:
-            return np.sqrt(arc**2 - np.minimum(np.abs(along), half_width) ** 2) - (arc - self.groove_depth)
+            result: Floats = np.sqrt(arc**2 - np.minimum(np.abs(along), half_width) ** 2) - (arc - self.groove_depth)
+            return result
 
         body = Body()
         lathe(body, [(0.0, -end), (radius, -end)], pose, steps)

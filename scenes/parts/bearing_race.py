@@ -69,7 +69,8 @@ class BearingRace(Round):
 
         def elevation(r: Floats) -> Floats:
             groove = radius - self.groove_depth - np.sqrt(radius**2 - np.minimum(np.abs(r - middle), half_width) ** 2)
-            return groove - np.maximum(np.maximum(r - outer + chamfer, inner + chamfer - r), 0)
+            result: Floats = groove - np.maximum(np.maximum(r - outer + chamfer, inner + chamfer - r), 0)
+            return result
 
         across = middle + half_width * np.linspace(1, -1, GROOVE_FACETS + 1)
         radii = [outer, outer - chamfer, *across.tolist(), inner + chamfer, inner]

@@ -106,7 +106,8 @@ class Bracket(DrawnPart):
             body.cover(np.stack([lifted(rim, bottom), lifted(border, bottom)]))
 
             def pose(points: Floats, at: tuple[float, float] = (centre[0], side * centre[1])) -> Floats:
-                return points + np.array([*at, 0.0])
+                result: Floats = points + np.array([*at, 0.0])
+                return result
 
             wall = revolved(*straight((radius, 0.0), (radius, bottom)), radius, (0.0, 2 * math.pi), pose)
             body.inspect(

@@ -85,7 +85,8 @@ class HexNut(DrawnPart):
 
         def elevation(xy: Floats) -> Floats:
             r = np.hypot(xy[:, 0], xy[:, 1])
-            return -CHAMFER_SLOPE * np.maximum(r - start, 0) - np.maximum(sink - r, 0)
+            result: Floats = -CHAMFER_SLOPE * np.maximum(r - start, 0) - np.maximum(sink - r, 0)
+            return result
 
         top = relief(hexagon[:-1], elevation, (circle(bore, angles[:-1]),))
         edge, sunk, rim = circle(start, angles), circle(sink, angles), circle(bore, angles)
@@ -115,7 +116,8 @@ ENTRIES = (
 
 def hexagon_radius(angles: Floats, across_flats: float) -> Floats:
     """(N,) distance from the middle of a hexagon to its border, corners at multiples of 60°."""
-    return across_flats / 2 / np.cos(np.mod(angles, math.pi / 3) - math.pi / 6)
+    result: Floats = across_flats / 2 / np.cos(np.mod(angles, math.pi / 3) - math.pi / 6)
+    return result
 
 
 def thread_wall(bore: float, top: float, depth: float, pitch: float) -> FormulaChart:

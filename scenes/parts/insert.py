@@ -109,7 +109,8 @@ class Insert(DrawnPart):
             middle = (near + far) / 2
             within = self._depth_within(middle[:, None] * direction) > depth
             near, far = np.where(within, middle, near), np.where(within, far, middle)
-        return near[:, None] * direction
+        result: Floats = near[:, None] * direction
+        return result
 
     def build(self) -> Part:
         """The insert's mesh and charts: its rake face, and the wall of its hole."""
@@ -121,7 +122,8 @@ class Insert(DrawnPart):
             if self.chip_breaker == 0:
                 return np.zeros(len(xy))
             across = np.clip((self._depth_within(xy) - self.land) / self.chip_breaker, 0, 1)
-            return -self.chip_breaker_depth * np.sin(math.pi * across**0.7) ** 2
+            result: Floats = -self.chip_breaker_depth * np.sin(math.pi * across**0.7) ** 2
+            return result
 
         border, rim = self._outline(angles), circle(hole, angles)
         steps = self.land + self.chip_breaker * np.linspace(0, 1, GROOVE_FACETS + 1)
@@ -153,9 +155,10 @@ def convex(angles: tuple[int, ...], radius: float) -> Floats:
     # The sides touch the circle where their normals point; the normals turn by 180° less the corner's angle.
     turns = np.array([math.pi - math.radians(angle) for angle in angles])
     before = -turns[0] / 2 + np.concatenate([[0], np.cumsum(turns[:-1])])  # normal of the side before each corner
-    return (
+    result: Floats = (
         radius / np.cos(turns / 2)[:, None] * np.column_stack([np.cos(before + turns / 2), np.sin(before + turns / 2)])
     )
+    return result
 
 
 def edge_distance(xy: Floats, corners: Floats) -> Floats:

@@ -111,7 +111,8 @@ def lying(drop: float) -> Formula:
     """Lay a body that was built about the z axis along x, and lower it by `drop` metres."""
 
     def pose(points: Floats) -> Floats:
-        return points @ LYING.T - [0.0, 0.0, drop]
+        result: Floats = points @ LYING.T - [0.0, 0.0, drop]
+        return result
 
     return pose
 
@@ -177,7 +178,8 @@ class Body:
 def _quads(grid: Floats) -> Floats:
     """(F, 4, K) corners of the cells of an (M, N, K) grid: along a row first, then up."""
     cells = np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]], axis=2)
-    return cells.reshape(-1, 4, grid.shape[2])
+    result: Floats = cells.reshape(-1, 4, grid.shape[2])
+    return result
 
 
 def rectangle(chart: Chart, columns: int, rows: int = 1) -> Floats:
@@ -192,7 +194,8 @@ def lifted(loop: Floats, z: float) -> Floats:
 
 
 def circle(radius: float, angles: Floats, centre: tuple[float, float] = (0.0, 0.0)) -> Floats:
-    return np.column_stack([np.cos(angles), np.sin(angles)]) * radius + np.array(centre)
+    result: Floats = np.column_stack([np.cos(angles), np.sin(angles)]) * radius + np.array(centre)
+    return result
 
 
 def turn(radius: float, extra: Floats | None = None) -> Floats:
@@ -201,13 +204,15 @@ def turn(radius: float, extra: Floats | None = None) -> Floats:
     if extra is None:
         return angles
     merged = np.unique(np.concatenate([angles, np.mod(extra, 2 * math.pi)]))
-    return merged[np.concatenate([[True], np.diff(merged) > 1e-9])]
+    result: Floats = merged[np.concatenate([[True], np.diff(merged) > 1e-9])]
+    return result
 
 
 def distinct(values: Floats) -> Floats:
     """The values in rising order, each as it is but once: those that rounding alone parts are one."""
     ordered = np.sort(values)
-    return ordered[np.concatenate([[True], np.diff(ordered) > SEWING / 10])]
+    result: Floats = ordered[np.concatenate([[True], np.diff(ordered) > SEWING / 10])]
+    return result
 
 
 def arc_steps(radius: float, angle: float) -> int:
@@ -227,4 +232,5 @@ def in_polygon(points: Floats, polygon: Floats) -> NDArray[np.bool_]:
 
 
 def _unit(vectors: Floats) -> Floats:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return result

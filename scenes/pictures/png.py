@@ -1,6 +1,6 @@
 """PNG files of plain arrays: no clocks, no text, the same bytes for the same array; 16-bit colour included.
 
-Pillow reads every PNG but those of 16 bits and three channels, which it silently reduces to 8; they are read here.
+Pillow reads every PNG but those of 16 bits and several channels, which it silently reduces to 8; they are read here.
 """
 
 import struct
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 GREY, RGB = 0, 2  # PNG specification, 11.2.2
+CHANNELS = {2: 3, 4: 2, 6: 4}  # by colour type, of those with several
+MOST_PIXELS = 1 << 28  # of a frame: beyond, a file is damaged or made to ask for memory
 SUB = 1  # filter type: each byte less the one of the pixel to its left
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
@@ -64,12 +66,19 @@ def read(path: Path) -> Image:
 
     Raises PngError, saying what is wrong with the file, or OSError where it cannot be read.
     """
-    data = path.read_bytes()
-    _, _, depth, colour, interlaced = _header(data)
+    return decode(path.read_bytes())
+
+
+def decode(data: bytes) -> Image:
+    """The array of the content of a PNG file, whose checksums are tried first; see `read`."""
+    height, width, depth, colour, interlaced = _header(data)
     if not data.endswith(END):  # Pillow reads a mask whose last bytes are lost, as long as it can guess every pixel
         raise PngError("is truncated or damaged (its end is missing)")
+    if height * width > MOST_PIXELS:
+        raise PngError(f"is larger than any frame can be ({width} x {height} pixels)")
+    compressed = check(data)
     if (depth, colour, interlaced) == (16, RGB, 0):
-        return _decode_deep_colour(data)
+        return _deep(compressed, height, width, 3)
     from PIL import Image as pillow
 
     try:
@@ -87,27 +96,82 @@ def read(path: Path) -> Image:
     raise PngError(f"has the pixel format {mode}; expected grey or RGB of 8 or 16 bits, without alpha or palette")
 
 
-def _decode_deep_colour(data: bytes) -> NDArray[np.uint16]:
-    height, width, *_ = _header(data)
-    compressed = bytearray()
+def check(data: bytes) -> bytes:
+    """The compressed pixels of a PNG file, of which every chunk must be whole. Raises PngError.
+
+    Pillow looks at the checksums of some chunks alone, and not at those of the pixels.
+    """
+    compressed: list[bytes] = []
     at = len(SIGNATURE)
-    while at + 12 <= len(data):
-        length, kind = struct.unpack(">I4s", data[at : at + 8])
-        body, check = data[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]
-        if len(check) < 4 or struct.unpack(">I", check)[0] != zlib.crc32(kind + body):
+    while True:
+        head, body_at = data[at : at + 8], at + 8
+        if len(head) < 8:
+            raise PngError("is truncated or damaged (its end is missing)")
+        length, kind = struct.unpack(">I4s", head)
+        body, checksum = data[body_at : body_at + length], data[body_at + length : body_at + length + 4]
+        if len(checksum) < 4 or struct.unpack(">I", checksum)[0] != zlib.crc32(body, zlib.crc32(kind)):
             raise PngError("is truncated or damaged (a chunk is cut short or fails its checksum)")
+        if kind == b"IEND":
+            return b"".join(compressed)
         if kind == b"IDAT":
-            compressed += body
-        at += 12 + length
-    expected = height * (1 + 6 * width)
+            compressed.append(body)
+        at = body_at + length + 4
+
+
+def deep_colour(data: bytes) -> bool:
+    """Whether a file is a PNG of 16 bits and several channels, which Pillow reduces to 8 bits."""
+    if len(data) < 33 or data[:8] != SIGNATURE:
+        return False
+    _, _, depth, colour, _ = _header(data)
+    return depth == 16 and colour in CHANNELS
+
+
+def decode_deep_colour(data: bytes) -> NDArray[np.uint16]:
+    """The (H, W, channels) levels of such a file: two channels are grey and alpha, four RGB and alpha. Raises PngError.
+
+    Of the largest size that Blemish reads, this takes some seconds where another program has written the file.
+    """
+    height, width, _, colour, interlaced = _header(data)
+    if interlaced:
+        raise PngError("is an interlaced PNG of 16 bits; save it without interlacing")
+    return _deep(check(data), height, width, CHANNELS[colour])
+
+
+def _deep(compressed: bytes, height: int, width: int, channels: int) -> NDArray[np.uint16]:
+    each = 2 * channels
+    expected = height * (1 + each * width)
     try:
-        raw = zlib.decompressobj().decompress(bytes(compressed), expected + 1)
+        raw = zlib.decompressobj().decompress(compressed, expected + 1)
     except zlib.error as error:
         raise PngError(f"is truncated or damaged ({error})") from None
     if len(raw) != expected:
         raise PngError(f"is truncated or damaged (holds {len(raw)} bytes of pixels, not {expected})")
-    filtered = np.frombuffer(raw, dtype=np.uint8).reshape(height, -1)
-    if (filtered[:, 0] != SUB).any():
-        raise PngError("is a 16-bit colour PNG of another program; expected one that Blemish wrote, or 8 bits")
-    pixels = np.cumsum(filtered[:, 1:].reshape(height, width, 6), axis=1, dtype=np.uint8)
+    rows = np.frombuffer(raw, dtype=np.uint8).reshape(height, -1)
+    filters, filtered = rows[:, 0], rows[:, 1:].reshape(height, width, each)
+    own = (filters == SUB).all()
+    pixels = np.cumsum(filtered, axis=1, dtype=np.uint8) if own else _unfiltered(filters, filtered)
     return pixels.view(">u2").astype(np.uint16)
+
+
+def _unfiltered(filters: NDArray[np.uint8], filtered: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Undo the filters of rows, (H,), on bytes (H, W, B); PNG specification, 9.2.
+
+    A byte follows from those to its left, above and above left, so that all on one diagonal are found at once.
+    """
+    height, width, each = filtered.shape
+    found = np.zeros((height + 1, width + 1, each), np.int16)  # with what lies outside above and to the left
+    for diagonal in range(height + width - 1):
+        row = np.arange(max(0, diagonal - width + 1), min(height, diagonal + 1))
+        column = diagonal - row
+        left, above, corner = found[row + 1, column], found[row, column + 1], found[row, column]
+        kind = filters[row, None]
+        near_left, near_above = np.abs(above - corner), np.abs(left - corner)
+        near_corner = np.abs(left + above - 2 * corner)
+        paeth = np.where(
+            (near_left <= near_above) & (near_left <= near_corner),
+            left,
+            np.where(near_above <= near_corner, above, corner),
+        )
+        guess = np.select([kind == 1, kind == 2, kind == 3, kind == 4], [left, above, (left + above) // 2, paeth], 0)
+        found[row + 1, column + 1] = (filtered[row, column] + guess) & 255
+    return np.ascontiguousarray(found[1:, 1:].astype(np.uint8))

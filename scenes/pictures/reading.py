@@ -1,105 +1,166 @@
-"""Photographs read as their files have them, whatever program wrote them."""
+"""One way to read a picture, whatever camera or program wrote it: as 8-bit RGB, or as its file has it."""
 
 from __future__ import annotations
 
 import hashlib
-import struct
-import zlib
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from procgen.errors import BlemishError
-from scenes.pictures import png
+from scenes.pictures.decoding import MOST_PIXELS, Raster, Values, load, measure
+from scenes.pictures.errors import PictureError, PictureNote
 
-LEAST_SIDE, MOST_PIXELS = 16, 1 << 24
-TIFF_SIGNATURES = (b"II*\0", b"MM\0*")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+LEAST_SIDE, MOST_PHOTO_PIXELS = 16, 1 << 24  # of a photograph that is worked on
+INTEGER_WHITES: tuple[float, ...] = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # of cameras of 8, 10, 12, 14 and 16 bits
+FLOAT_WHITES: tuple[float, ...] = (1.0, *INTEGER_WHITES)
+OVERSHOOT = 0.01  # of white: what a resampled picture of floats may exceed it by
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-class PhotoError(BlemishError):
-    """A photograph that cannot be worked on; names the file and what to do."""
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How pictures are read.
+
+    white_level: what white is where a channel has more than 8 bits; None for the most that 16 bits hold. most_pixels:
+    a larger picture is refused before it takes any memory.
+    """
+
+    white_level: float | None = None
+    most_pixels: int = MOST_PIXELS
 
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """pixels: (H, W) or (H, W, 3), uint8 or uint16, as the file has them; name and SHA-256 of the file."""
+    """pixels: (H, W) or (H, W, 3), uint8 or uint16, white the most these hold; name and SHA-256 of the file."""
 
     pixels: Pixels
     name: str
     sha256: str
 
 
-def read_photograph(path: Path) -> Photograph:
-    """Read a photograph, turned as its camera noted. Raises PhotoError for what is no grey or colour picture."""
-    try:
-        content = path.read_bytes()
-    except IsADirectoryError:
-        raise PhotoError(f"{path}: is a folder; name the photographs in it, as {path}/*.png") from None
-    except OSError as error:
-        raise PhotoError(
-            f"{path}: cannot be read ({error.strerror}); check its name and whether you may read it"
-        ) from None
-    pixels = _decoded(path, content)
-    height, width = pixels.shape[:2]
-    if min(height, width) < LEAST_SIDE or height * width > MOST_PIXELS:
-        raise PhotoError(
-            f"{path}: is {width} x {height} pixels; expected {LEAST_SIDE} or more a side and at most "
-            f"{MOST_PIXELS >> 20} million in all: crop it or scale it"
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a folder by their suffixes, in order of their names; hidden files are none."""
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and not is_hidden(path)]
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is one that programs leave beside people's own, such as ._a.png."""
+    return path.name.startswith(".") or path.name == "__MACOSX"
+
+
+def read_rgb(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB, upright, of 8 bits; grey is repeated, transparent is black. Raises PictureError."""
+    raster = load(path, options.most_pixels)
+    values = _scaled(raster, path, options.white_level, 255).astype(np.uint8)
+    if values.ndim == 2:
+        values = np.repeat(values[..., None], 3, axis=2)
+    seen = _seen(raster, path)
+    if seen is None:
+        return values
+    values = values.copy()
+    values[~seen] = 0
+    return values
+
+
+def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[np.bool_] | None:
+    """(H, W) where a picture is not wholly transparent; None where it has no transparency. Raises PictureError."""
+    return _seen(load(path, options.most_pixels), path)
+
+
+def read_photograph(path: Path, options: ReadingOptions = ReadingOptions()) -> Photograph:
+    """Read a photograph, upright. Raises PictureError for what is no grey or colour picture without transparency."""
+    if path.is_dir():
+        raise PictureError(f"{path}: is a folder; name the photographs in it, as {path}/*.png")
+    height, width = measure(path, min(options.most_pixels, MOST_PHOTO_PIXELS)).shape
+    if min(height, width) < LEAST_SIDE:
+        raise PictureError(
+            f"{path}: is {width} x {height} pixels; expected {LEAST_SIDE} or more a side: crop a larger picture"
         )
-    return Photograph(pixels, path.name, hashlib.sha256(content).hexdigest())
+    raster = load(path, options.most_pixels)
+    if raster.values.dtype == np.bool_:
+        raise PictureError(f"{path}: is black and white only, a mask perhaps; expected a photograph of 8 or 16 bits")
+    if raster.alpha is not None and raster.alpha.min() < 255:
+        raise PictureError(f"{path}: is transparent in places; expected a photograph: flatten it and save it again")
+    most = 255 if raster.values.dtype == np.uint8 else 65535
+    pixels = _scaled(raster, path, options.white_level, most)
+    pixels = pixels.astype(np.uint8) if most == 255 else pixels.astype(np.uint16)
+    return Photograph(pixels, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _decoded(path: Path, content: bytes) -> Pixels:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) -> ReadingOptions:
+    """The options with one white level for a set of pictures, found where it is not given and any has more than 8 bits.
 
-    if content[:8] == png.SIGNATURE and content[24:26] == bytes([16, png.RGB]):
-        try:
-            return png.read(path)
-        except png.PngError as error:
-            raise PhotoError(f"{path}: {error}; save it as a TIFF without compression, or with 8 bits") from None
-    if content[:4] in TIFF_SIGNATURES and (deep := _deep_tiff(content)) is not None:
-        return deep  # which Pillow silently reduces to 8 bits
-    try:
-        with Image.open(BytesIO(content)) as opened:
-            if getattr(opened, "n_frames", 1) > 1:
-                raise PhotoError(f"{path}: holds {opened.n_frames} pictures; save the one that is meant by itself")
-            picture = ImageOps.exif_transpose(opened)
-            picture.load()
-    except Image.DecompressionBombError:
-        raise PhotoError(f"{path}: is larger than {MOST_PIXELS >> 20} million pixels; crop it or scale it") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(error, UnidentifiedImageError):
-            said = "no picture format that is known"
-        raise PhotoError(f"{path}: is no photograph that can be read ({said}); export it as PNG or JPEG") from None
-    if picture.mode in ("P", "PA"):
-        picture = picture.convert("RGBA" if "transparency" in picture.info or picture.mode == "PA" else "RGB")
-    if picture.mode in ("RGBA", "LA"):
-        if picture.getchannel("A").getextrema()[0] < 255:
-            raise PhotoError(f"{path}: is transparent in places; expected a photograph: flatten it and save it again")
-        picture = picture.convert(picture.mode[:-1])
-    if picture.mode == "1":
-        raise PhotoError(f"{path}: is black and white only, a mask perhaps; expected a photograph of 8 or 16 bits")
-    if picture.mode in ("L", "RGB"):
-        return np.array(picture)
-    if picture.mode.startswith("I;16"):
-        return np.array(picture).astype(np.uint16)
-    if picture.mode == "I" and content[:8] == png.SIGNATURE:  # how older Pillow reads grey PNG of 16 bits
-        return np.array(picture).astype(np.uint16)
-    raise PhotoError(f"{path}: has the pixel format {picture.mode}; expected grey or RGB of 8 or 16 bits: convert it")
+    It is the least of those that cameras have which no picture exceeds. what: of the set, for the note on it. Raises
+    PictureError.
+    """
+    if options.white_level is not None:
+        return options
+    deep = [path for path in paths if measure(path, options.most_pixels).deep]
+    if not deep:
+        return options
+    highest, whites = 0.0, INTEGER_WHITES
+    for path in deep:
+        values = load(path, options.most_pixels).values
+        if values.dtype.kind == "f":
+            whites = FLOAT_WHITES
+        top = float(values.max())
+        if not np.isfinite(top):
+            raise PictureError(f"{path}: holds values that are no numbers; save it again")
+        highest = max(highest, top)
+    slack = 1 + OVERSHOOT if whites is FLOAT_WHITES else 1
+    white = next((white for white in whites if highest <= white * slack), None)
+    if white is None:
+        raise PictureError(
+            f"{what}: its pictures hold values up to {highest:g}, beyond 16 bits; say what white is with --white-level"
+        )
+    warnings.warn(
+        f"{what}: white is taken to be {white:g}, as the highest value of its {len(deep)} pictures of more than 8 bits "
+        f"is {highest:g}; --white-level sets another",
+        PictureNote,
+        stacklevel=2,
+    )
+    return ReadingOptions(white, options.most_pixels)
 
 
-def _deep_tiff(content: bytes) -> Pixels | None:
-    """The pixels of a TIFF of 16-bit colour; None where it is something else."""
-    import tifffile
+def longest_side(paths: Iterable[Path], options: ReadingOptions = ReadingOptions()) -> int:
+    """Pixels of the longest side of all pictures. Raises PictureError."""
+    return max(max(measure(path, options.most_pixels).shape) for path in paths)
 
-    try:
-        pixels = tifffile.imread(BytesIO(content))
-    except Exception:  # of whatever kind a damaged file raises
+
+def _seen(raster: Raster, path: Path) -> NDArray[np.bool_] | None:
+    if raster.alpha is None:
         return None
-    return pixels if pixels.dtype == np.uint16 and pixels.ndim == 3 and pixels.shape[2] == 3 else None
+    seen = raster.alpha > 0
+    if not seen.any():
+        raise PictureError(f"{path}: is wholly transparent, so that nothing is to be seen; flatten it or leave it out")
+    return seen
+
+
+def _scaled(raster: Raster, path: Path, white_level: float | None, most: int) -> Values:
+    """Values from 0 to `most`, which is white."""
+    values: Values = raster.values
+    if values.dtype == np.bool_:
+        return values.astype(np.uint16) * most
+    if values.dtype == np.uint8:
+        return values
+    white = white_level
+    if white is None:
+        if values.dtype.kind == "f" or values.max() > 65535:
+            raise PictureError(
+                f"{path}: holds {values.dtype} values up to {values.max():g}; say what white is with --white-level, or "
+                "save it with 8 or 16 bits"
+            )
+        white = 65535
+    if not np.isfinite(values).all() or values.min() < -OVERSHOOT * white:
+        raise PictureError(f"{path}: holds values below 0 or none at all; save it with 8 or 16 bits")
+    levels = np.clip(values.astype(np.float64), 0, white)
+    if raster.inverted:
+        levels = white - levels
+    scaled: Values = np.floor(levels * (most / white) + 0.5)
+    return scaled

@@ -93,7 +93,7 @@ class _Loader(yaml.SafeLoader):
         self.unfolded: dict[int, int] = {}  # how many values a node, known by its id, stands for
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         self.depth += 1
         if self.depth > DEEPEST:
             raise _at(event, f"found brackets nested more than {DEEPEST} deep; expected a recipe's few levels")

@@ -1,5 +1,6 @@
 """Inspectors that cannot be used: one clear line, exit code 2, and every file as it was."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,11 +32,52 @@ def without_its_bank(content: bytes) -> bytes:
     return content.replace(b'"bank":', b'"tank":')
 
 
+def with_field(content: bytes, name: str, value: object) -> bytes:
+    """What a bank says of itself, with one field changed; its tensors stay."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"]["blemish"] = json.dumps({**json.loads(header["__metadata__"]["blemish"]), name: value})
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("backbone", 10**300, "backbone: found 1000"),
+        ("backbone", None, "backbone: found None"),
+        ("size", 2**31, "size: found 2147483648; input should be less than or equal to 16777216"),
+        ("size", -1, "size: found -1"),
+        ("size", [1], "size: found [1]"),
+        ("size", 1, "size 1"),
+        ("scale", "", "scale: found ''"),
+        ("scale", float("nan"), "scale: found nan"),
+        ("scale", 0, "scale: found 0"),
+        ("seed", 1e300, "seed: found 1e+300"),
+        ("threshold", float("inf"), "threshold: found inf"),
+        ("trained_on", 3, "trained_on: found 3"),
+        ("groups", [[1]], "groups.0: found [1]"),
+        ("sources", {"a": 3}, "sources.a: found 3"),
+        ("accepted", "many", "accepted: found 'many'"),
+        ("invented", 1, "found the field 'invented'"),
+        ("schema", [2], "schema [2] found"),
+    ],
+)
+def test_field_of_a_bank_that_is_nonsense(refused: Refused, at: Path, name: str, value: object, told: str) -> None:
+    path = at / "bank" / BANK_FILE
+    path.write_bytes(with_field(path.read_bytes(), name, value))
+    for command in (("bank", at / "bank"), ("evaluate", at / "bank", at / "data", *HALF, "--out", at / "new")):
+        line = refused(*command)
+        assert line.startswith(f"{path}: ")
+        assert told in line
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
         (cut, "is no bank that can be read"),
-        (of_a_newer_version, "schema 7 found, 1 expected; use the blemish that wrote it"),
+        (of_a_newer_version, "schema 7 found, 1 or 2 expected; use the blemish that wrote it"),
         (garbage, "is no bank that can be read"),
         (of_another_program, "was not written by blemish; give a folder that `blemish train` made"),
         (without_its_bank, "is incomplete or damaged"),

@@ -31,7 +31,8 @@ def loaded_by(code: str) -> set[str]:
 
 def test_overview_loads_no_command_and_no_heavy_library() -> None:
     loaded = loaded_by("import blemish; blemish.overview()(['--help'], standalone_mode=False)")
-    assert loaded.isdisjoint({*HEAVY, "scenes", "anomaly", "blender_addon"})
+    assert loaded.isdisjoint({*HEAVY, "scenes", "anomaly", "blender_addon", "diffusion_refine"})
+    assert len(loaded) < 500
 
 
 def test_help_of_every_command_loads_neither_torch_nor_blender() -> None:
@@ -39,11 +40,6 @@ def test_help_of_every_command_loads_neither_torch_nor_blender() -> None:
     loaded = loaded_by(f"import blemish; [{show} for name in blemish.COMMANDS]")
     assert "anomaly.cli" in loaded
     assert loaded.isdisjoint({"torch", "timm", "anomalib", "bpy", "skimage", "scipy"})
-
-
-@pytest.mark.parametrize("package", ["procgen", "scenes", "anomaly", "diffusion_refine", "blender_addon"])
-def test_packages_are_imported_without_what_they_may_never_need(package: str) -> None:
-    assert loaded_by(f"import {package}").isdisjoint({"torch", "bpy", "skimage", "scipy", "anomalib"})
 
 
 def test_overview_and_commands_agree(run: Run) -> None:

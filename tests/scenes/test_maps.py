@@ -3,7 +3,7 @@ import pytest
 
 from scenes import Recipe, build_part, draw, load_recipe, surface_maps
 from scenes.catalogue.defects.crack import CrackLayer
-from scenes.maps import preview_picture
+from scenes.maps import MOST_PREVIEWED, for_preview, preview_picture
 from tests.scenes.conftest import changed
 
 
@@ -50,3 +50,12 @@ def test_preview_shows_the_surface_the_right_way_up(small_plate: Recipe) -> None
     touched = (maps.classes > 0)[::-1]
     assert np.array_equal(bare[~touched], tinted[~touched])
     assert (bare[touched] != tinted[touched]).any(axis=-1).mean() > 0.99
+
+
+def test_a_preview_has_no_more_texels_than_memory_has_room_for(small_plate: Recipe) -> None:
+    scene = draw(small_plate, 0, 0)
+    assert for_preview(scene) is scene
+    fine = scene.model_copy(update={"texel_size": scene.texel_size / 100})
+    ((width, height),) = (chart.size for chart in build_part(scene.part).charts)
+    assert width * height / for_preview(fine).texel_size ** 2 == pytest.approx(MOST_PREVIEWED)
+    assert for_preview(fine).placed_layers() == fine.placed_layers()

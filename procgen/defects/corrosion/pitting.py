@@ -161,13 +161,15 @@ def _clusters(centres: Floats, axes: Floats, radii: Floats) -> Indices:
     def towards(pit: Indices) -> Floats:
         """How far each pit reaches in the direction of the other."""
         along = np.einsum("nik,nk->ni", axes[pit], away) / np.maximum(radii[pit], np.finfo(np.float64).tiny)
-        return 1.0 / np.linalg.norm(along, axis=1)
+        result: Floats = 1.0 / np.linalg.norm(along, axis=1)
+        return result
 
     meet = (distance == 0.0) | (towards(one) + towards(other) >= distance)
     links = coo_array((np.ones(int(meet.sum()), dtype=np.int8), (one[meet], other[meet])), shape=(count, count))
     _, component = connected_components(links, directed=False)
     _, oldest, cluster = np.unique(component, return_index=True, return_inverse=True)
-    return oldest[cluster] + 1
+    result: Indices = oldest[cluster] + 1
+    return result
 
 
 @dataclass(frozen=True)
@@ -270,4 +272,5 @@ class Pitting:
         long, short = np.maximum(self.pits.radii[pit], np.finfo(np.float32).tiny).T
         # Out of its plane the pit is as short as across: what lies behind a curved surface is none of its own.
         beyond = np.maximum(square - along**2 - across**2, 0.0)
-        return np.sqrt((along / long) ** 2 + (across**2 + beyond) / short**2)
+        result: Floats = np.sqrt((along / long) ** 2 + (across**2 + beyond) / short**2)
+        return result

@@ -93,13 +93,15 @@ class RustField:
         """(N,) ids of the patches at (N, 2) chart points in metres."""
         index = np.rint(self._cells(uv)).astype(np.int64)
         row, column = (np.clip(along, 0, count - 1) for along, count in zip(index, self.spots.shape, strict=True))
-        return self.spots[row, column]
+        result: Indices = self.spots[row, column]
+        return result
 
     def _between(self, values: Floats, uv: Floats) -> Floats:
         """Cubic B-splines with the cells for coefficients: smooth, and growing wherever the cells grow."""
         from scipy.ndimage import map_coordinates
 
-        return map_coordinates(values, self._cells(uv), order=3, mode="nearest", prefilter=False)
+        result: Floats = map_coordinates(values, self._cells(uv), order=3, mode="nearest", prefilter=False)
+        return result
 
     def _cells(self, uv: Floats) -> Floats:
         rows, columns = self.cover.shape
@@ -223,7 +225,8 @@ def _patch_ids(cover: Floats, places: Floats, spacing: tuple[float, float]) -> I
     cells = np.minimum((places / spacing).astype(np.int64), np.array(cover.shape) - 1)
     for number in range(len(places))[::-1]:
         ids[patches[cells[number, 0], cells[number, 1]]] = number + 1
-    return ids[patches]
+    result: Indices = ids[patches]
+    return result
 
 
 def kubelka_munk(thickness: Floats, scattering: float, absorption: Floats, background: Floats) -> tuple[Floats, Floats]:

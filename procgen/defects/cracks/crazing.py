@@ -284,7 +284,8 @@ def _following(corners: Floats) -> Floats:
 
 
 def _leftwards(span: Floats) -> Floats:
-    return np.array([-span[1], span[0]]) / np.linalg.norm(span)
+    result: Floats = np.array([-span[1], span[0]]) / np.linalg.norm(span)
+    return result
 
 
 def _arch(
@@ -302,7 +303,8 @@ def _arch(
     t = np.linspace(0.0, 1.0, pieces + 1)[1:-1]
     curve = _hermite(t[:, None], start, length * inward, end, length * other_inward)
     wave = _waves(t, 1, max(2, pieces // 4), rng)[0] * parameters.winding
-    return curve + wave[:, None] * np.array([-way[1], way[0]])
+    result: Floats = curve + wave[:, None] * np.array([-way[1], way[0]])
+    return result
 
 
 def _stars(count: int, sides: Indices, spans: Floats) -> Floats:
@@ -319,17 +321,19 @@ def _stars(count: int, sides: Indices, spans: Floats) -> Floats:
     arms = flat.copy()
     of_three = degree[corner[order]] == 3
     arms[order[of_three]] = (np.angle(turned)[corner[order]] + third)[of_three]
-    return np.stack([np.cos(arms), np.sin(arms)], axis=-1).reshape(-1, 2, 2)
+    result: Floats = np.stack([np.cos(arms), np.sin(arms)], axis=-1).reshape(-1, 2, 2)
+    return result
 
 
 def _hermite(t: Floats, start: Floats, leaving: Floats, end: Floats, leaving_end: Floats) -> Floats:
     """Cubic curve at t, 0 to 1, between two points that it leaves along two vectors."""
-    return (
+    result: Floats = (
         (1 + 2 * t) * (1 - t) ** 2 * start
         + t * (1 - t) ** 2 * leaving
         + t * t * (3 - 2 * t) * end
         + t * t * (1 - t) * leaving_end
     )
+    return result
 
 
 def _waves(along: Floats, count: int, modes: int, rng: np.random.Generator) -> Floats:

@@ -27,10 +27,7 @@ Diameter = Annotated[Distribution, Within(1, 20_000)]
 
 
 class BlowholeRecipe(PlacedRecipeModel):
-    """See `procgen.defects.voids`; severity is the size of the gas bubble.
-
-    reflectance, roughness, metallic: of the cavity's wall. depth_ratio: depth over diameter.
-    """
+    """See `procgen.defects.voids`; severity is the size of the gas bubble."""
 
     class_name: ClassVar[str] = "blowhole"
     family: ClassVar[Family] = "defect"

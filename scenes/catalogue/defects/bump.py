@@ -22,10 +22,7 @@ FAINTEST = 0.15  # share of a bump's height, and so of the load behind it, at se
 
 
 class BumpRecipe(PlacedRecipeModel):
-    """See `procgen.defects.bumps`; severity is the load from behind, which the height follows in proportion.
-
-    diameter_mm: of the circle that stays put. contact_share: of that diameter, what pressed from behind.
-    """
+    """See `procgen.defects.bumps`; severity is the load from behind, which the height follows in proportion."""
 
     class_name: ClassVar[str] = "bump"
     family: ClassVar[Family] = "defect"

@@ -24,10 +24,7 @@ FAINTEST = 0.2  # share of a chip's length, reach and depth at severity 0
 
 
 class ChippedEdgeRecipe(PlacedRecipeModel):
-    """See `procgen.defects.chipping`; severity is the size of the piece that broke off, of one shape at every size.
-
-    length_mm: along the border. reach_mm: from there inwards. reflectance, roughness, metallic: of the fracture.
-    """
+    """See `procgen.defects.chipping`; severity is the size of the piece that broke off, of one shape at every size."""
 
     class_name: ClassVar[str] = "chipped_edge"
     family: ClassVar[Family] = "defect"

@@ -23,10 +23,7 @@ from scenes.quantities.units import MM
 
 
 class CrazingRecipe(PlacedRecipeModel, OpeningRecipe):
-    """See `procgen.defects.cracks.crazing`; one network per frame, present with `probability`.
-
-    Without a radius_mm it covers the part, with one it is a patch somewhere on it.
-    """
+    """See `procgen.defects.cracks.crazing`; one network per frame, present with `probability`."""
 
     kind: Literal["crazing"]
     width_um: Width = Field(description="Width of the oldest cracks; younger ones are narrower")

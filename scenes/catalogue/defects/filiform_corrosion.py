@@ -124,6 +124,7 @@ ENTRIES = (
         title="Filiform Corrosion",
         tooltip="Rusty threads that creep under a coating",
         noun="corrosion",
+        fixed_in_space=True,
         countable=False,
         materials=frozenset({"metal", "painted"}),
     ),

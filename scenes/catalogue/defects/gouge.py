@@ -34,11 +34,7 @@ Share = Annotated[Distribution, Within(0, 0.45)]
 
 
 class GougeRecipe(PlacedRecipeModel):
-    """See `procgen.defects.gouges`; severity is the depth that the tool dug to, and the width goes with its root.
-
-    run_in, smear: shares of the length over which the tool digs in, and over which the torn metal lies smeared.
-    smear_height, lip: over the depth.
-    """
+    """See `procgen.defects.gouges`; severity is the depth that the tool dug to, and the width goes with its root."""
 
     class_name: ClassVar[str] = "gouge"
     family: ClassVar[Family] = "defect"

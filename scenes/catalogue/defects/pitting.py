@@ -137,6 +137,7 @@ ENTRIES = (
         title="Pitting",
         tooltip="Dark corrosion pits that are born, grow and merge",
         noun="pit",
+        fixed_in_space=True,
         materials=frozenset({"metal"}),
     ),
 )

@@ -22,11 +22,7 @@ FAINTEST = 0.3  # share of the pores' diameters at severity 0
 
 
 class PoreRecipe(PlacedRecipeModel):
-    """See `procgen.defects.voids`; severity is the size of the gas bubbles.
-
-    count: of clusters. pores: in each cluster, which spreads over cluster_mm (a standard deviation) to every side.
-    diameter_um: their median; diameter_variation: standard deviation of its logarithm within a cluster.
-    """
+    """See `procgen.defects.voids`; severity is the size of the gas bubbles."""
 
     class_name: ClassVar[str] = "pore"
     family: ClassVar[Family] = "defect"

@@ -135,6 +135,7 @@ ENTRIES = (
         title="Rust",
         tooltip="Rust that breaks out in spots, spreads and thickens to flakes",
         noun="rust",
+        fixed_in_space=True,
         countable=False,
         materials=frozenset({"cast", "metal", "painted"}),
     ),

@@ -46,12 +46,7 @@ HalfShare = Annotated[Distribution, Within(0, 0.5)]
 
 
 class ScratchRecipe(PlacedRecipeModel):
-    """See `procgen.defects.scratches`; severity is the depth that the tip cuts to, and the width goes with its root.
-
-    run_in, run_out: shares of the length over which the tip goes down and comes up again. tracks: of one body that
-    touches in so many points over spread_mm, which begin and end up to `stagger` of the length after each other.
-    contact: share of the length on which a tip that bounces every contact_length_mm touches.
-    """
+    """See `procgen.defects.scratches`; severity is the depth that the tip cuts to, and the width goes with its root."""
 
     class_name: ClassVar[str] = "scratch"
     family: ClassVar[Family] = "defect"

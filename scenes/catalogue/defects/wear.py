@@ -34,10 +34,8 @@ Offset = Annotated[Distribution, Within(0, 100)]
 
 
 class WearRecipe(PlacedRecipeModel):
-    """See `procgen.defects.wear`; severity is the time that rubbing, or the wheel, stayed: it scales all changes alike.
-
-    length_mm: along the band; width_mm: across. angle_degrees: of the band, lay_degrees: of its marks, on the chart.
-    """
+    """See `procgen.defects.wear`; severity is the time that rubbing, or the wheel, stayed: it scales all changes
+    alike."""
 
     class_name: ClassVar[str] = "wear"
     family: ClassVar[Family] = "defect"

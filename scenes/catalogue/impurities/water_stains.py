@@ -128,5 +128,6 @@ ENTRIES = (
         title="Water Stains",
         tooltip="Dried drops with dark or bright rims",
         noun="stain",
+        fixed_in_space=True,
     ),
 )

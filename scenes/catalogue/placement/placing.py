@@ -44,7 +44,10 @@ class Run:
     def points(self, place: Place) -> Floats:
         """(N, 2) points along it."""
         along = np.linspace(0.0, self.length, RUN_POINTS)[:, np.newaxis]
-        return np.asarray(self.start(place)) + along * np.array([math.cos(self.heading), math.sin(self.heading)])
+        result: Floats = np.asarray(self.start(place)) + along * np.array(
+            [math.cos(self.heading), math.sin(self.heading)]
+        )
+        return result
 
 
 def place_within(surface: Chart, stream: RandomStream, reach: float = 0.0, along: Run | None = None) -> Place:
@@ -162,6 +165,6 @@ def anchored(surface: Chart, place: tuple[float, float], turn: float = 0.0) -> A
     return Anchor(_vector(surface.embed(uv)[0]), _vector(normal), _vector(along))
 
 
-def _vector(coordinates: np.ndarray) -> Vector:
+def _vector(coordinates: Floats) -> Vector:
     x, y, z = coordinates.tolist()
     return x, y, z

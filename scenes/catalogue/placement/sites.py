@@ -273,7 +273,8 @@ def _curvature(surface: Chart, uv: Floats) -> Floats:
         turned = surface.normals(uv + step) - surface.normals(uv - step)
         moved = np.linalg.norm(surface.embed(uv + step) - surface.embed(uv - step), axis=1)
         bends.append(np.linalg.norm(turned, axis=1) / np.maximum(moved, np.finfo(np.float64).tiny))
-    return np.maximum(*bends)
+    result: Floats = np.maximum(*bends)
+    return result
 
 
 def _relative_curvature(surface: Chart, uv: Floats) -> float:

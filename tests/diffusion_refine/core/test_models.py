@@ -9,7 +9,7 @@ import torch
 from diffusers import DDIMScheduler
 
 from diffusion_refine.core import models
-from diffusion_refine.core.models import Model, ModelError, Prompt, Tally, frozen, load_model
+from diffusion_refine.core.models import CallCounter, Model, ModelError, Prompt, frozen, load_model
 
 TEXTS = ["photo of a crack defect", ""]
 
@@ -76,7 +76,7 @@ def test_the_tally_counts_calls_and_pictures(tiny_model):
     model = tiny_model("sd15")
     with torch.no_grad():
         model.noise(normal(3, 4, 8, 8), 1, model.encode_prompt(TEXTS[:1]))
-    assert model.tally == Tally(forwards=1, samples=3)
+    assert model.calls == CallCounter(forwards=1, samples=3)
     assert (model.size, model.factor, model.latent_channels, model.family) == (64, 8, 4, "sd")
 
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.core.schedule import Schedule
+from diffusion_refine.editing.pixels import colour, composited
 from diffusion_refine.editing.realism import (
     Batched,
+    RealismSettings,
     Regions,
-    Settings,
-    colour,
-    composited,
     realistic,
     share_map,
     strength_map,
@@ -26,7 +25,7 @@ from diffusion_refine.editing.realism import (
 from diffusion_refine.editing.windows import Window
 from procgen.errors import BlemishError
 
-QUICK = Settings(defect=0.6, steps=5)
+QUICK = RealismSettings(defect=0.6, steps=5)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -40,7 +39,7 @@ def scene(shape: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_
     return picture, mask
 
 
-def run(model: Model, picture: NDArray, mask: NDArray, settings: Settings, seed: int = 0) -> NDArray[np.float64]:
+def run(model: Model, picture: NDArray, mask: NDArray, settings: RealismSettings, seed: int = 0) -> NDArray[np.float64]:
     windows = windows_for(mask, settings, model)
     prompts = ["photo of a crack defect"] * len(windows)
     return realistic(model, picture, strength_map(mask, settings), windows, prompts, settings, generator(seed))
@@ -85,9 +84,9 @@ def test_pixels_beyond_the_band_keep_every_bit(
 def test_no_strength_changes_nothing_at_all(tiny_model: Callable[..., Model]) -> None:
     picture, mask = scene((64, 64))
     model = tiny_model("sd15")
-    change = run(model, picture, mask, Settings(defect=0.0, steps=5))
+    change = run(model, picture, mask, RealismSettings(defect=0.0, steps=5))
     assert not change.any()
-    assert model.tally.forwards == 0
+    assert model.calls.forwards == 0
 
 
 def test_texels_of_no_strength_are_the_pictures_own_at_the_end(tiny_model: Callable[..., Model]) -> None:
@@ -116,7 +115,7 @@ def test_texels_of_no_strength_are_the_pictures_own_at_the_end(tiny_model: Calla
 def test_full_strength_everywhere_is_the_plain_sampler(tiny_model: Callable[..., Model]) -> None:
     """Beside a loop of its own on diffusers' scheduler, for one window that is the whole frame."""
     model = tiny_model("sd15")
-    settings = Settings(defect=1.0, background=1.0, steps=4, guidance_scale=3.0, alpha=0.0)
+    settings = RealismSettings(defect=1.0, background=1.0, steps=4, guidance_scale=3.0, alpha=0.0)
     picture, mask = scene((64, 64))
     change = run(model, picture, mask, settings, seed=5)
     images = torch.from_numpy(picture).float().permute(2, 0, 1)[None]
@@ -163,7 +162,7 @@ def test_the_change_fades_without_a_line_at_the_mask() -> None:
     """No halo: a change of one tone leaves steps between neighbours of at most what a smooth ramp has."""
     mask = np.zeros((60, 60), bool)
     mask[25:35, 25:35] = True
-    settings = Settings(band=6)
+    settings = RealismSettings(band=6)
     share = share_map(mask, settings)
     pixels = np.full((60, 60), 100, np.uint8)
     result = composited(pixels, np.full((60, 60, 3), 0.2), share).astype(int)
@@ -178,14 +177,14 @@ def test_the_change_fades_without_a_line_at_the_mask() -> None:
 def test_strength_falls_from_the_defect_to_the_background() -> None:
     mask = np.zeros((40, 40), bool)
     mask[20, 20] = True
-    strength = strength_map(mask, Settings(defect=0.8, background=0.2, band=3))
+    strength = strength_map(mask, RealismSettings(defect=0.8, background=0.2, band=3))
     assert strength[20, 20] == pytest.approx(0.8)
     np.testing.assert_allclose(strength[20, 21:25], [0.65, 0.5, 0.35, 0.2])
-    assert (share_map(mask, Settings(background=0.2)) == 1.0).all()
-    assert not share_map(np.zeros((5, 5), bool), Settings()).any()
+    assert (share_map(mask, RealismSettings(background=0.2)) == 1.0).all()
+    assert not share_map(np.zeros((5, 5), bool), RealismSettings()).any()
 
 
 @pytest.mark.parametrize("wrong", [{"defect": 1.5}, {"background": -0.1}, {"band": -1}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BlemishError, match="expected"):
-        Settings(**wrong)
+        RealismSettings(**wrong)

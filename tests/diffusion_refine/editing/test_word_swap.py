@@ -77,9 +77,9 @@ def test_an_inverted_picture_can_be_edited_again(tiny_model: Tiny) -> None:
     model, picture, settings = tiny_model("sd15"), photograph(64, 64), SwapSettings(steps=3)
     once = swap_words(model, picture, PROMPT, [DENT], settings=settings)
     source = editing.inverted(model, picture, PROMPT, settings)
-    model.tally.forwards = 0
+    model.calls.forwards = 0
     again = swap_words(model, picture, PROMPT, [DENT], settings=settings, source=source)
-    assert model.tally.forwards == 3  # and three for the inversion before
+    assert model.calls.forwards == 3  # and three for the inversion before
     np.testing.assert_array_equal(again.swaps[0].picture, once.swaps[0].picture)
 
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from diffusion_refine.core.models import Tally
+from diffusion_refine.core.models import CallCounter
 from diffusion_refine.core.schedule import Schedule
 from diffusion_refine.inversion.ddim import invert
-from diffusion_refine.inversion.methods import ClassifierFree, NullInversion, Settings, prepare
+from diffusion_refine.inversion.methods import ClassifierFree, InversionSettings, NullInversion, prepare
 from diffusion_refine.inversion.null_embedding import NullSettings, optimise
 from diffusion_refine.inversion.sampling import denoise, edit
 from procgen.errors import BlemishError
@@ -128,13 +128,13 @@ def test_it_costs_one_forward_a_step_beside_those_that_are_optimised_with(tiny_m
     model = tiny_model("sd15")
     latents, prompt, schedule = clean_latents(model), model.encode_prompt([TEXT]), Schedule(model, 2)
     trajectory = invert(model, latents, prompt, schedule)
-    model.tally = Tally()
+    model.calls = CallCounter()
     found = optimise(model, trajectory, prompt, schedule, SCALE, NullSettings(updates=2))
     assert found.updates.tolist() == [[2], [2]]
-    assert model.tally == Tally(forwards=2 * (1 + 2 + 1), samples=8, backwards=4)
-    model.tally = Tally()
+    assert model.calls == CallCounter(forwards=2 * (1 + 2 + 1), samples=8, backwards=4)
+    model.calls = CallCounter()
     optimise(model, trajectory, prompt, schedule, SCALE, NullSettings(threshold=100))
-    assert model.tally == Tally(forwards=2 * (1 + 1), samples=4, backwards=0)
+    assert model.calls == CallCounter(forwards=2 * (1 + 1), samples=4, backwards=0)
 
 
 def test_weights_stay_as_they_were(tiny_model):
@@ -164,7 +164,7 @@ def test_optimised_embeddings_bring_a_picture_nearer_than_the_empty_ones(tiny_mo
 def test_starting_from_the_prompt_begins_where_guidance_does_nothing(tiny_model):
     model, latents = tiny_model("sdxl"), clean_latents(tiny_model("sdxl"))
     prompt = model.encode_prompt([TEXT])
-    settings = Settings(steps=2, guidance_scale=SCALE, null=NullSettings(updates=0, start="prompt"))
+    settings = InversionSettings(steps=2, guidance_scale=SCALE, null=NullSettings(updates=0, start="prompt"))
     null = prepare("null", model, latents, prompt, settings)
     negative = prepare("negative-prompt", model, latents, prompt, settings)
     assert torch.allclose(edit(model, null), edit(model, negative), atol=1e-5)

@@ -5,10 +5,10 @@ import torch
 from diffusers import DDIMScheduler
 
 from diffusion_refine.core.attention import residual_interpolation
-from diffusion_refine.core.models import Tally
+from diffusion_refine.core.models import CallCounter
 from diffusion_refine.core.schedule import Schedule
-from diffusion_refine.inversion.methods import ClassifierFree, Settings, prepare
-from diffusion_refine.inversion.sampling import denoise, edit
+from diffusion_refine.inversion.methods import ClassifierFree, InversionSettings, prepare
+from diffusion_refine.inversion.sampling import controlling, denoise, edit
 from diffusion_refine.prompt_to_prompt.controllers import Controller
 from procgen.errors import BlemishError
 
@@ -47,7 +47,7 @@ def test_guided_denoising_equals_the_pipeline_bit_for_bit(tiny_model, family):
     latents = noise(model, len(TEXTS))
     wanted = by_diffusers(model, latents)
     assert torch.equal(by_us(model, latents), wanted)
-    assert torch.equal(by_us(model, latents, controller=Controller()), wanted)
+    assert torch.equal(by_us(model, latents, control=controlling(model, Controller())), wanted)
     with residual_interpolation(model.unet, alpha=0):
         assert torch.equal(by_us(model, latents), wanted)
     with residual_interpolation(model.unet, alpha=0.1):
@@ -66,9 +66,9 @@ def test_guidance_of_one_asks_for_the_prompts_alone(tiny_model):
     model = tiny_model("sd15")
     latents, prompt = noise(model, 1), model.encode_prompt(TEXTS[:1])
     guidance = ClassifierFree(model.encode_prompt([""]), 1.0)
-    model.tally = Tally()
+    model.calls = CallCounter()
     denoise(model, latents, prompt, guidance, Schedule(model, STEPS))
-    assert model.tally == Tally(forwards=STEPS, samples=STEPS, backwards=0)
+    assert model.calls == CallCounter(forwards=STEPS, samples=STEPS, backwards=0)
 
 
 def test_denoising_may_begin_at_a_later_step(tiny_model):
@@ -106,7 +106,7 @@ def test_a_blend_decides_what_goes_on(tiny_model):
 def test_a_target_of_the_same_words_is_the_source(tiny_model, method):
     model = tiny_model("sd15")
     prompt = model.encode_prompt(TEXTS[:1])
-    source = prepare(method, model, noise(model, 1), prompt, Settings(steps=STEPS, guidance_scale=SCALE))
+    source = prepare(method, model, noise(model, 1), prompt, InversionSettings(steps=STEPS, guidance_scale=SCALE))
     found = edit(model, source, model.encode_prompt([TEXTS[0], TEXTS[1]]))
     assert found.shape[0] == 3
     assert torch.allclose(found[0], edit(model, source)[0], atol=1e-4 * float(found.abs().max()))
@@ -116,7 +116,9 @@ def test_a_target_of_the_same_words_is_the_source(tiny_model, method):
 
 def test_several_pictures_are_brought_back_at_once_but_edited_one_by_one(tiny_model):
     model = tiny_model("sd15")
-    source = prepare("negative-prompt", model, noise(model, 2), model.encode_prompt(TEXTS), Settings(steps=STEPS))
+    source = prepare(
+        "negative-prompt", model, noise(model, 2), model.encode_prompt(TEXTS), InversionSettings(steps=STEPS)
+    )
     both = edit(model, source)
     for picture in range(2):
         alone = edit(model, source[picture])

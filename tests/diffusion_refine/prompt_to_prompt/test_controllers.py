@@ -155,7 +155,7 @@ def test_without_edits_not_a_bit_changes(tiny_model: Tiny, family: str) -> None:
     model = tiny_model(family)
     (latents, timestep), prompt = inputs(model), model.encode_prompt([OLD, SWAPPED, LONGER])
     plain = model.noise(latents, timestep, prompt)
-    for controller in (None, Controller(), prepared(model, cross=0.0, self_share=0.0)[0]):
+    for controller in (Controller(), prepared(model, cross=0.0, self_share=0.0)[0]):
         with controlled(model.unet, controller):
             assert torch.equal(model.noise(latents, timestep, prompt), plain)
 
@@ -183,7 +183,7 @@ def test_maps_are_means_over_heads_layers_and_steps(tiny_model: Tiny) -> None:
 @pytest.mark.parametrize("method", ["null", "negative-prompt"])
 def test_the_loop_controls_conditional_passes_only(tiny_model: Tiny, method: str, monkeypatch) -> None:
     model = tiny_model("sd15")
-    settings = methods.Settings(steps=2, null=methods.NullSettings(updates=1))
+    settings = methods.InversionSettings(steps=2, null=methods.NullSettings(updates=1))
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     source = methods.prepare(method, model, latents, model.encode_prompt([OLD]), settings)
     old, swapped = tokens(model, OLD), tokens(model, SWAPPED)

@@ -1,11 +1,6 @@
 """Refining a dataset: what stays, what changes, what is refused, and that a stopped run ends in the same bytes."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +11,26 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import Limits, Verdict
-from diffusion_refine.editing.realism import Settings
+from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.word_swap import SwapSettings
-from diffusion_refine.synthesis import refine
-from diffusion_refine.synthesis.refine import Job, Plan, RefineError, class_of, refine_dataset, units_of
+from diffusion_refine.synthesis import attempts
+from diffusion_refine.synthesis.generator import GeneratedFrame
+from diffusion_refine.synthesis.loop import Progress, carry_out, frame_of
+from diffusion_refine.synthesis.refine.generator import RefineGenerator
+from diffusion_refine.synthesis.refine.method import refine_synthesis
+from diffusion_refine.synthesis.refine.records import digest_of
+from diffusion_refine.synthesis.refine.settings import RefineSettings
+from diffusion_refine.synthesis.refine.summary import Summary, summary_of
+from diffusion_refine.synthesis.refine.swap_words import class_of
+from diffusion_refine.synthesis.refine.units import units_of
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
+from procgen.errors import BlemishError
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
 
 FRAMES, SEED = 3, 5
 LENIENT = Limits(visible=0.0, in_place=0.0, stray=1e9, spill=1e9, swap=0.0)  # random weights make no defects
-QUICK = Plan(Settings(defect=0.5, steps=4), SwapSettings(steps=4), LENIENT, seed=7)
+QUICK = RefineSettings(RealismSettings(defect=0.5, steps=4), SwapSettings(steps=4), LENIENT, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +80,19 @@ def small_model(seed: int = 0) -> Model:
     return Model(build_pipeline(shape, seed), "small")
 
 
+def refine_dataset(
+    source: Dataset, out: Path, model: Model, settings: RefineSettings, progress: Progress = lambda *_: None
+) -> tuple[Dataset, Summary]:
+    refined = carry_out(refine_synthesis(source, model, settings), out, progress)
+    return refined, summary_of(refined)
+
+
+def refined_frame(
+    source: Dataset, model: Model, settings: RefineSettings, number: int, variant: int = 0
+) -> GeneratedFrame:
+    return frame_of(refine_synthesis(source, model, settings), source[number], variant)
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -98,7 +115,7 @@ def test_masks_stay_pictures_change_at_defects_alone_and_every_frame_says_how(
         assert record is not None
         assert record["parents"][0]["frame"] == before.index
         assert record["seed"] == 7
-        assert record["model"]["sha256"] == refine.digest_of(model)
+        assert record["model"]["sha256"] == digest_of(model)
         if before.defects.any():
             assert (after.image != before.image).any()
             assert record["prompts"] == ["photo of a crack defect on a ground plate"]
@@ -118,8 +135,8 @@ class Stopped(Exception):
 
 
 def test_a_stopped_run_goes_on_and_ends_in_the_same_bytes(source: Dataset, model: Model, tmp_path: Path) -> None:
-    plan = replace(QUICK, variants=1)
-    refine_dataset(source, tmp_path / "whole", model, plan)
+    settings = replace(QUICK, variants=1)
+    refine_dataset(source, tmp_path / "whole", model, settings)
     for stop in (1, 2, 1):
 
         def progress(what: str, done: int, total: int, stop: int = stop) -> None:
@@ -127,17 +144,17 @@ def test_a_stopped_run_goes_on_and_ends_in_the_same_bytes(source: Dataset, model
                 raise Stopped
 
         with pytest.raises(Stopped):
-            refine_dataset(source, tmp_path / "parts", model, plan, progress)
+            refine_dataset(source, tmp_path / "parts", model, settings, progress)
     assert not Dataset(tmp_path / "parts").complete
-    refine_dataset(source, tmp_path / "parts", model, plan)
+    refine_dataset(source, tmp_path / "parts", model, settings)
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
 def test_what_the_label_check_refuses_stays_as_rendered_and_is_counted(
     source: Dataset, model: Model, tmp_path: Path
 ) -> None:
-    plan = replace(QUICK, limits=Limits(visible=1e6), attempts=2)
-    refined, summary = refine_dataset(source, tmp_path / "out", model, plan)
+    settings = replace(QUICK, limits=Limits(visible=1e6), attempts=2)
+    refined, summary = refine_dataset(source, tmp_path / "out", model, settings)
     assert dict(summary.frames) == {"kept": 2, "nothing to refine": 1}
     assert summary.refused == 2 * 3
     for before, after in zip(source, refined, strict=True):
@@ -154,12 +171,12 @@ def test_only_the_defect_that_is_refused_is_tried_again_and_with_other_noise(
 ) -> None:
     tried = []
 
-    def judge(before: np.ndarray, after: np.ndarray, ids: np.ndarray, limits: Limits) -> tuple[Verdict, ...]:
+    def evaluate(before: np.ndarray, after: np.ndarray, ids: np.ndarray, limits: Limits) -> tuple[Verdict, ...]:
         tried.append(after)
         return tuple(Verdict(int(n), n == 1 or len(tried) > 2) for n in np.unique(ids[ids > 0]))
 
-    monkeypatch.setattr(refine, "check", judge)
-    made = Job(source, model, QUICK).make(source[0])
+    monkeypatch.setattr(attempts, "check", evaluate)
+    made = refined_frame(source, model, QUICK, 0)
     assert made.record["outcome"] == "refined"
     assert made.record["attempts"] == 3
     assert [entry["instance"] for entry in made.record["refused"]] == [2, 2]
@@ -170,8 +187,8 @@ def test_only_the_defect_that_is_refused_is_tried_again_and_with_other_noise(
 
 
 def test_variants_swap_the_class_and_keep_the_mask(source: Dataset, model: Model, tmp_path: Path) -> None:
-    plan = replace(QUICK, variants=2, words=("scratch", "dent"))
-    refined, _ = refine_dataset(source, tmp_path / "out", model, plan)
+    settings = replace(QUICK, variants=2, words=("scratch", "dent"))
+    refined, _ = refine_dataset(source, tmp_path / "out", model, settings)
     assert len(refined) == FRAMES + 2 * 2
     assert list(refined.classes)[: len(source.classes)] == list(source.classes)
     assert {"scratch", "dent"} <= set(refined.classes)
@@ -211,20 +228,22 @@ def test_more_variants_extend_a_dataset(source: Dataset, model: Model, tmp_path:
 def test_a_swap_that_is_refused_takes_the_next_word_and_keeps_its_class_in_the_end(
     source: Dataset, model: Model
 ) -> None:
-    plan = replace(QUICK, variants=1, words=("scratch", "dent"), limits=Limits(visible=1e6), attempts=2)
-    made = Job(source, model, plan).make(source[2], 1)
+    settings = replace(QUICK, variants=1, words=("scratch", "dent"), limits=Limits(visible=1e6), attempts=2)
+    made = refined_frame(source, model, settings, 2, 1)
     assert sorted(entry["word"] for entry in made.record["refused"]) == ["dent", "scratch"]
     assert made.record["outcome"] == "kept"
     assert made.record["swapped"] == []
     assert made.instances == source[2].instances
-    np.testing.assert_array_equal(made.pixels, source[2].image)
+    np.testing.assert_array_equal(made.image, source[2].image)
     np.testing.assert_array_equal(made.classes, source[2].classes)
 
 
 def test_a_word_that_changes_nothing_changes_no_class(source: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Job, "swapped", lambda job, picture, *_: np.zeros_like(picture))
-    plan = Plan(Settings(defect=0.0, steps=4), SwapSettings(steps=4), variants=1, words=("dent",), attempts=2)
-    made = Job(source, small_model(), plan).make(source[2], 1)
+    monkeypatch.setattr(RefineGenerator, "swapped", lambda generator, picture, *_: np.zeros_like(picture))
+    settings = RefineSettings(
+        RealismSettings(defect=0.0, steps=4), SwapSettings(steps=4), variants=1, words=("dent",), attempts=2
+    )
+    made = refined_frame(source, small_model(), settings, 2, 1)
     assert made.record["outcome"] == "kept"
     assert [entry["reason"] for entry in made.record["refused"]] == ["swap 0.00 below 0.5"] * 2
     assert made.instances == source[2].instances
@@ -244,10 +263,10 @@ def test_grey_and_deep_frames_stay_what_they_are(
 
 
 def test_with_background_the_whole_frame_changes_even_without_a_defect(source: Dataset, model: Model) -> None:
-    plan = replace(QUICK, realism=Settings(defect=0.5, background=0.25, steps=4))
-    made = Job(source, model, plan).make(source[1])
+    settings = replace(QUICK, realism=RealismSettings(defect=0.5, background=0.25, steps=4))
+    made = refined_frame(source, model, settings, 1)
     assert made.record["outcome"] == "refined"
-    assert (made.pixels != source[1].image).mean() > 0.5
+    assert (made.image != source[1].image).mean() > 0.5
     assert made.record["prompts"] == ["photo of a good ground plate"]
 
 
@@ -266,15 +285,15 @@ def test_a_refined_dataset_is_refined_again_and_names_all_its_parents(
 def test_what_cannot_be_refined_is_told_before_anything_is_written(
     source: Dataset, model: Model, recipe: Recipe, tmp_path: Path
 ) -> None:
-    with pytest.raises(RefineError, match="another folder"):
+    with pytest.raises(BlemishError, match="another folder"):
         refine_dataset(source, source.path, model, QUICK)
     writer = DatasetWriter(tmp_path / "part", recipe, 1, 2)
     blank = np.zeros((64, 80), np.uint16)
     writer.write(0, np.zeros((64, 80), np.uint8), blank, blank, blank, draw(recipe, 1, 0), ())
-    with pytest.raises(RefineError, match="1 of 2 frames"):
+    with pytest.raises(BlemishError, match="1 of 2 frames"):
         refine_dataset(Dataset(tmp_path / "part"), tmp_path / "out", model, QUICK)
     writer.write(1, np.zeros((64, 80), np.uint8), blank, blank, blank, draw(recipe, 1, 1), ())
-    with pytest.raises(RefineError, match="no defect"):
+    with pytest.raises(BlemishError, match="no defect"):
         refine_dataset(Dataset(tmp_path / "part"), tmp_path / "out", model, replace(QUICK, variants=1))
     assert not (tmp_path / "out").exists()
 
@@ -284,20 +303,20 @@ def test_another_model_or_strength_in_the_same_folder_is_refused(source: Dataset
     with pytest.raises(DatasetError, match=r"refined\.model\.sha256"):
         refine_dataset(source, tmp_path / "out", small_model(seed=1), QUICK)
     with pytest.raises(DatasetError, match=r"refined\.realism\.defect"):
-        refine_dataset(source, tmp_path / "out", model, replace(QUICK, realism=Settings(defect=0.6, steps=4)))
+        refine_dataset(source, tmp_path / "out", model, replace(QUICK, realism=RealismSettings(defect=0.6, steps=4)))
 
 
 def test_units_are_what_touches_and_what_one_defect_joins() -> None:
     defects = np.zeros((60, 120), np.uint16)
     defects[10, 10], defects[10, 20], defects[50, 100] = 1, 2, 3  # the bands of 1 and 2 meet
     defects[10, 70] = defects[40, 20] = 4  # one defect in two places
-    units = units_of(defects, Settings(band=6))
+    units = units_of(defects, RealismSettings(band=6))
     assert units[10, 10] == units[10, 20] != 0
     assert units[10, 70] == units[40, 20] != 0
     assert len({units[10, 10], units[50, 100], units[10, 70], 0}) == 4
     assert units.max() == 3
-    assert (units_of(defects, Settings(background=0.1)) == 1).all()
-    assert not units_of(np.zeros((5, 5), np.uint16), Settings()).any()
+    assert (units_of(defects, RealismSettings(background=0.1)) == 1).all()
+    assert not units_of(np.zeros((5, 5), np.uint16), RealismSettings()).any()
 
 
 def test_words_become_classes_of_the_dataset_before_any_other() -> None:
@@ -307,27 +326,3 @@ def test_words_become_classes_of_the_dataset_before_any_other() -> None:
     assert class_of("stain", {"water_stain": "impurity"}) == "stain"
     assert class_of("missing hole", {}) == "missing_hole"
     assert class_of("cold shut", {}) == "cold_shut"
-
-
-REFINE_FOREVER = """
-import sys
-from pathlib import Path
-from diffusion_refine.synthesis.refine import Plan, refine_dataset
-from tests.diffusion_refine.synthesis.test_refine import QUICK, small_model
-from scenes import Dataset
-refine_dataset(Dataset(sys.argv[1]), Path(sys.argv[2]), small_model(), QUICK)
-"""
-
-
-@pytest.mark.slow
-def test_a_run_that_is_killed_goes_on_and_ends_in_the_same_bytes(source: Dataset, model: Model, tmp_path: Path) -> None:
-    refine_dataset(source, tmp_path / "whole", model, QUICK)
-    out = tmp_path / "killed"
-    command = [sys.executable, "-c", REFINE_FOREVER, str(source.path), str(out)]
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    while process.poll() is None and not list((out / "scenes").glob("0*.json")):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    refine_dataset(source, out, model, QUICK)
-    assert contents(out) == contents(tmp_path / "whole")

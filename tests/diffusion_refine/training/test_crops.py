@@ -9,6 +9,7 @@ from PIL import Image
 
 from diffusion_refine.training.crops import CropSettings, PicturesError, draw_crops, read_pictures
 from scenes import Dataset
+from scenes.pictures.errors import PictureError, PictureNote
 
 PLAIN = CropSettings(synonym=0, general=0, grey=0, light=0)
 
@@ -50,5 +51,30 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(PicturesError, match="no pictures"):
         read_pictures(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    with pytest.raises(PicturesError, match=r"broken\.png"):
+    with pytest.raises(PictureError, match=r"broken\.png"):
         read_pictures(tmp_path, "photo")
+
+
+def test_photographs_are_read_upright_and_with_one_white_level(tmp_path: Path) -> None:
+    deep = np.full((40, 50), 150 * 257 // 16, np.uint16)
+    deep[:20] //= 2
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    with pytest.warns(PictureNote, match="white is taken to be 4095"):
+        (picture,) = read_pictures(tmp_path, "photo")
+    assert picture.image[30, 30].tolist() == [150] * 3
+    (tmp_path / "deep.png").unlink()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((40, 50), np.uint8)).save(tmp_path / "turned.jpg", exif=exif)
+    assert read_pictures(tmp_path, "photo")[0].image.shape == (50, 40, 3)
+
+
+def test_of_a_folder_like_mvtec_the_good_training_pictures_are_learnt(tmp_path: Path) -> None:
+    for number, name in enumerate(
+        ("train/good/0", "train/good/1", "test/good/0", "test/hole/0", "ground_truth/hole/0_mask")
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((40, 50), 10 * number, np.uint8)).save(tmp_path / f"{name}.png")
+    with pytest.warns(PictureNote, match="only its 2 good training pictures"):
+        pictures = read_pictures(tmp_path, "photo")
+    assert [int(picture.image[0, 0, 0]) for picture in pictures] == [0, 10]

@@ -6,6 +6,7 @@ from scenes import develop
 from scenes.camera.sensor import (
     MANY,
     blurred,
+    linearised,
     poisson_quantile,
     quantised,
     relative_illumination,
@@ -112,3 +113,9 @@ def test_same_seed_same_picture_other_seed_another() -> None:
 def test_other_shapes_and_nan_are_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="found"):
         develop(image.astype(np.float32), Sensor(exposure=1))
+
+
+def test_linearised_is_the_inverse_of_transferred():
+    fractions = np.linspace(0, 1, 1001, dtype=np.float32)
+    for transfer in ("linear", "srgb"):
+        assert np.allclose(linearised(transferred(fractions, transfer), transfer), fractions, atol=1e-6)

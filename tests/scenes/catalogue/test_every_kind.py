@@ -17,9 +17,9 @@ from scenes.recipes.examples import catalogue, example
 FIELDS = ("inside", "instance", "height", "reflectance", "roughness", "metallic")
 COLUMNS = 120
 FINER = 3  # an odd refinement keeps the coarse points among the fine ones
-# Algorithm 1 of [Mao 2025] places stains, and takes their outline's noise, by position in space; pits, rust and threads
-# take their ragged outlines so too. Moving the surface moves it through what stays where it is.
-FIXED_IN_SPACE = {"filiform_corrosion", "pitting", "rust", "water_stains"}
+# Such as stains, which [Mao 2025] places, and draws the outlines of, by position in space: moving the surface moves it
+# through what stays where it is.
+FIXED_IN_SPACE = {kind for kind, entry in LAYERS.items() if entry.fixed_in_space}
 COPPER = {kind for kind, entry in LAYERS.items() if "copper" in entry.requires}  # bound to a board's layout
 
 LAYER_KINDS = sorted(LAYERS)

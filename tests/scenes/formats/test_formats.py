@@ -2,6 +2,7 @@
 
 import csv
 import pickle
+import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from scenes.formats.registry import FORMATS, read_samples
 from scenes.formats.sample import Sample
 from scenes.formats.splitting import split_by_group
 from scenes.formats.truth import DefectInstance, InstanceMaps, Truth
-from scenes.pictures.opening import PictureError, pictures_in
+from scenes.pictures.errors import PictureError, PictureNote
+from scenes.pictures.reading import pictures_in
 
 EIGHT = np.ones((3, 3))
 
@@ -177,7 +179,7 @@ def test_templates_of_deeppcb_are_good_and_types_name_the_label(tmp_path):
     folder = real_set(
         tmp_path,
         "deeppcb",
-        [("b1", "template", grey(), None), ("b1", "1+3", grey(), grey(255) > 0), ("b2", "6", grey(), grey(255) > 0)],
+        [("b1", "template", grey(), None), ("b1", "1+3", grey(1), grey(255) > 0), ("b2", "6", grey(2), grey(255) > 0)],
     )
     assert [s.label for s in read_samples(folder)] == ["good", "open+mousebite", "pin_hole"]
     assert {s.group for s in read_samples(folder)} == {"deeppcb/b1", "deeppcb/b2"}
@@ -206,7 +208,7 @@ def test_pictures_of_any_mode_become_8_bit_rgb(tmp_path, array, mode, expected):
 
 def test_picture_beyond_16_bits_is_refused(tmp_path):
     save(tmp_path / "a.tif", np.array([[0.0, 1.5]], np.float32))
-    with pytest.raises(PictureError, match=r"a\.tif: holds values beyond 16 bits"):
+    with pytest.raises(PictureError, match=r"a\.tif: holds float32 values up to 1\.5; say what white is"):
         Sample("a", "a", "good", tmp_path / "a.tif").image()
 
 
@@ -214,7 +216,7 @@ def test_damaged_pictures_and_masks_are_named(mvtec):
     scratched = read_samples(mvtec)[-1]
     rng = np.random.default_rng(0)
     save(scratched.image_path, rng.integers(0, 255, (64, 64, 3), np.uint8))
-    with pytest.raises(SampleError, match=r"000_mask\.png: is 16 × 12 pixels but its image 000\.png is 64 × 64"):
+    with pytest.raises(PictureError, match=r"000_mask\.png: is 16 × 12 pixels but its image 000\.png is 64 × 64"):
         scratched.truth()
     content = scratched.image_path.read_bytes()
     scratched.image_path.write_bytes(content[: len(content) // 2])
@@ -371,17 +373,16 @@ def test_real_tiles_are_split_by_tile(real_data):
 def test_a_manifest_in_the_folder_needs_image_and_label_alone(tmp_path):
     for name in ("a", "b", "c"):
         save(tmp_path / f"views/{name}.png", grey())
-    save(tmp_path / "b_mask.png", grey(255) > 0)
+    save(tmp_path / "b_mask.png", np.arange(16) > np.full((12, 1), 9))
     (tmp_path / "manifest.csv").write_text(
         "image,label,mask,split,note\nviews/c.png,fine,,test,\nviews/a.png,good,,train,\nviews/b.png,nick,b_mask.png,,x\n"
     )
     (tmp_path / "manifest.yaml").write_text("labels: {fine: good}\nmask: chip\n")
     samples = read_samples(tmp_path)
-    folder = tmp_path.name
-    assert [(s.name, s.group, s.label, s.split) for s in samples] == [
-        ("views/a", f"{folder}/views/a", "good", "train"),
-        ("views/b", f"{folder}/views/b", "nick", ""),
-        ("views/c", f"{folder}/views/c", "good", "test"),
+    assert [(s.name, s.label, s.split) for s in samples] == [
+        ("views/a", "good", "train"),
+        ("views/b", "nick", ""),
+        ("views/c", "good", "test"),
     ]
     assert samples[1].truth().kinds() == [("defect", "chip")]
     (tmp_path / "manifest.yaml").write_text("lables: {fine: good}\n")
@@ -429,3 +430,66 @@ def test_a_format_is_one_module_and_one_line(tmp_path, monkeypatch):
     for format in ("auto", "halves"):
         samples = read_samples(tmp_path, format)
         assert [(s.label, int(s.truth().defect.sum())) for s in samples] == [("dent", 96), ("good", 0)]
+
+
+def noise(number, shape=(12, 16)):
+    return np.random.default_rng(number).integers(0, 255, shape, np.uint8)
+
+
+@pytest.mark.parametrize("name", ["Good", "ok", "normal"])
+def test_what_people_call_the_good_class_is_good(tmp_path, name):
+    save(tmp_path / f"train/{name}/0.png", noise(0))
+    save(tmp_path / f"test/{name}/0.png", noise(1))
+    with pytest.warns(PictureNote, match=f"{name} is taken for the class good"):
+        assert [s.label for s in read_samples(tmp_path)] == ["good", "good"]
+    shutil.rmtree(tmp_path / "train")
+    save(tmp_path / f"ground_truth/{name}/0_mask.png", noise(1) > 200)
+    assert [s.label for s in read_samples(tmp_path)] == [name]
+
+
+def test_hidden_folders_are_no_classes_and_pictures_without_a_class_are_explained(mvtec):
+    for place in ("train/.ipynb_checkpoints/0.png", "test/scratch/.ipynb_checkpoints/0.png", "train/good/._000.png"):
+        save(mvtec / place, grey())
+    assert len(read_samples(mvtec)) == 4
+    shutil.rmtree(mvtec / "train/good")
+    save(mvtec / "train/000.png", grey())
+    with pytest.raises(SampleError, match=r"train: holds pictures and no folder of a class; move .*train/good"):
+        read_samples(mvtec)
+
+
+def test_pictures_of_the_same_bytes_are_one_surface_wherever_they_lie(tmp_path):
+    for folder in ("a/bottle", "b/bottle", "c/can"):
+        first = 100 * (folder == "b/bottle")
+        for k in range(3):
+            save(tmp_path / folder / f"test/good/{k}.png", noise(first + k))
+    groups = {f: [s.group for s in read_samples(tmp_path / f)] for f in ("a/bottle", "b/bottle", "c/can")}
+    assert groups["a/bottle"] == groups["c/can"]
+    assert not set(groups["a/bottle"]) & set(groups["b/bottle"])
+    rows = [("g1", "good", noise(0), None), ("g2", "good", noise(1), None), ("g2", "good", noise(0), None)]
+    folder = real_set(tmp_path, "copies", [*rows, ("g3", "good", noise(3), None)])
+    assert [s.group for s in read_samples(folder)] == ["copies/g1", "copies/g1", "copies/g1", "copies/g3"]
+
+
+def test_several_masks_of_a_picture_are_its_instances(mvtec):
+    save(mvtec / "test/logical_anomalies/000.png", noise(0))
+    first, second = np.zeros((12, 16), np.uint8), np.zeros((12, 16), np.uint8)
+    first[1:4, 1:4], second[3:8, 3:8] = 236, 237
+    save(mvtec / "ground_truth/logical_anomalies/000/000.png", first)
+    save(mvtec / "ground_truth/logical_anomalies/000/001.png", second)
+    sample = next(s for s in read_samples(mvtec) if s.label == "logical_anomalies")
+    truth = sample.truth()
+    assert truth.areas().tolist() == [9, 25]
+    assert truth.defect.sum() == 33
+
+
+def test_surfaces_of_two_recipes_of_one_name_differ(tmp_path):
+    recipe = scenes.load_recipe("plate")
+    recipe = recipe.model_copy(update={"camera": recipe.camera.model_copy(update={"resolution": (64, 48)})})
+    fields = recipe.model_dump(mode="json")
+    fields["finish"]["roughness"] = 0.77
+    other = scenes.Recipe.model_validate(fields)
+    groups = [
+        [s.group for s in read_samples(blemish_dataset(tmp_path / name, one, crack=False))]
+        for name, one in (("a", recipe), ("b", other))
+    ]
+    assert not set(groups[0]) & set(groups[1])

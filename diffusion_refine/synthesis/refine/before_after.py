@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from diffusion_refine.editing.realism import colour
+from diffusion_refine.editing.pixels import colour
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
 from scenes.datasets.reader import Dataset, Frame
 
@@ -45,8 +45,8 @@ def comparison(source: Dataset, frame: Frame) -> Comparison:
     shown = f"frame {frame.index}"
     if frame.index != number or words:
         shown += f" of {number}"
-    told = record["metrics"]
-    figures = f"PSNR {told['psnr']:.1f} dB, SSIM {told['ssim']:.3f}"
+    metrics = record["metrics"]
+    figures = f"PSNR {metrics['psnr']:.1f} dB, SSIM {metrics['ssim']:.3f}"
     title = ", ".join(filter(None, [shown, words, record["outcome"], figures]))
     return Comparison(title, before[rows, columns], after[rows, columns], frame.defects[rows, columns] > 0)
 

@@ -12,11 +12,11 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import blemish
-from diffusion_refine.cli import refine
 from diffusion_refine.editing.label_check import Limits
-from diffusion_refine.editing.realism import Settings
-from diffusion_refine.synthesis.before_after import sheet_path
-from diffusion_refine.synthesis.refine import Plan
+from diffusion_refine.editing.realism import RealismSettings
+from diffusion_refine.synthesis.refine.before_after import sheet_path
+from diffusion_refine.synthesis.refine.method import synthesis
+from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from scenes import Dataset
 from tests.command.told import Run, runner
@@ -61,13 +61,13 @@ def blemish_recipe(run: Run) -> str:
 
 
 def test_a_shell_and_python_have_the_same_defaults() -> None:
-    typed = {name: option.default for name, option in inspect.signature(refine).parameters.items()}
+    typed = {name: option.default for name, option in inspect.signature(synthesis).parameters.items()}
     limits = ("visible", "in_place", "stray", "spill", "swap")
     realism = ("realism", "background", "band", "steps", "guidance", "rli")
-    assert Settings(*(typed[name] for name in realism)) == Settings()
+    assert RealismSettings(*(typed[name] for name in realism)) == RealismSettings()
     assert Limits(*(typed[name] for name in limits)) == Limits()
-    assert {name: typed[name] for name in ("variants", "attempts", "seed")} == {
-        name: getattr(Plan(), name) for name in ("variants", "attempts", "seed")
+    assert {name: typed[name] for name in ("variants", "attempts")} == {
+        name: getattr(RefineSettings(), name) for name in ("variants", "attempts")
     }
 
 

@@ -1,16 +1,21 @@
+"""The method `procedural`: layers on photographs."""
+
 import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from scenes import Dataset, load_recipe
-from scenes.camera.sensor import linearised, transferred
-from scenes.photographs import Lamp, draw_on, frame_of, photo_light, synthesize_dataset
+from diffusion_refine.synthesis.loop import Progress, carry_out
+from diffusion_refine.synthesis.procedural.drawing import Lamp, draw_on
+from diffusion_refine.synthesis.procedural.method import procedural_synthesis
+from diffusion_refine.synthesis.procedural.painting import painted, photo_light
+from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
+from scenes import Dataset, Recipe, load_recipe
 from scenes.pictures import png
-from scenes.pictures.reading import PhotoError, read_photograph
+from scenes.pictures.errors import PictureError
+from scenes.pictures.reading import read_photograph
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
@@ -30,6 +35,17 @@ def saved(path: Path, shape: tuple[int, ...], dtype: type = np.uint8) -> Path:
     return path
 
 
+def synthesize_dataset(
+    photographs: list[Path],
+    recipe: Recipe,
+    out: Path,
+    count: int = 1,
+    seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Dataset:
+    return carry_out(procedural_synthesis(PhotographFrames(photographs, recipe, count, seed)), out, progress)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_without_layers_the_pixels_stay_as_they_are(tmp_path, cracked, mode, dtype):
@@ -43,7 +59,14 @@ def test_without_layers_the_pixels_stay_as_they_are(tmp_path, cracked, mode, dty
 def test_only_the_masks_and_their_surroundings_change(tmp_path, cracked):
     photo = read_photograph(saved(tmp_path / "good.png", (96, 128)))
     scene = draw_on(photo, cracked.without("impurities"), 0, 0, None, None)
-    pixels, (classes, defects, impurities), instances = frame_of(photo, scene)
+    made = painted(photo.pixels, scene, gloss=0.2)
+    pixels, classes, defects, impurities, instances = (
+        made.pixels,
+        made.classes,
+        made.defects,
+        made.impurities,
+        made.instances,
+    )
     assert len(instances) == 3
     assert defects.max() == 3
     assert not impurities.any()
@@ -71,7 +94,8 @@ def test_a_stopped_run_ends_in_the_same_bytes(tmp_path, cracked):
     path = saved(tmp_path / "good.png", SIZES["L"])
     whole = synthesize_dataset([path], cracked, tmp_path / "whole", count=3)
     with pytest.raises(ZeroDivisionError):
-        synthesize_dataset([path], cracked, tmp_path / "cut", count=3, on_frame=lambda index: 1 / 0 if index else None)
+        synthesize_dataset([path], cracked, tmp_path / "cut", 3, progress=lambda what, done, total: 1 // (1 - done))
+    assert len(Dataset(tmp_path / "cut")) == 1
     resumed = synthesize_dataset([path], cracked, tmp_path / "cut", count=3)
     files = {file.relative_to(whole.path): file.read_bytes() for file in whole.path.rglob("*") if file.is_file()}
     assert files == {f.relative_to(resumed.path): f.read_bytes() for f in resumed.path.rglob("*") if f.is_file()}
@@ -91,14 +115,8 @@ def test_a_lamp_stands_where_it_is_said_to(tmp_path, cracked):
     ((x, y, z),) = light.directions
     assert (math.degrees(math.atan2(y, x)), math.degrees(math.asin(z))) == pytest.approx((30, 40))
     assert light.ambient == pytest.approx(0.25)
-    with pytest.raises(PhotoError, match="elevation"):
+    with pytest.raises(PictureError, match="elevation"):
         draw_on(photo, cracked, 0, 0, None, Lamp(0, 0))
-
-
-def test_linearised_is_the_inverse_of_transferred():
-    fractions = np.linspace(0, 1, 1001, dtype=np.float32)
-    for transfer in ("linear", "srgb"):
-        assert np.allclose(linearised(transferred(fractions, transfer), transfer), fractions, atol=1e-6)
 
 
 def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):
@@ -108,44 +126,3 @@ def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):
     Dataset(synthesize_dataset(paths, cracked, tmp_path / "out", count=2).path)
     groups = [sample.group for sample in read_samples(tmp_path / "out")]
     assert groups[0] == groups[1] != groups[2] == groups[3]
-
-
-def hostile(folder: Path) -> dict[str, Path]:
-    good = np.full((30, 30, 4), 200, dtype=np.uint8)
-    faults = {
-        "is no photograph": folder / "text.png",
-        "cannot be read": folder / "absent.png",
-        "is a folder": folder,
-        "or more a side": folder / "tiny.png",
-        "transparent": folder / "clear.png",
-        "black and white": folder / "mask.png",
-        "pixel format F": folder / "float.tif",
-        "2 pictures": folder / "film.gif",
-        r"truncated|can be read": folder / "cut.png",
-    }
-    (folder / "text.png").write_text("no picture")
-    Image.new("L", (8, 8)).save(folder / "tiny.png")
-    good[3, 3, 3] = 100
-    Image.fromarray(good).save(folder / "clear.png")
-    Image.new("1", (30, 30)).save(folder / "mask.png")
-    Image.new("F", (30, 30)).save(folder / "float.tif")
-    frames = [Image.new("L", (30, 30), level) for level in (10, 200)]
-    frames[0].save(folder / "film.gif", save_all=True, append_images=frames[1:])
-    (folder / "cut.png").write_bytes(saved(folder / "whole.png", (40, 40)).read_bytes()[:-900])
-    return faults
-
-
-def test_hostile_photos_are_refused_in_one_sentence(tmp_path):
-    for fault, path in hostile(tmp_path).items():
-        with pytest.raises(PhotoError, match=fault) as refusal:
-            read_photograph(path)
-        assert str(path) in str(refusal.value)
-        assert "\n" not in str(refusal.value)
-
-
-def test_deep_colour_tiff_is_read(tmp_path):
-    import tifffile
-
-    pixels = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
-    tifffile.imwrite(tmp_path / "deep.tif", pixels)
-    assert np.array_equal(read_photograph(tmp_path / "deep.tif").pixels, pixels)

@@ -1,0 +1,134 @@
+"""Edits that keep their labels: every unit is checked, tried again where it failed, and in the end left as it was.
+
+A unit is what is edited or left as a whole, such as a defect and all that touches it; see `generator.Editing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffusion_refine.editing.label_check import Limits, Verdict, check, swapped
+from diffusion_refine.editing.pixels import colour, pasted
+from diffusion_refine.synthesis.generator import (
+    ClassSwap,
+    Editing,
+    FrameStream,
+    GeneratedFrame,
+    Generator,
+    Ids,
+    SourceFrame,
+)
+from procgen.surface.layer import Instance
+
+REFINED, PARTLY, KEPT, UNTOUCHED = "refined", "partly refined", "kept", "nothing to refine"
+OUTCOMES = (REFINED, PARTLY, KEPT, UNTOUCHED)
+DIGITS = 6  # of figures that are written
+
+
+def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: FrameStream) -> GeneratedFrame:
+    """A frame with every unit from the first attempt that was accepted; the masks of defects stay."""
+    units, before, defects = editing.units(frame), colour(frame.image), frame.defects
+    image, classes = frame.image, frame.classes
+    count = int(units.max())
+    waiting = set(range(1, count + 1))
+    swaps: dict[int, ClassSwap] = {}
+    prompts: dict[str, None] = {}
+    refused: list[dict[str, Any]] = []
+    attempts = 0
+    while waiting and attempts < editing.attempts:
+        where = np.isin(units, list(waiting))
+        made = generator.generate(frame, where, replace(stream, attempt=attempts))
+        prompts |= dict.fromkeys(made.prompts)
+        asked = {swap.instance: swap for swap in made.swaps}
+        tried = pasted(image, made.image, where)
+        verdicts = verdicts_on(before, colour(tried), defects, editing.limits, asked)
+        failed = {
+            verdict.instance: units_at(units, defects, verdict.instance) & waiting
+            for verdict in verdicts
+            if not verdict.accepted
+        }
+        refused += [
+            {"attempt": attempts, **written(verdict), **_word(asked.get(verdict.instance))}
+            for verdict in verdicts
+            if failed.get(verdict.instance)
+        ]
+        bad = set[int]().union(*failed.values())
+        good = np.isin(units, list(waiting - bad))
+        image, classes = pasted(image, tried, good), np.where(good, made.classes, classes)
+        swaps |= {number: swap for number, swap in asked.items() if good[defects == number].any()}
+        waiting, attempts = bad, attempts + 1
+    after = colour(image)
+    return GeneratedFrame(
+        image,
+        classes,
+        defects,
+        frame.impurities,
+        with_classes(frame.instances, swaps.values()),
+        record={
+            "outcome": outcome_of(count, len(waiting)),
+            "prompts": list(prompts),
+            "attempts": attempts,
+            "swapped": [
+                {"instance": swap.instance, "from": swap.before, "to": swap.after, "word": swap.word}
+                for swap in (swaps[i.id] for i in frame.instances if i.family == "defect" and i.id in swaps)
+            ],
+            "metrics": dict(editing.measure(before, after, defects > 0)),
+            "checks": [written(verdict) for verdict in verdicts_on(before, after, defects, editing.limits)],
+            "refused": refused,
+        },
+    )
+
+
+def verdicts_on(
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    defects: Ids,
+    limits: Limits | None,
+    asked: Collection[int] = (),
+) -> tuple[Verdict, ...]:
+    """Of the label check on every defect, those in `asked` to have become another; none without limits."""
+    if limits is None:
+        return ()
+    return tuple(
+        swapped(before, after, defects, verdict, limits) if verdict.instance in asked else verdict
+        for verdict in check(before, after, defects, limits)
+    )
+
+
+def with_classes(instances: Iterable[Instance], swaps: Iterable[ClassSwap]) -> tuple[Instance, ...]:
+    """Instances with the classes that defects among them became."""
+    became = {swap.instance: swap.after for swap in swaps}
+    return tuple(
+        replace(instance, class_name=became.get(instance.id, instance.class_name))
+        if instance.family == "defect"
+        else instance
+        for instance in instances
+    )
+
+
+def outcome_of(units: int, left: int) -> str:
+    """What came of a frame of so many units, of which some were left as they were."""
+    if not units:
+        return UNTOUCHED
+    return {0: REFINED, units: KEPT}.get(left, PARTLY)
+
+
+def units_at(units: NDArray[np.int64], defects: Ids, instance: int) -> set[int]:
+    """Units that a defect lies in."""
+    return set(np.unique(units[defects == instance]).tolist()) - {0}
+
+
+def written(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON."""
+    return {
+        name: round(value, DIGITS) if isinstance(value, float) else value for name, value in asdict(verdict).items()
+    }
+
+
+def _word(swap: ClassSwap | None) -> dict[str, str]:
+    return {} if swap is None else {"word": swap.word}

@@ -1,0 +1,60 @@
+"""The one loop of all methods: frame after frame into a dataset, each whole or not at all, with the record of how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from diffusion_refine.synthesis.attempts import edited
+from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame, Synthesis
+from procgen.errors import BlemishError
+from scenes.datasets.reader import Dataset
+from scenes.datasets.writer import DatasetWriter
+
+# What is done, how much of it is, and of how much.
+Progress = Callable[[str, int, int], None]
+
+
+def carry_out(synthesis: Synthesis, out: Path, progress: Progress = lambda *_: None) -> Dataset:
+    """Make all frames; those that the folder already holds are kept, so that a stopped run ends in the same bytes.
+
+    Raises BlemishError where the output is the input; DatasetError.
+    """
+    source = synthesis.source
+    if source.folder is not None and out.resolve() == source.folder.resolve():
+        raise BlemishError(f"{out}: is the dataset that the frames come from; choose another folder for --out")
+    writer = DatasetWriter(
+        out, source.recipe, source.seed, len(source), classes=synthesis.classes, **synthesis.settings
+    )
+    missing = writer.missing()
+    for done, index in enumerate(missing):
+        progress(synthesis.activity, done, len(missing))
+        frame, variant = source.at(index)
+        made = frame_of(synthesis, frame, variant)
+        writer.write(
+            index, made.image, made.classes, made.defects, made.impurities, frame.scene, made.instances, made.record
+        )
+    if missing:
+        progress(synthesis.activity, len(missing), len(missing))
+    writer.finish()
+    return Dataset(out)
+
+
+def frame_of(synthesis: Synthesis, frame: SourceFrame, variant: int = 0) -> GeneratedFrame:
+    """One frame with its whole record: where it comes from, how it was made, and what came of it."""
+    stream = FrameStream(synthesis.seed, frame.index, variant)
+    record = {
+        "generator": synthesis.name,
+        "parents": synthesis.source.parents(frame),
+        "variant": variant,
+        "seed": synthesis.seed,
+        **synthesis.generator.described(variant),
+    }
+    if synthesis.editing is None:
+        made = synthesis.generator.generate(frame, np.ones(frame.image.shape[:2], dtype=bool), stream)
+    else:
+        made = edited(synthesis.generator, synthesis.editing, frame, stream)
+    return replace(made, record={**record, **made.record})

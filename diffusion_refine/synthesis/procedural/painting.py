@@ -1,0 +1,77 @@
+"""The layers of a scene on the pixels of its photograph; see `procgen.surface.photo`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from procgen.surface.layer import Instance, SurfacePoints
+from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
+from scenes.camera.sensor import linearised, quantised, transferred
+from scenes.parts import build_part
+from scenes.pictures.errors import PictureError
+from scenes.pictures.reading import Pixels
+from scenes.scene import Light, Scene
+
+FINISH_SAMPLES = 24  # along either side, from which the base colour and roughness of the recipe's finish are taken
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """A photograph with a scene's layers: pixels like its own, and the masks (H, W) and instances of what is on it."""
+
+    pixels: Pixels
+    classes: NDArray[np.uint16]
+    defects: NDArray[np.uint16]
+    impurities: NDArray[np.uint16]
+    instances: tuple[Instance, ...]
+
+
+def painted(photograph: Pixels, scene: Scene, gloss: float) -> Painted:
+    """Lay a scene's layers on the pixels (H, W[, 3]) of its photograph."""
+    part = build_part(scene.part)
+    layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
+    most = np.iinfo(photograph.dtype).max
+    linear = linearised(photograph / most, scene.sensor.transfer)
+    result = synthesize(
+        linear,
+        scene.texel_size,
+        layers,
+        scene.classes,
+        bare_surface(scene, photo_points((FINISH_SAMPLES, FINISH_SAMPLES), scene.part.framed_width / FINISH_SAMPLES)),
+        photo_light(scene.light, gloss),
+        scene.sensor.blur,
+    )
+    pixels = photograph.copy()
+    stored = transferred(np.clip(result.linear[result.changed], 0.0, 1.0).astype(np.float32), scene.sensor.transfer)
+    pixels[result.changed] = quantised(stored, scene.sensor.bits)
+    maps = result.maps
+    classes, defects, impurities = np.stack([maps.classes, maps.defects, maps.impurities])[:, ::-1]
+    return Painted(pixels, classes, defects, impurities, maps.instances)
+
+
+def bare_surface(scene: Scene, points: SurfacePoints) -> BareSurface:
+    """The median colour and roughness of a scene's finish over some points."""
+    sample = scene.finish.evaluate(points)
+    red, green, blue = (float(channel) for channel in np.median(sample.base_colour, axis=0))
+    return BareSurface((red, green, blue), float(np.median(sample.roughness)))
+
+
+def photo_light(light: Light, gloss: float) -> PhotoLight:
+    """What a scene's light gives the middle of the picture. Raises PictureError where no panel shines on it."""
+    directions, weights = [], []
+    for panel in light.panels:
+        position = np.array(panel.position)
+        distance = float(np.linalg.norm(position))
+        towards = position / distance
+        emitted = -float(towards @ np.array(panel.direction))
+        if emitted > 0.0 and towards[2] > 0.0 and panel.power > 0.0:
+            directions.append((float(towards[0]), float(towards[1]), float(towards[2])))
+            weights.append(panel.power * emitted * float(towards[2]) / (math.pi * distance**2))  # Lambert's panel
+    if not weights:
+        raise PictureError("the recipe's light does not reach the middle of the picture; give a light direction")
+    ambient = math.pi * light.ambient
+    return PhotoLight(tuple(directions), tuple(weights), ambient / (ambient + sum(weights)), gloss)

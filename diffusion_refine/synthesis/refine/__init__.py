@@ -1,0 +1,1 @@
+"""Defects of a dataset denoised anew by a diffusion model, and turned into others."""

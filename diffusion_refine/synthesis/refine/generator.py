@@ -1,0 +1,102 @@
+"""The refining generator: defects denoised anew under their own words, in variants after they became other defects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diffusion_refine.core.models import Model
+from diffusion_refine.editing.pixels import colour, composited, pasted
+from diffusion_refine.editing.realism import realistic, share_map, strength_map, windows_for
+from diffusion_refine.editing.windows import Window, assembled, padded, padded_shape
+from diffusion_refine.editing.word_swap import swap_words
+from diffusion_refine.prompts.captions import Subject, caption
+from diffusion_refine.synthesis.attempts import with_classes
+from diffusion_refine.synthesis.generator import ClassSwap, FrameStream, GeneratedFrame, Ids, Mask, SourceFrame
+from diffusion_refine.synthesis.refine.records import model_record
+from diffusion_refine.synthesis.refine.settings import RefineSettings
+from diffusion_refine.synthesis.refine.swap_words import SwapWords, word_of
+
+
+class RefineGenerator:
+    """A model and settings for one dataset. bits: class name -> bit of the class masks that are made."""
+
+    def __init__(self, model: Model, settings: RefineSettings, words: SwapWords, bits: dict[str, int]) -> None:
+        self.model, self.settings, self.words, self.bits = model, settings, words, bits
+        self.record = {"model": model_record(model), "settings": settings.written()}
+
+    def described(self, variant: int) -> dict[str, Any]:
+        return {"method": self.settings.swap.method if variant else "partial noising", **self.record}
+
+    def generate(self, frame: SourceFrame, mask: Mask, stream: FrameStream) -> GeneratedFrame:
+        """The defects in the mask refined, and in variants swapped first; everything else as it is."""
+        settings, defects = self.settings.realism, frame.defects
+        names = {i.id: i.class_name for i in frame.instances if i.family == "defect"}
+        words = self.words.chosen(stream)
+        marked = (defects > 0) & mask
+        subject = replace(self.words.subject(frame.scene), impurities=())
+        prompts = []
+        image = frame.image
+        for name, (word, _) in words.items():
+            of_class = marked & np.isin(defects, [number for number, called in names.items() if called == name])
+            if not of_class.any():
+                continue
+            old, new = (caption(replace(subject, defects=(said,))) for said in (word_of(name), word))
+            change = self.swapped(colour(image), of_class, old, new)
+            image = composited(image, change, share_map(of_class, replace(settings, background=0.0)))
+            prompts.append(new)
+        windows = windows_for(marked, settings, self.model)
+        shown = {name: word for name, (word, _) in words.items()}
+        asked = [prompt_of(subject, window, defects, names, shown) for window in windows]
+        noise = torch.Generator().manual_seed(int(stream.generator().integers(2**63 - 1)))
+        strength = strength_map(marked, settings) * mask
+        change = realistic(self.model, colour(image), strength, windows, asked, settings, noise)
+        image = pasted(frame.image, composited(image, change, share_map(marked, settings) * mask), mask)
+        swaps = tuple(
+            ClassSwap(instance.id, instance.class_name, words[instance.class_name][1], words[instance.class_name][0])
+            for instance in frame.instances
+            if instance.family == "defect" and instance.class_name in words and marked[defects == instance.id].any()
+        )
+        return GeneratedFrame(
+            image,
+            self._relabelled(frame, mask, words),
+            defects,
+            frame.impurities,
+            with_classes(frame.instances, swaps),
+            tuple([*prompts, *asked]),
+            swaps,
+        )
+
+    def swapped(self, picture: NDArray[np.float64], mask: Mask, old: str, new: str) -> NDArray[np.float64]:
+        """(H, W, 3): what to add to a picture for the defects in the mask to be what another prompt says."""
+        shape = padded_shape(mask.shape, self.model.size, self.model.factor)
+        whole, place = padded(picture, shape), np.zeros(shape, dtype=bool)
+        place[: mask.shape[0], : mask.shape[1]] = mask
+        windows = windows_for(mask, replace(self.settings.realism, background=0.0), self.model)
+        pieces = []
+        for window in windows:
+            edited = swap_words(
+                self.model, whole[window.slices], old, [new], mask=place[window.slices], settings=self.settings.swap
+            )
+            pieces.append(edited.swaps[0].decoded.astype(np.float64) - edited.reconstruction)
+        return assembled(pieces, windows, shape)[0][: mask.shape[0], : mask.shape[1]]
+
+    def _relabelled(self, frame: SourceFrame, mask: Mask, words: dict[str, tuple[str, str]]) -> Ids:
+        """Class bits with the classes that defects in the mask become."""
+        classes = frame.classes.copy()
+        for name, (_, becomes) in words.items():
+            held = mask & ((frame.classes >> self.bits[name] & 1) > 0)
+            classes[held] &= ~np.uint16(1 << self.bits[name])
+            classes[held] |= np.uint16(1 << self.bits[becomes])
+        return classes
+
+
+def prompt_of(subject: Subject, window: Window, defects: Ids, names: dict[int, str], words: dict[str, str]) -> str:
+    """What a window shows, by the words that its defects go by now."""
+    inside = (number for number in np.unique(defects[window.slices]).tolist() if number)
+    classes = dict.fromkeys(names[number] for number in inside if number in names)
+    return caption(replace(subject, defects=tuple(dict.fromkeys(words.get(name) or word_of(name) for name in classes))))

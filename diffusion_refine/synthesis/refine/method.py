@@ -1,0 +1,149 @@
+"""The method `refine`: defects of a dataset look more real afterwards, and more of them; every mask stays true."""
+
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diffusion_refine.synthesis.request import Request
+
+if TYPE_CHECKING:
+    from diffusion_refine.core.models import Model
+    from diffusion_refine.synthesis.generator import Synthesis
+    from diffusion_refine.synthesis.refine.settings import RefineSettings
+    from scenes.datasets.reader import Dataset
+
+
+class Inversion(StrEnum):
+    """How a word swap keeps to the picture it changes; see `diffusion_refine.inversion.methods`."""
+
+    direct = "direct"
+    null = "null"
+    negative_prompt = "negative-prompt"
+
+
+def synthesis(
+    request: Request,
+    *,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="embedded|PATH|ID",
+            help="The one that comes with Blemish, a folder in diffusers' layout, or a hub id of SD 1.x, 2.x or XL.",
+        ),
+    ] = "embedded",
+    realism: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="How far defects may go from the render: share of the noise that they get."),
+    ] = 0.25,
+    background: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Likewise for all the rest; 0 leaves its pixels as they are, bit for bit."),
+    ] = 0.0,
+    variants: Annotated[
+        int, typer.Option(min=0, help="Frames more for every one with a defect, in which it is of another kind.")
+    ] = 0,
+    word: Annotated[
+        list[str] | None,
+        typer.Option(help="What a defect may become; repeatable. By default all that befalls the material."),
+    ] = None,
+    inversion: Annotated[Inversion, typer.Option(help="How those swaps keep to the picture.")] = Inversion.direct,
+    steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")] = 50,
+    guidance: Annotated[
+        float, typer.Option(min=1, help="How strongly the words count in refinement; swaps have the model's usual.")
+    ] = 2.0,
+    rli: Annotated[
+        float, typer.Option("--rli", min=0, max=1, help="Residual interpolation in self-attention, alpha.")
+    ] = 0.1,
+    band: Annotated[int, typer.Option(min=0, help="Pixels around a mask over which a change fades out.")] = 3,
+    visible: Annotated[
+        float, typer.Option(min=0, help="Label check: share of its visibility that a defect must keep.")
+    ] = 0.5,
+    in_place: Annotated[
+        float, typer.Option(min=0, help="Label check: share of its fit to the mask that it must keep.")
+    ] = 0.7,
+    stray: Annotated[
+        float, typer.Option(min=0, help="Label check: how far new things beside it may stand out, over the defect.")
+    ] = 0.8,
+    spill: Annotated[
+        float, typer.Option(min=0, help="Label check: how far the pixels next to the mask may follow the defect.")
+    ] = 0.4,
+    swap: Annotated[
+        float, typer.Option(min=0, help="Label check of variants: share of its contrast that a defect must change by.")
+    ] = 0.5,
+    attempts: Annotated[int, typer.Option(min=1, help="Tries before a defect is left as it was rendered.")] = 4,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
+    ] = 1,
+) -> "Synthesis":
+    """Denoise the defects of a dataset anew, and in variants turn them into others.
+
+    Raises BlemishError for anything but one finished dataset and options that fit it; ModelError, DatasetError.
+    """
+    import torch
+
+    from diffusion_refine.core.models import load_model
+    from diffusion_refine.editing.label_check import Limits
+    from diffusion_refine.editing.realism import RealismSettings
+    from diffusion_refine.editing.word_swap import SwapSettings
+    from diffusion_refine.synthesis.refine.settings import RefineSettings
+    from procgen.errors import BlemishError
+    from scenes.datasets.reader import Dataset
+
+    if word and not variants:
+        raise BlemishError("--word says what defects become in variants; give --variants as well")
+    if len(request.inputs) != 1:
+        raise BlemishError(f"refine: found {len(request.inputs)} inputs; expected the folder of one dataset")
+    dataset = Dataset(request.inputs[0])
+    settings = RefineSettings(
+        realism=RealismSettings(realism, background, band, steps, guidance, rli),
+        swap=SwapSettings(method=inversion.value, steps=steps, alpha=rli),
+        limits=None if request.label_check is False else Limits(visible, in_place, stray, spill, swap),
+        variants=variants,
+        words=tuple(word or ()),
+        attempts=attempts,
+        seed=request.seed,
+    )
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    return refine_synthesis(dataset, load_model(model, device), settings)
+
+
+def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettings") -> "Synthesis":
+    """The refinement of a finished dataset by a model. Raises BlemishError where the settings do not fit it."""
+    from diffusion_refine.synthesis.dataset_frames import DatasetFrames
+    from diffusion_refine.synthesis.generator import Editing, Synthesis
+    from diffusion_refine.synthesis.refine.generator import RefineGenerator
+    from diffusion_refine.synthesis.refine.records import measured
+    from diffusion_refine.synthesis.refine.summary import summary_lines
+    from diffusion_refine.synthesis.refine.swap_words import SwapWords
+    from diffusion_refine.synthesis.refine.units import units_of
+    from procgen.errors import BlemishError
+
+    source = DatasetFrames(dataset, settings.variants)
+    words = SwapWords(dataset, settings.words)
+    if settings.variants and not any(words.offered.values()):
+        raise BlemishError(
+            f"{dataset.path}: none of the words {', '.join(settings.words) or 'of its material'} can stand for its "
+            "defects; name others with --word"
+        )
+    classes = words.new_classes(settings.variants)
+    bits = {name: bit for bit, name in enumerate(dict.fromkeys([*dataset.classes, *classes]))}
+    generator = RefineGenerator(model, settings, words, bits)
+    inherited = {name: value for name, value in dataset.header.settings.items() if name != "refined"}
+    refined = {"source": source.written(), "model": generator.record["model"], **settings.written()}
+    return Synthesis(
+        name="refine",
+        activity="refining",
+        source=source,
+        generator=generator,
+        seed=settings.seed,
+        settings={"refined": refined, **inherited},
+        classes=classes,
+        editing=Editing(
+            lambda frame: units_of(frame.defects, settings.realism), settings.limits, settings.attempts, measured
+        ),
+        report=partial(summary_lines, dataset, limits=settings.limits),
+    )

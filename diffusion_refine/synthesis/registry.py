@@ -1,0 +1,26 @@
+"""The methods of `blemish synthesize`, by name; a method's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from procgen.errors import BlemishError
+
+if TYPE_CHECKING:
+    from diffusion_refine.synthesis.generator import Synthesis
+
+# Name -> the module whose function `synthesis(request, *, …)` opens it; its keyword parameters become options.
+METHODS = {
+    "procedural": "diffusion_refine.synthesis.procedural.method",
+    "refine": "diffusion_refine.synthesis.refine.method",
+}
+
+
+def factory_of(method: str) -> Callable[..., Synthesis]:
+    """What opens a method. Raises BlemishError for one that is not there."""
+    if method not in METHODS:
+        raise BlemishError(f"--method: found {method}; expected one of {', '.join(METHODS)}")
+    factory: Callable[..., Synthesis] = import_module(METHODS[method]).synthesis
+    return factory

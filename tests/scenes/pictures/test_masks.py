@@ -1,0 +1,116 @@
+"""The same mask stored in many ways marks the same pixels, or is refused."""
+
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+from skimage.measure import label
+
+from scenes.pictures.errors import PictureError, PictureNote
+from scenes.pictures.masks import read_mask
+
+SHAPE = (64, 80)
+MARKED = np.zeros(SHAPE, bool)
+MARKED[10:24, 20:40] = True
+
+
+def grey(inside: int = 255, outside: int = 0) -> Image.Image:
+    return Image.fromarray(np.where(MARKED, inside, outside).astype(np.uint8))
+
+
+def rgba(*colour: int) -> Image.Image:
+    return Image.fromarray(
+        np.dstack([np.full((*SHAPE, 3), colour, np.uint8), np.where(MARKED, 255, 0).astype(np.uint8)])
+    )
+
+
+def palette(ground: int, defect: int) -> Image.Image:
+    indices = np.where(MARKED, defect, ground).astype(np.uint8)
+    image = Image.frombytes("P", SHAPE[::-1], indices.tobytes())
+    image.putpalette([68, 1, 84, 253, 231, 37, 200, 10, 10])
+    return image
+
+
+def jpeg() -> Image.Image:
+    buffer = io.BytesIO()
+    grey().save(buffer, "JPEG", quality=75)
+    return Image.open(buffer).convert("L")
+
+
+@pytest.fixture
+def image_path(tmp_path: Path) -> Path:
+    Image.fromarray(np.zeros(SHAPE, np.uint8)).save(tmp_path / "picture.png")
+    return tmp_path / "picture.png"
+
+
+@pytest.mark.parametrize(
+    ("make", "noted"),
+    [
+        (grey, ""),
+        (lambda: grey(1), ""),
+        (lambda: grey(236), ""),
+        (lambda: Image.fromarray(MARKED), ""),
+        (lambda: grey().convert("RGB"), ""),
+        (lambda: grey().convert("I;16"), ""),
+        (lambda: rgba(255, 255, 255), "transparent"),
+        (lambda: rgba(0, 0, 0), "transparent"),
+        (lambda: rgba(9, 9, 9).convert("LA"), "transparent"),
+        (lambda: palette(0, 1), ""),
+        (lambda: palette(1, 0), "palette"),
+        (lambda: palette(2, 1), "palette"),
+        (jpeg, "half-tones"),
+        (lambda: grey().filter(ImageFilter.GaussianBlur(2)), "half-tones"),
+    ],
+)
+def test_masks_mark_the_same_however_they_are_stored(
+    tmp_path: Path, image_path: Path, make: Callable[[], Image.Image], noted: str
+) -> None:
+    make().save(tmp_path / "mask.png")
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        found = read_mask(tmp_path / "mask.png", image_path) > 0
+    assert found.sum() == pytest.approx(MARKED.sum(), rel=0.1 if noted == "half-tones" else 0)
+    assert label(found, connectivity=2).max() == 1
+    assert [noted in str(note.message) for note in notes] == ([True] if noted else [])
+
+
+def test_numbers_of_things_keep_their_meaning(tmp_path: Path, image_path: Path) -> None:
+    values = np.zeros(SHAPE, np.uint8)
+    for number, level in enumerate((3, 85, 170, 255)):
+        values[5:12, 5 + 15 * number : 15 + 15 * number] = level
+    Image.fromarray(values).save(tmp_path / "mask.png")
+    assert np.array_equal(read_mask(tmp_path / "mask.png", image_path), values)
+    Image.fromarray(values).save(tmp_path / "mask.png")
+    assert np.array_equal(read_mask(tmp_path / "mask.png", image_path, numbered=True), values)
+
+
+def test_masks_without_ground_or_inverted_are_refused_and_empty_ones_told(tmp_path: Path, image_path: Path) -> None:
+    for make in (lambda: grey(0, 255), lambda: grey(200, 90), lambda: Image.new("L", SHAPE[::-1], 255)):
+        make().save(tmp_path / "mask.png")
+        with pytest.raises(PictureError, match=r"mask\.png: marks \d+ % of the picture, so that it seems inverted"):
+            read_mask(tmp_path / "mask.png", image_path)
+    Image.new("L", SHAPE[::-1]).save(tmp_path / "mask.png")
+    with pytest.warns(PictureNote, match=r"mask\.png: marks nothing"):
+        read_mask(tmp_path / "mask.png", image_path)
+    Image.new("LA", SHAPE[::-1]).save(tmp_path / "mask.png")
+    with pytest.raises(PictureError, match="wholly transparent"):
+        read_mask(tmp_path / "mask.png", image_path)
+
+
+def test_masks_of_turned_pictures_are_read_upright_or_as_stored(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = tmp_path / "picture.jpg"
+    Image.new("L", SHAPE[::-1]).transpose(Image.Transpose.ROTATE_90).save(picture, exif=exif)
+    grey().save(tmp_path / "mask.png")
+    assert np.array_equal(read_mask(tmp_path / "mask.png", picture) > 0, MARKED)
+    grey().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "mask.png")
+    with pytest.warns(PictureNote, match="not upright"):
+        assert np.array_equal(read_mask(tmp_path / "mask.png", picture) > 0, MARKED)
+    Image.new("L", (30, 30)).save(tmp_path / "mask.png")
+    with pytest.raises(PictureError, match=r"30 × 30 pixels but its image picture\.jpg is 80 × 64, upright"):
+        read_mask(tmp_path / "mask.png", picture)
