@@ -25,7 +25,7 @@ from anomaly.patchcore.coreset import UNKNOWN, SequentialCoreset
 from anomaly.patchcore.nearest_row import CHUNK, NearestRows
 
 # Share of ρ² that a row's hidden patches add to its d². With all of it boundary patches are the worst covered patches,
-# with a quarter hidden ones are, each by some 10 % on real tiles; between these the largest distance is least.
+# with a quarter hidden ones are; between these the largest distance was least on real tiles.
 HIDDEN_SHARE = 0.65
 NAMES = ("features", "rows", "sources", "generations", "radii")
 

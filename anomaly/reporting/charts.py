@@ -238,7 +238,7 @@ def _steps(edges: NDArray[np.float64], heights: NDArray[np.int64], x: Scale, y: 
 
 def _nice_top(highest: int) -> int:
     """The smallest of 1, 2, 4, 5, 8, 10, 20, … that is not below `highest`."""
-    power = 10 ** max(floor(log10(max(highest, 1))), 0)
+    power: int = 10 ** max(floor(log10(max(highest, 1))), 0)
     return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= highest)
 
 

@@ -82,7 +82,7 @@ def evaluate_batch(features: Tensor, batch: Batch, sharpness: Tensor, classifier
             worst = functional.softplus(level - bad.amax())
             terms.append(0.5 * functional.softplus(level - bad).mean() + 0.5 * worst)
             separations.append(float((bad[:, None] > good[None]).float().mean()))
-    logits = classifier(features.unflatten(0, (episodes, pictures))[:, batch.support :].flatten(0, 1))
+    logits = classifier(features.view(episodes, pictures, *features.shape[1:])[:, batch.support :].flatten(0, 1))
     weights = torch.ones(1 + len(FAMILIES), device=features.device)
     weights[0] = GOOD_WEIGHT
     family = functional.cross_entropy(logits, batch.labels.flatten(0, 1), weights, ignore_index=-1)
