@@ -14,7 +14,10 @@ from .inspection.maintenance import aged as aged
 from .inspection.maintenance import melded as melded
 from .inspection.maintenance import resized as resized
 from .inspection.maintenance import without_pictures as without_pictures
-from .inspection.threshold import best_threshold as best_threshold
+from .inspection.threshold import ThresholdRule as ThresholdRule
+from .inspection.threshold import conformal_threshold as conformal_threshold
+from .inspection.threshold import found_threshold as found_threshold
+from .inspection.threshold import threshold_rule as threshold_rule
 from .inspection.train import train_inspector as train_inspector
 from .patchcore.boundary_patches import BoundaryPatches as BoundaryPatches
 from .patchcore.boundary_patches import BoundaryPatchFinder as BoundaryPatchFinder

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scenes.formats.registry import AUTO, FORMATS
+from scenes.formats.sample import GOOD
 from scenes.jobs.progress import shown
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 if TYPE_CHECKING:
-    from anomaly.evaluation.results import Metrics
+    from anomaly.evaluation.results import EvaluationRecord, Metrics
     from anomaly.inspection.inspector import Inspector
     from scenes.formats.sample import Sample
     from scenes.pictures.reading import ReadingOptions
@@ -27,7 +28,19 @@ FormatOption = Annotated[
     str, typer.Option(help=f"How the folders are laid out: {', '.join(FORMATS)}; auto looks for itself.")
 ]
 ValidationOption = Annotated[
-    Path | None, typer.Option(help="A dataset with known defects; its best pixel F1 sets the threshold.")
+    Path | None,
+    typer.Option(
+        help="A dataset that the threshold is found on; without --threshold its defects must be known, and their best "
+        "pixel F1 sets it."
+    ),
+]
+ThresholdOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="f1|good:RISK|VALUE",
+        help="From where on a pixel is a defect: best pixel F1; good:1% to flag at most 1 % of good surfaces, found on "
+        "good pictures alone; or a number.",
+    ),
 ]
 ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower.")
@@ -93,7 +106,17 @@ def train(
     share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the surfaces to train on; `evaluate` then takes the others.")
     ] = 1.0,
+    threshold: ThresholdOption = None,
     validation: ValidationOption = None,
+    validation_share: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            help="For --threshold good:RISK without --validation: share of the good surfaces that training keeps back "
+            "for it; `evaluate` leaves them out too.",
+        ),
+    ] = 0.2,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
     threads: ThreadsOption = 1,
@@ -114,14 +137,20 @@ def train(
 
         blemish train photos/magnetic_tile --start out/rendered --out out/tuned
 
+    With a threshold that flags at most 2 % of good tiles, found on half of the good ones:
+
+        blemish train photos/magnetic_tile --threshold good:2% --validation-share 0.5 --out out/careful
+
     The embedded backbone was trained on procedural pictures alone and works offline; --pretrained fetches ImageNet's.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
     from anomaly.inspection.augmentation import Augmentation
+    from anomaly.inspection.threshold import threshold_rule
     from anomaly.inspection.train import train_inspector, training_part
     from scenes.formats.splitting import split_by_group
 
     _use(threads)
+    rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
     samples = _read(datasets, format, options)
     if share < 1:
@@ -144,6 +173,8 @@ def train(
             boundary_patches=boundary_patches,
             trained_on=[dataset.resolve().name for dataset in datasets],
             validation=_read([validation], AUTO, options) if validation else (),
+            threshold=rule,
+            validation_share=validation_share,
             progress=progress,
         )
     training = inspector.training
@@ -162,11 +193,15 @@ def evaluate(
     datasets: Datasets,
     out: Annotated[Path, typer.Option(help="Folder for the figures, heat maps and the report.")],
     format: FormatOption = AUTO,
+    threshold: ThresholdOption = None,
     validation: ValidationOption = None,
     validation_share: Annotated[
         float,
         typer.Option(
-            min=0.01, max=0.99, help="Where no threshold is given: share of the surfaces to find it on, not evaluated."
+            min=0.01,
+            max=0.99,
+            help="Where neither --validation nor the inspector gives a threshold: share of the surfaces to find it on, "
+            "not evaluated.",
         ),
     ] = 0.2,
     smallest: Annotated[
@@ -187,19 +222,25 @@ def evaluate(
 
         blemish evaluate out/tiles photos/magnetic_tile --validation out/test --out out/real
 
-    Surfaces that the inspector was trained on are left out.
+    With a threshold that flags at most 5 % of good surfaces, found on a third of the good ones:
+
+        blemish evaluate out/tiles photos/magnetic_tile --threshold good:5% --validation-share 0.33 --out out/real
+
+    Surfaces that the inspector was trained on are left out, and so are those that its training kept back.
     """
     from anomaly.inspection.evaluate import evaluate_inspector, unseen
     from anomaly.inspection.inspector import Inspector
+    from anomaly.inspection.threshold import threshold_rule
     from anomaly.reporting.report import write_report
 
     _use(threads)
+    rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
     samples = _read(datasets, format, options)
     inspector = Inspector.load(bank)
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
-        typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces")
+        typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")
     command = shlex.join(["blemish", *sys.argv[1:]])
     with _progress() as progress:
         record = evaluate_inspector(
@@ -207,6 +248,7 @@ def evaluate(
             samples,
             _read([validation], AUTO, options) if validation else None,
             out,
+            threshold=rule,
             share=validation_share,
             smallest=smallest,
             seed=seed,
@@ -216,6 +258,7 @@ def evaluate(
         )
     typer.echo(f"backbone   {named(record.inspector.backbone, record.inspector.weights)}")
     typer.echo(f"threshold  {record.metrics.threshold:.4g}: {record.threshold_origin}")
+    typer.echo(f"flagged    {_flagged(record)}")
     for line in _figures(record.metrics):
         typer.echo(line)
     report = write_report(
@@ -230,6 +273,7 @@ def meld(
     size: Annotated[
         int | None, typer.Option(min=2, help="Rows of its bank; as the first has. With the sum of all no row is lost.")
     ] = None,
+    threshold: ThresholdOption = None,
     validation: ValidationOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
@@ -247,7 +291,7 @@ def meld(
 
     _use(threads)
     _refuse_inspector(out)
-    _keep(melded([Inspector.load(folder) for folder in banks], size), out, validation)
+    _keep(melded([Inspector.load(folder) for folder in banks], size), out, threshold, validation)
 
 
 def bank(
@@ -264,6 +308,7 @@ def bank(
     size: Annotated[
         int | None, typer.Option(min=2, help="Grow to, or shrink to, so many rows: of the closest pair one goes.")
     ] = None,
+    threshold: ThresholdOption = None,
     validation: ValidationOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
@@ -275,18 +320,22 @@ def bank(
 
         blemish bank out/inspector --generations 3 --size 1024 --out out/small
 
+    With another threshold:
+
+        blemish bank out/inspector --threshold good:1% --validation photos/good --out out/careful
+
     What a forgotten row displaced does not come back by itself: go on with `blemish train --start`.
     """
     from anomaly.inspection.inspector import Inspector, InspectorError
     from anomaly.inspection.maintenance import aged, resized, without_pictures
 
     _use(threads)
-    changes = [change for change in (forget, generations, size) if change is not None]
+    changes = [change for change in (forget, generations, size, threshold) if change is not None]
     if bool(changes) != (out is not None):
         raise InspectorError(
             "--out is missing: where shall the changed inspector go?"
             if changes
-            else "--out is given but no change; give --forget, --generations or --size"
+            else "--out is given but no change; give --forget, --generations, --size or --threshold"
         )
     changed = Inspector.load(inspector)
     if out is None:
@@ -301,17 +350,21 @@ def bank(
         typer.echo(f"aged out  {gone} rows")
     if size is not None:
         changed = resized(changed, size)
-    _keep(changed, out, validation)
+    _keep(changed, out, threshold, validation)
 
 
-def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
-    """Find the threshold where validation pictures are given, and save."""
-    from anomaly.inspection.threshold import best_threshold
+def _keep(inspector: Inspector, out: Path, threshold: str | None, validation: Path | None) -> None:
+    """Find the threshold where one is asked for, or validation pictures are given, and save."""
+    from anomaly.inspection.inspector import InspectorError
+    from anomaly.inspection.threshold import BEST_F1, found_threshold, threshold_rule
 
-    if validation is not None:
-        samples = _read([validation], AUTO)
+    rule = BEST_F1 if threshold is None else threshold_rule(threshold)
+    if threshold is not None and rule.value is None and validation is None:
+        raise InspectorError(f"a threshold of {threshold} is found on pictures; give some with --validation")
+    if threshold is not None or validation is not None:
+        samples = _read([validation], AUTO) if validation else []
         with _progress() as progress:
-            inspector = inspector.with_threshold(*best_threshold(inspector, samples, progress))
+            inspector = inspector.with_threshold(*found_threshold(rule, inspector, samples, progress))
     inspector.save(out)
     _describe(inspector)
     typer.echo(f"written to {out}")
@@ -354,6 +407,16 @@ def _read(datasets: list[Path], format: str, options: ReadingOptions | None = No
     if len(once) < len(datasets):
         typer.echo(f"{len(datasets) - len(once)} of {len(datasets)} datasets left out: named twice")
     return [sample for dataset in once for sample in read_samples(dataset, format, options=options or ReadingOptions())]
+
+
+def _flagged(record: EvaluationRecord) -> str:
+    """How many defective pictures and how many good ones have a pixel at the threshold, in words."""
+    flagged = [sample.label for sample in record.samples if sample.score >= record.metrics.threshold]
+    good, every = sum(label == GOOD for label in flagged), record.metrics
+    return (
+        f"{len(flagged) - good} of {every.images - every.good_images} pictures with defects, "
+        f"{good} of {every.good_images} good ones"
+    )
 
 
 def _figures(metrics: Metrics) -> Iterator[str]:

@@ -9,8 +9,15 @@ from pathlib import Path
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
-from anomaly.inspection.threshold import VALIDATION_SHARE, best_threshold, note_shared, validation_part
-from scenes.formats.sample import Sample
+from anomaly.inspection.threshold import (
+    BEST_F1,
+    VALIDATION_SHARE,
+    ThresholdRule,
+    found_threshold,
+    note_shared,
+    validation_part,
+)
+from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress
 from scenes.version import blemish_version
 
@@ -21,6 +28,7 @@ def evaluate_inspector(
     validation: Sequence[Sample] | None,
     out: Path | str,
     *,
+    threshold: ThresholdRule | None = None,
     share: float = VALIDATION_SHARE,
     smallest: int = 0,
     seed: int = 0,
@@ -30,10 +38,10 @@ def evaluate_inspector(
 ) -> EvaluationRecord:
     """Evaluate the inspector on `samples` and write results, pictures and heat maps to `out`.
 
-    Surfaces that it was trained on are left out, and so are a source's own training pictures. The threshold is that of
-    best pixel F1 on `validation`; without it the bank's own; without that one, on the source's validation pictures or
-    on a share of the groups, which are then not evaluated. Predicted regions of fewer than `smallest` pixels are
-    dropped.
+    Surfaces that it was trained on, or that its training kept back, are left out, and so are a source's own training
+    pictures. The threshold is found on `validation`, by default that of best pixel F1; without it the bank's own, where
+    none is asked for; without that one, on the source's validation pictures or on a share of the groups, which are then
+    not evaluated. Predicted regions of fewer than `smallest` pixels are dropped.
 
     Raises:
         InspectorError: the bank cannot be used, or nothing is left to evaluate.
@@ -42,19 +50,12 @@ def evaluate_inspector(
     evaluated = unseen(samples, inspector)
     if not evaluated:
         raise InspectorError(
-            f"all {len(samples)} pictures show surfaces that the inspector was trained on; "
-            "evaluate it on others, or train with --share below 1"
+            f"all {len(samples)} pictures show surfaces that the inspector was trained on, or that were kept back for "
+            "its threshold; evaluate it on others, or train with --share below 1"
         )
-    threshold, origin = inspector.training.threshold, inspector.training.threshold_origin
-    if validation is not None:
-        note_shared(validation, evaluated, "evaluated")
-        threshold, origin = best_threshold(inspector, validation, progress)
-    elif threshold is None:
-        own, evaluated, where = validation_part(evaluated, share, seed)
-        threshold, origin = best_threshold(inspector, own, progress)
-        origin = f"{origin}: {where}"
+    evaluated, value, origin = _with_threshold(inspector, evaluated, validation, threshold, share, seed, progress)
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
-    evaluator = Evaluator(threshold, smallest=smallest)
+    evaluator = Evaluator(value, smallest=smallest)
     with ResultsWriter(out) as writer:
         for done, sample in enumerate(evaluated, 1):
             image, truth, valid_mask = sample.image(), sample.truth(), sample.valid_mask()
@@ -72,11 +73,36 @@ def evaluate_inspector(
         )
 
 
+def _with_threshold(
+    inspector: Inspector,
+    samples: list[Sample],
+    validation: Sequence[Sample] | None,
+    rule: ThresholdRule | None,
+    share: float,
+    seed: int,
+    progress: Progress,
+) -> tuple[list[Sample], float, str]:
+    """What of the samples is left to evaluate, the threshold, and a sentence on how it was found."""
+    training = inspector.training
+    if validation is not None:
+        note_shared(validation, samples, "evaluated")
+        return samples, *found_threshold(rule or BEST_F1, inspector, validation, progress)[:2]
+    if rule is None and training.threshold is not None:
+        return samples, training.threshold, training.threshold_origin
+    rule = rule or BEST_F1
+    if rule.value is not None:
+        return samples, *found_threshold(rule, inspector, ())[:2]
+    of = samples if rule == BEST_F1 else [sample for sample in samples if sample.label == GOOD]
+    own, _, where = validation_part(of, share, seed)
+    groups = {sample.group for sample in own}
+    value, origin, _ = found_threshold(rule, inspector, own, progress)
+    return [sample for sample in samples if sample.group not in groups], value, f"{origin}: {where}"
+
+
 def unseen(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
-    """The samples whose surfaces the inspector was not trained on, and that no source calls training pictures."""
-    groups = set(inspector.training.groups)
-    # Inspectors of before knew the surfaces of datasets by name and number alone, without what follows the #.
-    return [s for s in samples if not {s.group, s.group.partition("#")[0]} & groups and s.split != "train"]
+    """The samples whose surfaces training neither saw nor kept back, and that no source calls training pictures."""
+    training, kept_back = inspector.training, set(inspector.training.kept_back)
+    return [s for s in samples if not training.has_seen(s.group) and s.group not in kept_back and s.split != "train"]
 
 
 def inspector_record(inspector: Inspector) -> InspectorRecord:

@@ -27,10 +27,12 @@ from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import write_atomically
 from scenes.version import blemish_version
 
-# 2 keeps boundary patches, which 1 called outposts; a bank without any is written as schema 1 had it.
-SCHEMAS = (1, 2)
+# 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see. What has
+# neither is written as schema 1 had it.
+SCHEMAS = (1, 2, 3)
 LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
+CALIBRATED = ("calibration", "kept_back")  # fields of a record that only schema 3 has
 
 
 class InspectorError(BlemishError):
@@ -45,7 +47,9 @@ class TrainingRecord:
     groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown and of the
     bank that was gone on from. generation: how often a bank was gone on from. history: what was done, in words.
     sources: file names of the pictures that the bank's rows and boundary patches come from, by `source_key`.
-    boundary_patches: how many were looked for in each row's cell.
+    boundary_patches: how many were looked for in each row's cell. calibration: ascending, the scores of good surfaces
+    that training did not see, of each the highest of its pictures'; kept_back: those of its own pictures' surfaces
+    that training left to them.
     """
 
     backbone: str
@@ -68,11 +72,18 @@ class TrainingRecord:
     )
     threshold_origin: str = ""
     boundary_patches: Annotated[int, Field(ge=0, le=LARGEST_BANK)] = 0
+    calibration: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
+    kept_back: tuple[str, ...] = ()
+
+    def has_seen(self, group: str) -> bool:
+        """Whether a surface was trained on."""
+        # Inspectors of before knew the surfaces of datasets by name and number alone, without what follows the #.
+        return not {group, group.partition("#")[0]}.isdisjoint(self.groups)
 
     @property
     def settings(self) -> dict[str, Any]:
         """What must agree for a stopped training to be continued."""
-        results = ("accepted", "threshold", "threshold_origin", "trained_on", "history", "sources")
+        results = {"accepted", "threshold", "threshold_origin", "trained_on", "history", "sources", *CALIBRATED}
         return {name: value for name, value in asdict(self).items() if name not in results}
 
 
@@ -122,13 +133,20 @@ class Inspector:
         known = self.boundary_patches.sources.tolist() if self.boundary_patches else ()
         return {*self.model.coreset.sources.tolist(), *known}
 
-    def with_threshold(self, threshold: float, origin: str) -> Inspector:
-        return replace(self, training=replace(self.training, threshold=threshold, threshold_origin=origin))
+    def with_threshold(self, threshold: float, origin: str, calibration: tuple[float, ...] = ()) -> Inspector:
+        """With this pixel threshold, a sentence on how it was found, and the scores of good surfaces, ascending."""
+        training = replace(self.training, threshold=threshold, threshold_origin=origin, calibration=calibration)
+        return replace(self, training=training)
 
     def save(self, folder: Path | str) -> None:
         """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
         tensors = {f"backbone.{name}": value for name, value in self.model.extractor.weight_tensors().items()}
         described = asdict(self.training)
+        if not (
+            self.training.calibration or self.training.kept_back
+        ):  # so that an inspector without any is written as it was before
+            for name in CALIBRATED:
+                del described[name]
         if self.boundary_patches is None:
             del described["boundary_patches"]  # so that a bank without any is written as it was before there were any
         else:
@@ -208,7 +226,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
     """A safetensors file with JSON beside its tensors, atomically; the same content gives the same bytes."""
     from safetensors.torch import save
 
-    schema = SCHEMAS["boundary_patches" in described]
+    schema = 3 if "calibration" in described else 2 if "boundary_patches" in described else 1
     # One metadata key: safetensors writes several in no fixed order.
     text = json.dumps({"schema": schema, "blemish": blemish_version(), **described}, sort_keys=True)
     content = save({name: value.contiguous() for name, value in tensors.items()}, {"blemish": text})
@@ -235,7 +253,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise InspectorError(f"{path}: was not written by blemish; give a folder that `blemish train` made")
     schema = described.get("schema")
     if schema not in SCHEMAS:
-        raise InspectorError(f"{path}: schema {schema} found, 1 or 2 expected; use the blemish that wrote it")
+        raise InspectorError(f"{path}: schema {schema} found, 1, 2 or 3 expected; use the blemish that wrote it")
     described = {name: value for name, value in described.items() if name not in ("schema", "blemish")}
     if schema == 1:
         tensors = {name.replace("outposts.", "boundary_patches."): value for name, value in tensors.items()}

@@ -1,7 +1,7 @@
 """What is done to banks that exist: melding, growing, shrinking, ageing out, forgetting pictures.
 
 Each call gives a new inspector and leaves those it was given as they were. A threshold belongs to one bank, so the new
-inspector has none: find it on validation samples (`anomaly.inspection.threshold.best_threshold`). Going on from a
+inspector has none: find it on validation samples (`anomaly.inspection.threshold.found_threshold`). Going on from a
 bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches
 (`anomaly.patchcore.boundary_patches`) stay with the rows that they belong to, as long as cells stay as they are:
 melding and shrinking draw cells anew and drop all boundary patches, and the history says so.
@@ -126,7 +126,7 @@ def _copied(inspector: Inspector) -> Inspector:
     own = inspector.model.coreset
     model = SequentialPatchcoreModel(inspector.model.extractor, own.size, inspector.model.chunk)
     restore(model, bank_tensors(own))
-    training = replace(inspector.training, threshold=None, threshold_origin="")
+    training = replace(inspector.training, threshold=None, threshold_origin="", calibration=(), kept_back=())
     return Inspector(model, training, inspector.boundary_patches)
 
 

@@ -1,9 +1,22 @@
-"""The threshold of an inspector's maps: that of best pixel F1 on pictures whose defects are known."""
+"""The threshold of an inspector's maps: of best pixel F1, of a stated risk to good surfaces, or given.
+
+A pixel at or above it is a defect, and a picture with such a pixel is flagged. For a risk, split conformal prediction
+[Vovk 2005]: of n good surfaces that training did not see, the ⌈(n + 1)(1 − risk)⌉-th smallest score is exceeded by the
+score of one more with a probability of at most the risk, whatever the scores' distribution, as long as the n + 1 are
+exchangeable: each as likely as the others to come last. A surface's score is the highest of its pictures'.
+"""
 
 from __future__ import annotations
 
+import math
+import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
 
 from anomaly.evaluation.metrics import ThresholdFinder
 from anomaly.inspection.inspector import Inspector, InspectorError
@@ -13,23 +26,164 @@ from scenes.formats.splitting import split_by_group
 from scenes.jobs.progress import Progress
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the evaluated dataset itself
+CONFIDENCES = (0.9, 0.95)  # with which it is said how many good surfaces are flagged
+AMOUNT = r"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
 
 
-def best_threshold(
-    inspector: Inspector, validation: Sequence[Sample], progress: Progress = lambda what, done, total: None
-) -> tuple[float, str]:
-    """The pixel threshold of best F1 on `validation`, and a sentence that says so."""
-    finder = ThresholdFinder()
-    defective = 0
-    for done, sample in enumerate(validation, 1):
-        defect, valid_mask = sample.truth().defect, sample.valid_mask()
-        finder.update(inspector.predict(sample.image(), valid_mask)[0], defect, valid_mask)
-        defective += bool(defect.any())
-        progress("finding the threshold", done, len(validation))
-    good = sum(sample.label == GOOD for sample in validation)
+@dataclass(frozen=True)
+class ThresholdRule:
+    """How a threshold is found: it is `value`, or keeps a `risk` of flagging a good surface; neither: best pixel F1."""
+
+    value: float | None = None
+    risk: float | None = None
+
+
+BEST_F1 = ThresholdRule()
+
+
+class FoundThreshold(NamedTuple):
+    """A pixel threshold, a sentence on how it was found, and the scores of good surfaces, ascending."""
+
+    value: float
+    origin: str
+    calibration: tuple[float, ...]
+
+
+def threshold_rule(written: str) -> ThresholdRule:
+    """What f1, good:1% (or good:0.01) and 3.5 stand for. Raises InspectorError for anything else."""
+    text = written.strip().lower()
+    if text == "f1":
+        return BEST_F1
+    if risk := re.fullmatch(rf"good:\s*({AMOUNT})\s*(%?)", text):
+        share = Fraction(risk[1]) / (100 if risk[2] else 1)
+        if 0 < share < 1:
+            return ThresholdRule(risk=float(share))
+        raise InspectorError(
+            f"threshold {written}: its risk is {float(100 * share):g} %; expected one between 0 and 100 %, as good:1%"
+        )
+    if re.fullmatch(AMOUNT, text) and math.isfinite(float(text)):
+        return ThresholdRule(value=float(text))
+    raise InspectorError(f"threshold {written}: expected f1, good:RISK such as good:1%, or a number such as 3.5")
+
+
+def rank_of_risk(surfaces: int, risk: float) -> int:
+    """⌈(n + 1)(1 − risk)⌉ of n surfaces, the threshold's place among their scores; n + 1 where they are too few."""
+    return math.ceil((surfaces + 1) * (1 - Fraction(repr(risk))))  # 0.01 as it is written, not as a binary fraction
+
+
+def surfaces_needed(risk: float) -> int:
+    """The fewest good surfaces that a finite threshold of this risk can be found on."""
+    return math.ceil(1 / Fraction(repr(risk))) - 1
+
+
+def least_risk(surfaces: int) -> float:
+    """The smallest risk that so many good surfaces allow."""
+    return 1 / (surfaces + 1)
+
+
+def conformal_threshold(scores: Sequence[float], risk: float) -> float:
+    """The lowest float32 above the score of that rank; infinite where there are too few scores.
+
+    A new surface is flagged at or above it with a probability of at most `risk`.
+    """
+    rank = rank_of_risk(len(scores), risk)
+    if rank > len(scores):
+        return math.inf
+    return float(np.nextafter(np.float32(sorted(scores)[rank - 1]), np.float32(np.inf)))
+
+
+def flagged_at_most(surfaces: int, risk: float, confidence: float) -> float:
+    """The share of good surfaces that this threshold flags in the long run, at most, with that confidence.
+
+    Given the surfaces it was found on, that share is distributed as Beta(n + 1 − k, k), k being the threshold's rank,
+    where scores are continuous, and smaller where they are not ([Vovk 2012], proposition 2a).
+    """
+    from scipy.stats import beta
+
+    rank = rank_of_risk(surfaces, risk)
+    return 0.0 if rank > surfaces else float(beta.ppf(confidence, surfaces + 1 - rank, rank))
+
+
+def refuse_too_few(surfaces: int, risk: float) -> None:
+    """Raise InspectorError where no finite threshold keeps the risk: how many surfaces more do, or which risk."""
+    needed = surfaces_needed(risk)
+    if surfaces >= needed:
+        return
+    allowed = math.ceil(10000 * least_risk(surfaces)) / 100
+    instead = f", or ask for good:{allowed:g}%, which so many allow" if surfaces else ""
+    raise InspectorError(
+        f"a risk of {100 * risk:g} % needs {needed} good surfaces that training did not see, found {surfaces}: give "
+        f"{needed - surfaces} more{instead}"
+    )
+
+
+def found_threshold(
+    rule: ThresholdRule,
+    inspector: Inspector,
+    validation: Sequence[Sample],
+    progress: Progress = lambda what, done, total: None,
+) -> FoundThreshold:
+    """The threshold that the rule asks for, found on the samples of `validation`, for a risk on the good ones alone.
+
+    Raises:
+        InspectorError: too few good surfaces for the risk, or a score that is not finite.
+    """
+    if rule.value is not None and not validation:
+        return FoundThreshold(rule.value, "given as a number", inspector.training.calibration)
+    samples = validation if rule == BEST_F1 else unseen_good(validation, inspector)
+    if rule.risk is not None:
+        refuse_too_few(len({sample.group for sample in samples}), rule.risk)
+    finder, defective = ThresholdFinder(), 0
+    scores: dict[str, float] = {}
+    for done, sample in enumerate(samples, 1):
+        valid_mask = sample.valid_mask()
+        anomaly_map, score = inspector.predict(sample.image(), valid_mask)
+        if not math.isfinite(score):
+            raise InspectorError(f"{sample.image_path}: its score is {score}; train the inspector again")
+        if rule == BEST_F1:
+            defect = sample.truth().defect
+            finder.update(anomaly_map, defect, valid_mask)
+            defective += bool(defect.any())
+        if sample.label == GOOD and not inspector.training.has_seen(sample.group):
+            scores[sample.group] = max(score, scores.get(sample.group, -math.inf))
+        progress("finding the threshold", done, len(samples))
+    calibration = tuple(sorted(scores.values()))
+    if rule.value is not None:
+        return FoundThreshold(rule.value, "given as a number", calibration)
+    if rule.risk is not None:
+        return FoundThreshold(conformal_threshold(calibration, rule.risk), promise(len(scores), rule.risk), calibration)
+    good = sum(sample.label == GOOD for sample in samples)
     if not defective:
-        return finder.compute(), f"just above every pixel of {len(validation)} validation pictures, none defective"
-    return finder.compute(), f"best pixel F1 on {len(validation)} validation pictures, {good} of them good"
+        origin = f"just above every pixel of {len(samples)} validation pictures, none defective"
+    else:
+        origin = f"best pixel F1 on {len(samples)} validation pictures, {good} of them good"
+    return FoundThreshold(finder.compute(), origin, calibration)
+
+
+def promise(surfaces: int, risk: float) -> str:
+    """What a threshold of that risk, found on so many good surfaces, promises, in words."""
+    confident = " and ".join(
+        f"{100 * flagged_at_most(surfaces, risk, confidence):.2g} % with {confidence:.0%} confidence"
+        for confidence in CONFIDENCES
+    )
+    return (
+        f"flags a good surface with a chance of at most {100 * risk:g} %, if it is as the {surfaces} good ones that it "
+        f"was found on; of all that come, at most {confident}"
+    )
+
+
+def unseen_good(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
+    """The good ones, of surfaces that the inspector was not trained on; says how many others there are."""
+    good = [sample for sample in samples if sample.label == GOOD]
+    others = [sample for sample in good if not inspector.training.has_seen(sample.group)]
+    if len(others) < len(good):
+        warnings.warn(
+            f"{len(good) - len(others)} of {len(good)} good validation pictures are left out: they show surfaces that "
+            "were trained on",
+            BlemishNote,
+            stacklevel=2,
+        )
+    return others
 
 
 def validation_part(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample], str]:

@@ -33,11 +33,19 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
-from anomaly.inspection.threshold import best_threshold, note_shared
+from anomaly.inspection.threshold import (
+    BEST_F1,
+    VALIDATION_SHARE,
+    ThresholdRule,
+    found_threshold,
+    note_shared,
+    refuse_too_few,
+)
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from procgen.errors import BlemishNote
 from scenes.formats.sample import GOOD, Sample
+from scenes.formats.splitting import split_by_group
 from scenes.jobs.progress import Progress
 
 EPOCHS = 5  # [Mao 2025], section V.B
@@ -67,6 +75,8 @@ def train_inspector(
     boundary_patches: int | None = None,
     trained_on: Sequence[str] = (),
     validation: Sequence[Sample] = (),
+    threshold: ThresholdRule | None = None,
+    validation_share: float = VALIDATION_SHARE,
     progress: Progress = lambda what, done, total: None,
 ) -> Inspector:
     """Train on the good ones of `samples` and write the inspector to the folder `out`.
@@ -76,8 +86,10 @@ def train_inspector(
     default 5 with augmentation and 20 without, where it ends when one changes nothing. image_size: pixels to which the
     longest side of the largest training picture is scaled, all others by the same factor (by default larger ones are
     reduced to 640, smaller ones left alone). boundary_patches: so many of the farthest patches of each row's cell are
-    kept beside it for melding, found in one more pass (none, or as `start` has). validation: samples whose best pixel
-    F1 sets the threshold. A stopped training continues after its last whole epoch; a finished one is read back.
+    kept beside it for melding, found in one more pass (none, or as `start` has). validation: samples that the
+    threshold is found on, by default that of best pixel F1; for a threshold of a risk to good surfaces without them,
+    training keeps `validation_share` of the good surfaces back. A stopped training continues after its last whole
+    epoch; a finished one is read back.
 
     Raises:
         InspectorError: no good sample, settings out of range or at odds with `start`, or `out` holds a training with
@@ -93,6 +105,16 @@ def train_inspector(
         raise InspectorError(f"image size is {image_size}; expected at least 32 pixels")
     good = training_part(samples)
     begun = Inspector.load(start) if isinstance(start, str | Path) else start
+    kept: Sequence[Sample] = ()
+    if threshold == BEST_F1 and not validation:
+        raise InspectorError("a threshold of best F1 needs pictures with known defects; give some with --validation")
+    if threshold is not None and threshold.risk is not None and not validation:
+        good, kept = split_by_group(good, (1 - validation_share, validation_share), seed)
+        if begun is not None:
+            kept = [sample for sample in kept if not begun.training.has_seen(sample.group)]
+        refuse_too_few(len({sample.group for sample in kept}), threshold.risk)
+        if not good:
+            raise InspectorError(f"all {len(kept)} good pictures would be kept back from the training; give more")
     if begun is None:
         extractor = patch_extractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
     elif (
@@ -124,6 +146,7 @@ def train_inspector(
         history=begun.training.history if begun else (),
         sources=begun.training.sources if begun else {},
         boundary_patches=each,
+        kept_back=tuple(sorted({sample.group for sample in kept})),
     )
     inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training)
     if (out / BANK_FILE).is_file():
@@ -138,7 +161,9 @@ def train_inspector(
         (out / STATE_FILE).unlink(missing_ok=True)
     if validation:
         note_shared(validation, good, "trained on")
-        inspector = inspector.with_threshold(*best_threshold(inspector, validation, progress))
+    if validation or threshold is not None:
+        found = found_threshold(threshold or BEST_F1, inspector, validation or kept, progress)
+        inspector = inspector.with_threshold(*found)
         inspector.save(out)
     return inspector
 

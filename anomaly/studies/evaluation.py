@@ -16,7 +16,7 @@ from anomaly.backbone.patch_extractor import PatchExtractor
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import Metrics
 from anomaly.inspection.inspector import Inspector
-from anomaly.inspection.threshold import best_threshold
+from anomaly.inspection.threshold import BEST_F1, found_threshold
 from anomaly.studies.cache import CacheError
 from anomaly.studies.counts import SurfaceCounter, SurfaceCounts
 from scenes.formats.sample import Sample
@@ -102,7 +102,7 @@ def evaluate_bank(
     """
     inspector = Inspector.load(bank)
     inspector.model.extractor = cache
-    threshold, origin = best_threshold(inspector, validation, progress)
+    threshold, origin, _ = found_threshold(BEST_F1, inspector, validation, progress)
     evaluator, counter = Evaluator(threshold), SurfaceCounter(threshold)
     kept = {sample.name for sample in shown}
     maps = {}
