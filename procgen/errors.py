@@ -6,3 +6,7 @@ class BlemishError(Exception):
 
     The command prints it as a single line and exits with status 2. Mistakes of the programmer stay ordinary exceptions.
     """
+
+    def __init__(self, message: object = "") -> None:
+        """Characters that no terminal shows, such as those of another's file, are written as escapes."""
+        super().__init__("".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in str(message)))
