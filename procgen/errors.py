@@ -1,4 +1,4 @@
-"""The one error that a user can cause."""
+"""The one error that a user can cause, and the one warning."""
 
 
 class BlemishError(Exception):
@@ -8,5 +8,16 @@ class BlemishError(Exception):
     """
 
     def __init__(self, message: object = "") -> None:
-        """Characters that no terminal shows, such as those of another's file, are written as escapes."""
-        super().__init__("".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in str(message)))
+        super().__init__(_printable(str(message)))
+
+
+class BlemishNote(UserWarning):
+    """What was assumed of the user's files, or could not be checked; the command prints it once, as a line."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(_printable(str(message)))
+
+
+def _printable(message: str) -> str:
+    """A message with escapes for what no terminal shows, or obeys, as a file of another's may hold it."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in message)

@@ -18,9 +18,11 @@ NUMBERS = (
 )  # fmt: skip
 # What may stand in the place of any value.
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 0.5, 1e308, -1e308, 1e-320, float("nan"), float("inf"), 2**31, 2**63, 2**64,
-    10**400, "", "x", "\0", "\ud800", "a\nb", "../../etc/passwd", "x" * 5000, [], {}, [[]], [{}], {"": {}}, [1], [1, 2], [None],
-    list(range(1500)), {"kind": "crack"}, {"kind": 3}, {"kind": []}, {"uniform": [2, 1]}, {"uniform": [1e308, 1.1e308]}, {"normal": [0, 1]}, {"choice": []}, {"poisson": 1e5}, json.loads("[" * 60 + "]" * 60), "2024-01-01", "1e3",
+    None, True, False, 0, -1, 1, 0.5, 1e308, -1e308, 1e-320, float("nan"), float("inf"), 2**31, 2**63, 2**64, 10**400,
+    "", "x", "\0", "\ud800", "a\nb", "../../etc/passwd", "x" * 5000, "2024-01-01", "1e3",
+    [], {}, [[]], [{}], {"": {}}, [1], [1, 2], [None], list(range(1500)), json.loads("[" * 60 + "]" * 60),
+    {"kind": "crack"}, {"kind": 3}, {"kind": []}, {"uniform": [2, 1]}, {"uniform": [1e308, 1.1e308]},
+    {"normal": [0, 1]}, {"choice": []}, {"poisson": 1e5},
 )  # fmt: skip
 
 

@@ -86,11 +86,9 @@ class Tally:
         return memory() - self.before
 
     def line(self, engine: str) -> str:
-        return (
-            f"{self.target.name:8} {engine:10} {self.inputs:7} inputs: {self.values:6} values, {self.refused:6} "
-            f"refused, {self.tracebacks} tracebacks, {self.hangs} hangs; slowest {self.slowest:.2f} s, peak {memory():.0f} MB "
-            f"(+{self.grown:.0f})"
-        )
+        counts = f"{self.values:6} values, {self.refused:6} refused, {self.tracebacks} tracebacks, {self.hangs} hangs"
+        peak = f"slowest {self.slowest:.2f} s, peak {memory():.0f} MB (+{self.grown:.0f})"
+        return f"{self.target.name:8} {engine:10} {self.inputs:7} inputs: {counts}; {peak}"
 
 
 def _in_time(work: Callable[[], object]) -> None:
