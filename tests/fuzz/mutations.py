@@ -32,6 +32,7 @@ def spoilt(target: Target, sounds: list[bytes]) -> st.SearchStrategy[bytes]:
     edit = st.tuples(st.sampled_from(sorted(EDITS)), SHARES, SHARES, tokens)
     edits = st.lists(edit, min_size=1, max_size=4)
     of_bytes = st.builds(edited, st.sampled_from(sounds), edits)
+    of_bytes = st.one_of(of_bytes, of_bytes.map(target.mend))
     if target.tree is None:
         return of_bytes
     change = st.tuples(SHARES, st.sampled_from(("replace", "delete", "copy")), st.sampled_from(VALUES))

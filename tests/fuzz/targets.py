@@ -5,6 +5,7 @@ BlemishError (`tally`).
 """
 
 import json
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Target:
     read: Callable[[Path], object]
     tokens: tuple[bytes, ...] = ()
     tree: Tree | None = None
+    mend: Callable[[bytes], bytes] = bytes  # makes checksums right again
     instrumented: tuple[str, ...] = field(default=("scenes", "procgen"))  # packages whose branches atheris follows
 
 
@@ -176,6 +178,16 @@ def pngs(folder: Path) -> list[bytes]:
     return [encode(rng.integers(0, 255, shape).astype(kind)) for shape in shapes for kind in (np.uint8, np.uint16)]
 
 
+def with_checksums(content: bytes) -> bytes:
+    """A PNG whose chunks have the checksums that they ought to have, as far as their lengths lead."""
+    mended, place = bytearray(content), 8
+    while place + 12 <= len(mended):
+        end = place + 8 + int.from_bytes(mended[place : place + 4], "big")
+        mended[end : end + 4] = zlib.crc32(mended[place + 4 : end]).to_bytes(4, "big")
+        place = end + 4
+    return bytes(mended)
+
+
 def pictures(folder: Path) -> list[bytes]:
     """Of other formats than PNG, colour and grey, one with an orientation, one of 16 bits."""
     from io import BytesIO
@@ -276,6 +288,18 @@ def glbs(folder: Path) -> list[bytes]:
     return [trimesh.creation.box((5, 6, 7)).export(file_type="glb")]
 
 
+def glb_tree(content: bytes) -> Any:
+    return json.loads(content[20 : 20 + int.from_bytes(content[12:16], "little")])
+
+
+def glb_bytes(sound: bytes, tree: Any) -> bytes:
+    text = json.dumps(tree).encode()
+    text += b" " * (-len(text) % 4)
+    rest = sound[20 + int.from_bytes(sound[12:16], "little") :]
+    length = 20 + len(text) + len(rest)
+    return sound[:8] + length.to_bytes(4, "little") + len(text).to_bytes(4, "little") + b"JSON" + text + rest
+
+
 def gltfs(folder: Path) -> list[bytes]:
     import trimesh
 
@@ -298,12 +322,14 @@ def read_part(path: Path) -> object:
 
 
 def banks(folder: Path) -> list[bytes]:
+    import timm  # which is asked for names of backbones that nobody knows; importing it takes seconds
     import torch
 
     from anomaly.backbone.patch_extractor import FILTERS, patch_extractor
     from anomaly.inspection.inspector import BANK_FILE, Inspector, TrainingRecord
     from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 
+    assert timm.list_models()
     model = SequentialPatchcoreModel(patch_extractor(FILTERS), 4)
     model.update(torch.from_numpy(np.random.default_rng(0).random((2, 3, 32, 32), dtype=np.float32)), sources=[1, 2])
     record = TrainingRecord(
@@ -339,12 +365,12 @@ TARGETS = {
         Target("dataset", "dataset.json", file_of_a_dataset("dataset.json"), read_header, JSON_TOKENS, JSON),
         Target("scene", "scenes/000000.json", file_of_a_dataset("scenes/000000.json"), read_scene, JSON_TOKENS, JSON),
         Target("coco", "annotations.json", file_of_a_dataset("annotations.json"), read_annotations, JSON_TOKENS, JSON),
-        Target("png", "picture.png", pngs, read_picture, PNG_TOKENS),
+        Target("png", "picture.png", pngs, read_picture, PNG_TOKENS, mend=with_checksums),
         Target("picture", "picture.tif", pictures, read_picture, BINARY_TOKENS),
         Target("exr", "picture.exr", exrs, read_exr, BINARY_TOKENS, instrumented=("blender_addon.rendering.exr",)),
         Target("obj", "part.obj", no_surroundings(*map(str.encode, (BOX, CORNER, FRAME))), read_part, OBJ_TOKENS),
         Target("stl", "part.stl", stls, read_part, STL_TOKENS),
-        Target("glb", "part.glb", glbs, read_part, (*BINARY_TOKENS, *JSON_TOKENS)),
+        Target("glb", "part.glb", glbs, read_part, (*BINARY_TOKENS, *JSON_TOKENS), Tree(glb_tree, glb_bytes)),
         Target("gltf", "part.gltf", gltfs, read_part, JSON_TOKENS, JSON),
         Target(
             "bank", "bank.safetensors", banks, read_bank, JSON_TOKENS, Tree(bank_tree, bank_bytes),
