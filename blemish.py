@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, BlemishNote
 
 # Where each command is defined. `blemish --help` reads these lines and imports none of the modules.
 COMMANDS = {
@@ -156,7 +156,7 @@ def missing_extra(error: ModuleNotFoundError) -> str:
 
 def note(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:
     """Print what was assumed of the user's files as a line of ours, and every other warning as Python does."""
-    if category.__name__ == "PictureNote":
+    if issubclass(category, BlemishNote):
         say_once(str(message))
     else:
         print(warnings.formatwarning(message, category, filename, line), end="", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The one error that a user can cause."""
+"""The one error that a user can cause, and the one warning."""
 
 
 class BlemishError(Exception):
@@ -6,3 +6,7 @@ class BlemishError(Exception):
 
     The command prints it as a single line and exits with status 2. Mistakes of the programmer stay ordinary exceptions.
     """
+
+
+class BlemishNote(UserWarning):
+    """What was assumed of the user's files, or could not be checked; the command prints it once, as a line."""

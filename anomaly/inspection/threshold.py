@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from anomaly.evaluation.metrics import ThresholdFinder
 from anomaly.inspection.inspector import Inspector, InspectorError
+from procgen.errors import BlemishNote
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 from scenes.jobs.progress import Progress
-from scenes.pictures.errors import PictureNote
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the evaluated dataset itself
 
@@ -59,6 +59,6 @@ def note_shared(validation: Sequence[Sample], others: Sequence[Sample], what: st
         warnings.warn(
             f"{shared} of {len(validation)} validation pictures show surfaces that are {what} as well, which makes the "
             "threshold fit these better than others; give validation pictures of their own",
-            PictureNote,
+            BlemishNote,
             stacklevel=2,
         )

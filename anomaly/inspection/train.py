@@ -36,9 +36,9 @@ from anomaly.inspection.inspector import (
 from anomaly.inspection.threshold import best_threshold, note_shared
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
+from procgen.errors import BlemishNote
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress
-from scenes.pictures.errors import PictureNote
 
 EPOCHS = 5  # [Mao 2025], section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
@@ -315,7 +315,7 @@ def _scale(good: Sequence[Sample], image_size: int | None) -> float:
         warnings.warn(
             f"{path}: is {longest} pixels long, the other pictures about {usual:.0f}; all are scaled by {scale:.2g}, "
             f"those to {scale * usual:.0f} pixels: leave it out, or set the image size",
-            PictureNote,
+            BlemishNote,
             stacklevel=2,
         )
     return scale

@@ -19,12 +19,11 @@ from torch import Tensor
 
 from diffusion_refine.prompts.captions import Subject, caption, classes_in, subject_of
 from diffusion_refine.prompts.vocabulary import DIRECTIONAL
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import HEADER
 from scenes.formats import mvtec
 from scenes.formats.sample import GOOD
-from scenes.pictures.errors import PictureNote
 from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rgb, with_white_level
 from scenes.scene import Scene
 
@@ -122,7 +121,7 @@ def photographs_in(folder: Path) -> list[Path]:
     """The pictures of a folder and those below it; of one in the layout of MVTec AD the good training pictures."""
     if mvtec.recognises(folder):
         good = [sample for sample in mvtec.read(folder) if (sample.split, sample.label) == ("train", GOOD)]
-        warnings.warn(f"{folder}: only its {len(good)} good training pictures are learnt", PictureNote, stacklevel=2)
+        warnings.warn(f"{folder}: only its {len(good)} good training pictures are learnt", BlemishNote, stacklevel=2)
         return [sample.image_path for sample in good]
     return [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and not _hidden(path, folder)]
 

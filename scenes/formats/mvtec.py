@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from procgen.errors import BlemishNote
 from scenes.formats.errors import SampleError
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.surfaces import content_group
 from scenes.formats.truth import Annotation, MaskFile, MaskFiles, NothingThere
-from scenes.pictures.errors import PictureNote
 from scenes.pictures.reading import is_hidden, pictures_in
 
 LOOKS_FOR = "train/ or test/"
@@ -50,7 +50,7 @@ def _good_class(folder: Path) -> str:
         return GOOD
     if len(like_good) > 1:
         raise SampleError(f"{folder}: {' and '.join(like_good)} could both be the good class; call it {GOOD}")
-    warnings.warn(f"{folder}: {like_good[0]} is taken for the class {GOOD}", PictureNote, stacklevel=2)
+    warnings.warn(f"{folder}: {like_good[0]} is taken for the class {GOOD}", BlemishNote, stacklevel=2)
     return like_good[0]
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from procgen.errors import BlemishNote
 from scenes.pictures.decoding import MOST_PIXELS, Raster, Values, load, measure, turned
-from scenes.pictures.errors import PictureError, PictureNote
+from scenes.pictures.errors import PictureError
 
 HALF = 0.5  # of full scale: from here on a half-tone is marked
 MOST_LABELS = 32  # distinct values of a mask whose values are numbers of things; more are half-tones
@@ -24,7 +25,7 @@ def read_mask(path: Path, image_path: Path, most_pixels: int = MOST_PIXELS, *, n
 
     Of a picture with a palette the values are its indices, with one kind of number for the ground; of one whose alpha
     varies, that; of colours the highest channel. numbered: the values are those of classes and left as they are; else
-    half-tones are cut at half of full scale. What had to be assumed is a PictureNote.
+    half-tones are cut at half of full scale. What had to be assumed is a BlemishNote.
 
     Raises PictureError: no picture, of another size than its own, wholly marked, or so far that it must be inverted.
     """
@@ -121,12 +122,12 @@ def _refuse_without_ground(values: Numbers, path: Path) -> None:
         )
     if share > LARGELY:
         warnings.warn(
-            f"{path}: marks {100 * share:.0f} % of the picture; if it is inverted, invert it", PictureNote, stacklevel=2
+            f"{path}: marks {100 * share:.0f} % of the picture; if it is inverted, invert it", BlemishNote, stacklevel=2
         )
     if share == 0:
-        warnings.warn(f"{path}: marks nothing, though its picture counts as flawed", PictureNote, stacklevel=2)
+        warnings.warn(f"{path}: marks nothing, though its picture counts as flawed", BlemishNote, stacklevel=2)
 
 
 def _note(path: Path, assumed: str) -> None:
     """Said once of a folder, as its text is the same for all of its masks."""
-    warnings.warn(f"{path.parent}: {assumed}", PictureNote, stacklevel=2)
+    warnings.warn(f"{path.parent}: {assumed}", BlemishNote, stacklevel=2)

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from procgen.errors import BlemishNote
 from scenes.pictures.decoding import MOST_PIXELS, Raster, Values, load, measure
-from scenes.pictures.errors import PictureError, PictureNote
+from scenes.pictures.errors import PictureError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LEAST_SIDE, MOST_PHOTO_PIXELS = 16, 1 << 24  # of a photograph that is worked on
@@ -122,7 +123,7 @@ def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) 
     warnings.warn(
         f"{what}: white is taken to be {white:g}, as the highest value of its {len(deep)} pictures of more than 8 bits "
         f"is {highest:g}; --white-level sets another",
-        PictureNote,
+        BlemishNote,
         stacklevel=2,
     )
     return ReadingOptions(white, options.most_pixels)

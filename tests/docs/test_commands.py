@@ -11,6 +11,7 @@ import typer
 import typer.main
 
 import blemish
+from diffusion_refine.synthesis.cli import method_in, synthesize, with_options_of
 from tests.docs.pages import PAGES, REPOSITORY, inline, name, shell_lines
 
 # How a line of a page calls the command: in the shell, or in a Blender.
@@ -35,7 +36,13 @@ def idle(command: Any) -> None:
 
 def parse(words: list[str]) -> None:
     """Have the command parse and convert these words, and do nothing; raises TyperException for what it refuses."""
-    program = typer.main.get_command(blemish.program(words[0]))
+    if words[0] == "synthesize":  # hands its words on to a command with the options of the method they name
+        app = typer.Typer()
+        app.callback()(lambda: None)
+        app.command("synthesize")(with_options_of(synthesize, method_in(words)))
+    else:
+        app = blemish.program(words[0])
+    program = typer.main.get_command(app)
     idle(program)
     program.main(words, prog_name="blemish", standalone_mode=False)
 
@@ -96,5 +103,8 @@ def test_the_search_finds_what_it_is_for() -> None:
         parse(["render", "plate", "--frame", "3", "--out", "x"])
     with pytest.raises(typer.TyperException, match="Missing"):
         parse(["render"])
+    with pytest.raises(typer.TyperException, match="--realism"):
+        parse(["synthesize", "a.png", "--recipe", "plate", "--realism", "0.3"])
+    parse(["synthesize", "data", "--method", "refine", "--realism", "0.3"])
     assert arguments_of("recipe plate > my.yaml   # copy") == ["recipe", "plate"]
     assert sum(1 for page in PAGES for _ in calls(page)) > 30

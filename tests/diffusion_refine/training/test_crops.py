@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from diffusion_refine.training.crops import CropSettings, PicturesError, draw_crops, read_pictures
+from procgen.errors import BlemishNote
 from scenes import Dataset
-from scenes.pictures.errors import PictureError, PictureNote
+from scenes.pictures.errors import PictureError
 
 PLAIN = CropSettings(synonym=0, general=0, grey=0, light=0)
 
@@ -59,7 +60,7 @@ def test_photographs_are_read_upright_and_with_one_white_level(tmp_path: Path) -
     deep = np.full((40, 50), 150 * 257 // 16, np.uint16)
     deep[:20] //= 2
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    with pytest.warns(PictureNote, match="white is taken to be 4095"):
+    with pytest.warns(BlemishNote, match="white is taken to be 4095"):
         (picture,) = read_pictures(tmp_path, "photo")
     assert picture.image[30, 30].tolist() == [150] * 3
     (tmp_path / "deep.png").unlink()
@@ -75,6 +76,6 @@ def test_of_a_folder_like_mvtec_the_good_training_pictures_are_learnt(tmp_path: 
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((40, 50), 10 * number, np.uint8)).save(tmp_path / f"{name}.png")
-    with pytest.warns(PictureNote, match="only its 2 good training pictures"):
+    with pytest.warns(BlemishNote, match="only its 2 good training pictures"):
         pictures = read_pictures(tmp_path, "photo")
     assert [int(picture.image[0, 0, 0]) for picture in pictures] == [0, 10]

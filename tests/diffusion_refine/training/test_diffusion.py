@@ -6,7 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from diffusion_refine.core.models import load_model
-from diffusion_refine.training.autoencoder import AutoencoderSettings
 from diffusion_refine.training.crops import PicturesError
 from diffusion_refine.training.diffusion import ADDITIONS, DiffusionSettings, TrainingError, train_diffusion
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
@@ -59,35 +58,38 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["scratch", "lora"])
-def settings(request: pytest.FixtureRequest, start: Path) -> DiffusionSettings:
-    """A model from nothing, with its autoencoder and denoiser, and one tuned by an adapter."""
-    return QUICK if request.param == "scratch" else replace(QUICK, start=str(start), lora=True)
+@dataclass(frozen=True)
+class Whole:
+    """An uninterrupted training: its settings, every moment at which it told how far it was, and what it wrote."""
+
+    settings: DiffusionSettings
+    moments: list[tuple[str, int]]
+    files: dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
-def whole(photographs: Path, settings: DiffusionSettings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """What an uninterrupted training writes."""
-    out = tmp_path_factory.mktemp("whole") / "out"
-    train_diffusion([photographs], out, settings, "cpu")
-    return contents(out)
+def wholes(photographs: Path, start: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Whole]:
+    """A model from nothing, with its autoencoder and denoiser, and one tuned by an adapter."""
+    found = {}
+    for name, settings in (("scratch", QUICK), ("lora", replace(QUICK, start=str(start), lora=True))):
+        out, moments = tmp_path_factory.mktemp(name) / "out", list[tuple[str, int]]()
 
+        def tell(what: str, done: int, total: int, told: list[tuple[str, int]] = moments) -> None:
+            told.append((what, done))
 
-def told(photographs: Path, settings: DiffusionSettings, folder: Path) -> list[tuple[str, int]]:
-    """Every moment at which a training says how far it is."""
-    moments: list[tuple[str, int]] = []
-    train_diffusion([photographs], folder, settings, "cpu", lambda what, done, _: moments.append((what, done)))
-    return moments
+        train_diffusion([photographs], out, settings, "cpu", tell)
+        found[name] = Whole(settings, moments, contents(out))
+    return found
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", ["scratch", "lora"])
 def test_a_training_stopped_at_random_moments_ends_in_the_same_bytes(
-    seed: int, photographs: Path, settings: DiffusionSettings, tmp_path: Path, whole: dict[str, bytes]
+    name: str, seed: int, photographs: Path, tmp_path: Path, wholes: dict[str, Whole]
 ) -> None:
-    moments = told(photographs, settings, tmp_path / "told")
-    assert contents(tmp_path / "told") == whole
-    chosen = np.random.default_rng(seed).choice(len(moments), 3, replace=False)
-    stops = {moments[number] for number in chosen}
+    whole = wholes[name]
+    chosen = np.random.default_rng(seed).choice(len(whole.moments), 3, replace=False)
+    stops = {whole.moments[number] for number in chosen}
 
     def stopping(what: str, done: int, total: int) -> None:
         if (what, done) in stops:
@@ -97,46 +99,54 @@ def test_a_training_stopped_at_random_moments_ends_in_the_same_bytes(
     out = tmp_path / "out"
     while stops:
         with pytest.raises(Stopped):
-            train_diffusion([photographs], out, settings, "cpu", stopping)
-    train_diffusion([photographs], out, settings, "cpu")
-    assert contents(out) == whole
+            train_diffusion([photographs], out, whole.settings, "cpu", stopping)
+    train_diffusion([photographs], out, whole.settings, "cpu")
+    assert contents(out) == whole.files
 
 
 # Trains in children of one process that has loaded torch: each is killed at its moment, the last one ends by itself.
 KILLED = """
 import os, pickle, signal, sys
-from pathlib import Path
+import peft  # which each child would load again
 from diffusion_refine.training.diffusion import train_diffusion
 
-datasets, out, settings, moments = pickle.load(sys.stdin.buffer)
-for moment in [*moments, None]:
-    def kill(what, done, total):
-        if (what, done) == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
+for datasets, out, settings, moments in pickle.load(sys.stdin.buffer):
+    for moment in [*moments, None]:
+        def kill(what, done, total):
+            if (what, done) == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    child = os.fork()
-    if child == 0:
-        train_diffusion(datasets, out, settings, "cpu", kill)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        child = os.fork()
+        if child == 0:
+            train_diffusion(datasets, out, settings, "cpu", kill)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def test_a_training_killed_by_the_system_ends_in_the_same_bytes(
-    photographs: Path, settings: DiffusionSettings, tmp_path: Path, whole: dict[str, bytes]
+def test_trainings_killed_by_the_system_end_in_the_same_bytes(
+    photographs: Path, tmp_path: Path, wholes: dict[str, Whole]
 ) -> None:
     rng = np.random.default_rng(7)
-    stages = [("denoiser", QUICK.steps)]
-    if not settings.lora:
-        stages.insert(0, ("autoencoder", AutoencoderSettings(steps=QUICK.autoencoder_steps).linear + 4))
-    moments = [(stage, int(rng.integers(1, last + 1))) for stage, last in stages]
-    given = pickle.dumps(([photographs], tmp_path / "out", settings, moments))
+    given, expected = [], []
+    for name, stages in (("scratch", ("autoencoder", "denoiser")), ("lora", ("denoiser",))):
+        whole = wholes[name]
+        choices = [[moment for moment in whole.moments if moment[0] == stage] for stage in stages]
+        moments = [choice[int(rng.integers(len(choice)))] for choice in choices]
+        given.append(([photographs], tmp_path / name, whole.settings, moments))
+        expected += [-signal.SIGKILL] * len(moments) + [0]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(
-        [sys.executable, "-c", KILLED], input=given, capture_output=True, check=True, cwd=REPOSITORY, env=environment
+        [sys.executable, "-c", KILLED],
+        input=pickle.dumps(given),
+        capture_output=True,
+        check=True,
+        cwd=REPOSITORY,
+        env=environment,
     )
-    assert [int(line) for line in ended.stdout.split()] == [-signal.SIGKILL] * len(moments) + [0]
-    assert contents(tmp_path / "out") == whole
+    assert [int(line) for line in ended.stdout.split()] == expected
+    for name, whole in wholes.items():
+        assert contents(tmp_path / name) == whole.files
 
 
 def test_a_model_from_nothing_loads_and_makes_pictures(photographs: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 import scenes
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, BlemishNote
 from procgen.surface.layer import Instance
 from scenes.datasets.writer import DatasetWriter
 from scenes.formats.errors import SampleError
@@ -21,7 +21,7 @@ from scenes.formats.registry import FORMATS, read_samples
 from scenes.formats.sample import Sample
 from scenes.formats.splitting import split_by_group
 from scenes.formats.truth import DefectInstance, InstanceMaps, Truth
-from scenes.pictures.errors import PictureError, PictureNote
+from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import pictures_in
 
 EIGHT = np.ones((3, 3))
@@ -440,7 +440,7 @@ def noise(number, shape=(12, 16)):
 def test_what_people_call_the_good_class_is_good(tmp_path, name):
     save(tmp_path / f"train/{name}/0.png", noise(0))
     save(tmp_path / f"test/{name}/0.png", noise(1))
-    with pytest.warns(PictureNote, match=f"{name} is taken for the class good"):
+    with pytest.warns(BlemishNote, match=f"{name} is taken for the class good"):
         assert [s.label for s in read_samples(tmp_path)] == ["good", "good"]
     shutil.rmtree(tmp_path / "train")
     save(tmp_path / f"ground_truth/{name}/0_mask.png", noise(1) > 200)

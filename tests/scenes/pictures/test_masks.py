@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageFilter
 from skimage.measure import label
 
-from scenes.pictures.errors import PictureError, PictureNote
+from procgen.errors import BlemishNote
+from scenes.pictures.errors import PictureError
 from scenes.pictures.masks import read_mask
 
 SHAPE = (64, 80)
@@ -94,7 +95,7 @@ def test_masks_without_ground_or_inverted_are_refused_and_empty_ones_told(tmp_pa
         with pytest.raises(PictureError, match=r"mask\.png: marks \d+ % of the picture, so that it seems inverted"):
             read_mask(tmp_path / "mask.png", image_path)
     Image.new("L", SHAPE[::-1]).save(tmp_path / "mask.png")
-    with pytest.warns(PictureNote, match=r"mask\.png: marks nothing"):
+    with pytest.warns(BlemishNote, match=r"mask\.png: marks nothing"):
         read_mask(tmp_path / "mask.png", image_path)
     Image.new("LA", SHAPE[::-1]).save(tmp_path / "mask.png")
     with pytest.raises(PictureError, match="wholly transparent"):
@@ -109,7 +110,7 @@ def test_masks_of_turned_pictures_are_read_upright_or_as_stored(tmp_path: Path) 
     grey().save(tmp_path / "mask.png")
     assert np.array_equal(read_mask(tmp_path / "mask.png", picture) > 0, MARKED)
     grey().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "mask.png")
-    with pytest.warns(PictureNote, match="not upright"):
+    with pytest.warns(BlemishNote, match="not upright"):
         assert np.array_equal(read_mask(tmp_path / "mask.png", picture) > 0, MARKED)
     Image.new("L", (30, 30)).save(tmp_path / "mask.png")
     with pytest.raises(PictureError, match=r"30 × 30 pixels but its image picture\.jpg is 80 × 64, upright"):

@@ -11,9 +11,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+from procgen.errors import BlemishNote
 from scenes.pictures import png
 from scenes.pictures.decoding import measure, turned
-from scenes.pictures.errors import PictureError, PictureNote
+from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import (
     ReadingOptions,
     pictures_in,
@@ -63,7 +64,7 @@ def test_one_white_level_is_found_for_a_set_and_told(tmp_path: Path, values: np.
     for name in ("a.tif", "b.tif"):
         tifffile.imwrite(tmp_path / name, values if name == "a.tif" else values // 3)
     paths = pictures_in(tmp_path)
-    with pytest.warns(PictureNote, match=rf"tiles: white is taken to be {white:g}, .* 2 pictures"):
+    with pytest.warns(BlemishNote, match=rf"tiles: white is taken to be {white:g}, .* 2 pictures"):
         options = with_white_level(paths, ReadingOptions(), "tiles")
     assert options.white_level == white
     assert np.abs(read_rgb(paths[0], options)[..., 0].astype(int) - GREY).max() <= 1
