@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -78,11 +79,16 @@ def measure(path: Path, most_pixels: int = MOST_PIXELS) -> Measured:
     return measured
 
 
-def load(path: Path, most_pixels: int = MOST_PIXELS) -> Raster:
-    """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures."""
+def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster:
+    """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures.
+
+    sha256: of the file, hexadecimal, where it is known.
+    """
     measured = measure(path, most_pixels)
     with _explained(path):
         content = path.read_bytes()
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            raise PictureError(f"{path}: was changed or damaged since it was written, as its digest says; restore it")
         if content[:4] in TIFF_SIGNATURES:
             return _tiff(content, measured, path)
         if png.deep_colour(content):

@@ -81,7 +81,7 @@ def a_file(at: Path) -> None:
     (at / "data").write_text("mine")
 
 
-MEND = "delete scenes/000002.json and run the command that made the dataset again to mend it"
+MEND = "mend it with: blemish verify --repair "
 
 
 @pytest.mark.parametrize(
