@@ -70,7 +70,7 @@ def counts(dataset: Dataset) -> tuple[ClassCount, ...]:
         return tuple(found)
     except FileNotFoundError:
         raise DatasetError(f"{dataset.path}: is not finished; render its missing frames first") from None
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError, RecursionError):
         raise DatasetError(f"{path}: truncated or damaged; remove it and render the dataset again to mend it") from None
 
 
