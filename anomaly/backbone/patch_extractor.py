@@ -9,6 +9,7 @@ To add one, write a module with a class that keeps `PatchExtractor` and is calle
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -92,6 +93,14 @@ def weight_bytes(extractor: PatchExtractor) -> Iterator[bytes]:
     """Names and values of all weights in a fixed order, to be digested."""
     for name, value in sorted(extractor.weight_tensors().items()):
         yield name.encode() + value.numpy().tobytes()
+
+
+def weights_digest(extractor: PatchExtractor) -> str:
+    """SHA-256 of `weight_bytes`, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for content in weight_bytes(extractor):
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def same_weights(one: PatchExtractor, other: PatchExtractor) -> bool:
