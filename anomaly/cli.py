@@ -82,9 +82,12 @@ def train(
         ),
     ] = None,
     backbone: Annotated[
-        str,
-        typer.Option(help="embedded, untrained, filters, or the name of a timm model with strides 8 and 16."),
-    ] = "embedded",
+        str | None,
+        typer.Option(
+            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, or several "
+            "joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
+        ),
+    ] = None,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
         False
     ),
@@ -114,9 +117,12 @@ def train(
 
         blemish train photos/magnetic_tile --start out/rendered --out out/tuned
 
-    The embedded backbone was trained on procedural pictures alone and works offline; --pretrained fetches ImageNet's.
+    The embedded backbone was trained on procedural pictures alone; DINOv2-small, which tells flaws better, comes in a
+    package. Both work offline; --pretrained fetches the weights of a timm model from its hub.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
+    from anomaly.backbone.packaged_weights import DINOV2_SMALL, best_at_hand
+    from anomaly.backbone.patch_extractor import BACKBONE, EMBEDDED
     from anomaly.inspection.augmentation import Augmentation
     from anomaly.inspection.train import train_inspector, training_part
     from scenes.formats.splitting import split_by_group
@@ -128,13 +134,17 @@ def train(
         samples = split_by_group(samples, (share,), seed)[0]
     good = training_part(samples)
     typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
+    if backbone is None and not (start or pretrained or weights):
+        backbone = best_at_hand()
+        if backbone == EMBEDDED:
+            typer.echo(f"backbone  {EMBEDDED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
     with _progress() as progress:
         inspector = train_inspector(
             good,
             out,
             start=start,
             size=size,
-            backbone=backbone,
+            backbone=backbone or BACKBONE,
             epochs=epochs,
             image_size=image_size,
             seed=seed,

