@@ -1,4 +1,4 @@
-"""The one error that a user can cause, and the one warning."""
+"""The one error that a user can cause, a stop, and the one warning."""
 
 
 class BlemishError(Exception):
@@ -6,6 +6,10 @@ class BlemishError(Exception):
 
     The command prints it as a single line and exits with status 2. Mistakes of the programmer stay ordinary exceptions.
     """
+
+
+class Stopped(BlemishError):
+    """A command that was interrupted; the message says what of it is kept. It is printed, and the exit code is 130."""
 
 
 class BlemishNote(UserWarning):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scenes.datasets.errors import DatasetError
 
+LOCK, HOLDER = ".blemish.lock", ".blemish.lock.json"  # of the one writer at work in a folder: see `lock`
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 _ERRNO_ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again, whole frames are kept",
@@ -48,8 +49,8 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is one that `write_atomically` gives until the file is whole."""
-    return bool(_TEMPORARY.fullmatch(name))
+    """Whether a file's name is one that `write_atomically` gives until the file is whole, or of the writer's lock."""
+    return name in (LOCK, HOLDER) or bool(_TEMPORARY.fullmatch(name))
 
 
 def remove_leftovers(folder: Path, even_of_the_living: bool = False) -> None:
