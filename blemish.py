@@ -27,6 +27,7 @@ COMMANDS = {
     "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
+    "verify": ("scenes.cli", "Compare every file of datasets with its digest; make what is damaged anew."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
     "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-generator": (

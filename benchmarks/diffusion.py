@@ -36,6 +36,7 @@ from diffusion_refine.inversion.methods import ClassifierFree, InversionSettings
 from diffusion_refine.inversion.null_embedding import NullSettings
 from diffusion_refine.inversion.sampling import denoise, edit
 from diffusion_refine.metrics import fidelity as metrics
+from diffusion_refine.metrics.kernel_distance import denoiser_distance
 from diffusion_refine.prompts.captions import caption_of
 from diffusion_refine.prompts.vocabulary import defects_in
 from diffusion_refine.training.crops import draw_crops, read_pictures
@@ -122,7 +123,7 @@ class Bench:
             case,
             metrics.psnr(case.picture, back),
             metrics.ssim(case.picture, back),
-            metrics.denoiser_distance(model, case.picture, back),
+            denoiser_distance(model, case.picture, back),
             float((found - latents).square().mean().sqrt()),
             spent.forwards,
             spent.backwards,

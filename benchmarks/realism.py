@@ -31,6 +31,7 @@ from diffusion_refine.editing.realism import RealismSettings, realistic
 from diffusion_refine.editing.windows import Window
 from diffusion_refine.metrics import fidelity as metrics
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
+from diffusion_refine.metrics.kernel_distance import denoiser_statistics, kernel_distance, standardised
 from diffusion_refine.training.diffusion import DiffusionSettings, train_diffusion
 from scenes import Dataset, load_recipe
 from scenes.formats.registry import read_samples
@@ -103,8 +104,8 @@ def distance(
     features: Callable[[Pictures], NDArray], made: Pictures, of: Sequence[str], real: NDArray, groups: Sequence[str]
 ) -> tuple[float, float]:
     """Kernel distance to real features, and its standard deviation over draws of surfaces on both sides."""
-    reference, ours = metrics.standardised(real, real, features(made))
-    value = metrics.kernel_distance(ours, reference)
+    reference, ours = standardised(real, real, features(made))
+    value = kernel_distance(ours, reference)
     rng = np.random.default_rng(SEED)
     draws = []
     for _ in range(HALVINGS):
@@ -113,7 +114,7 @@ def distance(
             names = np.unique(surfaces)
             kept = rng.permutation(names)[: max(2, len(names) // 2)]
             halves.append(sample[np.isin(surfaces, kept)])
-        draws.append(metrics.kernel_distance(*halves))
+        draws.append(kernel_distance(*halves))
     return value, float(np.std(draws))
 
 
@@ -164,7 +165,7 @@ def main() -> None:
             models = {"as it is": model, "tuned": load_model(str(tuned_on(to_tune, arguments.model, steps, folder)))}
         rows: list[dict[str, Figure]] = []
         judges: dict[str, Callable[[Pictures], NDArray]] = {
-            "denoiser": lambda pictures: metrics.denoiser_statistics(model, pictures),
+            "denoiser": lambda pictures: denoiser_statistics(model, pictures),
             "texture": textures,
         }
         known = {name: judge(real) for name, judge in judges.items()}

@@ -1,11 +1,13 @@
 """What an inspector sees with: the protocol that every backbone keeps, and all of them by name.
 
+A name is `NAME`, or for a vision transformer `NAME@LAYERS/STRIDE:SCALING` (`anomaly/backbone/vision_transformer.py`).
 To add one, write a module with a class that keeps `PatchExtractor` and is called as `Maker` says, and name it in
 `BACKBONES`; it is imported when it is first asked for.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,14 +19,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EMBEDDED, UNTRAINED, FILTERS = "embedded", "untrained", "filters"
+LITE0, DINOV2_SMALL = "efficientnet-lite0", "dinov2-small"  # whose weights come in packages of the registry
 BACKBONE = EMBEDDED  # where none is named
 ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
-TIMM = "anomaly.backbone.extractor:FeatureExtractor"
+CONVOLUTIONAL = "anomaly.backbone.extractor:FeatureExtractor"
+TIMM = "anomaly.backbone.vision_transformer:timm_extractor"
 # Module and class by name; every other name is one of timm's.
 BACKBONES: dict[str, str] = {
-    EMBEDDED: TIMM,
-    UNTRAINED: TIMM,
+    EMBEDDED: CONVOLUTIONAL,
+    UNTRAINED: CONVOLUTIONAL,
     FILTERS: "anomaly.backbone.derivative_filters:DerivativeFilters",
+    LITE0: "anomaly.backbone.packaged_weights:efficientnet_lite0",
+    DINOV2_SMALL: "anomaly.backbone.packaged_weights:dinov2_small",
 }
 
 
@@ -72,7 +78,7 @@ def patch_extractor(
     backbone: str = BACKBONE, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
 ) -> PatchExtractor:
     """The backbone of a name. Raises BackboneError: no such name, weights missing, unreachable or not fitting."""
-    module, _, name = BACKBONES.get(backbone, TIMM).partition(":")
+    module, _, name = BACKBONES.get(re.split("[@/:]", backbone)[0], TIMM).partition(":")
     make = cast(Maker, getattr(import_module(module), name))
     return make(backbone, pretrained=pretrained, weights=weights, seed=seed)
 
@@ -86,4 +92,8 @@ def weight_bytes(extractor: PatchExtractor) -> Iterator[bytes]:
 def same_weights(one: PatchExtractor, other: PatchExtractor) -> bool:
     """Whether two extractors of one kind see the same: their features may be compared."""
     ours, theirs = one.weight_tensors(), other.weight_tensors()
-    return ours.keys() == theirs.keys() and all(bool((ours[name] == theirs[name]).all()) for name in ours)
+    return ours.keys() == theirs.keys() and all(_equal(ours[name], theirs[name]) for name in ours)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool((one == other).all())

@@ -100,7 +100,10 @@ def train_inspector(
         pretrained
         or weights is not None
         or image_size is not None
-        or backbone not in (BACKBONE, begun.training.backbone)
+        or (
+            backbone not in (BACKBONE, begun.training.backbone)
+            and patch_extractor(backbone, seed=seed).backbone != begun.training.backbone
+        )
     ):
         raise InspectorError(
             "an inspector that is gone on from keeps its backbone and its scale; leave out the options that change them"
@@ -110,7 +113,7 @@ def train_inspector(
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
     training = TrainingRecord(
-        backbone=begun.training.backbone if begun else backbone,
+        backbone=extractor.backbone,
         pretrained=extractor.pretrained,
         weights=extractor.weights,
         size=size or (begun.training.size if begun else BANK_SIZE),

@@ -55,6 +55,7 @@ CODE: dict[Kind, tuple[str, ...]] = {
     ),
     "evaluations": (
         "patchcore/coreset", "inspection/threshold", *SEEING, "inspection/inspector", "evaluation/metrics",
+        "evaluation/regions",
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/evaluation", "studies/counts", "patchcore/torch_model",
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import struct
 import zlib
 from collections.abc import Iterator
@@ -78,11 +80,16 @@ def measure(path: Path, most_pixels: int = MOST_PIXELS) -> Measured:
     return measured
 
 
-def load(path: Path, most_pixels: int = MOST_PIXELS) -> Raster:
-    """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures."""
+def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster:
+    """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures.
+
+    sha256: of the file, hexadecimal, where it is known.
+    """
     measured = measure(path, most_pixels)
     with _explained(path):
         content = path.read_bytes()
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            raise PictureError(f"{path}: was changed or damaged since it was written, as its digest says; restore it")
         if content[:4] in TIFF_SIGNATURES:
             return _tiff(content, measured, path)
         if png.deep_colour(content):
@@ -141,6 +148,8 @@ def _measured_tiff(path: Path) -> Measured:
         bits, kind = page.bitspersample, page.sampleformat
         bits = max(bits) if isinstance(bits, tuple) else bits
         kind = max(kind) if isinstance(kind, tuple) else kind
+        if not all(isinstance(side, int) and side > 0 for side in (page.imagelength, page.imagewidth)):
+            raise ValueError("its sides are no numbers")
         tag = page.tags.get(ORIENTATION)
         orientation = _orientation(tag.value if tag else 1)
         return _upright(page.imagelength, page.imagewidth, orientation, bits > 8 or kind == 3)
@@ -210,16 +219,19 @@ def _tiff_page(file: Any, path: Path) -> Iterator[Any]:
     """The one page of a TIFF that is no thumbnail of another."""
     import tifffile
 
+    tifffile.logger().setLevel(logging.CRITICAL)  # what it says on standard error is raised here
     try:
         tiff = tifffile.TiffFile(file)
         every = [page.aspage() for page in tiff.pages]
         pages = [page for page in every if not page.subfiletype & REDUCED] or every
+        if len(pages) > 1:
+            raise PictureError(f"{path}: holds {len(pages)} pictures; save the one that is meant by itself")
+        yield pages[0]
+    except PictureError:
+        raise
     except Exception as error:  # of whatever kind a damaged file raises
         reason = f"is no picture that can be read ({_brief(error)}); replace or remove it"
         raise PictureError(f"{path}: {reason}") from None
-    if len(pages) > 1:
-        raise PictureError(f"{path}: holds {len(pages)} pictures; save the one that is meant by itself")
-    yield pages[0]
 
 
 def _with_alpha(values: Values, mode: str) -> Raster:

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from diffusion_refine.core.attention import residual_interpolation
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing import word_swap as editing
 from diffusion_refine.editing.word_swap import SwapSettings, swap_words
+from diffusion_refine.inversion.sampling import edit
+from diffusion_refine.prompt_to_prompt.controllers import Controller
 from procgen.errors import BlemishError
 
 Tiny = Callable[..., Model]
@@ -81,6 +84,22 @@ def test_an_inverted_picture_can_be_edited_again(tiny_model: Tiny) -> None:
     again = swap_words(model, picture, PROMPT, [DENT], settings=settings, source=source)
     assert model.calls.forwards == 3  # and three for the inversion before
     np.testing.assert_array_equal(again.swaps[0].picture, once.swaps[0].picture)
+
+
+def test_targets_are_denoised_under_residual_interpolation_like_the_inversion(tiny_model: Tiny) -> None:
+    model, picture = tiny_model("sd15"), photograph(64, 64)
+    settings = SwapSettings(steps=3, alpha=0.4, threshold=None)
+    source = editing.inverted(model, picture, PROMPT, settings)
+    [swap] = swap_words(model, picture, PROMPT, [DENT], settings=settings, source=source).swaps
+    prompt, target = (editing.tokens(model, text) for text in (PROMPT, DENT))
+    controller = Controller([editing.attention_edit(prompt, target, settings.amplifier)])
+    conditions = model.encode_prompt([DENT], (64, 64))
+    without = edit(model, source, conditions, controller=controller)[1:]
+    with residual_interpolation(model.unet, 0.4, ("up",)):
+        under = edit(model, source, conditions, controller=controller)[1:]
+    expected, wrong = (editing.as_pictures(model.decode(latents))[0] for latents in (under, without))
+    np.testing.assert_allclose(swap.decoded, expected, atol=1e-5)
+    assert np.abs(swap.decoded - wrong).max() > 1e-3
 
 
 def test_words_without_counterpart_are_refined_and_the_rest_replaced(tiny_model: Tiny) -> None:

@@ -1,6 +1,5 @@
 """Measures beside scikit-image, closed forms and brute force."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from safetensors.torch import save_file
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from diffusion_refine.core.models import Model
 from diffusion_refine.metrics import fidelity as metrics
 
 
@@ -79,38 +77,6 @@ def test_pictures_of_different_shapes_are_refused() -> None:
         metrics.background_psnr(np.zeros((8, 8)), np.zeros((8, 8)), np.zeros((4, 4), bool))
 
 
-def test_kernel_distance_is_the_unbiased_double_sum() -> None:
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(7, 5)), rng.normal(size=(9, 5)) + 0.4
-
-    def kernel(a: NDArray, b: NDArray) -> float:
-        return float((sum(p * q for p, q in zip(a, b, strict=True)) / 5 + 1) ** 3)
-
-    within_x = sum(kernel(x[i], x[j]) for i in range(7) for j in range(7) if i != j) / 42
-    within_y = sum(kernel(y[i], y[j]) for i in range(9) for j in range(9) if i != j) / 72
-    across = sum(kernel(a, b) for a in x for b in y) / 63
-    assert metrics.kernel_distance(x, y) == pytest.approx(within_x + within_y - 2 * across, rel=1e-12)
-
-
-def test_kernel_distance_is_zero_on_average_for_one_distribution_and_grows_with_a_shift() -> None:
-    rng = np.random.default_rng(2)
-    same = [metrics.kernel_distance(rng.normal(size=(20, 4)), rng.normal(size=(20, 4))) for _ in range(200)]
-    assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(200)
-    x = rng.normal(size=(60, 4))
-    near, far = (metrics.kernel_distance(x, rng.normal(size=(60, 4)) + shift) for shift in (0.5, 1.5))
-    assert 0 < near < far
-    with pytest.raises(metrics.MetricError, match="expected"):
-        metrics.kernel_distance(x, x[:1])
-
-
-def test_standardising_makes_scales_equal() -> None:
-    rng = np.random.default_rng(3)
-    reference = rng.normal(size=(50, 3)) * (1, 100, 1e-4) + 5
-    (found,) = metrics.standardised(reference, reference)
-    np.testing.assert_allclose(found.std(axis=0), 1.0)
-    np.testing.assert_allclose(found.mean(axis=0), 0.0, atol=1e-9)
-
-
 def test_lpips_wants_local_weights_and_fetches_nothing(
     tmp_path: Path, pair: tuple[NDArray, NDArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,38 +127,3 @@ def test_lpips_uses_exactly_the_weights_it_is_given(tmp_path: Path, pair: tuple[
     found = metrics.lpips(before, after, tmp_path / "alexnet.safetensors")
     assert found == pytest.approx(expected, rel=1e-3)
     assert metrics.lpips(before, before, tmp_path / "alexnet.safetensors") == pytest.approx(0.0, abs=1e-7)
-
-
-def test_own_distance_is_zero_for_the_same_and_grows_with_the_change(
-    tiny_model: Callable[..., Model], pair: tuple[NDArray, NDArray]
-) -> None:
-    model = tiny_model("sd15")
-    before, after = (picture[:64, :64] for picture in pair)
-    distances = [metrics.denoiser_distance(model, before, before + t * (after - before)) for t in (0.0, 0.2, 1.0)]
-    assert distances[0] == pytest.approx(0.0, abs=1e-9)
-    assert distances[0] < distances[1] < distances[2]
-    grey = before.mean(axis=2)
-    repeated = np.repeat(grey[..., None], 3, axis=2)
-    assert metrics.denoiser_distance(model, grey, grey**1.1) == pytest.approx(
-        metrics.denoiser_distance(model, repeated, repeated**1.1)
-    )
-    statistics = metrics.denoiser_statistics(model, [before, grey, after[:48]])
-    assert statistics.shape[0] == 3
-    assert np.isfinite(statistics).all()
-
-
-def test_features_are_what_the_blocks_of_the_denoiser_give_and_leave_no_trace(
-    tiny_model: Callable[..., Model], pair: tuple[NDArray, NDArray]
-) -> None:
-    model = tiny_model("sdxl")
-    picture = torch.from_numpy(pair[0][:64, :64]).permute(2, 0, 1)[None].float()
-    before = [len(block._forward_hooks) for block in (model.unet.mid_block, *model.unet.up_blocks)]
-    stages = metrics.denoiser_features(model, picture)
-    assert [len(block._forward_hooks) for block in (model.unet.mid_block, *model.unet.up_blocks)] == before
-    assert len(stages) == 1 + len(model.unet.up_blocks)
-    last = model.unet.conv_out(model.unet.conv_act(model.unet.conv_norm_out(stages[-1])))
-    alpha = float(model.pipeline.scheduler.alphas_cumprod[metrics.FEATURE_TIMESTEP])
-    latents = model.encode(picture) * alpha**0.5
-    with torch.no_grad():
-        expected = model.noise(latents, metrics.FEATURE_TIMESTEP, model.encode_prompt([""], (64, 64)))
-    assert torch.allclose(last, expected, atol=1e-5)

@@ -104,3 +104,21 @@ def test_words_of_several_tokens_have_one_map_and_the_one_that_points_leads() ->
         np.testing.assert_allclose(tokens[0].share, (1.3 + 15 * 0.2) / (1.3 + 15 * 0.2 + 1.6), rtol=1e-6)
     np.testing.assert_allclose(key_tokens(found, mask)[0].contrast, 6.5, rtol=1e-5)
     np.testing.assert_allclose(key_tokens(found, mask)[1].contrast, 1, rtol=1e-5)
+
+
+def test_a_word_that_is_attended_to_everywhere_alike_is_no_key_token() -> None:
+    """However much attention it gets: the score is the share times the contrast."""
+    spot = np.zeros((4, 4), np.float32)
+    spot[1, 2] = 4.0
+    maps = {"plate": np.full((4, 4), 1.0, np.float32), "crack": spot}
+    found = key_tokens(maps)
+    assert [token.word for token in found] == ["crack", "plate"]
+    assert [token.share for token in found] == pytest.approx([4 / 20, 16 / 20])
+    assert [token.score for token in found] == pytest.approx([4 / 20 * 15**0.5, 0.0])  # of one value in sixteen: √15
+    mask = np.zeros((4, 4), bool)
+    mask[1, 2] = True
+    maps["crack"] = np.where(mask, 4.0, 0.1).astype(np.float32)
+    inside, everywhere = key_tokens(maps, mask)
+    assert (inside.word, everywhere.word) == ("crack", "plate")
+    assert inside.score == pytest.approx((4 + 1.5) / 21.5 * 40, rel=1e-5)
+    assert everywhere.score == pytest.approx(16 / 21.5, rel=1e-5)
