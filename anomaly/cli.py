@@ -338,6 +338,8 @@ def _describe(inspector: Inspector) -> None:
     training, coreset = inspector.training, inspector.model.coreset
     pictures = len({source_key(source) for source in coreset.sources.tolist()} & set(training.sources))
     typer.echo(f"backbone  {named(training.backbone, training.weights)}")
+    if training.weights_digest:
+        typer.echo(f"weights   SHA-256 {training.weights_digest[:16]} of all that the backbone depends on")
     typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {pictures} pictures")
     if inspector.boundary_patches is not None:
         at_most = training.boundary_patches

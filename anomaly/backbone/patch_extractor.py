@@ -1,12 +1,15 @@
 """What an inspector sees with: the protocol that every backbone keeps, and all of them by name.
 
-A name is `NAME`, or for a vision transformer `NAME@LAYERS/STRIDE:SCALING` (`anomaly/backbone/vision_transformer.py`).
+A name is `NAME`, for a vision transformer `NAME@LAYERS/STRIDE:SCALING` (`anomaly/backbone/vision_transformer.py`), and
+several are joined by `+`.
+
 To add one, write a module with a class that keeps `PatchExtractor` and is called as `Maker` says, and name it in
 `BACKBONES`; it is imported when it is first asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -23,6 +26,8 @@ LITE0, DINOV2_SMALL = "efficientnet-lite0", "dinov2-small"  # whose weights come
 BACKBONE = EMBEDDED  # where none is named
 ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
 CONVOLUTIONAL = "anomaly.backbone.extractor:FeatureExtractor"
+JOIN = "+"  # between the names of backbones whose features are joined
+JOINED = "anomaly.backbone.joined:JoinedExtractor"
 TIMM = "anomaly.backbone.vision_transformer:timm_extractor"
 # Module and class by name; every other name is one of timm's.
 BACKBONES: dict[str, str] = {
@@ -78,7 +83,8 @@ def patch_extractor(
     backbone: str = BACKBONE, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
 ) -> PatchExtractor:
     """The backbone of a name. Raises BackboneError: no such name, weights missing, unreachable or not fitting."""
-    module, _, name = BACKBONES.get(re.split("[@/:]", backbone)[0], TIMM).partition(":")
+    where = JOINED if JOIN in backbone else BACKBONES.get(re.split("[@/:]", backbone)[0], TIMM)
+    module, _, name = where.partition(":")
     make = cast(Maker, getattr(import_module(module), name))
     return make(backbone, pretrained=pretrained, weights=weights, seed=seed)
 
@@ -87,6 +93,14 @@ def weight_bytes(extractor: PatchExtractor) -> Iterator[bytes]:
     """Names and values of all weights in a fixed order, to be digested."""
     for name, value in sorted(extractor.weight_tensors().items()):
         yield name.encode() + value.numpy().tobytes()
+
+
+def weights_digest(extractor: PatchExtractor) -> str:
+    """SHA-256 of `weight_bytes`, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for content in weight_bytes(extractor):
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def same_weights(one: PatchExtractor, other: PatchExtractor) -> bool:

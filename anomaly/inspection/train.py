@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes
+from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes, weights_digest
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import (
     BANK_FILE,
@@ -116,6 +116,7 @@ def train_inspector(
         backbone=extractor.backbone,
         pretrained=extractor.pretrained,
         weights=extractor.weights,
+        weights_digest=weights_digest(extractor),
         size=size or (begun.training.size if begun else BANK_SIZE),
         epochs=epochs or (SETTLING_EPOCHS if augmentation is None else EPOCHS),
         scale=begun.training.scale if begun else _scale(good, image_size),

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 import timm
@@ -9,7 +11,7 @@ from anomaly.backbone.extractor import FeatureExtractor
 from anomaly.backbone.feature_statistics import procedural_pictures
 from anomaly.backbone.patch_extractor import BackboneError, patch_extractor, same_weights
 from anomaly.backbone.vision_transformer import TransformerName, VisionTransformer
-from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError, read_tensors, write_tensors
 from anomaly.inspection.maintenance import melded
 from anomaly.inspection.train import train_inspector
 from scenes.formats.registry import read_samples
@@ -139,3 +141,26 @@ def test_a_network_is_given_pictures_as_it_was_trained_on(tmp_path):
     torch.testing.assert_close(extractor(images), plain((images * deviation + mean - 0.5) / 0.5))
     plain.load_weights(extractor.weight_tensors())
     assert torch.equal(extractor(images), plain(images))
+
+
+def test_the_record_says_which_weights_and_holds_the_inspector_to_them(tmp_path):
+    root = folder_of_good(tmp_path / "pictures", (110, 130), 3)
+    trained = train_inspector(read_samples(root), tmp_path / "a", backbone="test_vit@2/16", size=30)
+    digest = hashlib.sha256()
+    for name, value in sorted(trained.model.extractor.weight_tensors().items()):
+        digest.update(name.encode() + value.numpy().tobytes())
+    assert trained.training.weights_digest == digest.hexdigest()
+    path = tmp_path / "a" / BANK_FILE
+    tensors, described = read_tensors(path)
+    write_tensors(path, {**tensors, "backbone.cls_token": tensors["backbone.cls_token"] + 1}, described)
+    with pytest.raises(InspectorError, match="backbone's weights are not those it was written with"):
+        Inspector.load(tmp_path / "a")
+    write_tensors(
+        path, tensors, {k: v for k, v in described.items() if k != "weights_digest"}
+    )  # as before there was one
+    assert Inspector.load(tmp_path / "a").training.weights_digest == ""
+    write_tensors(path, tensors, {**described, "backbone": "vit_of_tomorrow@8/16:unit"})
+    with pytest.raises(
+        InspectorError, match=r"'vit_of_tomorrow@8/16:unit', which is not at hand here \(vit_of_tomorrow is"
+    ):
+        Inspector.load(tmp_path / "a")
