@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scenes.datasets.lock import one_writer
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.jobs.progress import shown
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
@@ -33,6 +34,8 @@ ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower.")
 ]
 
+BEGUN_ANEW = "stopped; nothing was written, and the same command begins anew"
+
 
 def register(app: typer.Typer) -> None:
     """Mount this module's commands."""
@@ -42,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command()(bank)
 
 
+@one_writer
 def train(
     datasets: Datasets,
     out: Annotated[Path, typer.Option(help="Folder for the inspector. A stopped training in it is taken up again.")],
@@ -138,7 +142,7 @@ def train(
         backbone = best_at_hand()
         if backbone == EMBEDDED:
             typer.echo(f"backbone  {EMBEDDED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
-    with _progress() as progress:
+    with _progress("stopped; the same command goes on from the last finished epoch") as progress:
         inspector = train_inspector(
             good,
             out,
@@ -167,6 +171,7 @@ def train(
     typer.echo(f"{out} is trained; evaluate it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
 
 
+@one_writer
 def evaluate(
     bank: Annotated[Path, typer.Argument(help="Folder of an inspector that `blemish train` made.", show_default=False)],
     datasets: Datasets,
@@ -199,6 +204,7 @@ def evaluate(
 
     Surfaces that the inspector was trained on are left out.
     """
+    from anomaly.evaluation.results import REPORT
     from anomaly.inspection.evaluate import evaluate_inspector, unseen
     from anomaly.inspection.inspector import Inspector
     from anomaly.reporting.report import write_report
@@ -211,7 +217,7 @@ def evaluate(
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces")
     command = shlex.join(["blemish", *sys.argv[1:]])
-    with _progress() as progress:
+    with _progress(BEGUN_ANEW) as progress:
         record = evaluate_inspector(
             inspector,
             samples,
@@ -229,11 +235,12 @@ def evaluate(
     for line in _figures(record.metrics):
         typer.echo(line)
     report = write_report(
-        out / "report.html", datasets=datasets, format=format, options=options, evaluation=record, command=command
+        out / REPORT, datasets=datasets, format=format, options=options, evaluation=record, command=command
     )
     typer.echo(f"report     {report}")
 
 
+@one_writer
 def meld(
     banks: Annotated[list[Path], typer.Argument(help="Folders of two or more inspectors.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the melded inspector.")],
@@ -260,6 +267,7 @@ def meld(
     _keep(melded([Inspector.load(folder) for folder in banks], size), out, validation)
 
 
+@one_writer
 def bank(
     inspector: Annotated[Path, typer.Argument(help="Folder of an inspector.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="Folder for the changed inspector; without it only look.")] = None,
@@ -320,7 +328,7 @@ def _keep(inspector: Inspector, out: Path, validation: Path | None) -> None:
 
     if validation is not None:
         samples = _read([validation], AUTO)
-        with _progress() as progress:
+        with _progress(BEGUN_ANEW) as progress:
             inspector = inspector.with_threshold(*best_threshold(inspector, samples, progress))
     inspector.save(out)
     _describe(inspector)
@@ -384,9 +392,9 @@ def _figures(metrics: Metrics) -> Iterator[str]:
         )
 
 
-def _progress() -> AbstractContextManager[Callable[[str, int, int], None]]:
-    """What shows how far a training or an evaluation is; interrupted, the command ends in one line."""
-    return shown("stopped; the same command goes on from the last finished epoch", unit="pictures")
+def _progress(stopped: str) -> AbstractContextManager[Callable[[str, int, int], None]]:
+    """What shows how far a command is with its pictures; interrupted, it ends in that one line."""
+    return shown(stopped, unit="pictures")
 
 
 def named(backbone: str, weights: str) -> str:
