@@ -1,18 +1,19 @@
 """The command `blemish`: mounts one small command-line module per package, imported only when its command runs."""
 
 import importlib
+import signal
 import subprocess
 import sys
 import time
 import warnings
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Annotated
 
 import typer
 
-from procgen.errors import BlemishError, BlemishNote
+from procgen.errors import BlemishError, BlemishNote, Stopped
 
 # Where each command is defined. `blemish --help` reads these lines and imports none of the modules.
 COMMANDS = {
@@ -41,6 +42,10 @@ VERIFIERS = {"dataset.json": "scenes.datasets.verify", "bank.safetensors": "anom
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
+INTERRUPTED = 130  # of a command that was stopped
+STOPPED = "stopped; the same command goes on from what is finished"  # of one that had not yet begun to say what is
+STOPS = ("SIGTERM", "SIGHUP")  # signals that end a command as Ctrl-C does; Windows has the first alone
+AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
     "bpy": "render",
@@ -79,9 +84,9 @@ def demo(
     begin = time.monotonic()
     for step in steps:
         typer.secho("\n$ blemish " + " ".join(step), bold=True)
-        finished = subprocess.run([sys.executable, "-m", "blemish", *step], check=False)
-        if finished.returncode:
-            raise typer.Exit(finished.returncode)
+        code = carried_out(step)
+        if code:
+            raise typer.Exit(code)
     typer.secho(f"\nDone in {(time.monotonic() - begin) / 60:.1f} minutes. The report:", bold=True)
     for step in steps:
         if step[0] == "evaluate":
@@ -129,6 +134,17 @@ def verifier_of(folder: Path) -> ModuleType:
     raise BlemishError(f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset or an inspector")
 
 
+def carried_out(step: list[str]) -> int:
+    """Run a command of ours and give its exit code; it is told of a stop and ends by itself."""
+    process = subprocess.Popen([sys.executable, "-m", "blemish", *step])
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise Stopped(STOPPED) from None
+
+
 def register(app: typer.Typer) -> None:
     """Mount this module's own commands."""
     app.command()(demo)
@@ -152,8 +168,25 @@ def program(command: str) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, as the program that this process is."""
+    heed_stops()
     sys.exit(run(sys.argv[1:]))
+
+
+def heed_stops() -> None:
+    """Have the signals by which systems and closing terminals end a program do what Ctrl-C does."""
+    last = -AT_ONCE
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before >= AT_ONCE:
+            raise KeyboardInterrupt
+
+    for name in STOPS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # not where nohup has it ignored
+            signal.signal(number, interrupt)
 
 
 def run(arguments: list[str]) -> int:
@@ -163,6 +196,11 @@ def run(arguments: list[str]) -> int:
     try:
         app = program(command) if command in COMMANDS else overview()
         code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
+        if code == INTERRUPTED:  # typer's word for Ctrl-C
+            raise Stopped(STOPPED)
+    except (Stopped, KeyboardInterrupt) as stop:
+        print(stop if isinstance(stop, Stopped) else STOPPED, file=sys.stderr)
+        code = INTERRUPTED
     except BlemishError as error:
         code = refuse(str(error))
     except typer.TyperException as error:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anomaly.backbone.normalisation import normalised
-from anomaly.backbone.patch_extractor import BackboneError, patch_extractor
+from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor, patch_extractor, weights_digest
 from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
@@ -43,7 +43,8 @@ class TrainingRecord:
     """How an inspector came to be; all of `settings` decides the bank's bytes.
 
     scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
-    groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown and of the
+    groups: the physical surfaces trained on. weights: in words; weights_digest: of all that the backbone depends on
+    (`weights_digest`), empty in old files; pictures: a digest of all that was shown and of the
     bank that was gone on from. generation: how often a bank was gone on from. history: what was done, in words.
     sources: file names of the pictures that the bank's rows and boundary patches come from, by `source_key`.
     boundary_patches: how many were looked for in each row's cell.
@@ -69,11 +70,12 @@ class TrainingRecord:
     )
     threshold_origin: str = ""
     boundary_patches: Annotated[int, Field(ge=0, le=LARGEST_BANK)] = 0
+    weights_digest: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What must agree for a stopped training to be continued."""
-        results = ("accepted", "threshold", "threshold_origin", "trained_on", "history", "sources")
+        results = ("accepted", "threshold", "threshold_origin", "trained_on", "history", "sources", "weights_digest")
         return {name: value for name, value in asdict(self).items() if name not in results}
 
 
@@ -154,20 +156,33 @@ class Inspector:
         tensors, described = read_tensors(path)
         try:
             training = training_from(described)
-            extractor = patch_extractor(training.backbone, seed=training.seed)
+            extractor = _backbone_of(training, path)
             prefix = "backbone."
             extractor.load_weights(
                 {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             )
+            if training.weights_digest not in ("", weights_digest(extractor)):
+                raise ValueError("the backbone's weights are not those it was written with")
             extractor.weights, extractor.pretrained = training.weights, training.pretrained
             model = SequentialPatchcoreModel(extractor, training.size)
             restore(model, tensors)
             bank = model.coreset.bank
             boundary_patches = BoundaryPatches.from_tensors(tensors, bank) if training.boundary_patches else None
-        except (KeyError, TypeError, ValueError, RuntimeError, BackboneError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
         return cls(model, training, boundary_patches)
+
+
+def _backbone_of(training: TrainingRecord, path: Path) -> PatchExtractor:
+    """What the inspector's weights are loaded into. Raises InspectorError where nothing here knows that backbone."""
+    try:
+        return patch_extractor(training.backbone, seed=training.seed)
+    except BackboneError as error:
+        raise InspectorError(
+            f"{path}: sees with the backbone {brief(training.backbone)}, which is not at hand here ({error}); "
+            "where it is a newer model of timm: pip install --upgrade timm"
+        ) from error
 
 
 def training_from(described: Mapping[str, Any]) -> TrainingRecord:

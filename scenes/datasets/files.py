@@ -14,6 +14,7 @@ from typing import Literal
 
 from scenes.datasets.errors import DatasetError
 
+LOCK, HOLDER = ".blemish.lock", ".blemish.lock.json"  # of the one writer at work in a folder: see `lock`
 Seal = Literal["none", "whole", "broken"]  # none: of a file that an earlier Blemish wrote
 END = b"\n}\n"
 SEAL = b',\n "sha256": "%s"\n}\n'
@@ -54,8 +55,8 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is one that `write_atomically` gives until the file is whole."""
-    return bool(_TEMPORARY.fullmatch(name))
+    """Whether a file's name is one that `write_atomically` gives until the file is whole, or of the writer's lock."""
+    return name in (LOCK, HOLDER) or bool(_TEMPORARY.fullmatch(name))
 
 
 def remove_leftovers(folder: Path, even_of_the_living: bool = False) -> None:
