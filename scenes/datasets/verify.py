@@ -13,6 +13,7 @@ from procgen.errors import BlemishError
 from scenes.datasets.annotations import coco_annotations
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import parsed, read_bytes, seal_of, sha256_of, write_atomically
+from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import ANNOTATIONS, CHANGED, HEADER, MESH, PICTURES, SCENES, Header, committed, read_header
 from scenes.geometry.mesh_files import digest_of
@@ -72,17 +73,19 @@ def repair(folder: Path) -> str:
 
     Returns, in words, what is left to do. Raises DatasetError where nothing can be done.
     """
-    discard_damaged(folder)
-    header = read_header(folder)
-    missing = header.frames - len(committed(folder, header.frames))
-    if missing:
-        command = _rendering(folder, header)
-        if command is None:
-            return f"{missing} damaged frames are discarded; run the command that made {folder} again to make them anew"
-        if subprocess.run([sys.executable, "-m", "blemish", *command], check=False).returncode:
-            return f"{missing} damaged frames are discarded, and were not rendered: blemish {shlex.join(command)}"
-    elif not (folder / ANNOTATIONS).is_file():
-        write_atomically(folder / ANNOTATIONS, coco_annotations(Dataset(folder)))
+    with locked(folder):
+        discard_damaged(folder)
+        header = read_header(folder)
+        missing = header.frames - len(committed(folder, header.frames))
+        if not missing and not (folder / ANNOTATIONS).is_file():
+            write_atomically(folder / ANNOTATIONS, coco_annotations(Dataset(folder)))
+    if not missing:
+        return ""
+    command = _rendering(folder, header)
+    if command is None:
+        return f"{missing} damaged frames are discarded; run the command that made {folder} again to make them anew"
+    if subprocess.run([sys.executable, "-m", "blemish", *command], check=False).returncode:
+        return f"{missing} damaged frames are discarded, and were not rendered: blemish {shlex.join(command)}"
     return ""
 
 
