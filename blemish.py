@@ -8,7 +8,7 @@ import time
 import warnings
 from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Annotated
 
 import typer
@@ -27,7 +27,7 @@ COMMANDS = {
     "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
-    "verify": ("scenes.cli", "Compare every file of datasets with its digest; make what is damaged anew."),
+    "verify": ("blemish", "Compare every file of datasets and inspectors with its digest; make what is damaged anew."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
     "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-generator": (
@@ -37,6 +37,8 @@ COMMANDS = {
     "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
 # Commands and options of earlier versions: what they are called now.
+# What looks at a folder, by a file in it that tells what it is: a module with `damages(folder)` and `repair(folder)`.
+VERIFIERS = {"dataset.json": "scenes.datasets.verify", "bank.safetensors": "anomaly.inspection.verify"}
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
@@ -91,6 +93,47 @@ def demo(
             typer.echo(f"  {Path(step[step.index('--out') + 1]) / 'report.html'}")
 
 
+def verify(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Datasets and inspectors.", show_default=False)
+    ],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
+    ] = False,
+) -> None:
+    """Compare every file of datasets and inspectors with its digest, and name what was changed or damaged.
+
+        blemish verify out/train out/inspector
+
+        blemish verify out/train --repair
+
+    Of what `render` wrote, damaged frames are rendered again, to the same bytes; all others are discarded, and the
+    command that made them makes them anew.
+    """
+    left = []
+    for path in paths:
+        verifier = verifier_of(path)
+        found = list(map(str, verifier.damages(path)))
+        if found and repair:
+            for damage in found:
+                typer.echo(f"damaged   {damage}")
+            remark = verifier.repair(path)
+            found = [*filter(None, [remark]), *map(str, verifier.damages(path))]
+        if not found:
+            typer.echo(f"sound     {path}")
+        left += found
+    if left:
+        raise BlemishError("\n".join(left if repair else [*left, "mend it with: blemish verify --repair"]))
+
+
+def verifier_of(folder: Path) -> ModuleType:
+    """The module that looks at a folder. Raises BlemishError where it is of no kind that is known."""
+    for name, module in VERIFIERS.items():
+        if (folder / name).is_file():
+            return importlib.import_module(module)
+    raise BlemishError(f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset or an inspector")
+
+
 def carried_out(step: list[str]) -> int:
     """Run a command of ours and give its exit code; it is told of a stop and ends by itself."""
     process = subprocess.Popen([sys.executable, "-m", "blemish", *step])
@@ -103,8 +146,9 @@ def carried_out(step: list[str]) -> int:
 
 
 def register(app: typer.Typer) -> None:
-    """Mount this module's own command."""
+    """Mount this module's own commands."""
     app.command()(demo)
+    app.command()(verify)
 
 
 def overview() -> typer.Typer:

@@ -72,42 +72,7 @@ def preview(
     typer.echo(f"{out}: {content}{coarser if previewed is not scene else ''}")
 
 
-def verify(
-    paths: Annotated[list[Path], typer.Argument(metavar="DATASET...", help="Folders of datasets.", show_default=False)],
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
-    ] = False,
-) -> None:
-    """Compare every file of datasets with its digest, and name what was changed or damaged.
-
-        blemish verify out/train out/test
-
-        blemish verify out/train --repair
-
-    Of what `render` wrote, damaged frames are rendered again, to the same bytes; all others are discarded, and the
-    command that made them makes them anew.
-    """
-    from scenes.datasets.errors import DatasetError
-    from scenes.datasets.verify import damages
-    from scenes.datasets.verify import repair as mended
-
-    left = []
-    for path in paths:
-        found = list(damages(path))
-        for damage in found if repair else ():
-            typer.echo(f"damaged   {damage}")
-        if found and repair:
-            remark = mended(path)
-            found = list(damages(path))
-            left += [remark] if remark else []
-        left += [str(damage) for damage in found]
-        if not found:
-            typer.echo(f"sound     {path}")
-    if left:
-        raise DatasetError("\n".join(left if repair else [*left, "mend it with: blemish verify --repair"]))
-
-
 def register(app: typer.Typer) -> None:
     """Mount the commands of this module."""
-    for command in (recipes, recipe, check, preview, verify):
+    for command in (recipes, recipe, check, preview):
         app.command()(command)

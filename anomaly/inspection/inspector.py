@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor, patc
 from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import write_atomically
 from scenes.version import blemish_version
@@ -224,8 +225,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
     from safetensors.torch import save
 
     schema = SCHEMAS["boundary_patches" in described]
+    described = {"schema": schema, "blemish": blemish_version(), **described}
     # One metadata key: safetensors writes several in no fixed order.
-    text = json.dumps({"schema": schema, "blemish": blemish_version(), **described}, sort_keys=True)
+    text = json.dumps({**described, "sha256": _digest(tensors, described)}, sort_keys=True)
     content = save({name: value.contiguous() for name, value in tensors.items()}, {"blemish": text})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -234,6 +236,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
         raise InspectorError(f"{error}; choose another --out") from error
     except OSError as error:
         raise InspectorError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+
+
+def _digest(tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a file holds, however it is laid out."""
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -251,6 +262,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     schema = described.get("schema")
     if schema not in SCHEMAS:
         raise InspectorError(f"{path}: schema {schema} found, 1 or 2 expected; use the blemish that wrote it")
+    digest = described.pop("sha256", None)
+    if digest is None:
+        note = f"{path}: holds no digest, as an earlier Blemish wrote it: what was changed in it since is not noticed"
+        warnings.warn(note, BlemishNote, stacklevel=2)
+    elif digest != _digest(tensors, described):
+        raise InspectorError(
+            f"{path}: was changed or damaged since it was written, as its digest says; train the inspector again"
+        )
     described = {name: value for name, value in described.items() if name not in ("schema", "blemish")}
     if schema == 1:
         tensors = {name.replace("outposts.", "boundary_patches."): value for name, value in tensors.items()}

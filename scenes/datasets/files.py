@@ -115,6 +115,15 @@ def seal_of(content: bytes) -> Seal:
     return "whole" if hashlib.sha256(content[: found.start()]).hexdigest().encode() == found[1] else "broken"
 
 
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal. Raises DatasetError."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
+
+
 def parsed(content: bytes, path: Path) -> object:
     """What the content of a JSON file says. Raises DatasetError."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import subprocess
 import sys
@@ -13,7 +12,8 @@ from pathlib import Path
 from procgen.errors import BlemishError
 from scenes.datasets.annotations import coco_annotations
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import parsed, read_bytes, seal_of, write_atomically
+from scenes.datasets.files import parsed, read_bytes, seal_of, sha256_of, write_atomically
+from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import ANNOTATIONS, CHANGED, HEADER, MESH, PICTURES, SCENES, Header, committed, read_header
 from scenes.geometry.mesh_files import digest_of
@@ -73,17 +73,19 @@ def repair(folder: Path) -> str:
 
     Returns, in words, what is left to do. Raises DatasetError where nothing can be done.
     """
-    discard_damaged(folder)
-    header = read_header(folder)
-    missing = header.frames - len(committed(folder, header.frames))
-    if missing:
-        command = _rendering(folder, header)
-        if command is None:
-            return f"{missing} damaged frames are discarded; run the command that made {folder} again to make them anew"
-        if subprocess.run([sys.executable, "-m", "blemish", *command], check=False).returncode:
-            return f"{missing} damaged frames are discarded, and were not rendered: blemish {shlex.join(command)}"
-    elif not (folder / ANNOTATIONS).is_file():
-        write_atomically(folder / ANNOTATIONS, coco_annotations(Dataset(folder)))
+    with locked(folder):
+        discard_damaged(folder)
+        header = read_header(folder)
+        missing = header.frames - len(committed(folder, header.frames))
+        if not missing and not (folder / ANNOTATIONS).is_file():
+            write_atomically(folder / ANNOTATIONS, coco_annotations(Dataset(folder)))
+    if not missing:
+        return ""
+    command = _rendering(folder, header)
+    if command is None:
+        return f"{missing} damaged frames are discarded; run the command that made {folder} again to make them anew"
+    if subprocess.run([sys.executable, "-m", "blemish", *command], check=False).returncode:
+        return f"{missing} damaged frames are discarded, and were not rendered: blemish {shlex.join(command)}"
     return ""
 
 
@@ -96,15 +98,23 @@ def _rendering(folder: Path, header: Header) -> list[str] | None:
 
 
 def _frame(folder: Path, index: int, header: Header) -> Damage | None:
-    frame = Frame(folder, index, header)
+    """What is wrong with a frame; of one without digests, with what it says."""
+    path = folder / SCENES / f"{index:06d}.json"
     try:
-        digests = frame.digests
-        for name in PICTURES:
-            path = folder / name / f"{index:06d}.png"
-            if not digests:
-                _ = getattr(frame, {"images": "image"}.get(name, name))
-            elif hashlib.sha256(read_bytes(path)).hexdigest() != digests.get(name):
+        content = read_bytes(path)
+        match seal_of(content):
+            case "broken":
                 return Damage(f"{path}: {CHANGED}", index)
+            case "none":
+                frame = Frame(folder, index, header)
+                _ = frame.image, frame.classes, frame.defects, frame.impurities
+                return Damage(f"{path}: {CHANGED}", index) if frame.digests else None
+        written = parsed(content, path)
+        digests = written.get("files") if isinstance(written, dict) else None
+        for name in PICTURES:
+            picture = folder / name / f"{index:06d}.png"
+            if not isinstance(digests, dict) or sha256_of(picture) != digests.get(name):
+                return Damage(f"{picture}: {CHANGED}", index)
     except DatasetError as error:
         return Damage(str(error).partition("; mend it with")[0], index)
     return None

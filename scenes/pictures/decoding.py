@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from scenes.pictures.errors import PictureError
 MOST_PIXELS = 100_000_000  # of a picture by default; --most-pixels raises it
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
+MOST_PAGES = 16  # of a TIFF that are looked at: one, and the thumbnails of a pyramid
 REDUCED = 1  # bit of TIFF's NewSubfileType: a thumbnail of another page
 MIN_IS_WHITE = 0  # TIFF's PhotometricInterpretation
 ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples that are alpha
@@ -222,7 +224,7 @@ def _tiff_page(file: Any, path: Path) -> Iterator[Any]:
     tifffile.logger().setLevel(logging.CRITICAL)  # what it says on standard error is raised here
     try:
         tiff = tifffile.TiffFile(file)
-        every = [page.aspage() for page in tiff.pages]
+        every = [page.aspage() for page in islice(tiff.pages, MOST_PAGES)]  # damaged ones may follow without end
         pages = [page for page in every if not page.subfiletype & REDUCED] or every
         if len(pages) > 1:
             raise PictureError(f"{path}: holds {len(pages)} pictures; save the one that is meant by itself")
