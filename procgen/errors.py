@@ -1,4 +1,4 @@
-"""The one error that a user can cause, and the one warning."""
+"""The one error that a user can cause, a stop, and the one warning."""
 
 
 class BlemishError(Exception):
@@ -9,6 +9,10 @@ class BlemishError(Exception):
 
     def __init__(self, message: object = "") -> None:
         super().__init__(_printable(str(message)))
+
+
+class Stopped(BlemishError):
+    """A command that was interrupted; the message says what of it is kept. It is printed, and the exit code is 130."""
 
 
 class BlemishNote(UserWarning):
