@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,3 +32,38 @@ def standardised(images: Tensor) -> Tensor:
 def patches(features: Tensor) -> Tensor:
     """(B·h·w, D) of features (B, D, h, w): image by image, row by row."""
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+class OwnNormalisation:
+    """The mean and deviation of pictures that a network was trained with, in place of ImageNet's."""
+
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        self.mean, self.deviation = (torch.tensor(tuple(values), dtype=torch.float32) for values in (mean, deviation))
+
+    @property
+    def is_imagenet(self) -> bool:
+        """Whether pictures stay as they are."""
+        return torch.equal(self.mean, torch.tensor(IMAGENET_MEAN)) and torch.equal(
+            self.deviation, torch.tensor(IMAGENET_DEVIATION)
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What travels with the weights: nothing where it is ImageNet's."""
+        return {} if self.is_imagenet else {"input.mean": self.mean, "input.deviation": self.deviation}
+
+    @classmethod
+    def taken_from(cls, tensors: dict[str, Tensor]) -> OwnNormalisation:
+        """That of weights, from which it is removed; ImageNet's where they hold none."""
+        mean, deviation = tensors.pop("input.mean", None), tensors.pop("input.deviation", None)
+        if mean is None or deviation is None:
+            return cls(IMAGENET_MEAN, IMAGENET_DEVIATION)
+        return cls(mean.tolist(), deviation.tolist())
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W), ImageNet-normalised, as the network knows them."""
+        if self.is_imagenet:
+            return images
+        theirs = (images.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+        their_mean, their_deviation = theirs
+        mean, deviation = (values.to(images)[:, None, None] for values in (self.mean, self.deviation))
+        return (images * their_deviation + their_mean - mean) / deviation

@@ -10,6 +10,7 @@ from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.threshold import VALIDATION_SHARE, best_threshold, note_shared, validation_part
+from scenes.datasets.lock import locked
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 from scenes.version import blemish_version
@@ -37,6 +38,7 @@ def evaluate_inspector(
 
     Raises:
         InspectorError: the bank cannot be used, or nothing is left to evaluate.
+        ResultsError, DatasetError: `out` cannot be written, or another process writes there.
     """
     inspector = bank if isinstance(bank, Inspector) else Inspector.load(bank)
     evaluated = unseen(samples, inspector)
@@ -55,7 +57,7 @@ def evaluate_inspector(
         origin = f"{origin}: {where}"
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(threshold, smallest=smallest)
-    with ResultsWriter(out) as writer:
+    with locked(out), ResultsWriter(out) as writer:
         for done, sample in enumerate(evaluated, 1):
             image, truth, valid_mask = sample.image(), sample.truth(), sample.valid_mask()
             anomaly_map, score = inspector.predict(image, valid_mask)

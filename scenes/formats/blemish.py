@@ -63,7 +63,17 @@ def read(folder: Path) -> list[Sample]:
         part = frame.scene.part
         began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
         group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}#{kind}"
-        samples.append(Sample(number, group, label, frame.image_path, annotation, options=FULL_SCALE))
+        samples.append(
+            Sample(
+                number,
+                group,
+                label,
+                frame.image_path,
+                annotation,
+                sha256=frame.digests.get("images", ""),
+                options=FULL_SCALE,
+            )
+        )
     return samples
 
 
