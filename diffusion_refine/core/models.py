@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -198,7 +197,7 @@ class Model:
         )[0].float()
         if self.pipeline.scheduler.config.prediction_type == "v_prediction":
             alpha = float(self.pipeline.scheduler.alphas_cumprod[int(timestep)])
-            return found * math.sqrt(alpha) + latents * math.sqrt(1 - alpha)
+            return found * float(alpha**0.5) + latents * float((1 - alpha) ** 0.5)
         return found
 
     def _statistics(self) -> tuple[Tensor | float, Tensor | float]:

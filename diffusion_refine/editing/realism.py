@@ -11,7 +11,6 @@ so that nothing that the autoencoder cannot hold is lost, and pixels where nothi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -176,7 +175,7 @@ class Regions:
         return self.cut(self._known(self.schedule.levels(start)[0]))
 
     def _known(self, level: float) -> Tensor:
-        return self.clean * math.sqrt(level) + self.noise * math.sqrt(1.0 - level)
+        return self.clean * float(level**0.5) + self.noise * float((1.0 - level) ** 0.5)
 
     def __call__(self, latents: Tensor, index: int, steps: int) -> Tensor:
         last = index == steps - 1
