@@ -58,10 +58,6 @@ def read(folder: Path) -> list[Sample]:
         # Only what the camera sees makes a frame defective, so the mask decides; without defects it is not decoded.
         numbers = np.flatnonzero(np.bincount(frame.defects.ravel())).tolist() if defects else []
         visible = {defects[number] for number in numbers if number}
-            {defects[number] for number in np.flatnonzero(np.bincount(frame.defects.ravel())).tolist() if number}
-            if defects
-            else set()
-        )
         number = f"{frame.index:06d}"
         annotation = FrameOfDataset(folder, frame.index)
         label = "+".join(sorted(visible)) or GOOD
