@@ -1,17 +1,19 @@
 """The command `blemish`: mounts one small command-line module per package, imported only when its command runs."""
 
 import importlib
+import signal
 import subprocess
 import sys
 import time
 import warnings
 from functools import cache
 from pathlib import Path
+from types import FrameType, ModuleType
 from typing import Annotated
 
 import typer
 
-from procgen.errors import BlemishError, BlemishNote
+from procgen.errors import BlemishError, BlemishNote, Stopped
 
 # Where each command is defined. `blemish --help` reads these lines and imports none of the modules.
 COMMANDS = {
@@ -25,6 +27,7 @@ COMMANDS = {
     "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
+    "verify": ("blemish", "Compare every file of datasets, inspectors and evaluations with its digest."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
     "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-generator": (
@@ -34,9 +37,19 @@ COMMANDS = {
     "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
 # Commands and options of earlier versions: what they are called now.
+# What looks at a folder, by a file in it that tells what it is: a module with `damages(folder)` and `repair(folder)`.
+VERIFIERS = {
+    "dataset.json": "scenes.datasets.verify",
+    "bank.safetensors": "anomaly.inspection.verify",
+    "results.json": "anomaly.evaluation.verify",
+}
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
+INTERRUPTED = 130  # of a command that was stopped
+STOPPED = "stopped; the same command goes on from what is finished"  # of one that had not yet begun to say what is
+STOPS = ("SIGTERM", "SIGHUP")  # signals that end a command as Ctrl-C does; Windows has the first alone
+AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
     "bpy": "render",
@@ -75,18 +88,73 @@ def demo(
     begin = time.monotonic()
     for step in steps:
         typer.secho("\n$ blemish " + " ".join(step), bold=True)
-        finished = subprocess.run([sys.executable, "-m", "blemish", *step], check=False)
-        if finished.returncode:
-            raise typer.Exit(finished.returncode)
+        code = carried_out(step)
+        if code:
+            raise typer.Exit(code)
     typer.secho(f"\nDone in {(time.monotonic() - begin) / 60:.1f} minutes. The report:", bold=True)
     for step in steps:
         if step[0] == "evaluate":
             typer.echo(f"  {Path(step[step.index('--out') + 1]) / 'report.html'}")
 
 
+def verify(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Datasets, inspectors, evaluations.", show_default=False)
+    ],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
+    ] = False,
+) -> None:
+    """Compare every file of datasets, inspectors and evaluations with its digest, and name what was changed or damaged.
+
+        blemish verify out/train out/inspector out/report
+
+        blemish verify out/train --repair
+
+    Of what `render` wrote, damaged frames are rendered again, to the same bytes; all others are discarded, and the
+    command that made them makes them anew.
+    """
+    left = []
+    for path in paths:
+        verifier = verifier_of(path)
+        found = list(map(str, verifier.damages(path)))
+        if found and repair:
+            for damage in found:
+                typer.echo(f"damaged   {damage}")
+            remark = verifier.repair(path)
+            found = [*filter(None, [remark]), *map(str, verifier.damages(path))]
+        if not found:
+            typer.echo(f"sound     {path}")
+        left += found
+    if left:
+        raise BlemishError("\n".join(left if repair else [*left, "mend it with: blemish verify --repair"]))
+
+
+def verifier_of(folder: Path) -> ModuleType:
+    """The module that looks at a folder. Raises BlemishError where it is of no kind that is known."""
+    for name, module in VERIFIERS.items():
+        if (folder / name).is_file():
+            return importlib.import_module(module)
+    raise BlemishError(
+        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector or an evaluation"
+    )
+
+
+def carried_out(step: list[str]) -> int:
+    """Run a command of ours and give its exit code; it is told of a stop and ends by itself."""
+    process = subprocess.Popen([sys.executable, "-m", "blemish", *step])
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise Stopped(STOPPED) from None
+
+
 def register(app: typer.Typer) -> None:
-    """Mount this module's own command."""
+    """Mount this module's own commands."""
     app.command()(demo)
+    app.command()(verify)
 
 
 def overview() -> typer.Typer:
@@ -106,8 +174,25 @@ def program(command: str) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, as the program that this process is."""
+    heed_stops()
     sys.exit(run(sys.argv[1:]))
+
+
+def heed_stops() -> None:
+    """Have the signals by which systems and closing terminals end a program do what Ctrl-C does."""
+    last = -AT_ONCE
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before >= AT_ONCE:
+            raise KeyboardInterrupt
+
+    for name in STOPS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # not where nohup has it ignored
+            signal.signal(number, interrupt)
 
 
 def run(arguments: list[str]) -> int:
@@ -117,6 +202,11 @@ def run(arguments: list[str]) -> int:
     try:
         app = program(command) if command in COMMANDS else overview()
         code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
+        if code == INTERRUPTED:  # typer's word for Ctrl-C
+            raise Stopped(STOPPED)
+    except (Stopped, KeyboardInterrupt) as stop:
+        print(stop if isinstance(stop, Stopped) else STOPPED, file=sys.stderr)
+        code = INTERRUPTED
     except BlemishError as error:
         code = refuse(str(error))
     except typer.TyperException as error:

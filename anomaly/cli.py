@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scenes.datasets.lock import one_writer
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.formats.sample import GOOD
 from scenes.jobs.progress import shown
@@ -46,6 +47,8 @@ ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower.")
 ]
 
+BEGUN_ANEW = "stopped; nothing was written, and the same command begins anew"
+
 
 def register(app: typer.Typer) -> None:
     """Mount this module's commands."""
@@ -55,6 +58,7 @@ def register(app: typer.Typer) -> None:
     app.command()(bank)
 
 
+@one_writer
 def train(
     datasets: Datasets,
     out: Annotated[Path, typer.Option(help="Folder for the inspector. A stopped training in it is taken up again.")],
@@ -95,9 +99,12 @@ def train(
         ),
     ] = None,
     backbone: Annotated[
-        str,
-        typer.Option(help="embedded, untrained, filters, or the name of a timm model with strides 8 and 16."),
-    ] = "embedded",
+        str | None,
+        typer.Option(
+            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, or several "
+            "joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
+        ),
+    ] = None,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
         False
     ),
@@ -141,9 +148,12 @@ def train(
 
         blemish train photos/magnetic_tile --threshold good:2% --validation-share 0.5 --out out/careful
 
-    The embedded backbone was trained on procedural pictures alone and works offline; --pretrained fetches ImageNet's.
+    The embedded backbone was trained on procedural pictures alone; DINOv2-small, which tells flaws better, comes in a
+    package. Both work offline; --pretrained fetches the weights of a timm model from its hub.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
+    from anomaly.backbone.packaged_weights import DINOV2_SMALL, best_at_hand
+    from anomaly.backbone.patch_extractor import BACKBONE, EMBEDDED
     from anomaly.inspection.augmentation import Augmentation
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.inspection.train import train_inspector, training_part
@@ -157,13 +167,17 @@ def train(
         samples = split_by_group(samples, (share,), seed)[0]
     good = training_part(samples)
     typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
-    with _progress() as progress:
+    if backbone is None and not (start or pretrained or weights):
+        backbone = best_at_hand()
+        if backbone == EMBEDDED:
+            typer.echo(f"backbone  {EMBEDDED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
+    with _progress("stopped; the same command goes on from the last finished epoch") as progress:
         inspector = train_inspector(
             good,
             out,
             start=start,
             size=size,
-            backbone=backbone,
+            backbone=backbone or BACKBONE,
             epochs=epochs,
             image_size=image_size,
             seed=seed,
@@ -188,6 +202,7 @@ def train(
     typer.echo(f"{out} is trained; evaluate it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
 
 
+@one_writer
 def evaluate(
     bank: Annotated[Path, typer.Argument(help="Folder of an inspector that `blemish train` made.", show_default=False)],
     datasets: Datasets,
@@ -228,6 +243,7 @@ def evaluate(
 
     Surfaces that the inspector was trained on are left out, and so are those that its training kept back.
     """
+    from anomaly.evaluation.results import REPORT
     from anomaly.inspection.evaluate import evaluate_inspector, unseen
     from anomaly.inspection.inspector import Inspector
     from anomaly.inspection.threshold import threshold_rule
@@ -242,7 +258,7 @@ def evaluate(
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")
     command = shlex.join(["blemish", *sys.argv[1:]])
-    with _progress() as progress:
+    with _progress(BEGUN_ANEW) as progress:
         record = evaluate_inspector(
             inspector,
             samples,
@@ -262,11 +278,12 @@ def evaluate(
     for line in _figures(record.metrics):
         typer.echo(line)
     report = write_report(
-        out / "report.html", datasets=datasets, format=format, options=options, evaluation=record, command=command
+        out / REPORT, datasets=datasets, format=format, options=options, evaluation=record, command=command
     )
     typer.echo(f"report     {report}")
 
 
+@one_writer
 def meld(
     banks: Annotated[list[Path], typer.Argument(help="Folders of two or more inspectors.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for the melded inspector.")],
@@ -294,6 +311,7 @@ def meld(
     _keep(melded([Inspector.load(folder) for folder in banks], size), out, threshold, validation)
 
 
+@one_writer
 def bank(
     inspector: Annotated[Path, typer.Argument(help="Folder of an inspector.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="Folder for the changed inspector; without it only look.")] = None,
@@ -363,7 +381,7 @@ def _keep(inspector: Inspector, out: Path, threshold: str | None, validation: Pa
         raise InspectorError(f"a threshold of {threshold} is found on pictures; give some with --validation")
     if threshold is not None or validation is not None:
         samples = _read([validation], AUTO) if validation else []
-        with _progress() as progress:
+        with _progress(BEGUN_ANEW) as progress:
             inspector = inspector.with_threshold(*found_threshold(rule, inspector, samples, progress))
     inspector.save(out)
     _describe(inspector)
@@ -383,6 +401,8 @@ def _describe(inspector: Inspector) -> None:
     training, coreset = inspector.training, inspector.model.coreset
     pictures = len({source_key(source) for source in coreset.sources.tolist()} & set(training.sources))
     typer.echo(f"backbone  {named(training.backbone, training.weights)}")
+    if training.weights_digest:
+        typer.echo(f"weights   SHA-256 {training.weights_digest[:16]} of all that the backbone depends on")
     typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {pictures} pictures")
     if inspector.boundary_patches is not None:
         at_most = training.boundary_patches
@@ -435,9 +455,9 @@ def _figures(metrics: Metrics) -> Iterator[str]:
         )
 
 
-def _progress() -> AbstractContextManager[Callable[[str, int, int], None]]:
-    """What shows how far a training or an evaluation is; interrupted, the command ends in one line."""
-    return shown("stopped; the same command goes on from the last finished epoch", unit="pictures")
+def _progress(stopped: str) -> AbstractContextManager[Callable[[str, int, int], None]]:
+    """What shows how far a command is with its pictures; interrupted, it ends in that one line."""
+    return shown(stopped, unit="pictures")
 
 
 def named(backbone: str, weights: str) -> str:

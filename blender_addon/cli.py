@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from blender_addon.errors import RenderError
 from blender_addon.workers.devices import CPU, NAMES
+from procgen.errors import Stopped
 
 if TYPE_CHECKING:
     from scenes import Recipe
@@ -118,8 +119,7 @@ def render(
                 on_frame=advance,
             )
     except KeyboardInterrupt:
-        console.print("Stopped. Every finished frame is kept; run the same command again to go on.")
-        raise typer.Exit(130) from None
+        raise Stopped("stopped; every finished frame is kept, and the same command goes on from there") from None
     typer.echo(f"{len(dataset)} frames in {out}")
 
 

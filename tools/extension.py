@@ -35,9 +35,9 @@ SHOWN_SHARES = 4
 # The libraries that drawing, maps, meshes, rendering and the dataset import inside Blender; numpy is Blender's own.
 # The other dependencies of Blemish and of these (jinja2, tifffile, imageio, numba, torch) are not imported there.
 LIBRARIES = (
-    "annotated-doc", "annotated-types", "colorama", "lazy-loader", "mapbox-earcut", "markdown-it-py", "mdurl",
-    "networkx", "pillow", "pycocotools", "pydantic", "pydantic-core", "pygments", "pyyaml", "rich", "scikit-image",
-    "scipy", "shellingham", "trimesh", "typer", "typing-extensions", "typing-inspection", "xatlas",
+    "annotated-doc", "annotated-types", "colorama", "filelock", "lazy-loader", "mapbox-earcut", "markdown-it-py",
+    "mdurl", "networkx", "pillow", "pycocotools", "pydantic", "pydantic-core", "pygments", "pyyaml", "rich",
+    "scikit-image", "scipy", "shellingham", "trimesh", "typer", "typing-extensions", "typing-inspection", "xatlas",
 )  # fmt: skip
 SPARE = ("numpy",)  # Debian's blender comes without; used only where Blender has none
 

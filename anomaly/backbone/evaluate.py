@@ -113,7 +113,11 @@ def _some(samples: Sequence[Sample], most: int | None, seed: int) -> list[Sample
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+", help="sets of photographs, as `blemish train` reads them")
-    parser.add_argument("--backbone", action="append", help=f"repeatable; {', '.join(BACKBONES)}, or a weights file")
+    parser.add_argument(
+        "--backbone",
+        action="append",
+        help=f"repeatable; {', '.join(BACKBONES)}, any other of `blemish train`, or a weights file",
+    )
     parser.add_argument("--size", type=int, default=2048, help="rows of the bank")
     parser.add_argument("--most", type=int, help="pictures of every part at the most")
     parser.add_argument("--scale", type=float, default=1.0, help="of the pictures, as seen by the backbone")
@@ -121,14 +125,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # numbers of next to nothing, which untrained features hold, cost a hundred times
-    print("| set | backbone | part | pictures | image AUROC | pixel AUROC | AUPRO |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| set | backbone | part | pictures | image AUROC | pixel AUROC | AUPRO | best pixel F1 |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for folder in given.folders:
         split = split_set(read_samples(folder), given.seed, given.most)
         for name in given.backbone or BACKBONES:
             model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed, given.scale)
             for part, metrics in evaluated(model, split.parts, given.scale).items():
-                figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro)
+                figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro, metrics.best_pixel_f1)
                 values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]
                 print(f"| {' | '.join(values)} |", flush=True)
 

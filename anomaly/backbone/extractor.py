@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN, OwnNormalisation
 from anomaly.backbone.patch_extractor import ARCHITECTURE, BACKBONE, EMBEDDED, UNTRAINED, BackboneError
 
 EMBEDDED_WEIGHTS = Path(__file__).parent / "embedded" / "embedded.safetensors"
@@ -50,14 +52,14 @@ class FeatureExtractor(nn.Module):
             raise BackboneError("an untrained backbone has no weights to load; leave out --backbone untrained")
         embedded = backbone == EMBEDDED and not pretrained and weights is None
         self.pretrained = pretrained or embedded or weights is not None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             self.network: Any = _network(name, self.strides, pretrained)
+        self._normalisation = normalisation_of(self.network.pretrained_cfg if self.pretrained else {})
         if embedded:
-            _load_strictly(self.network, name, EMBEDDED_WEIGHTS)
+            load_strictly(self.network, name, EMBEDDED_WEIGHTS)
             self.weights = "embedded, trained on procedural pictures alone"
         elif weights is not None:
-            _load_strictly(self.network, name, Path(weights))
+            load_strictly(self.network, name, Path(weights))
             self.weights = f"local weights from {Path(weights).name}"
         elif pretrained:
             self.weights = f"pretrained, timm {self.network.pretrained_cfg.get('hf_hub_id') or name}"
@@ -71,16 +73,20 @@ class FeatureExtractor(nn.Module):
         return super().train(False)
 
     def weight_tensors(self) -> dict[str, Tensor]:
-        """Parameters and batch statistics, as timm names them."""
-        return dict(self.network.state_dict())
+        """Parameters and batch statistics, as timm names them, and the normalisation where it is not ImageNet's."""
+        return {**self.network.state_dict(), **self._normalisation.tensors()}
 
     def load_weights(self, tensors: Mapping[str, Tensor]) -> None:
         """Take all of them over; raises RuntimeError for another network's."""
-        self.network.load_state_dict(dict(tensors))
+        taken = dict(tensors)
+        normalisation = OwnNormalisation.taken_from(taken)
+        self.network.load_state_dict(taken)
+        self._normalisation = normalisation
 
     def forward(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
         finest, coarsest = self.strides[0], self.strides[-1]
+        images = self._normalisation(images)
         padded = functional.pad(images, (0, -width % coarsest, 0, -height % coarsest), mode="replicate")
         padded = padded.contiguous(memory_format=torch.channels_last)  # convolutions are a fifth faster so
         # An even kernel keeps the map's size only with a one-sided border: replicated at the right and the bottom.
@@ -94,11 +100,42 @@ class FeatureExtractor(nn.Module):
         return torch.cat(maps, dim=1)[..., : -(-height // finest), : -(-width // finest)]
 
 
-def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Whatever draws from torch's global generator within draws from `seed`; that generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def normalisation_of(configuration: Mapping[str, Any]) -> OwnNormalisation:
+    """What timm says that a model's pictures were normalised with; ImageNet's where it says nothing."""
+    return OwnNormalisation(configuration.get("mean") or IMAGENET_MEAN, configuration.get("std") or IMAGENET_DEVIATION)
+
+
+def created(backbone: str, pretrained: bool, **options: Any) -> Any:
+    """A timm model, perhaps with its weights from the hub; raises BackboneError where these cannot be had."""
+    try:
+        return timm.create_model(backbone, pretrained=pretrained, **options)
+    except Exception as error:
+        if not pretrained:
+            raise
+        raise BackboneError(
+            f"pretrained weights of {backbone} could not be had ({brief(error)}); "
+            "give a local file with --weights, or leave out --pretrained for the embedded network"
+        ) from error
+
+
+def refuse_unknown(backbone: str) -> None:
+    """Raise BackboneError for a name that timm does not know."""
     if not timm.is_model(backbone.split(".")[0]):
         near = ", ".join(timm.list_models(f"*{backbone[:8]}*")[:5])
         hint = f"names near it: {near}" if near else "timm.list_models() names them all"
         raise BackboneError(f"{backbone} is no timm model; {hint}")
+
+
+def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
+    refuse_unknown(backbone)
     try:
         with torch.device("meta"):
             reductions = timm.create_model(backbone, features_only=True, pretrained=False).feature_info.reduction()
@@ -108,15 +145,7 @@ def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
     if missing:
         raise BackboneError(f"{backbone} has stages of strides {reductions}, none of {missing}; choose another")
     stages = tuple(len(reductions) - 1 - reductions[::-1].index(stride) for stride in strides)
-    try:
-        network = timm.create_model(backbone, features_only=True, pretrained=pretrained, out_indices=stages)
-    except Exception as error:
-        if not pretrained:
-            raise
-        raise BackboneError(
-            f"pretrained weights of {backbone} could not be had ({_brief(error)}); "
-            "give a local file with --weights, or leave out --pretrained for the embedded network"
-        ) from error
+    network = created(backbone, pretrained, features_only=True, out_indices=stages)
     deepest = network.feature_info.module_name()[-1]
     if deepest.startswith("blocks.") and deepest.count(".") == 1:
         # timm computes every block of its mobile networks, wanted or not
@@ -124,7 +153,7 @@ def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
     return network
 
 
-def _load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
+def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
     """Load every parameter; the file may hold the rest of that timm model (deeper stages, classifier), no more."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -132,7 +161,7 @@ def _load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
     try:
         found: dict[str, Any] = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise BackboneError(f"{path}: is no safetensors file that can be read ({_brief(error)})") from error
+        raise BackboneError(f"{path}: is no safetensors file that can be read ({brief(error)})") from error
     wanted = network.state_dict()
     missing = sorted(set(wanted) - set(found))
     if missing:
@@ -154,5 +183,5 @@ def _load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
     network.load_state_dict({name: found[name] for name in wanted})
 
 
-def _brief(error: BaseException) -> str:
+def brief(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]

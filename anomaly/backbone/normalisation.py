@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,3 +32,38 @@ def standardised(images: Tensor) -> Tensor:
 def patches(features: Tensor) -> Tensor:
     """(B·h·w, D) of features (B, D, h, w): image by image, row by row."""
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+class OwnNormalisation:
+    """The mean and deviation of pictures that a network was trained with, in place of ImageNet's."""
+
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        self.mean, self.deviation = tuple(mean), tuple(deviation)
+        self.is_imagenet = all(
+            torch.equal(torch.tensor(own), torch.tensor(imagenet))  # in single precision, as they travel
+            for own, imagenet in ((self.mean, IMAGENET_MEAN), (self.deviation, IMAGENET_DEVIATION))
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What travels with the weights: nothing where it is ImageNet's."""
+        if self.is_imagenet:
+            return {}
+        return {"input.mean": torch.tensor(self.mean), "input.deviation": torch.tensor(self.deviation)}
+
+    @classmethod
+    def taken_from(cls, tensors: dict[str, Tensor]) -> OwnNormalisation:
+        """That of weights, from which it is removed; ImageNet's where they hold none."""
+        mean, deviation = tensors.pop("input.mean", None), tensors.pop("input.deviation", None)
+        if mean is None or deviation is None:
+            return cls(IMAGENET_MEAN, IMAGENET_DEVIATION)
+        return cls(mean.tolist(), deviation.tolist())
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W), ImageNet-normalised, as the network knows them."""
+        if self.is_imagenet:
+            return images
+        their_mean, their_deviation, mean, deviation = (
+            images.new_tensor(values)[:, None, None]
+            for values in (IMAGENET_MEAN, IMAGENET_DEVIATION, self.mean, self.deviation)
+        )
+        return (images * their_deviation + their_mean - mean) / deviation

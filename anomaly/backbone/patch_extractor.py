@@ -1,11 +1,16 @@
 """What an inspector sees with: the protocol that every backbone keeps, and all of them by name.
 
+A name is `NAME`, for a vision transformer `NAME@LAYERS/STRIDE:SCALING` (`anomaly/backbone/vision_transformer.py`), and
+several are joined by `+`.
+
 To add one, write a module with a class that keeps `PatchExtractor` and is called as `Maker` says, and name it in
 `BACKBONES`; it is imported when it is first asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -17,14 +22,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EMBEDDED, UNTRAINED, FILTERS = "embedded", "untrained", "filters"
-BACKBONE = EMBEDDED  # where none is named
+LITE0, DINOV2_SMALL = "efficientnet-lite0", "dinov2-small"  # whose weights come in packages of the registry
+BACKBONE = EMBEDDED  # where none is named; `blemish train` asks `best_at_hand`
 ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
-TIMM = "anomaly.backbone.extractor:FeatureExtractor"
+CONVOLUTIONAL = "anomaly.backbone.extractor:FeatureExtractor"
+JOIN = "+"  # between the names of backbones whose features are joined
+JOINED = "anomaly.backbone.joined:JoinedExtractor"
+TIMM = "anomaly.backbone.vision_transformer:timm_extractor"
 # Module and class by name; every other name is one of timm's.
 BACKBONES: dict[str, str] = {
-    EMBEDDED: TIMM,
-    UNTRAINED: TIMM,
+    EMBEDDED: CONVOLUTIONAL,
+    UNTRAINED: CONVOLUTIONAL,
     FILTERS: "anomaly.backbone.derivative_filters:DerivativeFilters",
+    LITE0: "anomaly.backbone.packaged_weights:efficientnet_lite0",
+    DINOV2_SMALL: "anomaly.backbone.packaged_weights:dinov2_small",
 }
 
 
@@ -72,7 +83,8 @@ def patch_extractor(
     backbone: str = BACKBONE, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
 ) -> PatchExtractor:
     """The backbone of a name. Raises BackboneError: no such name, weights missing, unreachable or not fitting."""
-    module, _, name = BACKBONES.get(backbone, TIMM).partition(":")
+    where = JOINED if JOIN in backbone else BACKBONES.get(re.split("[@/:]", backbone)[0], TIMM)
+    module, _, name = where.partition(":")
     make = cast(Maker, getattr(import_module(module), name))
     return make(backbone, pretrained=pretrained, weights=weights, seed=seed)
 
@@ -83,7 +95,19 @@ def weight_bytes(extractor: PatchExtractor) -> Iterator[bytes]:
         yield name.encode() + value.numpy().tobytes()
 
 
+def weights_digest(extractor: PatchExtractor) -> str:
+    """SHA-256 of `weight_bytes`, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for content in weight_bytes(extractor):
+        digest.update(content)
+    return digest.hexdigest()
+
+
 def same_weights(one: PatchExtractor, other: PatchExtractor) -> bool:
     """Whether two extractors of one kind see the same: their features may be compared."""
     ours, theirs = one.weight_tensors(), other.weight_tensors()
-    return ours.keys() == theirs.keys() and all(bool((ours[name] == theirs[name]).all()) for name in ours)
+    return ours.keys() == theirs.keys() and all(_equal(ours[name], theirs[name]) for name in ours)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool((one == other).all())

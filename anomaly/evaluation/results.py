@@ -1,21 +1,24 @@
 """What an evaluation leaves on disk: `results.json`, and per sample a picture, a heat map and the truth.
 
     results/
-      results.json        every figure, every sample's score; `schema` 1
-      images/000000.jpg   the sample, at most `THUMBNAIL` pixels long
-      maps/000000.png     16-bit heat map at image size, scaled between the two numbers of its record
-      truths/000000.png   1-bit mask of the defect family
+      results.json            every figure, every sample's score and files; `schema` 1
+      pictures-DIGEST/        named after what is in it, so that results.json names the pictures that belong to it
+        images/000000.jpg     the sample, at most `THUMBNAIL` pixels long
+        maps/000000.png       16-bit heat map at image size, scaled between the two numbers of its record
+        truths/000000.png     1-bit mask of the defect family
 
 Files are named by number, never by what a sample is called. Needs neither torch nor anomalib, so that a report can be
-rebuilt anywhere.
+rebuilt anywhere. Earlier versions had the three folders beside results.json, which names them there.
 """
 
+import hashlib
 import json
-import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +27,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from procgen.errors import BlemishError
+from scenes.datasets.errors import DatasetError
+from scenes.datasets.files import is_temporary, seal_of, sealed, sha256_of, write_atomically
+from scenes.datasets.schema import CHANGED
 
 if TYPE_CHECKING:
     from scenes.formats.sample import Sample
@@ -32,8 +38,10 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # What fields are called in results.json, which others read.
 IN_FILE = {"samples": "specimens", "evaluated_on": "judged_on"}
-PICTURE_FOLDERS = ("images", "maps", "truths")
+PICTURES, PICTURE_FOLDERS = "pictures", ("images", "maps", "truths")
+_PICTURES = re.compile(rf"{PICTURES}-[0-9a-f]{{16}}")
 UNFINISHED = ".unfinished"
+RESULTS, REPORT = "results.json", "report.html"
 THUMBNAIL = 1024  # longest side in pixels of the stored picture
 
 
@@ -154,10 +162,18 @@ class SampleRecord:
     map_low: float  # the map's value where its PNG holds 0
     map_high: float  # … and 65535
 
+    def within(self, folder: str) -> "SampleRecord":
+        """The same with its files in a folder of the results folder."""
+        image, heat_map, truth = (f"{folder}/{path}" for path in (self.image, self.map, self.truth))
+        return replace(self, image=image, map=heat_map, truth=truth)
+
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """A whole evaluation, as `results.json` holds it; `folder` is where it was read from or written to."""
+    """A whole evaluation, as `results.json` holds it; `folder` is where it was read from or written to.
+
+    digests: SHA-256 of the pictures' files by their paths; none where an earlier Blemish wrote them.
+    """
 
     folder: Path
     command: str
@@ -167,6 +183,7 @@ class EvaluationRecord:
     versions: Mapping[str, str]
     metrics: Metrics
     samples: tuple[SampleRecord, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     def picture(self, sample: SampleRecord) -> Image.Image:
         return self._open(sample.image).convert("RGB")
@@ -185,7 +202,10 @@ class EvaluationRecord:
         if not path.is_relative_to(self.folder.resolve()):
             raise ResultsError(f"{self.folder / 'results.json'} names {relative}, which lies outside its folder")
         try:
-            image = Image.open(path)
+            content = path.read_bytes()
+            if self.digests and hashlib.sha256(content).hexdigest() != self.digests.get(relative):
+                raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
+            image = Image.open(BytesIO(content))
             image.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise ResultsError(f"{path}: cannot be read ({error}); run the evaluation again") from error
@@ -195,8 +215,9 @@ class EvaluationRecord:
 class ResultsWriter:
     """Writes an evaluation sample by sample, so that one map is in memory at a time.
 
-    Everything is gathered in a folder of its own and moved into place by `finish`: until then an earlier evaluation
-    stays whole, and an exception that leaves the writer's `with` block leaves nothing behind.
+    Everything is gathered in a folder of its own, and `finish` makes it the evaluation by one rename, that of
+    results.json: until then an earlier evaluation stays whole, and an exception that leaves the writer's `with` block
+    leaves nothing behind. What a killed writer left is cleared away.
 
     Raises ResultsError when the folder cannot be written, or holds anything but an earlier evaluation.
     """
@@ -206,17 +227,29 @@ class ResultsWriter:
         self._unfinished = self.folder / UNFINISHED
         self._made = not self.folder.exists()
         self._records: list[SampleRecord] = []
+        self._digests: dict[str, str] = {}
         with self._explained():
             self.folder.mkdir(parents=True, exist_ok=True)
-            others = any(entry.name != UNFINISHED for entry in self.folder.iterdir())
-            if others and not (self.folder / "results.json").is_file():
+            killed = {UNFINISHED, *PICTURE_FOLDERS} if self._unfinished.exists() else set()
+            others = [e for e in self.folder.iterdir() if e.name not in killed and not is_temporary(e.name)]
+            if not (self.folder / RESULTS).is_file() and any(not _PICTURES.fullmatch(entry.name) for entry in others):
                 raise ResultsError(
-                    f"{self.folder}: found other files and no results.json; expected a new or empty folder, or that of "
+                    f"{self.folder}: found other files and no {RESULTS}; expected a new or empty folder, or that of "
                     "an earlier evaluation; choose another --out"
                 )
             shutil.rmtree(self._unfinished, ignore_errors=True)
+            self._clear()
             for name in PICTURE_FOLDERS:
-                (self._unfinished / name).mkdir(parents=True)
+                (self._unfinished / PICTURES / name).mkdir(parents=True)
+
+    def _clear(self) -> None:
+        """Remove the folders of pictures that results.json does not name."""
+        results = self.folder / RESULTS
+        named = results.read_text(encoding="utf-8", errors="replace") if results.is_file() else ""
+        for entry in self.folder.iterdir():
+            ours = _PICTURES.fullmatch(entry.name) or entry.name in PICTURE_FOLDERS
+            if ours and f'"{entry.name}/' not in named:
+                shutil.rmtree(entry)
 
     def __enter__(self) -> Self:
         return self
@@ -234,6 +267,8 @@ class ResultsWriter:
         except OSError as error:
             reason = error.strerror or error
             raise ResultsError(f"{self.folder}: cannot be written ({reason}); choose another --out") from error
+        except DatasetError as error:
+            raise ResultsError(f"{error}; choose another --out") from error
 
     def add(
         self,
@@ -255,10 +290,13 @@ class ResultsWriter:
             sample.name, sample.group, sample.label, float(score),
             f"images/{number}.jpg", f"maps/{number}.png", f"truths/{number}.png", low, high,
         )  # fmt: skip
+        pictures = self._unfinished / PICTURES
         with self._explained():
-            picture.save(self._unfinished / record.image, quality=90)
-            Image.fromarray(np.rint(levels).astype(np.uint16)).save(self._unfinished / record.map, compress_level=1)
-            Image.fromarray(np.asarray(truth.defect, bool)).save(self._unfinished / record.truth)
+            picture.save(pictures / record.image, quality=90)
+            Image.fromarray(np.rint(levels).astype(np.uint16)).save(pictures / record.map, compress_level=1)
+            Image.fromarray(np.asarray(truth.defect, bool)).save(pictures / record.truth)
+            for path in (record.image, record.map, record.truth):
+                self._digests[path] = sha256_of(pictures / path)
         self._records.append(record)
         return record
 
@@ -272,7 +310,9 @@ class ResultsWriter:
         threshold_origin: str,
         versions: Mapping[str, str],
     ) -> EvaluationRecord:
-        """Move everything into place, in the stead of an earlier evaluation; `results.json` comes last."""
+        """Make this the evaluation in the stead of an earlier one, by the rename of `results.json`."""
+        every = hashlib.sha256("".join(self._digests.values()).encode())
+        pictures = f"{PICTURES}-{every.hexdigest()[:16]}"
         record = EvaluationRecord(
             self.folder,
             command,
@@ -281,21 +321,22 @@ class ResultsWriter:
             threshold_origin,
             dict(versions),
             metrics,
-            tuple(self._records),
+            tuple(sample.within(pictures) for sample in self._records),
+            {f"{pictures}/{path}": digest for path, digest in self._digests.items()},
         )
         data = {"schema": SCHEMA, **{IN_FILE.get(k, k): v for k, v in asdict(record).items() if k != "folder"}}
-        temporary = self._unfinished / "results.json"
+        content = sealed(data)
         with self._explained():
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(data, file, indent=1, allow_nan=False)
-                file.flush()
-                os.fsync(file.fileno())
-            for name in PICTURE_FOLDERS:
-                if (self.folder / name).exists():
-                    shutil.rmtree(self.folder / name)
-                (self._unfinished / name).rename(self.folder / name)
-            temporary.replace(self.folder / "results.json")
-            self._unfinished.rmdir()
+            made = self._unfinished / PICTURES
+            if (self.folder / pictures).exists():  # the same evaluation again: these very files, if none was damaged
+                for path in made.glob("*/*"):
+                    path.replace(self.folder / pictures / path.relative_to(made))
+            else:
+                made.rename(self.folder / pictures)
+            (self.folder / REPORT).unlink(missing_ok=True)  # of the earlier evaluation
+            write_atomically(self.folder / RESULTS, content)
+            self._clear()
+            shutil.rmtree(self._unfinished)
         return record
 
 
@@ -303,7 +344,8 @@ def read_results(folder: Path | str) -> EvaluationRecord:
     """The evaluation that a `ResultsWriter` finished in `folder`; raises ResultsError naming what is missing."""
     path = Path(folder) / "results.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        data = json.loads(content)
     except FileNotFoundError:
         raise ResultsError(f"{path} is missing; run `blemish evaluate` with --out {folder} first") from None
     except (OSError, ValueError) as error:
@@ -311,6 +353,8 @@ def read_results(folder: Path | str) -> EvaluationRecord:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else type(data).__name__
         raise ResultsError(f"{path}: schema {found} found, {SCHEMA} expected; evaluate with this version of blemish")
+    if seal_of(content) == "broken" or (seal_of(content) == "none" and {"digests", "sha256"} & data.keys()):
+        raise ResultsError(f"{path}: {CHANGED}; run `blemish evaluate` again")
     try:
         inspector = {**data["inspector"], "trained_on": tuple(data["inspector"]["trained_on"])}
         return EvaluationRecord(
@@ -322,6 +366,7 @@ def read_results(folder: Path | str) -> EvaluationRecord:
             versions=data["versions"],
             metrics=Metrics.from_dict(data["metrics"]),
             samples=tuple(SampleRecord(**record) for record in data[IN_FILE["samples"]]),
+            digests=data.get("digests", {}),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ResultsError(f"{path}: is incomplete or damaged ({error}); run `blemish evaluate` again") from error

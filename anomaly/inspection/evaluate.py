@@ -17,6 +17,7 @@ from anomaly.inspection.threshold import (
     note_shared,
     validation_part,
 )
+from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress
 from scenes.version import blemish_version
@@ -45,6 +46,7 @@ def evaluate_inspector(
 
     Raises:
         InspectorError: the bank cannot be used, or nothing is left to evaluate.
+        ResultsError, DatasetError: `out` cannot be written, or another process writes there.
     """
     inspector = bank if isinstance(bank, Inspector) else Inspector.load(bank)
     evaluated = unseen(samples, inspector)
@@ -56,7 +58,7 @@ def evaluate_inspector(
     evaluated, value, origin = _with_threshold(inspector, evaluated, validation, threshold, share, seed, progress)
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(value, smallest=smallest)
-    with ResultsWriter(out) as writer:
+    with locked(out), ResultsWriter(out) as writer:
         for done, sample in enumerate(evaluated, 1):
             image, truth, valid_mask = sample.image(), sample.truth(), sample.valid_mask()
             anomaly_map, score = inspector.predict(image, valid_mask)

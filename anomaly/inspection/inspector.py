@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,11 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from anomaly.backbone.normalisation import normalised
-from anomaly.backbone.patch_extractor import BackboneError, patch_extractor
+from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor, patch_extractor, weights_digest
 from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import write_atomically
 from scenes.version import blemish_version
@@ -44,7 +45,8 @@ class TrainingRecord:
     """How an inspector came to be; all of `settings` decides the bank's bytes.
 
     scale: working pixels per image pixel, one for all images, so that a texture keeps its size from image to image.
-    groups: the physical surfaces trained on. weights: in words; pictures: a digest of all that was shown and of the
+    groups: the physical surfaces trained on. weights: in words; weights_digest: of all that the backbone depends on
+    (`weights_digest`), empty in old files; pictures: a digest of all that was shown and of the
     bank that was gone on from. generation: how often a bank was gone on from. history: what was done, in words.
     sources: file names of the pictures that the bank's rows and boundary patches come from, by `source_key`.
     boundary_patches: how many were looked for in each row's cell. calibration: ascending, the scores of good surfaces
@@ -74,6 +76,7 @@ class TrainingRecord:
     boundary_patches: Annotated[int, Field(ge=0, le=LARGEST_BANK)] = 0
     calibration: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
     kept_back: tuple[str, ...] = ()
+    weights_digest: str = ""
 
     def has_seen(self, group: str) -> bool:
         """Whether a surface was trained on."""
@@ -83,8 +86,8 @@ class TrainingRecord:
     @property
     def settings(self) -> dict[str, Any]:
         """What must agree for a stopped training to be continued."""
-        results = {"accepted", "threshold", "threshold_origin", "trained_on", "history", "sources", *CALIBRATED}
-        return {name: value for name, value in asdict(self).items() if name not in results}
+        results = {"accepted", "threshold", "threshold_origin", "trained_on", "history", "sources", "weights_digest"}
+        return {name: value for name, value in asdict(self).items() if name not in results | set(CALIBRATED)}
 
 
 @dataclass(frozen=True)
@@ -171,20 +174,33 @@ class Inspector:
         tensors, described = read_tensors(path)
         try:
             training = training_from(described)
-            extractor = patch_extractor(training.backbone, seed=training.seed)
+            extractor = _backbone_of(training, path)
             prefix = "backbone."
             extractor.load_weights(
                 {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             )
+            if training.weights_digest not in ("", weights_digest(extractor)):
+                raise ValueError("the backbone's weights are not those it was written with")
             extractor.weights, extractor.pretrained = training.weights, training.pretrained
             model = SequentialPatchcoreModel(extractor, training.size)
             restore(model, tensors)
             bank = model.coreset.bank
             boundary_patches = BoundaryPatches.from_tensors(tensors, bank) if training.boundary_patches else None
-        except (KeyError, TypeError, ValueError, RuntimeError, BackboneError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
         return cls(model, training, boundary_patches)
+
+
+def _backbone_of(training: TrainingRecord, path: Path) -> PatchExtractor:
+    """What the inspector's weights are loaded into. Raises InspectorError where nothing here knows that backbone."""
+    try:
+        return patch_extractor(training.backbone, seed=training.seed)
+    except BackboneError as error:
+        raise InspectorError(
+            f"{path}: sees with the backbone {brief(training.backbone)}, which is not at hand here ({error}); "
+            "where it is a newer model of timm: pip install --upgrade timm"
+        ) from error
 
 
 def training_from(described: Mapping[str, Any]) -> TrainingRecord:
@@ -227,8 +243,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
     from safetensors.torch import save
 
     schema = 3 if "calibration" in described else 2 if "boundary_patches" in described else 1
+    described = {"schema": schema, "blemish": blemish_version(), **described}
     # One metadata key: safetensors writes several in no fixed order.
-    text = json.dumps({"schema": schema, "blemish": blemish_version(), **described}, sort_keys=True)
+    text = json.dumps({**described, "sha256": _digest(tensors, described)}, sort_keys=True)
     content = save({name: value.contiguous() for name, value in tensors.items()}, {"blemish": text})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -237,6 +254,15 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
         raise InspectorError(f"{error}; choose another --out") from error
     except OSError as error:
         raise InspectorError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+
+
+def _digest(tensors: Mapping[str, Tensor], described: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a file holds, however it is laid out."""
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -254,6 +280,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     schema = described.get("schema")
     if schema not in SCHEMAS:
         raise InspectorError(f"{path}: schema {schema} found, 1, 2 or 3 expected; use the blemish that wrote it")
+    digest = described.pop("sha256", None)
+    if digest is None:
+        note = f"{path}: holds no digest, as an earlier Blemish wrote it: what was changed in it since is not noticed"
+        warnings.warn(note, BlemishNote, stacklevel=2)
+    elif digest != _digest(tensors, described):
+        raise InspectorError(
+            f"{path}: was changed or damaged since it was written, as its digest says; train the inspector again"
+        )
     described = {name: value for name, value in described.items() if name not in ("schema", "blemish")}
     if schema == 1:
         tensors = {name.replace("outposts.", "boundary_patches."): value for name, value in tensors.items()}

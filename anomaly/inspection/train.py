@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes
+from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes, weights_digest
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import (
     BANK_FILE,
@@ -44,6 +43,7 @@ from anomaly.inspection.threshold import (
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from procgen.errors import BlemishNote
+from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 from scenes.jobs.progress import Progress
@@ -94,6 +94,7 @@ def train_inspector(
     Raises:
         InspectorError: no good sample, settings out of range or at odds with `start`, or `out` holds a training with
             other settings.
+        DatasetError: `out` cannot be written, or another process writes there.
     """
     out = Path(out)
     for name, value in (("size", size), ("epochs", epochs)):
@@ -121,7 +122,10 @@ def train_inspector(
         pretrained
         or weights is not None
         or image_size is not None
-        or backbone not in (BACKBONE, begun.training.backbone)
+        or (
+            backbone not in (BACKBONE, begun.training.backbone)
+            and patch_extractor(backbone, seed=seed).backbone != begun.training.backbone
+        )
     ):
         raise InspectorError(
             "an inspector that is gone on from keeps its backbone and its scale; leave out the options that change them"
@@ -131,9 +135,10 @@ def train_inspector(
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
     training = TrainingRecord(
-        backbone=begun.training.backbone if begun else backbone,
+        backbone=extractor.backbone,
         pretrained=extractor.pretrained,
         weights=extractor.weights,
+        weights_digest=weights_digest(extractor),
         size=size or (begun.training.size if begun else BANK_SIZE),
         epochs=epochs or (SETTLING_EPOCHS if augmentation is None else EPOCHS),
         scale=begun.training.scale if begun else _scale(good, image_size),
@@ -149,22 +154,24 @@ def train_inspector(
         kept_back=tuple(sorted({sample.group for sample in kept})),
     )
     inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training)
-    if (out / BANK_FILE).is_file():
-        finished = Inspector.load(out)
-        _refuse_other_settings(finished.training, training, out / BANK_FILE)
-        inspector = finished
-    else:
-        if begun is not None:
-            _take_bank(inspector.model, begun)
-        inspector = _fill(inspector, good, augmentation, out, progress, known)
-        inspector.save(out)
-        (out / STATE_FILE).unlink(missing_ok=True)
-    if validation:
-        note_shared(validation, good, "trained on")
-    if validation or threshold is not None:
-        found = found_threshold(threshold or BEST_F1, inspector, validation or kept, progress)
-        inspector = inspector.with_threshold(*found)
-        inspector.save(out)
+    with locked(out):
+        if (out / BANK_FILE).is_file():
+            finished = Inspector.load(out)
+            _refuse_other_settings(finished.training, training, out / BANK_FILE)
+            inspector = finished
+        else:
+            if begun is not None:
+                _take_bank(inspector.model, begun)
+            inspector = _fill(inspector, good, augmentation, out, progress, known)
+            inspector.save(out)
+        for name in (STATE_FILE, CACHE_FILE):  # the latter where an earlier run was killed
+            (out / name).unlink(missing_ok=True)
+        if validation:
+            note_shared(validation, good, "trained on")
+        if validation or threshold is not None:
+            found = found_threshold(threshold or BEST_F1, inspector, validation or kept, progress)
+            inspector = inspector.with_threshold(*found)
+            inspector.save(out)
     return inspector
 
 
@@ -213,20 +220,12 @@ def _fill(
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise InspectorError(f"{state}: is damaged ({error}); delete it to train anew") from None
     model.coreset.generation = training.generation
-    made = not out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InspectorError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
     features = FeatureSource(inspector, good, augmentation, out / CACHE_FILE)
     try:
         training = _run_epochs(model, training, features, state, progress)
         boundary = _boundary_patches(model, training, features, known, progress) if training.boundary_patches else None
     finally:
         features.remove()
-        if made:
-            with suppress(OSError):  # not empty: holds a finished epoch
-                out.rmdir()
     if not model.coreset.count:
         raise InspectorError(f"none of the {len(good)} pictures has a patch that is wholly seen; give larger ones")
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"

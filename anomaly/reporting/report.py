@@ -20,6 +20,8 @@ from anomaly.evaluation.results import EvaluationRecord, Metrics, SampleRecord, 
 from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, area_chart, line_chart, score_chart, spark_histogram
 from procgen.errors import BlemishError
+from scenes.datasets.errors import DatasetError
+from scenes.datasets.files import write_atomically
 from scenes.formats.registry import AUTO, read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import Truth
@@ -176,13 +178,13 @@ def write_report(
         versions={**(versions or {}), **(evaluation.versions if evaluation else {})},
     )
     path = Path(path)
-    temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(html, encoding="utf-8")
-        temporary.replace(path)
+        write_atomically(path, html.encode())
     except OSError as error:
         raise ReportError(f"{path}: the report cannot be written ({error.strerror}); choose another place") from error
+    except DatasetError as error:
+        raise ReportError(str(error)) from error
     return path
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, same_weights, weight_bytes
+from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, same_weights, weights_digest
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.maintenance import melded
@@ -40,11 +39,12 @@ class BankSettings:
 
 def depends_on(settings: BankSettings, extractor: PatchExtractor) -> dict[str, Any]:
     """All that decides a bank besides the pictures, as JSON values; the backbone by its weights."""
-    digest = hashlib.sha256()
-    for content in weight_bytes(extractor):
-        digest.update(content)
     named = {name: getattr(settings, name) for name in ("size", "epochs", "seed", "scale")}
-    backbone = {"backbone": extractor.backbone, "weights": digest.hexdigest(), "code": class_digest(type(extractor))}
+    backbone = {
+        "backbone": extractor.backbone,
+        "weights": weights_digest(extractor),
+        "code": class_digest(type(extractor)),
+    }
     return {**named, **backbone}
 
 

@@ -16,11 +16,9 @@ import ast
 import hashlib
 import inspect
 import json
-import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -57,6 +55,7 @@ CODE: dict[Kind, tuple[str, ...]] = {
     ),
     "evaluations": (
         "patchcore/coreset", "inspection/threshold", *SEEING, "inspection/inspector", "evaluation/metrics",
+        "evaluation/regions",
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/evaluation", "studies/counts", "patchcore/torch_model",
     ),
@@ -104,19 +103,6 @@ class Cache:
         shutil.rmtree(place, ignore_errors=True)  # of an earlier, damaged result
         unfinished.rename(place)
         return place
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other studies out of the folder while this one is at work; the lock dies with the process."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = (self.folder / "lock").open("w")
-        except OSError as error:
-            raise CacheError(f"{self.folder}: cannot be written ({error.strerror}); choose another folder") from error
-        with file:
-            if not _lock(file.fileno()):
-                raise CacheError(f"{self.folder}: another study is at work there; wait for it, or name another --cache")
-            yield
 
 
 def key_of(kind: Kind, inputs: dict[str, Any]) -> str:
@@ -174,15 +160,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "none"
-
-
-def _lock(descriptor: int) -> bool:
-    if os.name == "nt":
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

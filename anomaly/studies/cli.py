@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scenes.jobs.progress import INTERRUPTED, tell_program, told_to_program
+from procgen.errors import Stopped
+from scenes.datasets.lock import locked
+from scenes.jobs.progress import tell_program, told_to_program
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -69,13 +71,12 @@ def study(
     torch.set_num_threads(threads)
     progress = ProgressDisplay()
     try:
-        with progress:
+        with locked(out), progress:
             outcome = run_study(file, Cache(cache or out / "cache"), progress, real)
             progress.step("intervals and report", True)
             lines, report = write_study(outcome, out, shlex.join(["blemish", *sys.argv[1:]]))
     except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from the last finished step", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise Stopped("stopped; the same command goes on from the last finished step") from None
     for line in lines:
         typer.echo(line)
     typer.echo(f"report  {report}")

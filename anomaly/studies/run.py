@@ -17,6 +17,7 @@ from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_ren
 from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
 from anomaly.studies.sets import RealSide, read_held_out, read_photographs, read_renders, split_real, trouble_with
 from anomaly.studies.study_file import StudyFile
+from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 
 SHOWN = 8  # pictures whose heat maps are kept, of every scenario
@@ -53,12 +54,12 @@ class Outcome:
 def run_study(file: StudyFile, cache: Cache, progress: StudyProgress, real: Path | None = None) -> Outcome:
     """Do every step that is not in the cache yet, and gather the results.
 
-    real: the folder of photographs, in the stead of the study's own. Raises StudyError, CacheError, RenderingError, and
-    what reading datasets raises.
+    real: the folder of photographs, in the stead of the study's own. Raises StudyError, CacheError, RenderingError,
+    DatasetError where another study is at work in the cache, and what reading datasets raises.
     """
     study = file.study
     names = with_parents(study.chosen)
-    with cache.locked():
+    with locked(cache.folder):
         wanted = _needed(file, [SCENARIOS[name] for name in names])
         held_out = held_out_sets(file)
         steps = len(wanted) + len(held_out) + len(study.seeds) * (len(names) + len(study.chosen))

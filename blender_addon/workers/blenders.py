@@ -48,8 +48,11 @@ class Blender:
         """Its environment variables: Blender's own Python finds Blemish's libraries before those that it may bring.
 
         extensions: an empty folder. Without preferences Blender would delete the libraries of the user's extensions.
+        What it leaves of its own, killed or not, lies in there too.
         """
-        own = {**os.environ, EXTENSIONS: extensions}
+        temporary = Path(extensions) / "temporary"
+        temporary.mkdir()
+        own = {**os.environ, EXTENSIONS: extensions, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
         if self.is_python:
             return own
         return {**own, "PYTHONPATH": os.pathsep.join([*libraries(), str(PACKAGES)])}

@@ -15,6 +15,7 @@ from blender_addon.workers.job import CARDS_MARK, EXPORT, EXPORTED_MARK, LIST_CA
 from blender_addon.workers.process import ask, run_all
 from procgen.errors import BlemishError
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
+from scenes.datasets.lock import locked
 from scenes.datasets.schema import HEADER, recipe_in
 from scenes.recipes.reading import shipped_recipes
 from scenes.recipes.recipe import recipe_from
@@ -62,29 +63,30 @@ def render_dataset(
     settings: dict[str, Any] = {"samples": samples, **({} if device == CPU else {"device": device})}
     if program.version != USUAL:  # whose pictures are other bytes
         settings["blender"] = program.series
-    writer = DatasetWriter(out, recipe, seed, frames, **settings)
-    missing = writer.missing()
-    on_begin(len(missing))
-    count = workers or max(1, cards)
-    shares = [share for share in (missing[k::count] for k in range(count)) if share]
-    threads = max(1, (cpu_count() or 1) // max(1, len(shares)))
-    job = Job(
-        writer.recipe.model_dump_json(),
-        str(Path(out).resolve()),
-        seed,
-        frames,
-        samples,
-        settings,
-        threads,
-        device=device,
-    )
-    jobs = [replace(job, indices=tuple(share), card=k % max(1, cards)) for k, share in enumerate(shares)]
-    try:
-        run_all(program, jobs, on_frame, control or Control())
-    except BlemishError:
-        writer.discard()
-        raise
-    writer.finish()
+    with locked(out):
+        writer = DatasetWriter(out, recipe, seed, frames, **settings)
+        missing = writer.missing()
+        on_begin(len(missing))
+        count = workers or max(1, cards)
+        shares = [share for share in (missing[k::count] for k in range(count)) if share]
+        threads = max(1, (cpu_count() or 1) // max(1, len(shares)))
+        job = Job(
+            writer.recipe.model_dump_json(),
+            str(Path(out).resolve()),
+            seed,
+            frames,
+            samples,
+            settings,
+            threads,
+            device=device,
+        )
+        jobs = [replace(job, indices=tuple(share), card=k % max(1, cards)) for k, share in enumerate(shares)]
+        try:
+            run_all(program, jobs, on_frame, control or Control())
+        except BlemishError:
+            writer.discard()
+            raise
+        writer.finish()
     return Dataset(out)
 
 

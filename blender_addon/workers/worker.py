@@ -61,7 +61,7 @@ def run(job: Job, may_go_on: threading.Event) -> None:
     from scenes import DatasetWriter, Recipe, draw
 
     recipe = Recipe.model_validate_json(job.recipe)
-    writer = DatasetWriter(job.out, recipe, job.seed, job.frames, **job.settings)
+    writer = DatasetWriter(job.out, recipe, job.seed, job.frames, verify=False, **job.settings)
     stage = build_stage(job.samples, job.threads, on_card=job.device != devices.CPU)
     devices.use(job.device, job.card)
     print(f"\n{READY_MARK}", flush=True)

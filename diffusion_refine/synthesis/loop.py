@@ -11,6 +11,7 @@ import numpy as np
 from diffusion_refine.synthesis.attempts import edited
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame, Synthesis
 from procgen.errors import BlemishError
+from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset
 from scenes.datasets.writer import DatasetWriter
 
@@ -26,20 +27,21 @@ def carry_out(synthesis: Synthesis, out: Path, progress: Progress = lambda *_: N
     source = synthesis.source
     if source.folder is not None and out.resolve() == source.folder.resolve():
         raise BlemishError(f"{out}: is the dataset that the frames come from; choose another folder for --out")
-    writer = DatasetWriter(
-        out, source.recipe, source.seed, len(source), classes=synthesis.classes, **synthesis.settings
-    )
-    missing = writer.missing()
-    for done, index in enumerate(missing):
-        progress(synthesis.activity, done, len(missing))
-        frame, variant = source.at(index)
-        made = frame_of(synthesis, frame, variant)
-        writer.write(
-            index, made.image, made.classes, made.defects, made.impurities, frame.scene, made.instances, made.record
+    with locked(out):
+        writer = DatasetWriter(
+            out, source.recipe, source.seed, len(source), classes=synthesis.classes, **synthesis.settings
         )
-    if missing:
-        progress(synthesis.activity, len(missing), len(missing))
-    writer.finish()
+        missing = writer.missing()
+        for done, index in enumerate(missing):
+            progress(synthesis.activity, done, len(missing))
+            frame, variant = source.at(index)
+            made = frame_of(synthesis, frame, variant)
+            writer.write(
+                index, made.image, made.classes, made.defects, made.impurities, frame.scene, made.instances, made.record
+            )
+        if missing:
+            progress(synthesis.activity, len(missing), len(missing))
+        writer.finish()
     return Dataset(out)
 
 

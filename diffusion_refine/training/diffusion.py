@@ -22,6 +22,8 @@ from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import save_pipeline
 from procgen.errors import BlemishError
+from scenes.datasets.files import is_temporary
+from scenes.datasets.lock import locked
 from scenes.jobs.checkpoints import begin
 from scenes.jobs.progress import Progress
 
@@ -79,16 +81,24 @@ def train_diffusion(
     Raises:
         TrainingError: additions to nothing, or a folder that holds no training.
         CheckpointError: a folder that holds another one.
+        DatasetError: a folder that cannot be written, or that another process writes.
         PicturesError, ModelError: what was given cannot be used.
     """
     if settings.lora and settings.start == SCRATCH:
         raise TrainingError("--lora adds to a model that is there; give one with --start, such as --start embedded")
+    with locked(out):
+        return _train(datasets, out, settings, device, progress)
+
+
+def _train(
+    datasets: Sequence[Path], out: Path, settings: DiffusionSettings, device: str | None, progress: Progress
+) -> Path:
     state = out / STATE
     written = state / SETTINGS
     wanted = {"datasets": [str(folder) for folder in datasets], **asdict(settings)}
     if written.is_file():
         begin(written, wanted)
-    elif out.is_dir() and any(out.iterdir()):
+    elif any(not is_temporary(entry.name) for entry in out.iterdir()):
         raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     pipeline: Any

@@ -7,12 +7,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from scenes.datasets.files import sealed_pieces
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import FAMILY_FOLDERS
 
 
 def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
-    """annotations.json in pieces: COCO instances with compressed run lengths of every instance that is in sight."""
+    """annotations.json in pieces, the last of which is the digest of the others."""
+    return sealed_pieces(_pieces(dataset))
+
+
+def _pieces(dataset: Dataset) -> Iterator[bytes]:
+    """COCO instances with compressed run lengths of every instance that is in sight."""
     from pycocotools import mask as run_length
 
     images = [
@@ -46,4 +52,4 @@ def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
                 "segmentation": {"size": encoded["size"], "counts": encoded["counts"].decode("ascii")},
             }
             yield (b",\n" if number > 1 else b"\n") + json.dumps(annotation).encode()
-    yield b"\n]}\n"
+    yield b"\n]"

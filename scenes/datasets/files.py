@@ -1,17 +1,24 @@
-"""Files that are there whole or not at all, whatever interrupts their writer, and JSON in them."""
+"""Files that are there whole or not at all, whatever interrupts their writer, and JSON in them, with its own digest."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from scenes.datasets.errors import DatasetError
 
+LOCK, HOLDER = ".blemish.lock", ".blemish.lock.json"  # of the one writer at work in a folder: see `lock`
+Seal = Literal["none", "whole", "broken"]  # none: of a file that an earlier Blemish wrote
+END = b"\n}\n"
+SEAL = b',\n "sha256": "%s"\n}\n'
+_SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n\}\n\Z')
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 _ERRNO_ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again, whole frames are kept",
@@ -48,8 +55,8 @@ def write_atomically(path: Path, content: bytes | Iterable[bytes]) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is one that `write_atomically` gives until the file is whole."""
-    return bool(_TEMPORARY.fullmatch(name))
+    """Whether a file's name is one that `write_atomically` gives until the file is whole, or of the writer's lock."""
+    return name in (LOCK, HOLDER) or bool(_TEMPORARY.fullmatch(name))
 
 
 def remove_leftovers(folder: Path, even_of_the_living: bool = False) -> None:
@@ -86,11 +93,48 @@ def as_json(value: object) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def read_json(path: Path) -> object:
-    """What a JSON file says. Raises DatasetError."""
+def sealed(value: Mapping[str, object]) -> bytes:
+    """An object as a JSON file's content whose last field is the digest of all before it."""
+    return b"".join(sealed_pieces([as_json(value).removesuffix(END)]))
+
+
+def sealed_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """A JSON object that lacks its closing brace, in pieces, closed by the digest of all of it."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+    yield SEAL % digest.hexdigest().encode()
+
+
+def seal_of(content: bytes) -> Seal:
+    """Whether a file's content still has the digest at its end."""
+    found = _SEAL.search(content, max(0, len(content) - len(SEAL) - 64))
+    if not found:
+        return "none"
+    return "whole" if hashlib.sha256(content[: found.start()]).hexdigest().encode() == found[1] else "broken"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal. Raises DatasetError."""
     try:
-        return json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def parsed(content: bytes, path: Path) -> object:
+    """What the content of a JSON file says. Raises DatasetError."""
+    try:
+        return json.loads(content)
     except (ValueError, RecursionError):
         raise DatasetError(f"{path}: truncated or damaged, not JSON; restore it or write the dataset anew") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content. Raises DatasetError."""
+    try:
+        return path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None

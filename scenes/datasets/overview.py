@@ -19,7 +19,7 @@ from urllib.parse import quote
 import numpy as np
 
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import seal_of, write_atomically
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import ANNOTATIONS, FAMILY_FOLDERS
 
@@ -55,7 +55,10 @@ def counts(dataset: Dataset) -> tuple[ClassCount, ...]:
     """How often each class is to be seen, from annotations.json. Raises DatasetError where the dataset lacks it."""
     path = dataset.path / ANNOTATIONS
     try:
-        written = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        if seal_of(content) == "broken":
+            raise ValueError
+        written = json.loads(content)
         pixels = sum(image["width"] * image["height"] for image in written["images"])
         found = []
         for category in written["categories"]:
@@ -67,7 +70,7 @@ def counts(dataset: Dataset) -> tuple[ClassCount, ...]:
         return tuple(found)
     except FileNotFoundError:
         raise DatasetError(f"{dataset.path}: is not finished; render its missing frames first") from None
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, OverflowError, RecursionError):
         raise DatasetError(f"{path}: truncated or damaged; remove it and render the dataset again to mend it") from None
 
 

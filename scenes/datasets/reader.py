@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,22 +15,39 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, BlemishNote
 from procgen.surface.layer import Family, Instance
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import read_json
-from scenes.datasets.schema import SCENES, FrameRecord, check_mesh, committed, first_problem, read_header, recipe_in
+from scenes.datasets.files import parsed, read_bytes, seal_of
+from scenes.datasets.schema import (
+    CHANGED,
+    FAMILY_FOLDERS,
+    HEADER,
+    SCENES,
+    FrameRecord,
+    Header,
+    check_mesh,
+    committed,
+    first_problem,
+    read_header,
+    recipe_in,
+)
 from scenes.pictures import png
+from scenes.quantities.distribution import shown
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame of a dataset; each array is read when first asked for and kept as long as the frame is."""
+    """One frame of a dataset; each array is read when first asked for and kept as long as the frame is.
+
+    Whatever is read is compared with its digest, and with what the other files say. header: read where not given.
+    """
 
     folder: Path
     index: int
+    header: Header | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def image(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -38,17 +57,25 @@ class Frame:
     @cached_property
     def classes(self) -> NDArray[np.uint16]:
         """(H, W) uint16; bit k is set where class k is."""
-        return self._mask("classes")
+        mask = self._mask("classes")
+        header = self.header or read_header(self.folder)
+        unknown = int(np.bitwise_or.reduce(mask, axis=None)) & ~sum(1 << entry.bit for entry in header.classes.values())
+        if unknown:
+            raise DatasetError(
+                f"{self._path('classes')}: found bit {unknown.bit_length() - 1}, which no class in {HEADER} has; "
+                f"{self._mend}"
+            )
+        return mask
 
     @cached_property
     def defects(self) -> NDArray[np.uint16]:
         """(H, W) uint16 ids of the defects, 0 where there is none."""
-        return self._mask("defects")
+        return self._instance_ids("defect")
 
     @cached_property
     def impurities(self) -> NDArray[np.uint16]:
         """(H, W) uint16 ids of the impurities, 0 where there is none."""
-        return self._mask("impurities")
+        return self._instance_ids("impurity")
 
     @property
     def image_path(self) -> Path:
@@ -70,17 +97,45 @@ class Frame:
         record = self._record.refinement
         return None if record is None else record.model_dump()
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the pictures by their folder; none where an earlier Blemish wrote the frame."""
+        return self._record.files or {}
+
     @cached_property
     def _record(self) -> FrameRecord:
         path = self._path(SCENES)
-        written = read_json(path)
+        content = read_bytes(path)
+        written = parsed(content, path)
         check_mesh(self.folder, path, written)
         try:
-            return FrameRecord.model_validate(written, context={"folder": self.folder})
+            record = FrameRecord.model_validate(written, context={"folder": self.folder})
         except ValidationError as error:
             raise DatasetError(f"{path}: {first_problem(error)}; {self._mend}") from None
-        except BlemishError as error:  # numbers that a layer refuses
+        except (BlemishError, OverflowError) as error:  # numbers that a layer refuses
             raise DatasetError(f"{path}: {error}; {self._mend}") from None
+        seal = seal_of(content)
+        if seal == "broken" or (seal == "none" and record.files is not None):
+            raise DatasetError(f"{path}: {CHANGED}; {self._mend}")
+        if record.files is None:
+            warnings.warn(
+                f"{self.folder}: its frames hold no digests, as an earlier Blemish wrote them: what was changed in "
+                "them since is not noticed",
+                BlemishNote,
+                stacklevel=2,
+            )
+        self._check_classes(record, path)
+        return record
+
+    def _check_classes(self, record: FrameRecord, path: Path) -> None:
+        header = self.header or read_header(self.folder)
+        for entry in record.instances:
+            known = header.classes.get(entry.class_name)
+            if known is None or known.family != entry.family:
+                raise DatasetError(
+                    f"{path}: found the {entry.family} {shown(entry.class_name)}, which {HEADER} does not list; "
+                    f"{self._mend}"
+                )
 
     def _path(self, folder: str) -> Path:
         path = self.folder / folder / f"{self.index:06d}.{'json' if folder == SCENES else 'png'}"
@@ -91,7 +146,30 @@ class Frame:
     def _read(self, folder: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
         path = self._path(folder)
         with self._explained(path):
-            return png.read(path)
+            content = path.read_bytes()
+            pixels = png.decode(content)
+        expected = self.digests.get(folder)
+        if expected is not None and hashlib.sha256(content).hexdigest() != expected:
+            raise DatasetError(f"{path}: {CHANGED}; {self._mend}")
+        camera = self.scene.camera
+        if folder == "images" and pixels.shape[:2] != (camera.height, camera.width):
+            raise DatasetError(
+                f"{path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels; expected {shown(camera.width)} x "
+                f"{shown(camera.height)}, as its scene says; {self._mend}"
+            )
+        return pixels
+
+    def _instance_ids(self, family: Family) -> NDArray[np.uint16]:
+        folder = FAMILY_FOLDERS[family]
+        mask = self._mask(folder)
+        listed = np.zeros(1 << 16, bool)
+        listed[[0, *(entry.id for entry in self._record.instances if entry.family == family)]] = True
+        if not (sound := listed[mask]).all():
+            raise DatasetError(
+                f"{self._path(folder)}: found the number {mask[~sound][0]}, which {SCENES}/{self.index:06d}.json does "
+                f"not list; {self._mend}"
+            )
+        return mask
 
     def _mask(self, folder: str) -> NDArray[np.uint16]:
         mask = self._read(folder)
@@ -127,7 +205,7 @@ class Frame:
 
     @property
     def _mend(self) -> str:
-        return f"delete {SCENES}/{self.index:06d}.json and run the command that made the dataset again to mend it"
+        return f"mend it with: blemish verify --repair {self.folder}"
 
 
 class Dataset:
@@ -150,10 +228,10 @@ class Dataset:
         return len(self.indices)
 
     def __getitem__(self, position: int) -> Frame:
-        return Frame(self.path, self.indices[position])
+        return Frame(self.path, self.indices[position], self.header)
 
     def __iter__(self) -> Iterator[Frame]:
-        return (Frame(self.path, index) for index in self.indices)
+        return (Frame(self.path, index, self.header) for index in self.indices)
 
     @property
     def complete(self) -> bool:

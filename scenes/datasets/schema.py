@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from procgen.surface.layer import Family
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import read_json
+from scenes.datasets.files import parsed, read_bytes, seal_of
 from scenes.quantities.distribution import shown
 from scenes.recipes.recipe import Recipe, recipe_from
 from scenes.scene import Scene
@@ -33,6 +33,7 @@ CLASSES: Final = 16  # bits of a class mask
 HEADER, ANNOTATIONS, SCENES = "dataset.json", "annotations.json", "scenes"
 PICTURES = ("images", "classes", "defects", "impurities")
 MESH = "mesh"
+CHANGED = "was changed or damaged since it was written, as its digest says"
 FAMILY_FOLDERS: dict[Family, str] = {"defect": "defects", "impurity": "impurities"}
 
 _SCENE_FILE = re.compile(r"(\d{6,})\.json")
@@ -49,7 +50,7 @@ class ClassEntry(BaseModel):
 class Header(BaseModel):
     """What dataset.json holds. `settings`: whatever else the frames depend on, such as samples per pixel."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = Field(SCHEMA, alias="schema")
     generator: dict[str, str]
@@ -84,12 +85,13 @@ class _Refinement(BaseModel):
 
 
 class FrameRecord(BaseModel):
-    """What scenes/000000.json holds."""
+    """What scenes/000000.json holds. files: SHA-256 of the frame's pictures by their folder, hexadecimal."""
 
     schema_version: Literal[1] = Field(alias="schema")
     scene: Scene
     instances: tuple[InstanceRecord, ...]
     refinement: _Refinement | None = None
+    files: dict[str, str] | None = None
 
 
 def read_header(folder: Path) -> Header:
@@ -97,16 +99,25 @@ def read_header(folder: Path) -> Header:
     path = folder / HEADER
     if not path.is_file():
         raise DatasetError(f"{folder}: holds no {HEADER}; expected a folder that `blemish render` wrote")
-    written = read_json(path)
+    content = read_bytes(path)
+    written = parsed(content, path)
     schema = written.get("schema") if isinstance(written, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
         raise DatasetError(
             f"{path}: written by a newer Blemish (schema {schema}; this one reads up to {SCHEMA}); update Blemish"
         )
     try:
-        return Header.model_validate(written)
+        header = Header.model_validate(unsealed(written))
     except ValidationError as error:
         raise DatasetError(f"{path}: {first_problem(error)}; expected the file as Blemish wrote it") from None
+    if seal_of(content) == "broken" or (seal_of(content) == "none" and unsealed(written) != written):
+        raise DatasetError(f"{path}: {CHANGED}; restore it or write the dataset anew")
+    return header
+
+
+def unsealed(written: object) -> object:
+    """What a file says without the digest of itself."""
+    return {key: value for key, value in written.items() if key != "sha256"} if isinstance(written, dict) else written
 
 
 def recipe_in(folder: Path) -> Recipe:

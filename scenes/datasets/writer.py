@@ -6,6 +6,7 @@ Every file appears under its name only when it is complete. Names of files are m
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from procgen.errors import BlemishNote
 from procgen.surface.layer import Family, Instance
 from scenes.datasets.annotations import coco_annotations
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import as_json, explained, is_temporary, remove_leftovers, write_atomically
+from scenes.datasets.files import explained, is_temporary, remove_leftovers, sealed, write_atomically
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import (
     ANNOTATIONS,
@@ -32,6 +34,7 @@ from scenes.datasets.schema import (
     committed,
     read_header,
 )
+from scenes.datasets.verify import discard_damaged
 from scenes.geometry.mesh_files import digest_of, portable
 from scenes.parts.mesh import MeshPart, MeshRecipe
 from scenes.pictures import png
@@ -46,7 +49,9 @@ class DatasetWriter:
 
     recipe: as given; where its part is a mesh, one of the dataset's own copy of the file: draw scenes from this one.
     classes: defect classes and their families beyond the recipe's, which get the next bits.
-    settings: whatever else the frames depend on, such as samples=32; JSON values, kept in dataset.json.
+    verify: whether damaged frames of a dataset that is resumed are discarded, to be written anew; not by a process that
+    joins others at work. settings: whatever else the frames depend on, such as samples=32; JSON values, kept in
+    dataset.json.
     Opening begins a dataset in a new or empty folder, or resumes one that was begun with the same recipe, seed and
     settings; more frames than before extend it. Raises DatasetError where the folder holds anything else.
     """
@@ -59,11 +64,13 @@ class DatasetWriter:
         frames: int,
         *,
         classes: Mapping[str, Family] | None = None,
+        verify: bool = True,
         **settings: Any,
     ) -> None:
         self.path = Path(path)
         self.frames = frames
         self._began = self._made = False
+        self._verify = verify
         recipe, mesh = self._with_mesh_inside(recipe)
         self.recipe = recipe
         families = {**recipe.class_families, **(classes or {})}
@@ -106,7 +113,7 @@ class DatasetWriter:
                     f"{self.path}: found other files and no {HEADER}; expected a new or empty folder, or a dataset"
                 )
             else:
-                self._write(HEADER, as_json(header.model_dump(mode="json", by_alias=True)))
+                self._write(HEADER, sealed(header.model_dump(mode="json", by_alias=True)))
                 self._began = True
             for name in (*PICTURES, SCENES):
                 folder = self.path / name
@@ -147,7 +154,10 @@ class DatasetWriter:
             )
         if header.frames > frames_before:
             (self.path / ANNOTATIONS).unlink(missing_ok=True)
-            self._write(HEADER, as_json(header.model_dump(mode="json", by_alias=True)))
+            self._write(HEADER, sealed(header.model_dump(mode="json", by_alias=True)))
+        if self._verify:
+            for problem in discard_damaged(self.path):
+                warnings.warn(f"{problem}; it is written anew", BlemishNote, stacklevel=2)
 
     def missing(self) -> tuple[int, ...]:
         """Numbers of the frames that are still to be written, in order."""
@@ -196,8 +206,11 @@ class DatasetWriter:
                 raise ValueError(f"{name} of shape {array.shape}; expected {height} rows and {width} columns")
             if name != "images" and (array.dtype != np.uint16 or array.ndim != 2):
                 raise ValueError(f"{name} of type {array.dtype} and shape {array.shape}; expected (H, W) uint16")
+        digests = {}
         for name, array in arrays.items():
-            self._write(f"{name}/{index:06d}.png", png.encode(array))
+            content = png.encode(array)
+            digests[name] = hashlib.sha256(content).hexdigest()
+            self._write(f"{name}/{index:06d}.png", content)
         drawn = {
             "schema": SCHEMA,
             "scene": self._portable(scene).model_dump(mode="json"),
@@ -207,7 +220,8 @@ class DatasetWriter:
         }
         if refinement is not None:
             drawn["refinement"] = dict(refinement)
-        self._write(f"{SCENES}/{index:06d}.json", as_json(drawn))
+        drawn["files"] = digests
+        self._write(f"{SCENES}/{index:06d}.json", sealed(drawn))
 
     def _portable(self, scene: Scene) -> Scene:
         """The scene with the path of its mesh as it is from the dataset's folder."""

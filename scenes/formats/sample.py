@@ -23,7 +23,7 @@ class Sample:
 
     name: unique within its source; group: the physical surface, which a split must not part; label: "good",
     "unlabelled", or the classes of its defects joined by "+"; split: the source's own word ("train", "test") or "";
-    options: how its picture is read.
+    sha256: what the picture's file has to be, where the source says so; options: how it is read.
     """
 
     name: str
@@ -32,11 +32,12 @@ class Sample:
     image_path: Path
     annotation: Annotation = field(default_factory=NothingThere)
     split: str = ""
+    sha256: str = ""
     options: ReadingOptions = field(default_factory=ReadingOptions)
 
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) RGB, upright, of 8 bits; transparent is black. Raises PictureError."""
-        return read_rgb(self.image_path, self.options)
+        return read_rgb(self.image_path, self.options, self.sha256)
 
     def valid_mask(self) -> NDArray[np.bool_] | None:
         """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is valid."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-INTERRUPTED = 130
+from procgen.errors import Stopped
+
 Progress = Callable[[str, int, int], None]  # told what is being done, how much of it is, and of how much
 PROGRESS_MARK = "blemish-progress "  # followed by what is being done, how much is, and of how much, as JSON
 
@@ -34,13 +35,12 @@ def print_progress(what: str, done: int, total: int) -> None:
 def shown(stopped: str, unit: str | None = None) -> Iterator[Progress]:
     """What to call with a stage's name, how much of it is done and of how much.
 
-    stopped: what is said when the command is interrupted, which then ends in that one line. unit: of what is counted,
-    to show how many are done a second.
+    stopped: what `Stopped` says when the command is interrupted, which then ends in that one line. unit: of what is
+    counted, to show how many are done a second.
     """
     if told_to_program():
         yield tell_program
         return
-    import typer
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -75,5 +75,4 @@ def shown(stopped: str, unit: str | None = None) -> Iterator[Progress]:
 
             yield report
     except KeyboardInterrupt:
-        typer.echo(stopped, err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise Stopped(stopped) from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from scenes.pictures.errors import PictureError
 MOST_PIXELS = 100_000_000  # of a picture by default; --most-pixels raises it
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
+MOST_PAGES = 16  # of a TIFF that are looked at: one, and the thumbnails of a pyramid
 REDUCED = 1  # bit of TIFF's NewSubfileType: a thumbnail of another page
 MIN_IS_WHITE = 0  # TIFF's PhotometricInterpretation
 ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples that are alpha
@@ -34,12 +38,14 @@ class Measured:
     """What a file says of its picture before it is decoded.
 
     height, width: as a viewer shows it. orientation: EXIF's, 1 to 8. deep: whether it has more than 8 bits a channel.
+    transparent: whether it may be so in places.
     """
 
     height: int
     width: int
     orientation: int
     deep: bool
+    transparent: bool
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,11 +84,16 @@ def measure(path: Path, most_pixels: int = MOST_PIXELS) -> Measured:
     return measured
 
 
-def load(path: Path, most_pixels: int = MOST_PIXELS) -> Raster:
-    """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures."""
+def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster:
+    """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures.
+
+    sha256: of the file, hexadecimal, where it is known.
+    """
     measured = measure(path, most_pixels)
     with _explained(path):
         content = path.read_bytes()
+        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+            raise PictureError(f"{path}: was changed or damaged since it was written, as its digest says; restore it")
         if content[:4] in TIFF_SIGNATURES:
             return _tiff(content, measured, path)
         if png.deep_colour(content):
@@ -132,8 +143,10 @@ def _measured(path: Path, head: bytes) -> Measured:
             exif.load(picture.info["exif"])
         orientation = _orientation(exif.get(ORIENTATION))
         width, height = picture.size
-        deep = picture.mode[:1] in DEEP_MODES or png.deep_colour(head)
-    return _upright(height, width, orientation, deep)
+        deep_colour = png.deep_colour(head)
+        deep = picture.mode[:1] in DEEP_MODES or deep_colour
+        transparent = picture.has_transparency_data or deep_colour
+    return _upright(height, width, orientation, deep, transparent)
 
 
 def _measured_tiff(path: Path) -> Measured:
@@ -141,15 +154,17 @@ def _measured_tiff(path: Path) -> Measured:
         bits, kind = page.bitspersample, page.sampleformat
         bits = max(bits) if isinstance(bits, tuple) else bits
         kind = max(kind) if isinstance(kind, tuple) else kind
+        if not all(isinstance(side, int) and side > 0 for side in (page.imagelength, page.imagewidth)):
+            raise ValueError("its sides are no numbers")
         tag = page.tags.get(ORIENTATION)
         orientation = _orientation(tag.value if tag else 1)
-        return _upright(page.imagelength, page.imagewidth, orientation, bits > 8 or kind == 3)
+        return _upright(page.imagelength, page.imagewidth, orientation, bits > 8 or kind == 3, bool(page.extrasamples))
 
 
-def _upright(height: int, width: int, orientation: int, deep: bool) -> Measured:
+def _upright(height: int, width: int, orientation: int, deep: bool, transparent: bool) -> Measured:
     if orientation >= 5:
         height, width = width, height
-    return Measured(height, width, orientation, deep)
+    return Measured(height, width, orientation, deep, transparent)
 
 
 def _orientation(value: object) -> int:
@@ -210,16 +225,19 @@ def _tiff_page(file: Any, path: Path) -> Iterator[Any]:
     """The one page of a TIFF that is no thumbnail of another."""
     import tifffile
 
+    tifffile.logger().setLevel(logging.CRITICAL)  # what it says on standard error is raised here
     try:
         tiff = tifffile.TiffFile(file)
-        every = [page.aspage() for page in tiff.pages]
+        every = [page.aspage() for page in islice(tiff.pages, MOST_PAGES)]  # damaged ones may follow without end
         pages = [page for page in every if not page.subfiletype & REDUCED] or every
+        if len(pages) > 1:
+            raise PictureError(f"{path}: holds {len(pages)} pictures; save the one that is meant by itself")
+        yield pages[0]
+    except PictureError:
+        raise
     except Exception as error:  # of whatever kind a damaged file raises
         reason = f"is no picture that can be read ({_brief(error)}); replace or remove it"
         raise PictureError(f"{path}: {reason}") from None
-    if len(pages) > 1:
-        raise PictureError(f"{path}: holds {len(pages)} pictures; save the one that is meant by itself")
-    yield pages[0]
 
 
 def _with_alpha(values: Values, mode: str) -> Raster:

@@ -55,9 +55,12 @@ def is_hidden(path: Path) -> bool:
     return path.name.startswith(".") or path.name == "__MACOSX"
 
 
-def read_rgb(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB, upright, of 8 bits; grey is repeated, transparent is black. Raises PictureError."""
-    raster = load(path, options.most_pixels)
+def read_rgb(path: Path, options: ReadingOptions = ReadingOptions(), sha256: str = "") -> NDArray[np.uint8]:
+    """(H, W, 3) RGB, upright, of 8 bits; grey is repeated, transparent is black.
+
+    sha256: of the file, where it is known. Raises PictureError.
+    """
+    raster = load(path, options.most_pixels, sha256)
     values = _scaled(raster, path, options.white_level, 255).astype(np.uint8)
     if values.ndim == 2:
         values = np.repeat(values[..., None], 3, axis=2)
@@ -71,6 +74,8 @@ def read_rgb(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[
 
 def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[np.bool_] | None:
     """(H, W) where a picture is not wholly transparent; None where it has no transparency. Raises PictureError."""
+    if not measure(path, options.most_pixels).transparent:
+        return None
     return _seen(load(path, options.most_pixels), path)
 
 

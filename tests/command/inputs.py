@@ -29,7 +29,7 @@ def save(path: Path, array: np.ndarray) -> None:
     Image.fromarray(array).save(path)
 
 
-TINY = ("--size", "16", "--epochs", "1")  # options of `train`
+TINY = ("--size", "16", "--epochs", "1", "--backbone", "embedded")  # options of `train`
 HALF = ("--validation-share", "0.5")  # options of `evaluate`
 
 

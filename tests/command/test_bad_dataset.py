@@ -81,7 +81,7 @@ def a_file(at: Path) -> None:
     (at / "data").write_text("mine")
 
 
-MEND = "delete scenes/000002.json and run the command that made the dataset again to mend it"
+MEND = "mend it with: blemish verify --repair "
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ MEND = "delete scenes/000002.json and run the command that made the dataset agai
         (truncated_image, "data/images/000002.png", "is truncated or damaged"),
         (no_image, "data/images/000002.png", "missing"),
         (empty_image, "data/images/000002.png", "is empty"),
-        (mask_of_another_size, "data/defects/000002.png", "found 20 x 10 pixels; expected 64 x 48, the size of its"),
-        (mask_of_another_depth, "data/defects/000002.png", "found uint8 of shape (48, 64); expected 16-bit grey"),
+        (mask_of_another_size, "data/defects/000002.png", "was changed or damaged since it was written"),
+        (mask_of_another_depth, "data/defects/000002.png", "was changed or damaged since it was written"),
         (link_out_of_it, "data/defects/000002.png", "a link that leads out of the dataset; expected a file"),
         (empty_folder, "data", "is empty; give a folder that holds a dataset"),
         (no_dataset, "data", "no dataset recognised; looked for dataset.json"),
@@ -152,7 +152,7 @@ def test_nothing_left_to_judge(refused: Refused, run: Run, at: Path) -> None:
 
 
 def test_training_of_other_settings(refused: Refused, at: Path) -> None:
-    line = refused("train", at / "mvtec", "--size", 17, "--epochs", 1, "--out", at / "bank")
+    line = refused("train", at / "mvtec", *TINY, "--size", 17, "--out", at / "bank")
     assert "size (16 there, 17 asked for) differ; choose another --out" in line
 
 

@@ -58,4 +58,4 @@ def test_a_preview_has_no_more_texels_than_memory_has_room_for(small_plate: Reci
     fine = scene.model_copy(update={"texel_size": scene.texel_size / 100})
     ((width, height),) = (chart.size for chart in build_part(scene.part).charts)
     assert width * height / for_preview(fine).texel_size ** 2 == pytest.approx(MOST_PREVIEWED)
-    assert for_preview(fine).placed_layers() == fine.placed_layers()
+    assert list(for_preview(fine).placed_layers()) == list(fine.placed_layers())

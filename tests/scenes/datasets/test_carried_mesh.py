@@ -9,6 +9,8 @@ import pytest
 
 from procgen.errors import BlemishError
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, surface_maps
+from scenes.datasets.files import sealed
+from scenes.datasets.schema import unsealed
 from scenes.recipes.examples import STAGE
 from scenes.recipes.reading import recipe_fields
 from scenes.recipes.recipe import recipe_from
@@ -94,7 +96,7 @@ def test_a_path_that_leads_elsewhere_is_refused(path: object, lump: Path, tmp_pa
     for name, fields in (("dataset.json", "recipe"), ("scenes/000000.json", "scene")):
         written = json.loads((dataset.path / name).read_text())
         written[fields]["part"]["path"] = path
-        (dataset.path / name).write_text(json.dumps(written))
+        (dataset.path / name).write_bytes(sealed(unsealed(written)))
     again = Dataset(dataset.path)
     for read in (lambda: again.recipe, lambda: again[0].scene):
         with pytest.raises(DatasetError, match=r"found the mesh .*; expected mesh/part\.obj"):

@@ -32,6 +32,21 @@ def finished(tmp_path: Path, small_plate: Recipe, write_frame: WriteFrame) -> Pa
     return path
 
 
+def without_digests(folder: Path) -> None:
+    """A dataset as it was before its files had digests."""
+    for path in (folder / "dataset.json", *folder.glob("scenes/*.json"), folder / "annotations.json"):
+        written = json.loads(path.read_bytes())
+        path.write_bytes(
+            files.as_json({key: value for key, value in written.items() if key not in ("sha256", "files")})
+        )
+
+
+def rewritten(path: Path, **changed: object) -> None:
+    """A file of a dataset with other values, and a digest that fits them."""
+    written = json.loads(path.read_bytes())
+    path.write_bytes(files.sealed({**{key: value for key, value in written.items() if key != "sha256"}, **changed}))
+
+
 def _contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
@@ -56,10 +71,14 @@ def test_frames_come_back_as_written(finished: Path, small_plate: Recipe) -> Non
 
 
 def test_deep_masks_keep_all_16_bits(tmp_path: Path, small_plate: Recipe) -> None:
-    writer = DatasetWriter(tmp_path, small_plate, 0, 1)
+    more: dict[str, Family] = {f"class {k}": "defect" for k in range(14)}
+    writer = DatasetWriter(tmp_path, small_plate, 0, 1, classes=more)
     mask = np.random.default_rng(0).integers(0, 65536, (48, 64), dtype=np.uint16)
     deep = np.random.default_rng(1).integers(0, 65536, (48, 64, 3), dtype=np.uint16)
-    writer.write(0, deep, mask, mask[::-1], mask[:, ::-1], draw(small_plate, 0, 0), ())
+    numbers = [int(number) for number in np.unique(mask) if number]
+    everything = [Instance(k, "defect", "crack") for k in numbers]
+    everything += [Instance(k, "impurity", "water_stain") for k in numbers]
+    writer.write(0, deep, mask, mask[::-1], mask[:, ::-1], draw(small_plate, 0, 0), everything)
     frame = Dataset(tmp_path)[0]
     assert np.array_equal(frame.image, deep)
     assert np.array_equal(frame.classes, mask)
@@ -100,6 +119,7 @@ def test_same_frames_same_bytes_in_any_order(
 WRITE_FOREVER = """
 import sys
 import numpy as np
+from procgen.surface.layer import Instance
 from scenes import DatasetWriter, draw
 from scenes.recipes.recipe import Recipe
 recipe = Recipe.model_validate_json(open(sys.argv[2]).read())
@@ -108,7 +128,8 @@ for index in writer.missing():
     rng = np.random.default_rng(index)
     image = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
     mask = rng.integers(0, 2, (48, 64), dtype=np.uint16)
-    writer.write(index, image, mask, mask, 0 * mask, draw(recipe, 5, index), ())
+    crack = Instance(1, "defect", "crack")
+    writer.write(index, image, mask, mask, 0 * mask, draw(recipe, 5, index), [crack])
 writer.finish()
 """
 
@@ -231,7 +252,7 @@ def test_truncated_and_missing_pictures_are_named_with_the_mend(finished: Path) 
     for folder, name in (("images", "image"), ("classes", "classes"), ("defects", "defects")):
         path = finished / folder / "000002.png"
         path.write_bytes(path.read_bytes()[:-30])
-        with pytest.raises(DatasetError, match=r"is truncated or damaged .*; delete scenes/000002\.json") as refusal:
+        with pytest.raises(DatasetError, match=r"is truncated or damaged .*; mend it with: blemish verify") as refusal:
             getattr(Dataset(finished)[2], name)
         assert str(refusal.value).startswith(f"{path}: ")
     (finished / "impurities" / "000001.png").unlink()
@@ -243,6 +264,7 @@ def test_truncated_and_missing_pictures_are_named_with_the_mend(finished: Path) 
 
 
 def test_masks_of_another_size_or_depth_are_named(finished: Path) -> None:
+    without_digests(finished)
     path = finished / "defects" / "000003.png"
     path.write_bytes(png.encode(np.zeros((10, 20), np.uint16)))
     with pytest.raises(DatasetError, match=r"000003\.png: found 20 x 10 pixels; expected 64 x 48, the size of its"):
@@ -258,7 +280,7 @@ def test_damaged_scene_files_are_named(finished: Path) -> None:
     stains = next(k for k, layer in enumerate(whole["scene"]["layers"]) if layer["kind"] == "water_stains")
     for damaged, told in (
         ("{", "truncated or damaged, not JSON"),
-        ("[]", "delete scenes/000001.json"),
+        ("[]", "mend it with: blemish verify"),
         (json.dumps(whole | {"schema": 7}), "schema"),
         (json.dumps(whole | {"instances": [{"id": 0, "family": "defect", "class": "crack"}]}), "instances.0.id"),
     ):

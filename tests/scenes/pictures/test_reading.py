@@ -218,3 +218,11 @@ def test_deep_colour_tiff_is_read(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "deep.tif", pixels)
     assert np.array_equal(read_photograph(tmp_path / "deep.tif").pixels, pixels)
+
+
+def test_pages_without_end_are_refused(tmp_path: Path) -> None:
+    header = b"II*\0\x08\0\0\0\t\0\0\x01"
+    pages = (2 * header + b"II*\0\x08\0") * 3 + 4 * header + b"\x04\0\x01\0\0\0\x11\0\0\0\x01\x01"
+    (tmp_path / "a.tif").write_bytes(pages)  # the directory of pages points back at itself
+    with pytest.raises(PictureError):
+        read_rgb(tmp_path / "a.tif")
