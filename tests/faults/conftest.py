@@ -24,7 +24,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """recipe.yaml, a dataset of it (`data`), MVTec folders (`mvtec`) and an inspector (`bank`)."""
+    """recipe.yaml, a dataset of it (`data`) and MVTec folders (`mvtec`)."""
     root = tmp_path_factory.mktemp("made")
     (root / "recipe.yaml").write_text(yaml.safe_dump(written()))
     assert load_recipe(root / "recipe.yaml")
@@ -35,16 +35,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             save(root / "mvtec" / kind / f"{number}.png", rng.integers(90, 130, (48, 64, 3), dtype=np.uint8))
     for number in range(4):
         save(root / "mvtec/ground_truth/square" / f"{number}_mask.png", square())
-    assert run(Stage("train", ("train", str(root / "mvtec"), *TINY), ""), root / "bank") == 0
     return root
 
 
 @pytest.fixture(scope="session")
-def stages(made: Path) -> dict[str, Stage]:
-    # Imported once, here; the forks begin where this ends.
+def learning(made: Path) -> None:
+    """What the commands that learn need: their modules, imported once, where the forks begin, and an inspector."""
     import diffusion_refine.synthesis.loop
     import diffusion_refine.synthesis.refine.generator  # noqa: F401
 
+    assert run(Stage("train", ("train", str(made / "mvtec"), *TINY), ""), made / "bank") == 0
+
+
+@pytest.fixture
+def stages(made: Path, stage: str, request: pytest.FixtureRequest) -> dict[str, Stage]:
+    if stage != "frames":
+        request.getfixturevalue("learning")
     return all_stages.stages(made)
 
 

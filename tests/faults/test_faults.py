@@ -24,7 +24,8 @@ from tests.command.told import REPOSITORY
 from tests.faults.stages import Stage, calls, ended, forked, killed, left, run, stray
 
 Contents = dict[str, bytes | str | None]
-STAGES = ("frames", "train", "evaluate", "synthesize", "refine")
+LEARNING = ("train", "evaluate", "synthesize", "refine")
+STAGES = ["frames", *(pytest.param(name, marks=pytest.mark.slow) for name in LEARNING)]
 
 
 def compare(stage: Stage, out: Path, whole: Contents, counts: Counter[str]) -> None:
@@ -81,6 +82,7 @@ def test_death_at_file_system_calls(
     judge(counts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["evaluate"])
 def test_death_while_an_earlier_evaluation_is_replaced(
     stage: str, stages: dict[str, Stage], out: Path, counts: Counter[str], tmp_path: Path, pytestconfig: pytest.Config
