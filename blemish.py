@@ -27,7 +27,7 @@ COMMANDS = {
     "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
     "recipe": ("scenes.cli", "Print a recipe, to copy and change."),
     "check": ("scenes.cli", "Check a recipe without rendering it."),
-    "verify": ("blemish", "Compare every file of datasets and inspectors with its digest; make what is damaged anew."),
+    "verify": ("blemish", "Compare every file of datasets, inspectors and evaluations with its digest."),
     "preview": ("scenes.cli", "Draw the surface of a recipe's part as a picture, without Blender."),
     "refine": ("diffusion_refine.synthesis.cli", "Make a dataset's defects more real by diffusion, and multiply them."),
     "train-generator": (
@@ -38,7 +38,11 @@ COMMANDS = {
 }
 # Commands and options of earlier versions: what they are called now.
 # What looks at a folder, by a file in it that tells what it is: a module with `damages(folder)` and `repair(folder)`.
-VERIFIERS = {"dataset.json": "scenes.datasets.verify", "bank.safetensors": "anomaly.inspection.verify"}
+VERIFIERS = {
+    "dataset.json": "scenes.datasets.verify",
+    "bank.safetensors": "anomaly.inspection.verify",
+    "results.json": "anomaly.evaluation.verify",
+}
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
@@ -95,15 +99,15 @@ def demo(
 
 def verify(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Datasets and inspectors.", show_default=False)
+        list[Path], typer.Argument(metavar="FOLDER...", help="Datasets, inspectors, evaluations.", show_default=False)
     ],
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
     ] = False,
 ) -> None:
-    """Compare every file of datasets and inspectors with its digest, and name what was changed or damaged.
+    """Compare every file of datasets, inspectors and evaluations with its digest, and name what was changed or damaged.
 
-        blemish verify out/train out/inspector
+        blemish verify out/train out/inspector out/report
 
         blemish verify out/train --repair
 
@@ -131,7 +135,9 @@ def verifier_of(folder: Path) -> ModuleType:
     for name, module in VERIFIERS.items():
         if (folder / name).is_file():
             return importlib.import_module(module)
-    raise BlemishError(f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset or an inspector")
+    raise BlemishError(
+        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector or an evaluation"
+    )
 
 
 def carried_out(step: list[str]) -> int:

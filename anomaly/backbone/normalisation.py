@@ -38,18 +38,17 @@ class OwnNormalisation:
     """The mean and deviation of pictures that a network was trained with, in place of ImageNet's."""
 
     def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
-        self.mean, self.deviation = (torch.tensor(tuple(values), dtype=torch.float32) for values in (mean, deviation))
-
-    @property
-    def is_imagenet(self) -> bool:
-        """Whether pictures stay as they are."""
-        return torch.equal(self.mean, torch.tensor(IMAGENET_MEAN)) and torch.equal(
-            self.deviation, torch.tensor(IMAGENET_DEVIATION)
+        self.mean, self.deviation = tuple(mean), tuple(deviation)
+        self.is_imagenet = all(
+            torch.equal(torch.tensor(own), torch.tensor(imagenet))  # in single precision, as they travel
+            for own, imagenet in ((self.mean, IMAGENET_MEAN), (self.deviation, IMAGENET_DEVIATION))
         )
 
     def tensors(self) -> dict[str, Tensor]:
         """What travels with the weights: nothing where it is ImageNet's."""
-        return {} if self.is_imagenet else {"input.mean": self.mean, "input.deviation": self.deviation}
+        if self.is_imagenet:
+            return {}
+        return {"input.mean": torch.tensor(self.mean), "input.deviation": torch.tensor(self.deviation)}
 
     @classmethod
     def taken_from(cls, tensors: dict[str, Tensor]) -> OwnNormalisation:
@@ -63,7 +62,8 @@ class OwnNormalisation:
         """Images (B, 3, H, W), ImageNet-normalised, as the network knows them."""
         if self.is_imagenet:
             return images
-        theirs = (images.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
-        their_mean, their_deviation = theirs
-        mean, deviation = (values.to(images)[:, None, None] for values in (self.mean, self.deviation))
+        their_mean, their_deviation, mean, deviation = (
+            images.new_tensor(values)[:, None, None]
+            for values in (IMAGENET_MEAN, IMAGENET_DEVIATION, self.mean, self.deviation)
+        )
         return (images * their_deviation + their_mean - mean) / deviation

@@ -8,6 +8,7 @@ deviation on procedural pictures): `vit_small_patch14_dinov2.lvd142m@6,9/8:scale
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -155,7 +156,8 @@ class VisionTransformer(nn.Module):
         maps = self._blocks(images)
         if self._name.scaling == "scaled":
             return torch.cat(maps, dim=1) / self.deviation.to(images)[:, None, None]
-        return torch.cat([functional.normalize(features, dim=1) for features in maps], dim=1) / len(maps) ** 0.5
+        unit = torch.cat([functional.normalize(features, dim=1) for features in maps], dim=1)
+        return unit / math.sqrt(len(maps))
 
     def _blocks(self, images: Tensor) -> list[Tensor]:
         """Features (B, C, ⌈H/s⌉, ⌈W/s⌉) after each of the layers, as they are."""

@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,7 +28,8 @@ from PIL import Image
 
 from procgen.errors import BlemishError
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import is_temporary, write_atomically
+from scenes.datasets.files import is_temporary, seal_of, sealed, sha256_of, write_atomically
+from scenes.datasets.schema import CHANGED
 
 if TYPE_CHECKING:
     from scenes.formats.sample import Sample
@@ -168,7 +170,10 @@ class SampleRecord:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """A whole evaluation, as `results.json` holds it; `folder` is where it was read from or written to."""
+    """A whole evaluation, as `results.json` holds it; `folder` is where it was read from or written to.
+
+    digests: SHA-256 of the pictures' files by their paths; none where an earlier Blemish wrote them.
+    """
 
     folder: Path
     command: str
@@ -178,6 +183,7 @@ class EvaluationRecord:
     versions: Mapping[str, str]
     metrics: Metrics
     samples: tuple[SampleRecord, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     def picture(self, sample: SampleRecord) -> Image.Image:
         return self._open(sample.image).convert("RGB")
@@ -196,7 +202,10 @@ class EvaluationRecord:
         if not path.is_relative_to(self.folder.resolve()):
             raise ResultsError(f"{self.folder / 'results.json'} names {relative}, which lies outside its folder")
         try:
-            image = Image.open(path)
+            content = path.read_bytes()
+            if self.digests and hashlib.sha256(content).hexdigest() != self.digests.get(relative):
+                raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
+            image = Image.open(BytesIO(content))
             image.load()
         except (OSError, SyntaxError, ValueError) as error:
             raise ResultsError(f"{path}: cannot be read ({error}); run the evaluation again") from error
@@ -218,7 +227,7 @@ class ResultsWriter:
         self._unfinished = self.folder / UNFINISHED
         self._made = not self.folder.exists()
         self._records: list[SampleRecord] = []
-        self._digest = hashlib.sha256()
+        self._digests: dict[str, str] = {}
         with self._explained():
             self.folder.mkdir(parents=True, exist_ok=True)
             killed = {UNFINISHED, *PICTURE_FOLDERS} if self._unfinished.exists() else set()
@@ -287,7 +296,7 @@ class ResultsWriter:
             Image.fromarray(np.rint(levels).astype(np.uint16)).save(pictures / record.map, compress_level=1)
             Image.fromarray(np.asarray(truth.defect, bool)).save(pictures / record.truth)
             for path in (record.image, record.map, record.truth):
-                self._digest.update(hashlib.sha256((pictures / path).read_bytes()).digest())
+                self._digests[path] = sha256_of(pictures / path)
         self._records.append(record)
         return record
 
@@ -302,7 +311,8 @@ class ResultsWriter:
         versions: Mapping[str, str],
     ) -> EvaluationRecord:
         """Make this the evaluation in the stead of an earlier one, by the rename of `results.json`."""
-        pictures = f"{PICTURES}-{self._digest.hexdigest()[:16]}"
+        every = hashlib.sha256("".join(self._digests.values()).encode())
+        pictures = f"{PICTURES}-{every.hexdigest()[:16]}"
         record = EvaluationRecord(
             self.folder,
             command,
@@ -312,9 +322,10 @@ class ResultsWriter:
             dict(versions),
             metrics,
             tuple(sample.within(pictures) for sample in self._records),
+            {f"{pictures}/{path}": digest for path, digest in self._digests.items()},
         )
         data = {"schema": SCHEMA, **{IN_FILE.get(k, k): v for k, v in asdict(record).items() if k != "folder"}}
-        content = json.dumps(data, indent=1, allow_nan=False).encode()
+        content = sealed(data)
         with self._explained():
             made = self._unfinished / PICTURES
             if (self.folder / pictures).exists():  # the same evaluation again: these very files, if none was damaged
@@ -333,7 +344,8 @@ def read_results(folder: Path | str) -> EvaluationRecord:
     """The evaluation that a `ResultsWriter` finished in `folder`; raises ResultsError naming what is missing."""
     path = Path(folder) / "results.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        data = json.loads(content)
     except FileNotFoundError:
         raise ResultsError(f"{path} is missing; run `blemish evaluate` with --out {folder} first") from None
     except (OSError, ValueError) as error:
@@ -341,6 +353,8 @@ def read_results(folder: Path | str) -> EvaluationRecord:
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else type(data).__name__
         raise ResultsError(f"{path}: schema {found} found, {SCHEMA} expected; evaluate with this version of blemish")
+    if seal_of(content) == "broken" or (seal_of(content) == "none" and {"digests", "sha256"} & data.keys()):
+        raise ResultsError(f"{path}: {CHANGED}; run `blemish evaluate` again")
     try:
         inspector = {**data["inspector"], "trained_on": tuple(data["inspector"]["trained_on"])}
         return EvaluationRecord(
@@ -352,6 +366,7 @@ def read_results(folder: Path | str) -> EvaluationRecord:
             versions=data["versions"],
             metrics=Metrics.from_dict(data["metrics"]),
             samples=tuple(SampleRecord(**record) for record in data[IN_FILE["samples"]]),
+            digests=data.get("digests", {}),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ResultsError(f"{path}: is incomplete or damaged ({error}); run `blemish evaluate` again") from error

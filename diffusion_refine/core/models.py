@@ -123,12 +123,14 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        return self.unet.device
+        device: torch.device = self.unet.device
+        return device
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the UNet's weights."""
-        return self.unet.dtype
+        dtype: torch.dtype = self.unet.dtype
+        return dtype
 
     @torch.no_grad()
     def encode_prompt(self, texts: Sequence[str], size: tuple[int, int] | None = None) -> Prompt:
@@ -163,7 +165,7 @@ class Model:
                 f"a picture of {width} × {height} pixels cannot be encoded by {self.name}; give sides that are "
                 f"multiples of {self.factor}, better of {coarsest}"
             )
-        found = self.vae.encode(images.to(self.device, torch.float32) * 2 - 1).latent_dist.mode()
+        found: Tensor = self.vae.encode(images.to(self.device, torch.float32) * 2 - 1).latent_dist.mode()
         mean, deviation = self._statistics()
         return (found - mean) / deviation
 
@@ -171,7 +173,7 @@ class Model:
     def decode(self, latents: Tensor) -> Tensor:
         """Images (B, 3, H, W) of values 0 to 1, float32, of latents (B, C, h, w)."""
         mean, deviation = self._statistics()
-        found = self.vae.decode(latents.to(self.device, torch.float32) * deviation + mean, return_dict=False)[0]
+        found: Tensor = self.vae.decode(latents.to(self.device, torch.float32) * deviation + mean, return_dict=False)[0]
         return (found / 2 + 0.5).clamp(0, 1)
 
     def noise(self, latents: Tensor, timestep: Tensor | int, conditions: Prompt) -> Tensor:
@@ -186,7 +188,7 @@ class Model:
         if conditions.pooled is not None and conditions.time_ids is not None:
             pooled = conditions.pooled.to(self.dtype)
             more["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": conditions.time_ids.to(self.dtype)}
-        found = self.unet(
+        found: Tensor = self.unet(
             latents.to(self.dtype),
             timestep,
             encoder_hidden_states=conditions.embeddings.to(self.dtype),
@@ -195,7 +197,7 @@ class Model:
         )[0].float()
         if self.pipeline.scheduler.config.prediction_type == "v_prediction":
             alpha = float(self.pipeline.scheduler.alphas_cumprod[int(timestep)])
-            return alpha**0.5 * found + (1 - alpha) ** 0.5 * latents
+            return found * float(alpha**0.5) + latents * float((1 - alpha) ** 0.5)
         return found
 
     def _statistics(self) -> tuple[Tensor | float, Tensor | float]:

@@ -62,11 +62,13 @@ class Schedule:
 
     def step(self, latents: Tensor, epsilon: Tensor, index: int) -> Tensor:
         """Latents one step cleaner."""
-        return self._denoise.step(epsilon, self.timesteps[index], latents, return_dict=False)[0]
+        cleaner: Tensor = self._denoise.step(epsilon, self.timesteps[index], latents, return_dict=False)[0]
+        return cleaner
 
     def step_back(self, latents: Tensor, epsilon: Tensor, index: int) -> Tensor:
         """Latents one step noisier: `step(step_back(z, ε, index), ε, index)` is z."""
-        return self._noise.step(epsilon, int(self.timesteps[index]), latents, return_dict=False)[0]
+        noisier: Tensor = self._noise.step(epsilon, int(self.timesteps[index]), latents, return_dict=False)[0]
+        return noisier
 
     def coefficients(self, index: int) -> tuple[float, float]:
         """a and b of step `index`, which is z ↦ a·z + b·ε."""

@@ -10,6 +10,7 @@ that was hard to see may be as hard to see afterwards.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from scipy.signal import fftconvolve
 
 from diffusion_refine.metrics.difference import edges, luminance
 
-Picture = NDArray[np.floating]
+Picture = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 RING = 12  # pixels beyond the mask that count as its surroundings
@@ -72,7 +73,9 @@ class Verdict:
     reason: str = ""
 
 
-def check(before: Picture, after: Picture, ids: NDArray[np.integer], limits: Limits = Limits()) -> tuple[Verdict, ...]:
+def check(
+    before: Picture, after: Picture, ids: NDArray[np.integer[Any]], limits: Limits = Limits()
+) -> tuple[Verdict, ...]:
     """A verdict on every instance of ids (H, W), 0 where there is none, of two pictures (H, W[, 3]) in [0, 1]."""
     first, second = (_smoothed(picture) for picture in (before, after))
     every = ids > 0
@@ -83,10 +86,11 @@ def _smoothed(picture: Picture) -> NDArray[np.float64]:
     """(H, W, C) with noise of single pixels taken off."""
     array = np.asarray(picture, np.float64)
     array = array if array.ndim == 3 else array[..., None]
-    return gaussian_filter(array, (SMOOTHING, SMOOTHING, 0.0))
+    smooth: NDArray[np.float64] = gaussian_filter(array, (SMOOTHING, SMOOTHING, 0.0))
+    return smooth
 
 
-def _judged(number: int, before: NDArray, after: NDArray, mask: Mask, every: Mask, limits: Limits) -> Verdict:
+def _judged(number: int, before: NDArray[Any], after: NDArray[Any], mask: Mask, every: Mask, limits: Limits) -> Verdict:
     span = _neighbourhood(mask)
     before, after, mask, every = before[span], after[span], mask[span], every[span]
     ring = ring_of(mask, every)
@@ -124,13 +128,13 @@ def _neighbourhood(mask: Mask) -> tuple[slice, slice]:
 
 def ring_of(mask: Mask, every: Mask) -> Mask:
     """(H, W): the surroundings of a mask, free of other defects unless it lies wholly within one."""
-    away = distance_transform_edt(~mask)
+    away: NDArray[np.float64] = distance_transform_edt(~mask)
     shell = (away > GUARD) & (away <= GUARD + RING)
     free = shell & ~binary_dilation(every, iterations=GUARD)
     return free if np.count_nonzero(free) >= LEAST_RING else shell
 
 
-def visibility(picture: NDArray, mask: Mask, ring: Mask, steeper: bool = True) -> float:
+def visibility(picture: NDArray[Any], mask: Mask, ring: Mask, steeper: bool = True) -> float:
     """How far the pixels of mask (H, W) lie from those of the ring, in spreads of the ring; 0 where they are alike.
 
     The Wasserstein distance of the two distributions of each channel sees darker, brighter and mixed defects alike;
@@ -143,23 +147,26 @@ def visibility(picture: NDArray, mask: Mask, ring: Mask, steeper: bool = True) -
     return max(tones, float(np.maximum(gain, 0.0).mean()))
 
 
-def _apart(inside: NDArray, outside: NDArray) -> NDArray[np.float64]:
+def _apart(inside: NDArray[Any], outside: NDArray[Any]) -> NDArray[np.float64]:
     """(256,) by how much the quantiles of two samples differ, in spreads of the second."""
     shares = (np.arange(256) + 0.5) / 256
     low, high = np.quantile(outside, [0.16, 0.84])
-    return (np.quantile(inside, shares) - np.quantile(outside, shares)) / max((high - low) / 2, LEAST_SPREAD)
+    difference: NDArray[np.float64] = np.quantile(inside, shares) - np.quantile(outside, shares)
+    apart: NDArray[np.float64] = difference / max((high - low) / 2, LEAST_SPREAD)
+    return apart
 
 
-def deviation(picture: NDArray, mask: Mask, ring: Mask) -> NDArray[np.float64]:
+def deviation(picture: NDArray[Any], mask: Mask, ring: Mask) -> NDArray[np.float64]:
     """(H, W): how far each pixel lies from the ring's median in spreads of it, the largest over channels and edges."""
     fields = []
     for layer in [*np.moveaxis(picture, 2, 0), edges(luminance(picture))]:
         low, middle, high = np.quantile(layer[ring], [0.16, 0.5, 0.84])
         fields.append(np.abs(layer - middle) / max((high - low) / 2, LEAST_SPREAD))
-    return np.max(fields, axis=0)
+    largest: NDArray[np.float64] = np.max(fields, axis=0)
+    return largest
 
 
-def fit(picture: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
+def fit(picture: NDArray[Any], mask: Mask, ring: Mask, every: Mask) -> float:
     """How much better the mask collects what deviates where it stands than shifted: at most 1, the best of all shifts.
 
     Shifts by up to RING pixels; other defects are left out of what is collected.
@@ -175,7 +182,7 @@ def fit(picture: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
 
 
 def swapped(
-    before: Picture, after: Picture, ids: NDArray[np.integer], verdict: Verdict, limits: Limits = Limits()
+    before: Picture, after: Picture, ids: NDArray[np.integer[Any]], verdict: Verdict, limits: Limits = Limits()
 ) -> Verdict:
     """The verdict on a defect that should have become another: refused as well where it is still what it was.
 
@@ -194,7 +201,7 @@ def swapped(
     return replace(verdict, accepted=False, reason=reason)
 
 
-def spilt(before: NDArray, after: NDArray, mask: Mask, ring: Mask, every: Mask) -> float:
+def spilt(before: NDArray[Any], after: NDArray[Any], mask: Mask, ring: Mask, every: Mask) -> float:
     """By how much more than before the pixels next to the mask deviate, over how far those inside it do, on average."""
     away = distance_transform_edt(~mask)
     border = (away > 1.0) & (away <= BORDER) & ~(every & ~mask)
@@ -205,7 +212,7 @@ def spilt(before: NDArray, after: NDArray, mask: Mask, ring: Mask, every: Mask) 
     return max(0.0, gain) / max(float(fields[1][mask].mean()), 1.0)
 
 
-def strays(before: NDArray, after: NDArray, mask: Mask, ring: Mask) -> float:
+def strays(before: NDArray[Any], after: NDArray[Any], mask: Mask, ring: Mask) -> float:
     """How far the most conspicuous new thing in the ring stands out, over how far the defect does.
 
     New is what the smoothed change of a pixel is, beyond the ring's overall change of tone.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +16,7 @@ def colour(pixels: Pixels) -> NDArray[np.float64]:
     return array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
 
 
-def composited(pixels: Pixels, change: NDArray[np.floating], share: NDArray[np.floating]) -> Pixels:
+def composited(pixels: Pixels, change: NDArray[np.floating[Any]], share: NDArray[np.floating[Any]]) -> Pixels:
     """Pixels (H, W[, 3]) with a share (H, W) of a change (H, W, 3) added; where it is 0 they are as they were."""
     most = np.iinfo(pixels.dtype).max
     wanted = share[..., None] * change * most

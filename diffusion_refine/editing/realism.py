@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ from diffusion_refine.inversion.methods import ClassifierFree
 from diffusion_refine.inversion.sampling import denoise
 from procgen.errors import BlemishError
 
-Picture = NDArray[np.floating]
+Picture = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 BATCH = 16  # windows in one pass of the UNet
@@ -75,7 +76,8 @@ def share_map(mask: Mask, settings: RealismSettings) -> NDArray[np.float64]:
 def _faded(mask: Mask, band: int) -> NDArray[np.float64]:
     if not mask.any():
         return np.zeros(mask.shape)
-    return np.clip(1.0 - distance_transform_edt(~mask) / (band + 1), 0.0, 1.0)
+    faded: NDArray[np.float64] = np.clip(1.0 - distance_transform_edt(~mask) / (band + 1), 0.0, 1.0)
+    return faded
 
 
 def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -96,7 +98,7 @@ def windows_for(mask: Mask, settings: RealismSettings, model: Model) -> tuple[Wi
 def realistic(
     model: Model,
     picture: Picture,
-    strength: NDArray[np.floating],
+    strength: NDArray[np.floating[Any]],
     windows: Sequence[Window],
     prompts: Sequence[str],
     settings: RealismSettings,
@@ -173,7 +175,7 @@ class Regions:
         return self.cut(self._known(self.schedule.levels(start)[0]))
 
     def _known(self, level: float) -> Tensor:
-        return level**0.5 * self.clean + (1.0 - level) ** 0.5 * self.noise
+        return self.clean * float(level**0.5) + self.noise * float((1.0 - level) ** 0.5)
 
     def __call__(self, latents: Tensor, index: int, steps: int) -> Tensor:
         last = index == steps - 1

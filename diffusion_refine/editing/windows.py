@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ def padded_shape(shape: tuple[int, ...], side: int, factor: int) -> tuple[int, i
     return height, width
 
 
-def padded(array: NDArray, shape: tuple[int, int]) -> NDArray:
+def padded(array: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
     """(H, W, …) mirrored at the bottom and right rims to `shape`, as often as it takes."""
     growth = [(0, shape[axis] - array.shape[axis]) for axis in (0, 1)] + [(0, 0)] * (array.ndim - 2)
     return np.pad(array, growth, mode="symmetric")
@@ -124,7 +125,7 @@ def weights(windows: Sequence[Window], shape: tuple[int, int]) -> NDArray[np.flo
 
 
 def assembled(
-    pieces: Sequence[NDArray], windows: Sequence[Window], shape: tuple[int, int]
+    pieces: Sequence[NDArray[Any]], windows: Sequence[Window], shape: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Pieces (side, side, …) of windows as one array (H, W, …), 0 where there is none; and where there is one."""
     whole = np.zeros((*shape, *np.shape(pieces[0])[2:]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ from diffusion_refine.prompt_to_prompt.local_blend import START, THRESHOLD, Loca
 from diffusion_refine.prompt_to_prompt.maps import Maps, token_maps
 from procgen.errors import BlemishError
 
-Picture = NDArray[np.floating]
+Picture = NDArray[np.floating[Any]]
 
 FEATHER = 1.0  # latent texels over which an edit's place fades into the photograph
 AT_ONCE = 8  # targets denoised together; more need more memory and hardly less time

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter, sobel
 
-Picture = NDArray[np.floating]
+Picture = NDArray[np.floating[Any]]
 
 FULL_PIXEL_CHANGE = 0.25  # of full scale: drawn in the last colour
 FULL_EDGE_CHANGE = 0.5  # of the strongest edge that there can be
@@ -28,7 +29,8 @@ def edges(picture: Picture, sigma: float = 0.0) -> NDArray[np.float64]:
     """(H, W) steepness of the luminance, 0..1 where 1 is a step from black to white; smoothed by sigma pixels first."""
     grey = luminance(picture)
     grey = gaussian_filter(grey, sigma) if sigma else grey
-    return np.hypot(sobel(grey, axis=0), sobel(grey, axis=1)) / SOBEL_GAIN
+    magnitude: NDArray[np.float64] = np.hypot(sobel(grey, axis=0), sobel(grey, axis=1)) / SOBEL_GAIN
+    return magnitude
 
 
 def pixel_difference(before: Picture, after: Picture) -> NDArray[np.float64]:
@@ -38,22 +40,23 @@ def pixel_difference(before: Picture, after: Picture) -> NDArray[np.float64]:
 
 def edge_difference(before: Picture, after: Picture) -> NDArray[np.float64]:
     """(H, W) of how much the edges differ."""
-    return np.abs(edges(after) - edges(before))
+    difference: NDArray[np.float64] = np.abs(edges(after) - edges(before))
+    return difference
 
 
-def coloured(values: NDArray[np.floating], colours: str, full: float) -> NDArray[np.uint8]:
+def coloured(values: NDArray[np.floating[Any]], colours: str, full: float) -> NDArray[np.uint8]:
     """(H, W, 3) of (H, W) values from 0 to `full` in one of matplotlib's colour maps."""
     from matplotlib import colormaps
 
     return (colormaps[colours](np.clip(values / full, 0.0, 1.0))[..., :3] * 255.0).round().astype(np.uint8)
 
 
-def pixel_difference_picture(before: Picture, after: Picture, mask: NDArray[np.bool_] | None = None) -> NDArray:
+def pixel_difference_picture(before: Picture, after: Picture, mask: NDArray[np.bool_] | None = None) -> NDArray[Any]:
     """(H, W, 3) uint8; the outline of mask (H, W) shows where the change should be."""
     return outlined(coloured(pixel_difference(before, after), "jet", FULL_PIXEL_CHANGE), mask)
 
 
-def edge_difference_picture(before: Picture, after: Picture, mask: NDArray[np.bool_] | None = None) -> NDArray:
+def edge_difference_picture(before: Picture, after: Picture, mask: NDArray[np.bool_] | None = None) -> NDArray[Any]:
     """(H, W, 3) uint8; black where every edge is as it was."""
     return outlined(coloured(edge_difference(before, after), "hot", FULL_EDGE_CHANGE), mask)
 

@@ -18,7 +18,7 @@ from procgen.errors import BlemishError
 if TYPE_CHECKING:
     import torch
 
-Picture = NDArray[np.floating]
+Picture = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
 MS_SSIM_SCALES = 5  # [Wang 2003]
@@ -74,7 +74,8 @@ def changed(before: Picture, after: Picture, threshold: float = CHANGED) -> Mask
     """(H, W): where any channel changed by more than `threshold` of full scale."""
     check_pictures(before, after)
     difference = np.abs(np.asarray(after, np.float64) - before)
-    return (difference if difference.ndim == 2 else difference.max(axis=2)) > threshold
+    where: Mask = (difference if difference.ndim == 2 else difference.max(axis=2)) > threshold
+    return where
 
 
 def mask_edit_iou(before: Picture, after: Picture, mask: Mask, threshold: float = CHANGED) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +66,9 @@ def denoiser_statistics(model: Model, pictures: Sequence[Picture]) -> NDArray[np
     return np.array(rows)
 
 
-def standardised(reference: NDArray[np.floating], *samples: NDArray[np.floating]) -> tuple[NDArray[np.float64], ...]:
+def standardised(
+    reference: NDArray[np.floating[Any]], *samples: NDArray[np.floating[Any]]
+) -> tuple[NDArray[np.float64], ...]:
     """Samples (n, dimensions) with every dimension shifted and scaled by the reference's mean and spread.
 
     Untrained scales differ by orders of magnitude between stages; without this one stage is all that is compared.
@@ -74,7 +77,7 @@ def standardised(reference: NDArray[np.floating], *samples: NDArray[np.floating]
     return tuple((sample - mean) / np.where(spread > 0.0, spread, 1.0) for sample in samples)
 
 
-def kernel_distance(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+def kernel_distance(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> float:
     """The kernel inception distance's estimator [Bińkowski 2018] on any features: unbiased squared MMD.
 
     first (m, d), second (n, d), two samples or more each; the kernel is (x·y/d + 1)³. Near 0, and negative as often as

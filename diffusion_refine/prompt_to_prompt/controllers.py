@@ -166,7 +166,8 @@ class Controlled:
         found = found.transpose(1, 2).flatten(2)
         for projection in attention.to_out:
             found = projection(found)
-        return found
+        edited: Tensor = found
+        return edited
 
 
 @contextmanager

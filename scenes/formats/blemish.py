@@ -56,7 +56,8 @@ def read(folder: Path) -> list[Sample]:
     for frame in dataset:
         defects = {i.id: i.class_name for i in frame.instances if i.family == "defect"}
         # Only what the camera sees makes a frame defective, so the mask decides; without defects it is not decoded.
-        visible = {defects[number] for number in np.unique(frame.defects).tolist() if number} if defects else set()
+        numbers = np.flatnonzero(np.bincount(frame.defects.ravel())).tolist() if defects else []
+        visible = {defects[number] for number in numbers if number}
         number = f"{frame.index:06d}"
         annotation = FrameOfDataset(folder, frame.index)
         label = "+".join(sorted(visible)) or GOOD

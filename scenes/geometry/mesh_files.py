@@ -120,6 +120,8 @@ def _read_gltf(path: Path) -> tuple[Floats, Indices]:
     except Exception as error:  # whatever a parser of another's file stumbles on
         first = (str(error).splitlines() or [""])[0]
         raise MeshSyntaxError(f"not a valid {path.suffix} file ({type(error).__name__}: {first[:200]})") from None
+    if vertices.shape[1:] != (3,) or faces.shape[1:] != (3,):
+        raise MeshSyntaxError(f"found vertices of {vertices.shape[1:]} numbers; expected three each")
     require_finite(vertices)
     if len(faces) and not 0 <= faces.min() <= faces.max() < len(vertices):
         raise MeshSyntaxError(f"found vertex {faces.max()}; expected one of {len(vertices)}")

@@ -38,12 +38,14 @@ class Measured:
     """What a file says of its picture before it is decoded.
 
     height, width: as a viewer shows it. orientation: EXIF's, 1 to 8. deep: whether it has more than 8 bits a channel.
+    transparent: whether it may be so in places.
     """
 
     height: int
     width: int
     orientation: int
     deep: bool
+    transparent: bool
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -141,8 +143,10 @@ def _measured(path: Path, head: bytes) -> Measured:
             exif.load(picture.info["exif"])
         orientation = _orientation(exif.get(ORIENTATION))
         width, height = picture.size
-        deep = picture.mode[:1] in DEEP_MODES or png.deep_colour(head)
-    return _upright(height, width, orientation, deep)
+        deep_colour = png.deep_colour(head)
+        deep = picture.mode[:1] in DEEP_MODES or deep_colour
+        transparent = picture.has_transparency_data or deep_colour
+    return _upright(height, width, orientation, deep, transparent)
 
 
 def _measured_tiff(path: Path) -> Measured:
@@ -154,13 +158,13 @@ def _measured_tiff(path: Path) -> Measured:
             raise ValueError("its sides are no numbers")
         tag = page.tags.get(ORIENTATION)
         orientation = _orientation(tag.value if tag else 1)
-        return _upright(page.imagelength, page.imagewidth, orientation, bits > 8 or kind == 3)
+        return _upright(page.imagelength, page.imagewidth, orientation, bits > 8 or kind == 3, bool(page.extrasamples))
 
 
-def _upright(height: int, width: int, orientation: int, deep: bool) -> Measured:
+def _upright(height: int, width: int, orientation: int, deep: bool, transparent: bool) -> Measured:
     if orientation >= 5:
         height, width = width, height
-    return Measured(height, width, orientation, deep)
+    return Measured(height, width, orientation, deep, transparent)
 
 
 def _orientation(value: object) -> int:

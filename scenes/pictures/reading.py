@@ -74,6 +74,8 @@ def read_rgb(path: Path, options: ReadingOptions = ReadingOptions(), sha256: str
 
 def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> NDArray[np.bool_] | None:
     """(H, W) where a picture is not wholly transparent; None where it has no transparency. Raises PictureError."""
+    if not measure(path, options.most_pixels).transparent:
+        return None
     return _seen(load(path, options.most_pixels), path)
 
 

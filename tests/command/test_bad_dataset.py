@@ -152,7 +152,7 @@ def test_nothing_left_to_judge(refused: Refused, run: Run, at: Path) -> None:
 
 
 def test_training_of_other_settings(refused: Refused, at: Path) -> None:
-    line = refused("train", at / "mvtec", "--size", 17, "--epochs", 1, "--out", at / "bank")
+    line = refused("train", at / "mvtec", *TINY, "--size", 17, "--out", at / "bank")
     assert "size (16 there, 17 asked for) differ; choose another --out" in line
 
 

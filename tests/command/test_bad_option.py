@@ -18,7 +18,10 @@ from tests.command.told import Refused
         (["render", "plate", "--out", "new", "--with"], ["No such option: --with", "--without"]),
         (["render", "plate", "--out", "new", "--without", "dust"], ["plate: no family 'dust'", "defects, impurities"]),
         (["train", "mvtec", "--out", "new", "--share", "1.5"], ["--share", "found 1.5", "less than or equal to 1"]),
-        (["train", "mvtec", "--out", "new", "--format", "jpeg"], ["--format", "'jpeg' is not one of", "magnetic_tile"]),
+        (
+            ["train", "mvtec", "--out", "new", "--format", "jpeg"],
+            ["jpeg: is no dataset format", "auto, blemish, mvtec"],
+        ),
         (["train", "mvtec", "--out", "new", "--backbone", "resnet_of_mine"], ["resnet_of_mine is no timm model"]),
         (["train", "mvtec", "--out", "new", "--weights", "recipe.yaml"], ["recipe.yaml: is no safetensors file"]),
         (["train", "mvtec", "--out", "new", "--outposts", "4"], ["--outposts is now called --boundary-patches"]),

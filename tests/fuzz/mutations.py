@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -70,8 +72,13 @@ EDITS = {
 }
 
 
+@cache
+def _loaded(loads: Callable[[bytes], Any], sound: bytes) -> Any:
+    return loads(sound)
+
+
 def changed(tree: Tree, sound: bytes, changes: list[tuple[float, str, Any]]) -> bytes:
-    value = tree.loads(sound)
+    value = deepcopy(_loaded(tree.loads, sound))
     for share, kind, replacement in changes:
         places = list(_places(value))
         if not places:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from diffusion_refine.editing.pixels import colour
@@ -51,7 +52,7 @@ def comparison(source: Dataset, frame: Frame) -> Comparison:
     return Comparison(title, before[rows, columns], after[rows, columns], frame.defects[rows, columns] > 0)
 
 
-def cutting(frame: Frame, changed: np.ndarray) -> tuple[slice, slice]:
+def cutting(frame: Frame, changed: NDArray[np.bool_]) -> tuple[slice, slice]:
     """Rows and columns of a square around the largest defect that changed; of the whole frame where none did."""
     ids = frame.defects[changed & (frame.defects > 0)]
     if not ids.size:

@@ -29,4 +29,5 @@ def units_of(defects: Ids, settings: RealismSettings) -> NDArray[np.int64]:
     graph = coo_matrix((np.ones(pairs.shape[1]), (pairs[0], pairs[1])), shape=(size, size))
     _, components = connected_components(graph, directed=False)
     _, numbers = np.unique(components[1 : count + 1], return_inverse=True)
-    return np.concatenate([[0], numbers + 1]).astype(np.int64)[parts]
+    units: NDArray[np.int64] = np.concatenate([[0], numbers + 1]).astype(np.int64)[parts]
+    return units

@@ -23,9 +23,13 @@ SHAPE = (72, 100)  # no multiples of the strides
 
 @pytest.fixture(scope="module")
 def trained():
+    return model_of("untrained")
+
+
+def model_of(backbone):
     """A model whose bank is larger than what an exported one compares at once, and whose thresholds are set."""
     patchcore = SequentialPatchcore(
-        backbone="untrained",
+        backbone=backbone,
         size=300,
         pre_processor=SequentialPatchcore.configure_pre_processor(SHAPE),
         visualizer=False,
@@ -67,6 +71,19 @@ def test_onnx_evaluates_as_torch_does_in_any_batch_and_scales_pictures_of_any_si
         score, anomaly_map = evaluated(trained, batch)
         np.testing.assert_allclose(found["pred_score"], score, atol=1e-4)
         np.testing.assert_allclose(found["anomaly_map"], anomaly_map, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["test_vit@2/8", "filters+test_vit@1,2/16:scaled"])
+def test_onnx_sees_with_vision_transformers_and_joined_backbones_as_torch_does(tmp_path, backbone):
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    model = model_of(backbone)
+    session = runtime.InferenceSession(str(model.to_onnx(tmp_path, input_size=SHAPE)))
+    names = [output.name for output in session.get_outputs()]
+    batch = images(2, SHAPE, 4)
+    found = dict(zip(names, session.run(None, {session.get_inputs()[0].name: batch.numpy()}), strict=True))
+    np.testing.assert_allclose(found["anomaly_map"], evaluated(model, batch)[1], atol=1e-4)
 
 
 @pytest.mark.slow

@@ -53,6 +53,7 @@ def test_a_gltf_that_asks_for_more_than_it_has_is_refused(tmp_path: Path, gltf: 
         lambda tree: tree["accessors"][0].update(count=10**10),
         lambda tree: tree["accessors"][0].update(count=-1),
         lambda tree: tree["accessors"][0].update(count="many"),
+        lambda tree: [accessor.update(type="SCALAR") for accessor in tree["accessors"]],
         lambda tree: [accessor.pop("bufferView") or accessor.update(count=10**9) for accessor in tree["accessors"]],
         lambda tree: (
             tree["nodes"].extend([{"mesh": 0}] * 50_000)
