@@ -13,6 +13,13 @@ settings.load_profile("derandomized")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much `tests/faults` does; `make test-faults` asks for more."""
+    parser.addoption("--kills", type=int, default=2, help="kills of every stage")
+    parser.addoption("--calls", type=int, default=3, help="file-system calls to die at, of every stage; 0: all")
+    parser.addoption("--flips", type=int, default=60, help="damages to a dataset")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real inspection photographs, beside the checkout or at $BLEMISH_DATA; skips where it is absent."""

@@ -1,0 +1,197 @@
+"""Whatever ends a writer, the same command ends as if nothing had been, and nothing half is taken for whole.
+
+How much is done: `--kills`, `--calls` (0: all), `--flips`; `make test-faults` does more than `make test`.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from procgen.errors import BlemishError
+from scenes.datasets.verify import damages
+from tests.command.told import REPOSITORY
+from tests.faults.stages import Stage, calls, ended, forked, killed, left, run, stray
+
+Contents = dict[str, bytes | str | None]
+LEARNING = ("train", "evaluate", "synthesize", "refine")
+STAGES = ["frames", *(pytest.param(name, marks=pytest.mark.slow) for name in LEARNING)]
+
+
+def compare(stage: Stage, out: Path, whole: Contents, counts: Counter[str]) -> None:
+    """Run the same command again and count what is not as it would have been."""
+    counts["runs"] += 1
+    code = run(stage, out)
+    found = left(out)
+    counts["lost"] += code != 0 or bool(whole.keys() - found.keys())
+    counts["different"] += code == 0 and found != whole
+    counts["left over"] += bool(stray(out))
+    shutil.rmtree(out, ignore_errors=True)
+
+
+def judge(counts: Counter[str]) -> None:
+    assert counts["runs"] > 0
+    assert not {what: n for what, n in counts.items() if what not in ("runs", "killed") and n}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_kills(
+    stage: str, stages: dict[str, Stage], out: Path, whole: Contents, counts: Counter[str], pytestconfig: pytest.Config
+) -> None:
+    begin = time.perf_counter()
+    assert run(stages[stage], out) == 0
+    longest = time.perf_counter() - begin
+    shutil.rmtree(out)
+    rng = Random(f"kills of {stage}")
+    for _ in range(pytestconfig.getoption("--kills")):
+        counts["killed"] += killed(stages[stage], out, rng, longest)
+        compare(stages[stage], out, whole, counts)
+    judge(counts)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_death_at_file_system_calls(
+    stage: str,
+    stages: dict[str, Stage],
+    out: Path,
+    whole: Contents,
+    counts: Counter[str],
+    tmp_path: Path,
+    pytestconfig: pytest.Config,
+) -> None:
+    """Before one call is after the one before it: dying before each, and after all, is dying before and after each."""
+    assert calls(stages[stage], out, None, tmp_path / "count") == 0
+    shutil.rmtree(out)
+    every = range(1, int((tmp_path / "count").read_text()) + 1)
+    most = pytestconfig.getoption("--calls")
+    chosen = every if not most else sorted(Random(stage).sample(every, min(most, len(every))))
+    for number in chosen:
+        died = calls(stages[stage], out, number, tmp_path / "none")
+        counts["killed"] += died == -signal.SIGKILL
+        compare(stages[stage], out, whole, counts)
+    judge(counts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["evaluate"])
+def test_death_while_an_earlier_evaluation_is_replaced(
+    stage: str, stages: dict[str, Stage], out: Path, counts: Counter[str], tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """The results that are there are the old ones or the new ones, each with its own pictures."""
+    from anomaly.evaluation.results import read_results
+
+    old = Stage(stage, (*stages[stage].arguments[:-1], "0.25"), "")
+    assert run(old, out) == 0
+    shutil.copytree(out, tmp_path / "old")
+    assert calls(stages[stage], out, None, tmp_path / "count") == 0
+    new = left(out)
+    every = range(1, int((tmp_path / "count").read_text()) + 1)
+    most = pytestconfig.getoption("--calls")
+    for number in every if not most else every[-most:]:
+        shutil.rmtree(out)
+        shutil.copytree(tmp_path / "old", out)
+        calls(stages[stage], out, number, tmp_path / "none")
+        record = read_results(out)
+        expected = new if (out / "results.json").read_bytes() == new["results.json"] else left(tmp_path / "old")
+        files = [path for sample in record.samples for path in (sample.image, sample.map, sample.truth)]
+        counts["used unseen"] += any((out / path).read_bytes() != expected.get(path) for path in files)
+        counts["runs"] += 1
+        counts["lost"] += run(stages[stage], out) != 0
+        counts["different"] += left(out) != new
+    judge(counts)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_two_at_once(stage: str, stages: dict[str, Stage], out: Path, whole: Contents, counts: Counter[str]) -> None:
+    """Of two processes at most one is refused, and what comes out is as of one alone."""
+    for _ in range(2):
+        codes = [ended(child) for child in [forked(lambda: stages[stage].run(out)) for _ in range(2)]]
+        counts["lost"] += 0 not in codes
+        compare(stages[stage], out, whole, counts)
+    judge(counts)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_full_disk(stage: str, stages: dict[str, Stage], out: Path, whole: Contents, counts: Counter[str]) -> None:
+    """No file may grow beyond a size; afterwards the same command goes on."""
+    largest = max(len(content) for content in whole.values() if isinstance(content, bytes))
+    for size in (0, 100, largest // 2, largest - 1):
+
+        def limited(size: int = size) -> int:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            return stages[stage].run(out)
+
+        counts["taken for whole"] += ended(forked(limited)) == 0
+        compare(stages[stage], out, whole, counts)
+    judge(counts)
+
+
+def noticed(folder: Path) -> bool:
+    try:
+        return next(damages(folder), None) is not None
+    except BlemishError:
+        return True
+
+
+def test_flipped_bits_and_truncation_of_datasets(
+    made: Path, out: Path, counts: Counter[str], pytestconfig: pytest.Config
+) -> None:
+    """Every kind of file in turn; one run in three cuts the file short instead."""
+    rng = Random("flips")
+    kinds = ["dataset.json", "annotations.json", *(f"{k}/000001.png" for k in ("images", "classes", "defects"))]
+    kinds += ["impurities/000001.png", "scenes/000001.json"]
+    assert not noticed(made / "data")
+    shutil.copytree(made / "data", out)
+    for number in range(pytestconfig.getoption("--flips")):
+        path = out / kinds[number % len(kinds)]
+        content = path.read_bytes()
+        damaged = bytearray(content)
+        place = rng.randrange(len(content))
+        if number % 3 == 2:
+            del damaged[place:]
+        else:
+            damaged[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        counts["runs"] += 1
+        counts["used unseen"] += not noticed(out)
+        path.write_bytes(content)
+    judge(counts)
+
+
+@pytest.mark.slow
+@pytest.mark.render
+@pytest.mark.parametrize("workers", [1, 2])
+def test_kills_of_render(
+    workers: int, made: Path, out: Path, counts: Counter[str], tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """With its Blender processes, which end with it."""
+    command = [sys.executable, "-m", "blemish", "render", str(made / "recipe.yaml"), "--frames", "6", "--samples", "1"]
+    command += ["--workers", str(workers), "--out", str(out)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    assert subprocess.run(command, env=environment, check=False).returncode == 0
+    whole = left(out)
+    rng = Random(workers)
+    for _ in range(max(1, pytestconfig.getoption("--kills"))):
+        shutil.rmtree(out)
+        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+            while not any(out.glob("scenes/*.json")):
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0, 1.5))
+            process.kill()
+            counts["killed"] += process.wait() == -signal.SIGKILL
+        counts["runs"] += 1
+        counts["lost"] += subprocess.run(command, env=environment, check=False).returncode != 0
+        counts["different"] += left(out) != whole
+        counts["left over"] += bool(stray(out))
+    judge(counts)
