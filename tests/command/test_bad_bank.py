@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load
 
-from anomaly.inspection.inspector import BANK_FILE
+from anomaly.inspection.inspector import BANK_FILE, _digest
 from tests.command.inputs import HALF
 from tests.command.told import Refused, Run
 
@@ -33,10 +34,14 @@ def without_its_bank(content: bytes) -> bytes:
 
 
 def with_field(content: bytes, name: str, value: object) -> bytes:
-    """What a bank says of itself, with one field changed; its tensors stay."""
+    """What a bank says of itself, with one field changed and the digest of it all made anew; its tensors stay."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    header["__metadata__"]["blemish"] = json.dumps({**json.loads(header["__metadata__"]["blemish"]), name: value})
+    described = json.loads(header["__metadata__"]["blemish"])
+    del described["sha256"]
+    changed = {**described, name: value}
+    sealed = {**changed, "sha256": _digest(load(content), changed)}
+    header["__metadata__"]["blemish"] = json.dumps(sealed)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
@@ -80,7 +85,7 @@ def test_field_of_a_bank_that_is_nonsense(refused: Refused, at: Path, name: str,
         (of_a_newer_version, "schema 7 found, 1, 2 or 3 expected; use the blemish that wrote it"),
         (garbage, "is no bank that can be read"),
         (of_another_program, "was not written by blemish; give a folder that `blemish train` made"),
-        (without_its_bank, "is incomplete or damaged"),
+        (without_its_bank, "was changed or damaged since it was written"),
         (lambda content: b"", "is no bank that can be read"),
     ],
 )
@@ -103,4 +108,4 @@ def test_failed_evaluation_leaves_the_one_before_whole(refused: Refused, run: Ru
     image = at / "data/images/000002.png"
     image.write_bytes(image.read_bytes()[:500])
     line = refused("evaluate", at / "bank", at / "data", *HALF, "--out", at / "report")
-    assert "is truncated or damaged" in line
+    assert "was changed or damaged since it was written" in line

@@ -92,7 +92,7 @@ MEND = "mend it with: blemish verify --repair "
         (no_scene, "data", "holds no finished frame yet; run the command that began it again to go on"),
         (damaged_scene, "data/scenes/000002.json", "truncated or damaged, not JSON; restore it"),
         (truncated_mask, "data/defects/000002.png", MEND),
-        (truncated_image, "data/images/000002.png", "is truncated or damaged"),
+        (truncated_image, "data/images/000002.png", "was changed or damaged since it was written"),
         (no_image, "data/images/000002.png", "missing"),
         (empty_image, "data/images/000002.png", "is empty"),
         (mask_of_another_size, "data/defects/000002.png", "was changed or damaged since it was written"),
@@ -147,7 +147,7 @@ def test_nothing_left_to_judge(refused: Refused, run: Run, at: Path) -> None:
     shutil.rmtree(at / "mvtec/test")
     told = run("evaluate", at / "bank", at / "mvtec", "--out", at / "new")
     assert told.code == blemish.USER_ERROR
-    assert "all 3 pictures show surfaces that the inspector was trained on; evaluate it on others" in told.err
+    assert "all 3 pictures show surfaces that the inspector was trained on, or that were kept back for its threshold" in told.err
     assert not (at / "new").exists()
 
 
