@@ -1,11 +1,14 @@
 """The command `blemish`: mounts one small command-line module per package, imported only when its command runs."""
 
 import importlib
+import os
 import signal
 import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -176,7 +179,7 @@ def program(command: str) -> typer.Typer:
 def main() -> None:
     """Run the command line, as the program that this process is."""
     heed_stops()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], importing=left_at_once()))
 
 
 def heed_stops() -> None:
@@ -195,12 +198,37 @@ def heed_stops() -> None:
             signal.signal(number, interrupt)
 
 
-def run(arguments: list[str]) -> int:
-    """Run a command line; an error that the user can mend is one line on standard error and exit code 2."""
+@contextmanager
+def left_at_once() -> Iterator[None]:
+    """Within it a stop ends the process on the spot: nothing is begun yet, and modules that are interrupted while they
+    are imported may tell of anything else (numpy, of an import that failed)."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        os.write(2, f"{STOPPED}\n".encode())
+        os._exit(INTERRUPTED)
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", *STOPS) if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if before[number] != signal.SIG_IGN:
+            signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(arguments: list[str], importing: AbstractContextManager[None] = nullcontext()) -> int:
+    """Run a command line; an error that the user can mend is one line on standard error and exit code 2.
+
+    importing: within which the command's modules are imported.
+    """
     command = arguments[0] if arguments else ""
     warnings.showwarning = note
     try:
-        app = program(command) if command in COMMANDS else overview()
+        with importing:
+            app = program(command) if command in COMMANDS else overview()
         code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
         if code == INTERRUPTED:  # typer's word for Ctrl-C
             raise Stopped(STOPPED)

@@ -147,7 +147,10 @@ def test_nothing_left_to_judge(refused: Refused, run: Run, at: Path) -> None:
     shutil.rmtree(at / "mvtec/test")
     told = run("evaluate", at / "bank", at / "mvtec", "--out", at / "new")
     assert told.code == blemish.USER_ERROR
-    assert "all 3 pictures show surfaces that the inspector was trained on, or that were kept back for its threshold" in told.err
+    assert (
+        "all 3 pictures show surfaces that the inspector was trained on, or that were kept back for its threshold"
+        in told.err
+    )
     assert not (at / "new").exists()
 
 
