@@ -91,10 +91,8 @@ def train_inspector(
     training keeps `validation_share` of the good surfaces back. A stopped training continues after its last whole
     epoch; a finished one is read back.
 
-    Raises:
-        InspectorError: no good sample, settings out of range or at odds with `start`, or `out` holds a training with
-            other settings.
-        DatasetError: `out` cannot be written, or another process writes there.
+    Raises InspectorError for no good sample, settings out of range or at odds with `start`, or an `out` that holds a
+    training with other settings; DatasetError where `out` cannot be written, or another process writes there.
     """
     out = Path(out)
     for name, value in (("size", size), ("epochs", epochs)):
