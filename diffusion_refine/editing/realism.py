@@ -27,10 +27,10 @@ from diffusion_refine.core.models import Model, Prompt
 from diffusion_refine.core.protocols import Denoiser
 from diffusion_refine.core.schedule import STEPS, Schedule
 from diffusion_refine.editing.windows import Window, around, assembled, grid, padded, padded_shape, weights
-from diffusion_refine.inversion.ddim import Progress
 from diffusion_refine.inversion.methods import ClassifierFree
 from diffusion_refine.inversion.sampling import denoise
 from procgen.errors import BlemishError
+from scenes.jobs.progress import Progress
 
 Picture = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]

@@ -19,7 +19,6 @@ from torch import Tensor
 from diffusion_refine.core.attention import ALPHA, SELECTED, residual_interpolation
 from diffusion_refine.core.models import Model
 from diffusion_refine.core.schedule import STEPS
-from diffusion_refine.inversion.ddim import Progress
 from diffusion_refine.inversion.methods import Inversion, InversionSettings, prepare
 from diffusion_refine.inversion.null_embedding import NullSettings
 from diffusion_refine.inversion.sampling import edit
@@ -37,6 +36,7 @@ from diffusion_refine.prompt_to_prompt.controllers import (
 from diffusion_refine.prompt_to_prompt.local_blend import START, THRESHOLD, LocalBlend, MaskBlend, picture_mask
 from diffusion_refine.prompt_to_prompt.maps import Maps, token_maps
 from procgen.errors import BlemishError
+from scenes.jobs.progress import Progress
 
 Picture = NDArray[np.floating[Any]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +10,9 @@ from torch import Tensor
 from diffusion_refine.core.models import Prompt
 from diffusion_refine.core.protocols import Denoiser
 from diffusion_refine.core.schedule import Schedule
+from scenes.jobs.progress import Progress
 
 # Told what is being done, how many of its steps are done, and of how many.
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

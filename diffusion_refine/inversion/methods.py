@@ -9,10 +9,11 @@ from torch import Tensor
 
 from diffusion_refine.core.models import Model, Prompt
 from diffusion_refine.core.schedule import STEPS, Schedule
-from diffusion_refine.inversion.ddim import Progress, Trajectory, invert
+from diffusion_refine.inversion.ddim import Trajectory, invert
 from diffusion_refine.inversion.direct import DirectInversion
 from diffusion_refine.inversion.null_embedding import NullEmbeddings, NullSettings, guided, optimise
 from procgen.errors import BlemishError
+from scenes.jobs.progress import Progress
 
 METHODS = ("direct", "null", "negative-prompt")
 GUIDANCE = {"sdxl": 5.0, "sd": 7.5}  # as published for each family

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from diffusion_refine.core.models import Model, Prompt, frozen
 from diffusion_refine.core.schedule import Schedule
-from diffusion_refine.inversion.ddim import Progress, Trajectory
+from diffusion_refine.inversion.ddim import Trajectory
 from procgen.errors import BlemishError
+from scenes.jobs.progress import Progress
 
 STARTS = ("empty", "prompt")
 

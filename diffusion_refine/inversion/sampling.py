@@ -12,10 +12,10 @@ from torch import Tensor
 from diffusion_refine.core.models import Model, Prompt
 from diffusion_refine.core.protocols import Denoiser
 from diffusion_refine.core.schedule import Schedule
-from diffusion_refine.inversion.ddim import Progress
 from diffusion_refine.inversion.methods import Guidance, Inversion
 from diffusion_refine.prompt_to_prompt.controllers import Controller, controlled
 from procgen.errors import BlemishError
+from scenes.jobs.progress import Progress
 
 # Latents of all branches after a step, the step's index, how many steps there are: the latents to go on with.
 Blend = Callable[[Tensor, int, int], Tensor]

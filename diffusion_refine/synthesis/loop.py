@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from procgen.errors import BlemishError
 from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset
 from scenes.datasets.writer import DatasetWriter
+from scenes.jobs.progress import Progress
 
 # What is done, how much of it is, and of how much.
-Progress = Callable[[str, int, int], None]
 
 
 def carry_out(synthesis: Synthesis, out: Path, progress: Progress = lambda *_: None) -> Dataset:

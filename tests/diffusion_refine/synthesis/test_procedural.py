@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from diffusion_refine.synthesis.loop import Progress, carry_out
+from diffusion_refine.synthesis.loop import carry_out
 from diffusion_refine.synthesis.procedural.drawing import Lamp, draw_on
 from diffusion_refine.synthesis.procedural.method import procedural_synthesis
 from diffusion_refine.synthesis.procedural.painting import painted, photo_light
 from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
 from scenes import Dataset, Recipe, load_recipe
+from scenes.jobs.progress import Progress
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import read_photograph

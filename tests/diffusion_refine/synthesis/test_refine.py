@@ -15,7 +15,7 @@ from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.word_swap import SwapSettings
 from diffusion_refine.synthesis import attempts
 from diffusion_refine.synthesis.generator import GeneratedFrame
-from diffusion_refine.synthesis.loop import Progress, carry_out, frame_of
+from diffusion_refine.synthesis.loop import carry_out, frame_of
 from diffusion_refine.synthesis.refine.generator import RefineGenerator
 from diffusion_refine.synthesis.refine.method import refine_synthesis
 from diffusion_refine.synthesis.refine.records import digest_of
@@ -27,6 +27,7 @@ from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from procgen.errors import BlemishError
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
+from scenes.jobs.progress import Progress
 
 FRAMES, SEED = 3, 5
 LENIENT = Limits(visible=0.0, in_place=0.0, stray=1e9, spill=1e9, swap=0.0)  # random weights make no defects
