@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anomaly.inspection.options import (
+    BATCH,
+    BatchOption,
+    DeviceOption,
+    PrecisionOption,
+    TileOption,
+    computing,
+)
 from scenes.datasets.lock import one_writer
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.formats.sample import GOOD
@@ -126,6 +134,10 @@ def train(
     ] = 0.2,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
+    tile: TileOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
@@ -159,6 +171,7 @@ def train(
     from anomaly.inspection.train import train_inspector, training_part
     from scenes.formats.splitting import split_by_group
 
+    where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
@@ -189,6 +202,7 @@ def train(
             validation=_read([validation], AUTO, options) if validation else (),
             threshold=rule,
             validation_share=validation_share,
+            computing=where,
             progress=progress,
         )
     training = inspector.training
@@ -225,6 +239,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
+    tile: TileOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Evaluate an inspector on pictures with known defects: every figure, heat maps and a report.
@@ -249,11 +267,12 @@ def evaluate(
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.reporting.report import write_report
 
+    where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
     samples = _read(datasets, format, options)
-    inspector = Inspector.load(bank)
+    inspector = Inspector.load(bank).on(where)
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")

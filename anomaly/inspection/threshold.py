@@ -135,9 +135,9 @@ def found_threshold(
         refuse_too_few(len({sample.group for sample in samples}), rule.risk)
     finder, defective = ThresholdFinder(), 0
     scores: dict[str, float] = {}
-    for done, sample in enumerate(samples, 1):
-        valid_mask = sample.valid_mask()
-        anomaly_map, score = inspector.predict(sample.image(), valid_mask)
+    predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
+    for done, (sample, prediction) in enumerate(zip(samples, predictions, strict=True), 1):
+        (_, valid_mask), anomaly_map, score = prediction
         if not math.isfinite(score):
             raise InspectorError(f"{sample.image_path}: its score is {score}; train the inspector again")
         if rule == BEST_F1:
