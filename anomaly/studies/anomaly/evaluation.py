@@ -17,8 +17,8 @@ from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import Metrics
 from anomaly.inspection.inspector import Inspector
 from anomaly.inspection.threshold import BEST_F1, found_threshold
-from anomaly.studies.cache import CacheError
-from anomaly.studies.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.engine.cache import CacheError
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 
