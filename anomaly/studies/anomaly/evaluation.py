@@ -102,7 +102,7 @@ def evaluate_bank(
     """
     inspector = Inspector.load(bank)
     inspector.model.extractor = cache
-    threshold, origin, _ = found_threshold(BEST_F1, inspector, validation, progress)
+    threshold, origin = found_threshold(BEST_F1, inspector, validation, progress)[:2]
     evaluator, counter = Evaluator(threshold), SurfaceCounter(threshold)
     kept = {sample.name for sample in shown}
     maps = {}
