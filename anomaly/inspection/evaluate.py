@@ -97,7 +97,7 @@ def _with_threshold(
     of = samples if rule == BEST_F1 else [sample for sample in samples if sample.label == GOOD]
     own, _, where = validation_part(of, share, seed)
     groups = {sample.group for sample in own}
-    value, origin, _ = found_threshold(rule, inspector, own, progress)
+    value, origin = found_threshold(rule, inspector, own, progress)[:2]
     return [sample for sample in samples if sample.group not in groups], value, f"{origin}: {where}"
 
 

@@ -12,9 +12,11 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes, weights_digest
@@ -33,13 +35,14 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.threshold import (
     BEST_F1,
     VALIDATION_SHARE,
     ThresholdRule,
-    found_threshold,
     note_shared,
     refuse_too_few,
+    with_found_thresholds,
 )
 from anomaly.inspection.view import Picture
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
@@ -80,6 +83,8 @@ def train_inspector(
     validation: Sequence[Sample] = (),
     threshold: ThresholdRule | None = None,
     validation_share: float = VALIDATION_SHARE,
+    regions: Regions | None = None,
+    region_thresholds: Mapping[int, ThresholdRule] = MappingProxyType({}),
     computing: Computing = PROCESSOR,
     progress: Progress = lambda what, done, total: None,
 ) -> Inspector:
@@ -92,8 +97,9 @@ def train_inspector(
     reduced to 640, smaller ones left alone). boundary_patches: so many of the farthest patches of each row's cell are
     kept beside it for melding, found in one more pass (none, or as `start` has). validation: samples that the
     threshold is found on, by default that of best pixel F1; for a threshold of a risk to good surfaces without them,
-    training keeps `validation_share` of the good surfaces back. computing: on which device and in which tiles. A
-    stopped training continues after its last whole epoch; a finished one is read back.
+    training keeps `validation_share` of the good surfaces back. regions: where on every picture it looks, to learn and
+    to inspect (everywhere, or as `start` does); region_thresholds: of those that get their own. computing: on which
+    device and in which tiles. A stopped training continues after its last whole epoch; a finished one is read back.
 
     Raises InspectorError for no good sample, settings out of range or at odds with `start`, or an `out` that holds a
     training with other settings; DatasetError where `out` cannot be written, or another process writes there.
@@ -115,7 +121,8 @@ def train_inspector(
         good, kept = split_by_group(good, (1 - validation_share, validation_share), seed)
         if begun is not None:
             kept = [sample for sample in kept if not begun.training.has_seen(sample.group)]
-        refuse_too_few(len({sample.group for sample in kept}), threshold.risk)
+        for rule in (threshold, *region_thresholds.values()):
+            refuse_too_few(len({sample.group for sample in kept}), rule.risk or 1.0)
         if not good:
             raise InspectorError(f"all {len(kept)} good pictures would be kept back from the training; give more")
     if begun is None:
@@ -136,6 +143,7 @@ def train_inspector(
         extractor = begun.model.extractor
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
+    levels = regions.levels if regions else begun.levels if begun else None
     training = TrainingRecord(
         backbone=extractor.backbone,
         pretrained=extractor.pretrained,
@@ -147,7 +155,7 @@ def train_inspector(
         seed=seed,
         trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
         groups=tuple(sorted({*(begun.training.groups if begun else ()), *(sample.group for sample in good)})),
-        pictures=_digest(good, extractor, begun, augmentation, known, computing.tile),
+        pictures=_digest(good, extractor, begun, augmentation, known, levels, computing.tile),
         augmented=augmentation is not None,
         generation=begun.training.generation + 1 if begun else 0,
         history=begun.training.history if begun else (),
@@ -155,7 +163,8 @@ def train_inspector(
         boundary_patches=each,
         kept_back=tuple(sorted({sample.group for sample in kept})),
     )
-    inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training).on(computing)
+    model = SequentialPatchcoreModel(extractor, training.size)
+    inspector = Inspector(model, training, None, levels).on(computing)
     with locked(out):
         if (out / BANK_FILE).is_file():
             finished = Inspector.load(out)
@@ -171,8 +180,8 @@ def train_inspector(
         if validation:
             note_shared(validation, good, "trained on")
         if validation or threshold is not None:
-            found = found_threshold(threshold or BEST_F1, inspector, validation or kept, progress)
-            inspector = inspector.with_threshold(*found)
+            rule = threshold or BEST_F1
+            inspector = with_found_thresholds(inspector, rule, region_thresholds, validation or kept, progress)
             inspector.save(out)
     return inspector
 
@@ -232,7 +241,7 @@ def _fill(
         raise InspectorError(f"none of the {len(good)} pictures has a patch that is wholly seen; give larger ones")
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
     named = {source_key(features.number(index)): sample.image_path.name for index, sample in enumerate(good)}
-    return recorded(Inspector(model, training, boundary), done, named)
+    return recorded(replace(inspector, training=training, boundary_patches=boundary), done, named)
 
 
 def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
@@ -320,9 +329,9 @@ class FeatureSource:
     def _picture(self, index: int, epoch: int) -> Picture:
         sample = self._samples[index]
         if self._augmentation is None:
-            return sample.image(), sample.valid_mask()
+            return sample.image(), self._looked_at(sample)
         rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-        return self._augmentation(sample.image(), sample.valid_mask(), rng)
+        return self._augmentation(sample.image(), self._looked_at(sample), rng)
 
     def _kept(self, index: int) -> Iterator[Tensor]:
         channels, (begin, rows) = self._inspector.model.extractor.channels, self._places[index]
@@ -352,6 +361,12 @@ class FeatureSource:
             raise InspectorError(f"{self._path}: {reason}") from error
         self._end += features.numel()
 
+    def _looked_at(self, sample: Sample) -> NDArray[np.bool_] | None:
+        try:
+            return self._inspector.looked_at(sample.valid_mask(), sample.shape())
+        except RegionsError as error:
+            raise InspectorError(f"{sample.image_path}: {error}") from None
+
 
 def _scale(good: Sequence[Sample], image_size: int | None) -> float:
     sides = [max(sample.shape()) for sample in good]
@@ -374,6 +389,7 @@ def _digest(
     begun: Inspector | None,
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
+    levels: NDArray[np.uint8] | None,
     tile: int | None,
 ) -> str:
     digest = hashlib.sha256()
@@ -387,6 +403,8 @@ def _digest(
         digest.update(known.features.numpy().tobytes())
     if augmentation is not None:
         digest.update(repr(augmentation).encode())
+    if levels is not None:
+        digest.update(repr(levels.shape).encode() + levels.tobytes())
     if tile is not None:
         digest.update(f"tiles of {tile}".encode())
     return digest.hexdigest()

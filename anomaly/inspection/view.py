@@ -48,7 +48,7 @@ class View:
         return None if self.mask is None else scaled_mask_part(self.mask, self.size, part)
 
 
-def looked_at(
+def views(
     pictures: Iterable[Picture], scale: float, computing: Computing, compute: Callable[[Tensor], Tensor]
 ) -> Iterator[tuple[View, Iterator[Tensor]]]:
     """Each picture with `compute` of its tiles (1, …), which are to be taken before the next; a card reads ahead."""
