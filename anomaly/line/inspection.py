@@ -229,8 +229,8 @@ def drift_described(drift: DriftTest | str, summary: Summary) -> str:
     if drift.found_at is not None or summary.flagged <= RECENT / 2:
         return drift.described
     return (
-        f"{drift.described}; {summary.flagged} of the last {RECENT} pictures are flawed, which tell nothing of it: where "
-        "so many cannot be, look at light and lens"
+        f"{drift.described}; {summary.flagged} of the last {RECENT} pictures are flawed, which tell nothing of it: "
+        "where so many cannot be, look at light and lens"
     )
 
 
