@@ -2,8 +2,8 @@
 
 import pytest
 
-from anomaly.studies.paper import DEFECTS, TABLE_I, TABLE_II, of_table_ii
-from anomaly.studies.scenarios import REAL, SCENARIOS, Scenario
+from anomaly.studies.anomaly.paper import DEFECTS, TABLE_I, TABLE_II, of_table_ii
+from anomaly.studies.anomaly.scenarios import REAL, SCENARIOS, Scenario
 
 # [Mao 2025], Table I: pixel-wise and defect-wise recall of scratch, bump, dent, water stain, fingerprint, sticker.
 PRINTED_I = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[4]
 COMMAND = """
 import os, sys, time
 def main():
@@ -17,7 +17,7 @@ def main():
 """
 STUDY = """
 from pathlib import Path
-from anomaly.studies.renders import RenderedSet, render
+from anomaly.studies.engine.renders import RenderedSet, render
 from scenes import load_recipe
 render(RenderedSet("endless", load_recipe("plate"), 9, 0, 1), Path("set"), lambda done, total: print(done, flush=True))
 """

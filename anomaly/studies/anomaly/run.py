@@ -5,42 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.train import training_part
 from anomaly.reporting.report import varied
-from anomaly.studies import banks
-from anomaly.studies.cache import Cache, content_of, key_of
-from anomaly.studies.evaluation import FeatureCache, ScenarioEvaluation, evaluate_bank
-from anomaly.studies.renders import AS_BUILT, RenderedSet, held_out_sets, is_rendered, render, training_sets
-from anomaly.studies.scenarios import SCENARIOS, Scenario, with_parents
-from anomaly.studies.sets import RealSide, read_held_out, read_photographs, read_renders, split_real, trouble_with
-from anomaly.studies.study_file import StudyFile
+from anomaly.studies.anomaly import banks
+from anomaly.studies.anomaly.evaluation import FeatureCache, ScenarioEvaluation, evaluate_bank
+from anomaly.studies.anomaly.scenarios import SCENARIOS, Scenario, with_parents
+from anomaly.studies.anomaly.sets import (
+    RealSide,
+    read_held_out,
+    read_photographs,
+    read_renders,
+    split_real,
+    trouble_with,
+)
+from anomaly.studies.anomaly.settings import Study
+from anomaly.studies.anomaly.steps import BANKS, EVALUATIONS
+from anomaly.studies.anomaly.twins import AS_BUILT, training_sets
+from anomaly.studies.engine.cache import RENDERS, Cache, content_of, key_of
+from anomaly.studies.engine.progress import StudyProgress
+from anomaly.studies.engine.renders import RenderedSet, held_out_sets, is_rendered, render
+from anomaly.studies.engine.study_file import StudyFile
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 
 SHOWN = 8  # pictures whose heat maps are kept, of every scenario
 
 
-class StudyProgress(Protocol):
-    """Whom a run tells how it goes."""
-
-    def begin(self, steps: int) -> None:
-        """How many steps there are in all."""
-
-    def step(self, name: str, is_new: bool) -> None:
-        """A step begins; or its result was there already."""
-
-    def advance(self, what: str, done: int, total: int) -> None:
-        """How far the step is."""
-
-
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """All that a report is made of; evaluations: by scenario, one for every seed of the study."""
 
-    file: StudyFile
+    file: StudyFile[Study]
     backbone: str
     weights: str
     pretrained: bool
@@ -51,7 +49,7 @@ class Outcome:
     evaluations: dict[str, list[ScenarioEvaluation]] = field(default_factory=dict)
 
 
-def run_study(file: StudyFile, cache: Cache, progress: StudyProgress, real: Path | None = None) -> Outcome:
+def run_study(file: StudyFile[Study], cache: Cache, progress: StudyProgress, real: Path | None = None) -> Outcome:
     """Do every step that is not in the cache yet, and gather the results.
 
     real: the folder of photographs, in the stead of the study's own. Raises StudyError, CacheError, RenderingError,
@@ -61,7 +59,7 @@ def run_study(file: StudyFile, cache: Cache, progress: StudyProgress, real: Path
     names = with_parents(study.chosen)
     with locked(cache.folder):
         wanted = _needed(file, [SCENARIOS[name] for name in names])
-        held_out = held_out_sets(file)
+        held_out = held_out_sets(file, study.real.rendered)
         steps = len(wanted) + len(held_out) + len(study.seeds) * (len(names) + len(study.chosen))
         if held_out and real is not None:
             raise file.error("real.rendered", "found renders and --real; expected one of them")
@@ -100,7 +98,7 @@ def run_study(file: StudyFile, cache: Cache, progress: StudyProgress, real: Path
     return outcome
 
 
-def _needed(file: StudyFile, scenarios: Sequence[Scenario]) -> dict[tuple[bool, str], RenderedSet]:
+def _needed(file: StudyFile[Study], scenarios: Sequence[Scenario]) -> dict[tuple[bool, str], RenderedSet]:
     """The sets of renders that any of the scenarios is trained on."""
     synthetic = [s for s in scenarios if s.kind == "synthetic"]
     return {
@@ -111,7 +109,7 @@ def _needed(file: StudyFile, scenarios: Sequence[Scenario]) -> dict[tuple[bool, 
 
 
 def _rendered(cache: Cache, wanted: RenderedSet, progress: StudyProgress) -> Path:
-    folder = cache.place("renders", key_of("renders", wanted.depends_on))
+    folder = cache.place(RENDERS, key_of(RENDERS, wanted.depends_on))
     is_new = not is_rendered(folder)
     progress.step(f"rendering: {wanted.name}", is_new)
     if is_new:
@@ -124,7 +122,7 @@ class _SeedRun:
 
     def __init__(
         self,
-        file: StudyFile,
+        file: StudyFile[Study],
         cache: Cache,
         progress: StudyProgress,
         seed: int,
@@ -161,9 +159,9 @@ class _SeedRun:
             "augmentation": None if augmentation is None else vars(augmentation),
             "parents": [self._keys[name] for name in scenario.parents],
         }
-        key = self._keys[scenario.name] = key_of("banks", inputs)
-        self._progress.step(f"seed {self._seed}: bank of {scenario.name}", not self._cache.is_done("banks", key))
-        parents = [self._cache.place("banks", self._keys[name]) for name in scenario.parents]
+        key = self._keys[scenario.name] = key_of(BANKS, inputs)
+        self._progress.step(f"seed {self._seed}: bank of {scenario.name}", not self._cache.is_done(BANKS, key))
+        parents = [self._cache.place(BANKS, self._keys[name]) for name in scenario.parents]
 
         def make(out: Path) -> None:
             if scenario.kind == "melding":
@@ -180,7 +178,7 @@ class _SeedRun:
                 progress=self._progress.advance,
             )
 
-        return self._cache.step("banks", key, inputs, make)
+        return self._cache.step(BANKS, key, inputs, make)
 
     def evaluation(self, scenario: Scenario, shown: Sequence[Sample]) -> ScenarioEvaluation:
         """How a scenario's inspector does."""
@@ -191,13 +189,11 @@ class _SeedRun:
             "test": self._content("test", side.test),
             "shown": [sample.name for sample in shown],
         }
-        key = key_of("evaluations", inputs)
-        self._progress.step(
-            f"seed {self._seed}: evaluating {scenario.name}", not self._cache.is_done("evaluations", key)
-        )
-        bank = self._cache.place("banks", self._keys[scenario.name])
+        key = key_of(EVALUATIONS, inputs)
+        self._progress.step(f"seed {self._seed}: evaluating {scenario.name}", not self._cache.is_done(EVALUATIONS, key))
+        bank = self._cache.place(BANKS, self._keys[scenario.name])
         folder = self._cache.step(
-            "evaluations",
+            EVALUATIONS,
             key,
             inputs,
             lambda out: evaluate_bank(

@@ -15,11 +15,12 @@ from markupsafe import Markup, escape
 
 from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Bar, Line, bar_chart, line_chart
-from anomaly.studies import paper
-from anomaly.studies.bootstrap import FIGURES, Draws, Estimate, class_recalls, draw, estimate, replicated
-from anomaly.studies.counts import INSTANCES
-from anomaly.studies.run import Outcome
-from anomaly.studies.scenarios import REAL, SCENARIOS
+from anomaly.studies.anomaly import paper
+from anomaly.studies.anomaly.counts import INSTANCES
+from anomaly.studies.anomaly.replicates import FIGURES, class_recalls, replicated
+from anomaly.studies.anomaly.run import Outcome
+from anomaly.studies.anomaly.scenarios import REAL, SCENARIOS
+from anomaly.studies.engine.bootstrap import Draws, Estimate, draw, estimate
 from scenes.datasets.files import write_atomically
 from scenes.formats.sample import GOOD, Sample
 from scenes.version import blemish_version
@@ -111,7 +112,7 @@ _Replicates = dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]
 def _by_seed(outcome: Outcome, name: str, draws: Draws) -> tuple[_Replicates, dict[tuple[str, str], Any]]:
     """Figures (S, 1 + B), and recalls by class, both (S, 1 + B)."""
     every = [evaluation.counts for evaluation in outcome.evaluations[name]]
-    weights = [draws.weights(counts) for counts in every]
+    weights = [draws.weights(counts.surfaces) for counts in every]
     rows = [replicated(counts, weight) for counts, weight in zip(every, weights, strict=True)]
     recalls = [class_recalls(counts, weight) for counts, weight in zip(every, weights, strict=True)]
     missing = np.full(len(weights[0]), np.nan)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anomaly.studies.study_file import Changes, StudyFile
+from anomaly.studies.engine.settings import Changes, RenderedSettings, StudyBase
+from anomaly.studies.engine.study_file import StudyFile
 from procgen.errors import BlemishError
 from scenes.datasets.files import write_atomically
 from scenes.datasets.schema import ANNOTATIONS, committed
@@ -25,7 +26,6 @@ from scenes.quantities.distribution import shown
 from scenes.recipes.reading import RecipeError, recipe_fields, recipe_path, shipped_recipes
 from scenes.recipes.recipe import Recipe, recipe_from
 
-AS_BUILT = "as built"  # the light of the recipe itself
 POLL = 0.5  # seconds between looks at how many frames there are
 
 
@@ -52,30 +52,11 @@ class RenderedSet:
         return {"recipe": written, "mesh": mesh, "frames": self.frames, "seed": self.seed, "samples": self.samples}
 
 
-def training_sets(file: StudyFile) -> dict[tuple[bool, str], RenderedSet]:
-    """Renders to train on by (with the impurity, name of the light); twins have one seed, lights have their own."""
-    synthetic = file.study.synthetic
-    impurities = _impurities(file)
-    sets = {}
-    for number, (light, changes) in enumerate({AS_BUILT: {}, **synthetic.lights}.items()):
-        field = f"synthetic.lights.{light}" if changes else "synthetic.changes"
-        recipe = _recipe(file, synthetic.recipe, "synthetic.recipe", {**synthetic.changes, **changes}, field)
-        for stained in (False, True):
-            off = [f"impurities.{k}" for k, kind in enumerate(impurities) if kind != synthetic.impurity]
-            twin = recipe.model_copy(
-                update={"switched_off": ("defects", *(off if stained else ["impurities"]), *recipe.switched_off)}
-            )
-            name = f"{'stained' if stained else 'clean'}, {light}"
-            sets[stained, light] = RenderedSet(name, twin, synthetic.frames, synthetic.seed + number, synthetic.samples)
-    return sets
-
-
-def held_out_sets(file: StudyFile) -> tuple[RenderedSet, ...]:
+def held_out_sets(file: StudyFile[StudyBase], rendered: RenderedSettings | None) -> tuple[RenderedSet, ...]:
     """The renders that stand for photographs, if the study has such: clean ones, and those with defects."""
-    rendered = file.study.real.rendered
     if rendered is None:
         return ()
-    recipe = _recipe(file, rendered.recipe, "real.rendered.recipe", rendered.changes, "real.rendered.changes")
+    recipe = recipe_with(file, rendered.recipe, "real.rendered.recipe", rendered.changes, "real.rendered.changes")
     samples, seed = rendered.samples, rendered.seed
     return (
         RenderedSet(
@@ -154,7 +135,8 @@ def is_rendered(folder: Path) -> bool:
     return (folder / ANNOTATIONS).is_file()
 
 
-def _recipe(file: StudyFile, name: str, name_field: str, changes: Changes, changes_field: str) -> Recipe:
+def recipe_with(file: StudyFile[StudyBase], name: str, name_field: str, changes: Changes, changes_field: str) -> Recipe:
+    """A shipped recipe, or one beside the study's file, with fields changed. Raises StudyError for a field."""
     source = name if name in shipped_recipes() else str(file.beside(name))
     try:
         fields = recipe_fields(source)
@@ -172,19 +154,6 @@ def _recipe(file: StudyFile, name: str, name_field: str, changes: Changes, chang
         raise file.error(changes_field, str(error)) from None
     except RecipeError as error:
         raise file.error(changes_field, "; ".join(error.problems)) from None
-
-
-def _impurities(file: StudyFile) -> list[str]:
-    synthetic = file.study.synthetic
-    recipe = _recipe(file, synthetic.recipe, "synthetic.recipe", synthetic.changes, "synthetic.changes")
-    kinds: list[str] = [entry.kind for entry in recipe.impurities]
-    if synthetic.impurity not in kinds:
-        raise file.error(
-            "synthetic.impurity",
-            f"found {shown(synthetic.impurity)}; expected an impurity of {synthetic.recipe}: "
-            f"{', '.join(kinds) or 'it has none'}",
-        )
-    return kinds
 
 
 def _place(here: Any, name: str, path: str) -> str | int:

@@ -6,7 +6,7 @@ A value that its text leaves out is None.
 from __future__ import annotations
 
 from anomaly.backbone.patch_extractor import ARCHITECTURE, EMBEDDED, UNTRAINED
-from anomaly.studies.study_file import Study
+from anomaly.studies.anomaly.settings import Study
 
 CITATION = (
     "Mao, Fulir, Garth, Gospodnetić: Sequential PatchCore: Anomaly Detection for Surface Inspection using Synthetic "

@@ -17,8 +17,8 @@ from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import Metrics
 from anomaly.inspection.inspector import Inspector
 from anomaly.inspection.threshold import BEST_F1, found_threshold
-from anomaly.studies.cache import CacheError
-from anomaly.studies.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.engine.cache import CacheError
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 
@@ -102,7 +102,7 @@ def evaluate_bank(
     """
     inspector = Inspector.load(bank)
     inspector.model.extractor = cache
-    threshold, origin, _ = found_threshold(BEST_F1, inspector, validation, progress)
+    threshold, origin = found_threshold(BEST_F1, inspector, validation, progress)[:2]
     evaluator, counter = Evaluator(threshold), SurfaceCounter(threshold)
     kept = {sample.name for sample in shown}
     maps = {}

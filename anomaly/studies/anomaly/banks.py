@@ -12,7 +12,7 @@ from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.maintenance import melded
 from anomaly.inspection.train import LONGEST_SIDE, train_inspector
-from anomaly.studies.cache import class_digest
+from anomaly.studies.engine.cache import class_digest
 from scenes.formats.sample import Sample
 from scenes.jobs.progress import Progress
 

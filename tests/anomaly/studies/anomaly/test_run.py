@@ -12,15 +12,18 @@ import yaml
 from PIL import Image
 
 from anomaly.inspection.inspector import InspectorError
-from anomaly.studies import banks, run
-from anomaly.studies import cache as caches
-from anomaly.studies.cache import Cache, CacheError, content_of, key_of, meaning
-from anomaly.studies.renders import RenderingError, render, training_sets
-from anomaly.studies.report import write_study
-from anomaly.studies.run import run_study
-from anomaly.studies.scenarios import SCENARIOS
-from anomaly.studies.sets import split_real, trouble_with
-from anomaly.studies.study_file import StudyError, load_study
+from anomaly.studies.anomaly import banks, run
+from anomaly.studies.anomaly.report import write_study
+from anomaly.studies.anomaly.run import run_study
+from anomaly.studies.anomaly.scenarios import SCENARIOS
+from anomaly.studies.anomaly.sets import split_real, trouble_with
+from anomaly.studies.anomaly.steps import BANKS, EVALUATIONS
+from anomaly.studies.anomaly.twins import training_sets
+from anomaly.studies.engine import cache as caches
+from anomaly.studies.engine.cache import Cache, CacheError, content_of, key_of, meaning
+from anomaly.studies.engine.renders import RenderingError, render
+from anomaly.studies.engine.study_file import StudyError
+from anomaly.studies.study_file import load_study
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
@@ -263,26 +266,26 @@ def test_weights_that_change_while_a_study_runs_make_no_bank(tmp_path, photos, r
 
 
 def test_key_depends_on_inputs_and_on_code_but_not_on_comments(monkeypatch):
-    first = key_of("banks", {"a": 1, "b": [2]})
-    assert first == key_of("banks", {"b": [2], "a": 1})
-    assert first != key_of("banks", {"a": 1, "b": [3]})
-    assert first != key_of("evaluations", {"a": 1, "b": [2]})
+    first = key_of(BANKS, {"a": 1, "b": [2]})
+    assert first == key_of(BANKS, {"b": [2], "a": 1})
+    assert first != key_of(BANKS, {"a": 1, "b": [3]})
+    assert first != key_of(EVALUATIONS, {"a": 1, "b": [2]})
     monkeypatch.setattr(caches, "code_digest", lambda modules: "changed")
-    assert first != key_of("banks", {"a": 1, "b": [2]})
+    assert first != key_of(BANKS, {"a": 1, "b": [2]})
     assert meaning('"""Doc."""\ndef f(x):\n    "Says."\n    return x  # why') == meaning("def f(x): return x")
     assert meaning("def f(x): return x") != meaning("def f(x): return -x")
 
 
 def test_every_module_that_a_result_may_depend_on_is_in_its_key():
     """What the modules of a key import of the package is in it too, but for what only reads and writes records."""
-    records = {"evaluation/results", "studies/cache"}
-    aside = {"banks": {"inspection/threshold"}, "evaluations": set()}  # of banks, which a study has none of
-    for kind, modules in caches.CODE.items():
-        for module in modules:
+    records = {"evaluation/results", "studies/engine/cache"}
+    aside = {BANKS: {"inspection/threshold"}, EVALUATIONS: set()}  # of banks, which a study has none of
+    for kind in (BANKS, EVALUATIONS):
+        for module in kind.code:
             tree = ast.parse((caches.PACKAGE / f"{module}.py").read_text())
             imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
             own = {name.removeprefix("anomaly.").replace(".", "/") for name in imported if name.startswith("anomaly.")}
-            assert own <= {*modules, *records, *aside[kind]}, (kind, module)
+            assert own <= {*kind.code, *records, *aside[kind]}, (kind.name, module)
 
 
 def test_content_is_that_of_truth_as_well(photos, tmp_path):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from anomaly.studies.study_file import RealSettings, StudyFile
+from anomaly.studies.anomaly.settings import RealSettings, Study
+from anomaly.studies.engine.study_file import StudyFile
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -21,7 +22,7 @@ class RealSide:
     test: list[Sample]
 
 
-def read_photographs(file: StudyFile, folder: Path | None) -> list[Sample]:
+def read_photographs(file: StudyFile[Study], folder: Path | None) -> list[Sample]:
     """The study's own set of photographs, or the one in `folder`. Raises StudyError, SampleError."""
     real = file.study.real
     assert real.dataset is not None

@@ -1,9 +1,11 @@
 """Results by content: a step's folder is named after the digest of everything that the step depends on.
 
     CACHE/
-      renders/KEY/         a dataset; `blemish render` itself takes up one that was stopped
-      banks/KEY/           an inspector
-      evaluations/KEY/      figures, counts and heat maps of one inspector on one set
+      renders/KEY/          a dataset; `blemish render` itself takes up one that was stopped
+      datasets/KEY/         a dataset that another command made, or a part of the real set for it
+      banks/KEY/            an inspector
+      models/KEY/           another learner
+      evaluations/KEY/      what one of them counts for on one set
       unfinished/KIND-KEY  what a step has done so far; moved to its place when it is done
 
 So a changed line of a study changes the keys of what depends on it and of nothing else, and a run killed at any moment
@@ -19,18 +21,18 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from procgen.errors import BlemishError
 from scenes.datasets.files import write_atomically
 from scenes.formats.sample import Sample
 
-Kind = Literal["renders", "banks", "evaluations"]
 INPUTS = "inputs.json"  # beside a step's results: what its key is the digest of
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 
 # What reads pictures and their truth, as seen from this package.
 READING = tuple(
@@ -42,29 +44,18 @@ READING = tuple(
     )
 )  # fmt: skip
 
-SEEING = ("backbone/patch_extractor", "backbone/normalisation")  # a backbone's own module is in `class_digest`
 
-# Modules of this package whose code decides a step's result, and libraries that do. Renders answer for themselves: what
-# follows from them depends on their content.
-CODE: dict[Kind, tuple[str, ...]] = {
-    "renders": (),
-    "banks": (
-        "inspection/augmentation", "patchcore/coreset", *SEEING, "inspection/inspector",
-        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
-        "studies/banks", "patchcore/torch_model", "inspection/train", "inspection/maintenance",
-    ),
-    "evaluations": (
-        "patchcore/coreset", "inspection/threshold", *SEEING, "inspection/inspector", "evaluation/metrics",
-        "evaluation/regions",
-        "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
-        "studies/evaluation", "studies/counts", "patchcore/torch_model",
-    ),
-}  # fmt: skip
-LIBRARIES: dict[Kind, tuple[str, ...]] = {
-    "renders": ("blemish",),
-    "banks": ("numpy", "pillow", "timm", "torch"),
-    "evaluations": ("numpy", "pillow", "scikit-image", "timm", "torch", "torchmetrics"),
-}
+@dataclass(frozen=True)
+class StepKind:
+    """A kind of step: its folder in the cache; modules of `anomaly` and libraries whose code decides its results."""
+
+    name: str
+    code: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+
+RENDERS = StepKind("renders", libraries=("blemish",))
+"""Renders answer for themselves: what follows from them depends on their content."""
 
 
 class CacheError(BlemishError):
@@ -77,13 +68,13 @@ class Cache:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
 
-    def place(self, kind: Kind, key: str) -> Path:
-        return self.folder / kind / key
+    def place(self, kind: StepKind, key: str) -> Path:
+        return self.folder / kind.name / key
 
-    def is_done(self, kind: Kind, key: str) -> bool:
+    def is_done(self, kind: StepKind, key: str) -> bool:
         return (self.place(kind, key) / INPUTS).is_file()
 
-    def step(self, kind: Kind, key: str, inputs: dict[str, Any], make: Callable[[Path], None]) -> Path:
+    def step(self, kind: StepKind, key: str, inputs: dict[str, Any], make: Callable[[Path], None]) -> Path:
         """The folder of a step's results; `make` fills it, in a folder of its own, unless they are there already.
 
         A step that is stopped finds what it left in that folder when it begins again.
@@ -91,7 +82,7 @@ class Cache:
         place = self.place(kind, key)
         if self.is_done(kind, key):
             return place
-        unfinished = self.folder / "unfinished" / f"{kind}-{key}"
+        unfinished = self.folder / "unfinished" / f"{kind.name}-{key}"
         try:
             unfinished.mkdir(parents=True, exist_ok=True)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -105,10 +96,10 @@ class Cache:
         return place
 
 
-def key_of(kind: Kind, inputs: dict[str, Any]) -> str:
+def key_of(kind: StepKind, inputs: dict[str, Any]) -> str:
     """The key of a step: digest of its kind, its inputs (JSON values), and the code and libraries that it runs."""
-    libraries = {name: _version(name) for name in LIBRARIES[kind]}
-    everything = {"kind": kind, "inputs": inputs, "code": code_digest(CODE[kind]), "libraries": libraries}
+    libraries = {name: _version(name) for name in kind.libraries}
+    everything = {"kind": kind.name, "inputs": inputs, "code": code_digest(kind.code), "libraries": libraries}
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:24]
 
 

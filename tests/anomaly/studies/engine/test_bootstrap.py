@@ -7,8 +7,9 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from anomaly.evaluation.metrics import Evaluator
-from anomaly.studies.bootstrap import FIGURES, class_recalls, draw, estimate, replicated
-from anomaly.studies.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.anomaly.replicates import FIGURES, class_recalls, replicated
+from anomaly.studies.engine.bootstrap import draw, estimate
 from scenes.formats.truth import DefectInstance, Truth
 
 
@@ -122,7 +123,7 @@ def test_pictures_of_one_surface_widen_the_interval_as_surfaces_do():
                 )
         counts = counter.counts()
         draws = draw(dict.fromkeys(counts.surfaces, True), 1, 500, 0)
-        recall = replicated(counts, draws.weights(counts))["mean_defect_wise_recall"]
+        recall = replicated(counts, draws.weights(counts.surfaces))["mean_defect_wise_recall"]
         one = estimate(recall[None], draws, 0.9)
         widths.append(one.high - one.low)
     assert widths[1] == pytest.approx(widths[0])

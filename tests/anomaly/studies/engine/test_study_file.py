@@ -3,9 +3,11 @@
 import pytest
 import yaml
 
-from anomaly.studies.renders import AS_BUILT, changed, held_out_sets, training_sets
-from anomaly.studies.scenarios import SCENARIOS, with_parents
-from anomaly.studies.study_file import StudyError, load_study, shipped_studies
+from anomaly.studies.anomaly.scenarios import SCENARIOS, with_parents
+from anomaly.studies.anomaly.twins import AS_BUILT, training_sets
+from anomaly.studies.engine.renders import changed, held_out_sets
+from anomaly.studies.engine.study_file import StudyError, shipped_studies
+from anomaly.studies.study_file import load_study
 from scenes import draw, load_recipe
 
 
@@ -38,7 +40,7 @@ def test_shipped_studies_can_be_read_and_their_recipes_changed(name):
     assert name in shipped_studies()
     file = load_study(name)
     assert len(training_sets(file)) == 6
-    assert (held_out_sets(file) == ()) == (name == "magnetic_tile")
+    assert (held_out_sets(file, file.study.real.rendered) == ()) == (name == "magnetic_tile")
     assert file.study.chosen == tuple(SCENARIOS)
 
 
@@ -58,7 +60,7 @@ def test_shipped_studies_can_be_read_and_their_recipes_changed(name):
         ({"scenarios": ["Synth_RD"]}, r"scenarios: found 'Synth_RD'; did you mean Synth_DR\?"),
         ({"scenarios": []}, "scenarios: found an empty list"),
         ({"bootstrap": {"level": 1}}, "bootstrap.level: found 1; expected less than 1"),
-        ({"hurry": 1}, r"hurry: unknown field \(allowed: name, surface"),
+        ({"hurry": 1}, r"hurry: unknown field \(allowed: name, task, surface"),
         ({"surface": 3}, "surface: found 3; expected a valid string"),
         (
             {"real": {"rendered": {"recipe": "plate", "frames": 4, "clean_frames": 4, "seed": 2}}},
