@@ -36,7 +36,7 @@ from .patchcore.nearest_row import NearestRows as NearestRows
 from .patchcore.nearest_row import nearest_rows as nearest_rows
 from .patchcore.torch_model import SequentialPatchcoreModel as SequentialPatchcoreModel
 from .reporting.report import write_report as write_report
-from .studies.run import run_study as run_study
-from .studies.study_file import Study as Study
+from .studies.anomaly.run import run_study as run_study
+from .studies.anomaly.settings import Study as Study
+from .studies.engine.study_file import shipped_studies as shipped_studies
 from .studies.study_file import load_study as load_study
-from .studies.study_file import shipped_studies as shipped_studies
