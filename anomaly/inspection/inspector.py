@@ -227,15 +227,16 @@ class Inspector:
         valid_mask: NDArray[np.bool_] | None = None,
         *,
         smallest: int = 0,
+        threshold: float | None = None,
         options: ReadingOptions = ReadingOptions(),
     ) -> Verdict:
         """Whether a picture is flawed, and where: an RGB image (H, W, 3), or a file that is read with these options.
 
         valid_mask: (H, W) where an image shows the surface, None: everywhere; of a file, where it is not transparent.
-        smallest: places of fewer pixels count for nothing. Raises InspectorError where the inspector has no threshold,
-        and PictureError.
+        smallest: places of fewer pixels count for nothing. threshold: by default the inspector's own. Raises
+        InspectorError where it has none, PictureError, and RegionsError for a picture of another size than its regions.
         """
-        threshold = self.training.threshold
+        threshold = self.training.threshold if threshold is None else threshold
         if threshold is None:
             raise InspectorError(
                 "the inspector has no threshold, so that it cannot say what is flawed; give it one that good pictures "
