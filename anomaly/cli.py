@@ -258,13 +258,13 @@ def evaluate(
         int, typer.Option(min=0, help="Drop predicted regions of fewer pixels, at the price of small defects.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
-    white_level: WhiteLevelOption = None,
-    most_pixels: MostPixelsOption = MOST_MILLIONS,
     device: DeviceOption = "auto",
     batch: BatchOption = BATCH,
     precision: PrecisionOption = "full",
     tile: TileOption = None,
     threads: ThreadsOption = 1,
+    white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_MILLIONS,
 ) -> None:
     """Evaluate an inspector on pictures with known defects: every figure, heat maps and a report.
 
