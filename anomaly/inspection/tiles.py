@@ -84,7 +84,7 @@ def scaled_part(image: NDArray[np.uint8], size: Size, part: tuple[slice, slice])
         values = image[part].astype(np.float32)
     else:
         down, across = (
-            _resampling(length, scaled)[side] for length, scaled, side in zip(image.shape[:2], size, part, strict=True)
+            _matrix(length, scaled)[side] for length, scaled, side in zip(image.shape[:2], size, part, strict=True)
         )
         values = _applied(down, _narrowed(image, across, _reached(down)))
     return standardised(torch.from_numpy(values).permute(2, 0, 1)[None] / 255)
@@ -103,8 +103,11 @@ def _nearest(length: int, scaled: int) -> NDArray[np.int64]:
     return places
 
 
-def _resampling(length: int, scaled: int) -> csr_array:
-    """(scaled, length) by which torch interpolates bilinearly with antialiasing: triangles, cut at the ends."""
+def resampling(length: int, scaled: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(scaled, K) places and weights by which torch interpolates bilinearly with antialiasing: triangles, cut at ends.
+
+    Where a triangle has fewer than K places the rest weighs nothing.
+    """
     ratio = length / scaled
     reach = max(1.0, ratio)
     centres = (np.arange(scaled) + 0.5) * ratio
@@ -112,9 +115,14 @@ def _resampling(length: int, scaled: int) -> csr_array:
     places = first[:, None] + np.arange(int(np.ceil(2 * reach)) + 1)
     weights = np.maximum(0, 1 - np.abs(places + 0.5 - centres[:, None]) / reach) * (places < length)
     weights /= weights.sum(axis=1, keepdims=True)
+    return np.minimum(places, length - 1), weights.astype(np.float32)
+
+
+def _matrix(length: int, scaled: int) -> csr_array:
+    """(scaled, length) of `resampling`."""
+    places, weights = resampling(length, scaled)
     rows, which = np.nonzero(weights)
-    values = weights[rows, which].astype(np.float32)
-    return csr_array((values, (rows, places[rows, which])), shape=(scaled, length))
+    return csr_array((weights[rows, which], (rows, places[rows, which])), shape=(scaled, length))
 
 
 def _reached(weights: csr_array) -> slice:
