@@ -17,10 +17,10 @@ from PIL import Image
 from torch import Tensor
 
 from diffusion_refine.prompts.vocabulary import DIRECTIONAL, FINISHES
+from diffusion_refine.synthesis.pasting.chosen import chosen_flawed
 from diffusion_refine.training.crops import CropSettings, PicturesError, lit, scaled, turned, window
 from scenes.datasets.reader import Dataset
-from scenes.formats.registry import AUTO, found_in, read_samples
-from scenes.formats.sample import GOOD, Sample
+from scenes.formats.registry import AUTO, found_in
 from scenes.pictures.reading import ReadingOptions
 
 LEAST_COVERED = 64  # of 255: share of a crop's pixel that a defect covers, for the pixel to be of its mask
@@ -52,21 +52,19 @@ class Pairs:
 
 
 def read_labelled(
-    folder: Path, format: str = AUTO, options: ReadingOptions = ReadingOptions(), keep: Callable[[Sample], bool] = bool
+    folder: Path, only: Path | None = None, format: str = AUTO, options: ReadingOptions = ReadingOptions()
 ) -> list[LabelledPicture]:
-    """The pictures of a labelled set that show defects; keep: which samples may be looked at.
+    """The pictures of a labelled set that show defects: of those that the lines of a file name, or of the train split.
 
     A dataset of Blemish says what its finish is; any other set is a surface of its own, by its folder's name. Raises
-    PicturesError where no picture shows a defect; SampleError, PictureError, DatasetError.
+    BlemishError where no picture shows a defect; SampleError, PictureError, DatasetError.
     """
-    samples = [sample for sample in read_samples(folder, format, options=options) if keep(sample)]
+    samples = chosen_flawed(folder, only, options, format)
     is_rendered = (found_in(folder) if format == AUTO else format) == "blemish"
     frames = Dataset(folder) if is_rendered else ()
     finishes = {f"{frame.index:06d}": FINISHES[frame.scene.finish.kind] for frame in frames}
     found = []
     for sample in samples:
-        if sample.label == GOOD:
-            continue
         masks: dict[str, NDArray[np.bool_]] = {}
         for instance in sample.truth().instances:
             if instance.family == "defect" and instance.mask.any():

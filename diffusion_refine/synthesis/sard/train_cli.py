@@ -41,7 +41,7 @@ def train(
     ] = Background.forward,
     mask_input: Annotated[
         bool, typer.Option(help="Show the mask to the generator; the paper's does not see it.")
-    ] = True,
+    ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Steps of both networks.")] = 20_000,
     batch: Annotated[int, typer.Option(min=2, help="Crops a step.")] = 4,
     size: Annotated[int, typer.Option(min=32, help="Pixels a side of what is drawn at once, a multiple of 16.")] = 64,
@@ -85,12 +85,10 @@ def train(
         raise BlemishError(f"--size: found {size}; expected a multiple of 16, such as 64")
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    names = None if only is None else set(only.read_text(encoding="utf-8").split("\n"))
-    pictures = []
-    for folder in datasets:
-        pictures += read_labelled(
-            folder, format, reading(white_level, most_pixels), lambda sample: names is None or sample.name in names
-        )
+    if only and len(datasets) > 1:
+        raise BlemishError(f"--only {only}: names pictures of one set, but {len(datasets)} are given; train on one")
+    options = reading(white_level, most_pixels)
+    pictures = [picture for folder in datasets for picture in read_labelled(folder, only, format, options)]
     settings = SardSettings(
         steps=steps,
         batch=batch,
