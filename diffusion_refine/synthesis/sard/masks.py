@@ -6,6 +6,7 @@ project has and the paper lacks are masks of defects as they grow: those of a re
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -119,7 +120,7 @@ class RecipeMasks:
 
     def drawn(self, frame: SourceFrame, free: Mask, random: np.random.Generator) -> Iterator[DrawnMask]:
         seed = int(random.integers(2**31))
-        photograph = Photograph(frame.image, "", "")
+        photograph = Photograph(frame.image, "", hashlib.sha256(frame.image.tobytes()).hexdigest())
         made = painted(frame.image, draw_on(photograph, self.recipe, seed, 0, None, None), gloss=0.0)
         for instance in made.instances:
             mask = (made.defects == instance.id) & free

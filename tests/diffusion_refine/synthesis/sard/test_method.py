@@ -1,4 +1,4 @@
-"""The method `sard` as its user has it: a model trained by the command, masks of every source, untouched surroundings."""
+"""The method `sard` as its user has it: a model trained by the command, masks of every source, nothing else touched."""
 
 from pathlib import Path
 
