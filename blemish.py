@@ -51,7 +51,8 @@ SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detec
 USER_ERROR = 2  # exit code of every error that the user can mend
 INTERRUPTED = 130  # of a command that was stopped
 STOPPED = "stopped; the same command goes on from what is finished"  # of one that had not yet begun to say what is
-STOPS = ("SIGTERM", "SIGHUP")  # signals that end a command as Ctrl-C does; Windows has the first alone
+# The signals that end a command: Ctrl-C, and those by which systems and closing terminals do; Windows has no SIGHUP.
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
@@ -192,9 +193,8 @@ def heed_stops() -> None:
         if last - before >= AT_ONCE:
             raise KeyboardInterrupt
 
-    for name in STOPS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # not where nohup has it ignored
+    for number in STOPS:
+        if signal.getsignal(number) == signal.SIG_DFL:  # not where nohup has it ignored, nor Ctrl-C's own
             signal.signal(number, interrupt)
 
 
@@ -207,10 +207,9 @@ def left_at_once() -> Iterator[None]:
         os.write(2, f"{STOPPED}\n".encode())
         os._exit(INTERRUPTED)
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", *STOPS) if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        if before[number] != signal.SIG_IGN:
+    before = {number: signal.getsignal(number) for number in STOPS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
             signal.signal(number, leave)
     try:
         yield

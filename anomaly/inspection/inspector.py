@@ -25,7 +25,7 @@ from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import sha256_of, write_atomically
 from scenes.version import blemish_version
 
 # 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see. What has
@@ -230,7 +230,7 @@ def restore(model: SequentialPatchcoreModel, tensors: Mapping[str, Tensor]) -> N
 
 def source_of(path: Path) -> int:
     """The number by which a bank knows a picture: from its content, so that banks made apart agree on it."""
-    return int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "big", signed=True)
+    return int.from_bytes(bytes.fromhex(sha256_of(path))[:8], "big", signed=True)
 
 
 def source_key(source: int) -> str:

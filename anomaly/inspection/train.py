@@ -43,6 +43,7 @@ from anomaly.inspection.threshold import (
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from procgen.errors import BlemishNote
+from scenes.datasets.files import sha256_of
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -352,7 +353,7 @@ def _digest(
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
-        digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(sample.image_path)))
     for content in weight_bytes(extractor):
         digest.update(content)
     if begun is not None:

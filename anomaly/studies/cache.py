@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from procgen.errors import BlemishError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import sha256_of, write_atomically
 from scenes.formats.sample import Sample
 
 Kind = Literal["renders", "banks", "evaluations"]
@@ -143,16 +143,8 @@ def content_of(samples: Sequence[Sample]) -> str:
     for sample in samples:
         digest.update(f"{sample.name}\n{sample.group}\n{sample.label}\n{sample.split}\n".encode())
         for path in (sample.image_path, *sample.annotation.files()):
-            digest.update(_file_digest(path))
+            digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise CacheError(f"{path}: cannot be read ({error.strerror}); restore it") from error
 
 
 def _version(name: str) -> str:
