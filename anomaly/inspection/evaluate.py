@@ -60,7 +60,8 @@ def evaluate_inspector(
     evaluator = Evaluator(value, smallest=smallest)
     with locked(out), ResultsWriter(out) as writer:
         for done, sample in enumerate(evaluated, 1):
-            image, truth, valid_mask = sample.image(), sample.truth(), sample.valid_mask()
+            image, truth = sample.image(), sample.truth()
+            valid_mask = inspector.looked_at(sample.valid_mask(), sample.shape())
             anomaly_map, score = inspector.predict(image, valid_mask)
             evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
             writer.add(sample, score, anomaly_map, truth, image)
@@ -97,7 +98,7 @@ def _with_threshold(
     of = samples if rule == BEST_F1 else [sample for sample in samples if sample.label == GOOD]
     own, _, where = validation_part(of, share, seed)
     groups = {sample.group for sample in own}
-    value, origin, _ = found_threshold(rule, inspector, own, progress)
+    value, origin = found_threshold(rule, inspector, own, progress)[:2]
     return [sample for sample in samples if sample.group not in groups], value, f"{origin}: {where}"
 
 

@@ -12,9 +12,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes, weights_digest
@@ -32,13 +34,14 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.threshold import (
     BEST_F1,
     VALIDATION_SHARE,
     ThresholdRule,
-    found_threshold,
     note_shared,
     refuse_too_few,
+    with_found_thresholds,
 )
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
@@ -78,6 +81,8 @@ def train_inspector(
     validation: Sequence[Sample] = (),
     threshold: ThresholdRule | None = None,
     validation_share: float = VALIDATION_SHARE,
+    regions: Regions | None = None,
+    region_thresholds: Mapping[int, ThresholdRule] = MappingProxyType({}),
     progress: Progress = lambda what, done, total: None,
 ) -> Inspector:
     """Train on the good ones of `samples` and write the inspector to the folder `out`.
@@ -89,8 +94,9 @@ def train_inspector(
     reduced to 640, smaller ones left alone). boundary_patches: so many of the farthest patches of each row's cell are
     kept beside it for melding, found in one more pass (none, or as `start` has). validation: samples that the
     threshold is found on, by default that of best pixel F1; for a threshold of a risk to good surfaces without them,
-    training keeps `validation_share` of the good surfaces back. A stopped training continues after its last whole
-    epoch; a finished one is read back.
+    training keeps `validation_share` of the good surfaces back. regions: where on every picture it looks, to learn and
+    to inspect (everywhere, or as `start` does); region_thresholds: of those that get their own. A stopped training
+    continues after its last whole epoch; a finished one is read back.
 
     Raises InspectorError for no good sample, settings out of range or at odds with `start`, or an `out` that holds a
     training with other settings; DatasetError where `out` cannot be written, or another process writes there.
@@ -112,7 +118,8 @@ def train_inspector(
         good, kept = split_by_group(good, (1 - validation_share, validation_share), seed)
         if begun is not None:
             kept = [sample for sample in kept if not begun.training.has_seen(sample.group)]
-        refuse_too_few(len({sample.group for sample in kept}), threshold.risk)
+        for rule in (threshold, *region_thresholds.values()):
+            refuse_too_few(len({sample.group for sample in kept}), rule.risk or 1.0)
         if not good:
             raise InspectorError(f"all {len(kept)} good pictures would be kept back from the training; give more")
     if begun is None:
@@ -133,6 +140,7 @@ def train_inspector(
         extractor = begun.model.extractor
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
+    levels = regions.levels if regions else begun.levels if begun else None
     training = TrainingRecord(
         backbone=extractor.backbone,
         pretrained=extractor.pretrained,
@@ -144,7 +152,7 @@ def train_inspector(
         seed=seed,
         trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
         groups=tuple(sorted({*(begun.training.groups if begun else ()), *(sample.group for sample in good)})),
-        pictures=_digest(good, extractor, begun, augmentation, known),
+        pictures=_digest(good, extractor, begun, augmentation, known, levels),
         augmented=augmentation is not None,
         generation=begun.training.generation + 1 if begun else 0,
         history=begun.training.history if begun else (),
@@ -152,7 +160,7 @@ def train_inspector(
         boundary_patches=each,
         kept_back=tuple(sorted({sample.group for sample in kept})),
     )
-    inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training)
+    inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training, None, levels)
     with locked(out):
         if (out / BANK_FILE).is_file():
             finished = Inspector.load(out)
@@ -168,8 +176,8 @@ def train_inspector(
         if validation:
             note_shared(validation, good, "trained on")
         if validation or threshold is not None:
-            found = found_threshold(threshold or BEST_F1, inspector, validation or kept, progress)
-            inspector = inspector.with_threshold(*found)
+            rule = threshold or BEST_F1
+            inspector = with_found_thresholds(inspector, rule, region_thresholds, validation or kept, progress)
             inspector.save(out)
     return inspector
 
@@ -229,7 +237,7 @@ def _fill(
         raise InspectorError(f"none of the {len(good)} pictures has a patch that is wholly seen; give larger ones")
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
     named = {source_key(features.number(index)): sample.image_path.name for index, sample in enumerate(good)}
-    return recorded(Inspector(model, training, boundary), done, named)
+    return recorded(replace(inspector, training=training, boundary_patches=boundary), done, named)
 
 
 def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
@@ -310,13 +318,13 @@ class FeatureSource:
         sample = self._samples[index]
         if self._augmentation is not None:
             rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-            return self._inspector.features(*self._augmentation(sample.image(), sample.valid_mask(), rng))
+            return self._inspector.features(*self._augmentation(sample.image(), self._looked_at(sample), rng))
         channels = self._inspector.model.extractor.channels
         if index in self._places:
             start, rows = self._places[index]
             values = np.fromfile(self._path, np.float32, rows * channels, offset=4 * start)
             return torch.from_numpy(values.reshape(rows, channels))
-        features = self._inspector.features(sample.image(), sample.valid_mask())
+        features = self._inspector.features(sample.image(), self._looked_at(sample))
         if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
             try:
                 with self._path.open("ab") as file:
@@ -327,6 +335,12 @@ class FeatureSource:
             self._places[index] = (self._end, len(features))
             self._end += features.numel()
         return features
+
+    def _looked_at(self, sample: Sample) -> NDArray[np.bool_] | None:
+        try:
+            return self._inspector.looked_at(sample.valid_mask(), sample.shape())
+        except RegionsError as error:
+            raise InspectorError(f"{sample.image_path}: {error}") from None
 
 
 def _scale(good: Sequence[Sample], image_size: int | None) -> float:
@@ -350,6 +364,7 @@ def _digest(
     begun: Inspector | None,
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
+    levels: NDArray[np.uint8] | None,
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
@@ -362,6 +377,8 @@ def _digest(
         digest.update(known.features.numpy().tobytes())
     if augmentation is not None:
         digest.update(repr(augmentation).encode())
+    if levels is not None:
+        digest.update(repr(levels.shape).encode() + levels.tobytes())
     return digest.hexdigest()
 
 
