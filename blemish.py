@@ -44,7 +44,11 @@ COMMANDS = {
 VERIFIERS = {
     "dataset.json": "scenes.datasets.verify",
     "bank.safetensors": "anomaly.inspection.verify",
+    "training.safetensors": "anomaly.inspection.verify",
     "results.json": "anomaly.evaluation.verify",
+    "model_index.json": "diffusion_refine.core.verify",
+    "training/settings.json": "diffusion_refine.core.verify",
+    "figures.json": "anomaly.studies.engine.verify",
 }
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
@@ -103,13 +107,17 @@ def demo(
 
 def verify(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Datasets, inspectors, evaluations.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...", help="Datasets, inspectors, evaluations, trained models, studies.", show_default=False
+        ),
     ],
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
     ] = False,
 ) -> None:
-    """Compare every file of datasets, inspectors and evaluations with its digest, and name what was changed or damaged.
+    """Compare every file of datasets, inspectors, evaluations, trained models and studies with its digest, and name
+    what was changed or damaged.
 
         blemish verify out/train out/inspector out/report
 
@@ -140,7 +148,8 @@ def verifier_of(folder: Path) -> ModuleType:
         if (folder / name).is_file():
             return importlib.import_module(module)
     raise BlemishError(
-        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector or an evaluation"
+        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector, an evaluation, a "
+        "trained model or a study"
     )
 
 

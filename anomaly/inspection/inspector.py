@@ -45,6 +45,10 @@ class InspectorError(BlemishError):
     """A bank that cannot be read, written or continued."""
 
 
+class DamagedError(InspectorError):
+    """A file that is not as an inspector was written to it."""
+
+
 @dataclass(frozen=True)
 class PixelSize:
     """metres: what a pixel of a picture of this height and width in pixels shows of the surface, across."""
@@ -380,7 +384,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             described = json.loads((file.metadata() or {}).get("blemish", "null"))
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
-        raise InspectorError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
+        raise DamagedError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
     if not isinstance(described, dict):
         raise InspectorError(f"{path}: was not written by blemish; give a folder that `blemish train` made")
     schema = described.get("schema")
@@ -393,7 +397,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         note = f"{path}: holds no digest, as an earlier Blemish wrote it: what was changed in it since is not noticed"
         warnings.warn(note, BlemishNote, stacklevel=2)
     elif digest != _digest(tensors, described):
-        raise InspectorError(
+        raise DamagedError(
             f"{path}: was changed or damaged since it was written, as its digest says; train the inspector again"
         )
     described = {name: value for name, value in described.items() if name not in ("schema", "blemish")}

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_ext
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.inspector import (
     BANK_FILE,
+    DamagedError,
     Inspector,
     InspectorError,
     TrainingRecord,
@@ -60,6 +62,7 @@ FAR_LARGER = 3.0  # times as long as the others, from where a picture that sets 
 LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by default
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
+Read = TypeVar("Read")
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
 
 
@@ -162,8 +165,8 @@ def train_inspector(
     )
     inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training, None, levels)
     with locked(out):
-        if (out / BANK_FILE).is_file():
-            finished = Inspector.load(out)
+        finished = _sound(out / BANK_FILE, Inspector.load, out)
+        if finished is not None:
             _refuse_other_settings(finished.training, training, out / BANK_FILE)
             inspector = finished
         else:
@@ -191,6 +194,17 @@ def training_part(samples: Sequence[Sample]) -> list[Sample]:
     return good
 
 
+def _sound(path: Path, read: Callable[[Path], Read], where: Path) -> Read | None:
+    """What is read of a file; None where there is none, or where it is damaged, which is said: it is trained anew."""
+    if not path.is_file():
+        return None
+    try:
+        return read(where)
+    except DamagedError as error:
+        warnings.warn(f"{str(error).rpartition('; ')[0]}; it is trained anew", BlemishNote, stacklevel=3)
+        return None
+
+
 def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
     size = model.coreset.size
     model.coreset.resize(begun.model.coreset.size)
@@ -213,8 +227,8 @@ def _fill(
     """
     model, training = inspector.model, inspector.training
     state = out / STATE_FILE
-    if state.is_file():
-        tensors, described = read_tensors(state)
+    if (begun := _sound(state, read_tensors, state)) is not None:
+        tensors, described = begun
         try:
             found = training_from({**asdict(training), **described})
         except ValueError as error:
