@@ -30,6 +30,7 @@ from diffusion_refine.synthesis.sard.pairs import LabelledPicture, Pairs, draw_p
 from diffusion_refine.synthesis.sard.region_constraint import Background, fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.training.loop import GradientDescent, TrainingLoop
+from diffusion_refine.training.model_shapes import random_start
 from scenes.datasets.lock import locked
 from scenes.jobs.progress import Progress
 
@@ -83,8 +84,7 @@ class SardTraining:
 
     def __init__(self, settings: SardSettings, labels: int, surfaces: int, device: str = "cpu") -> None:
         self.settings = settings
-        with torch.random.fork_rng(devices=[]):  # the libraries' layers draw from the global generator
-            torch.manual_seed(settings.seed)
+        with random_start(settings.seed):
             self.network = GeneratorNetwork(settings.network, labels, surfaces).to(device)
             self.discriminator = Discriminator(settings.discriminator, labels).to(device)
         self.generator_descent = self._descent(self.network, settings.generator_rate)
