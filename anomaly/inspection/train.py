@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,8 +25,10 @@ from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.inspector import (
     BANK_FILE,
+    DamagedError,
     Inspector,
     InspectorError,
+    PixelSize,
     TrainingRecord,
     bank_tensors,
     read_tensors,
@@ -35,6 +38,7 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.pixel_size import pixel_size_of
 from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.threshold import (
     BEST_F1,
@@ -48,6 +52,7 @@ from anomaly.inspection.view import Picture
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from procgen.errors import BlemishNote
+from scenes.datasets.files import sha256_of
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -62,6 +67,7 @@ LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
 PIECE = 1 << 16  # rows of kept features that are read at once
+Read = TypeVar("Read")
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
 
 
@@ -162,12 +168,13 @@ def train_inspector(
         sources=begun.training.sources if begun else {},
         boundary_patches=each,
         kept_back=tuple(sorted({sample.group for sample in kept})),
+        pixel_size=_pixel_size(good, begun),
     )
     model = SequentialPatchcoreModel(extractor, training.size)
     inspector = Inspector(model, training, None, levels).on(computing)
     with locked(out):
-        if (out / BANK_FILE).is_file():
-            finished = Inspector.load(out)
+        finished = _sound(out / BANK_FILE, Inspector.load, out)
+        if finished is not None:
             _refuse_other_settings(finished.training, training, out / BANK_FILE)
             inspector = finished.on(computing)
         else:
@@ -186,6 +193,12 @@ def train_inspector(
     return inspector
 
 
+def _pixel_size(good: Sequence[Sample], begun: Inspector | None) -> PixelSize | None:
+    """That of the pictures, where those of the inspector that is gone on from had the same."""
+    found = pixel_size_of(good)
+    return found if begun is None or begun.training.pixel_size == found else None
+
+
 def training_part(samples: Sequence[Sample]) -> list[Sample]:
     """The good samples; only those of the split "train" where the source has one."""
     splits = {sample.split for sample in samples}
@@ -193,6 +206,17 @@ def training_part(samples: Sequence[Sample]) -> list[Sample]:
     if not good:
         raise InspectorError(f"none of the {len(samples)} pictures is good; training needs pictures without defects")
     return good
+
+
+def _sound(path: Path, read: Callable[[Path], Read], where: Path) -> Read | None:
+    """What is read of a file; None where there is none, or where it is damaged, which is said: it is trained anew."""
+    if not path.is_file():
+        return None
+    try:
+        return read(where)
+    except DamagedError as error:
+        warnings.warn(f"{str(error).rpartition('; ')[0]}; it is trained anew", BlemishNote, stacklevel=3)
+        return None
 
 
 def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
@@ -217,8 +241,8 @@ def _fill(
     """
     model, training = inspector.model, inspector.training
     state = out / STATE_FILE
-    if state.is_file():
-        tensors, described = read_tensors(state)
+    if (begun := _sound(state, read_tensors, state)) is not None:
+        tensors, described = begun
         try:
             found = training_from({**asdict(training), **described})
         except ValueError as error:
@@ -394,7 +418,7 @@ def _digest(
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
-        digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(sample.image_path)))
     for content in weight_bytes(extractor):
         digest.update(content)
     if begun is not None:
