@@ -160,7 +160,7 @@ def hurt(folder: Path, kinds: tuple[Kind, ...], counts: Counter[str], times: int
     counts |= Counter({"damaged": 0, "refused": 0, "used unseen": 0})
     files = [(path, kind.used) for kind in kinds for name in kind.files for path in sorted(folder.glob(name))]
     assert files
-    sound = {used: used(folder) for used in {used for _, used in files}}
+    sound = {used: used(folder) for _, used in files}
     assert not list(blemish.verifier_of(folder).damages(folder))
     for number in range(times):
         path, used = files[number % len(files)]
@@ -236,9 +236,7 @@ def test_a_mesh_that_changed_is_not_gone_on_with(mesh_file: Path, out: Path, cou
 
 
 @pytest.mark.slow
-def test_damage_to_inspectors(
-    made: Path, stages: dict[str, Stage], out: Path, counts: Counter[str], flips: int
-) -> None:
+def test_damage_to_inspectors(made: Path, learnt: None, out: Path, counts: Counter[str], flips: int) -> None:
     shutil.copytree(made / "bank", out)
     hurt(out, INSPECTOR, counts, flips // 5)
 
