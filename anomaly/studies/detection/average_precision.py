@@ -54,13 +54,13 @@ def matches(
             rows.append((np.full(len(scores), surface), np.full(len(scores), label), scores, right))
     columns = [np.concatenate(column) for column in zip(*rows, strict=True)] if rows else []
     empty: list[NDArray[Any]] = [np.zeros(0), np.zeros(0), np.zeros(0), np.zeros((0, len(THRESHOLDS)))]
-    surface, label_of, score, right = columns or empty
+    shown_on, label_of, score, right_at = columns or empty
     return {
         "objects": objects,
-        "surface": surface.astype(np.int64),
+        "surface": shown_on.astype(np.int64),
         "label": label_of.astype(np.int64),
         "score": score.astype(np.float64),
-        "right": right.astype(np.bool_),
+        "right": right_at.astype(np.bool_),
     }
 
 

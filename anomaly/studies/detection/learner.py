@@ -178,4 +178,5 @@ def _decoded(scale: float) -> Callable[[LabelledPicture], tuple[NDArray[np.uint8
 
 
 def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    areas: NDArray[np.float32] = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return areas
