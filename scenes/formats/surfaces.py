@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from scenes.files import opened
 from scenes.formats.errors import SampleError
 from scenes.formats.sample import Sample
 
@@ -17,7 +18,7 @@ def content_group(path: Path) -> str:
 def content_digest(path: Path) -> str:
     """SHA-256 of a file, hexadecimal. Raises SampleError where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise SampleError(f"{path}: cannot be read ({error.strerror}); restore it") from None
