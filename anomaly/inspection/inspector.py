@@ -30,7 +30,7 @@ from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import BLUR_KERNEL, SequentialPatchcoreModel
 from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import sha256_of, write_atomically
 from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 from scenes.version import blemish_version
 
@@ -47,6 +47,10 @@ REGIONS = "regions"  # tensor of the levels of where to look
 
 class InspectorError(BlemishError):
     """A bank that cannot be read, written or continued."""
+
+
+class DamagedError(InspectorError):
+    """A file that is not as an inspector was written to it."""
 
 
 @dataclass(frozen=True)
@@ -390,7 +394,7 @@ def restore(model: SequentialPatchcoreModel, tensors: Mapping[str, Tensor]) -> N
 
 def source_of(path: Path) -> int:
     """The number by which a bank knows a picture: from its content, so that banks made apart agree on it."""
-    return int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "big", signed=True)
+    return int.from_bytes(bytes.fromhex(sha256_of(path))[:8], "big", signed=True)
 
 
 def source_key(source: int) -> str:
@@ -436,7 +440,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             described = json.loads((file.metadata() or {}).get("blemish", "null"))
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
-        raise InspectorError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
+        raise DamagedError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
     if not isinstance(described, dict):
         raise InspectorError(f"{path}: was not written by blemish; give a folder that `blemish train` made")
     schema = described.get("schema")
@@ -449,7 +453,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         note = f"{path}: holds no digest, as an earlier Blemish wrote it: what was changed in it since is not noticed"
         warnings.warn(note, BlemishNote, stacklevel=2)
     elif digest != _digest(tensors, described):
-        raise InspectorError(
+        raise DamagedError(
             f"{path}: was changed or damaged since it was written, as its digest says; train the inspector again"
         )
     described = {name: value for name, value in described.items() if name not in ("schema", "blemish")}

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.inspector import (
     BANK_FILE,
+    DamagedError,
     Inspector,
     InspectorError,
     TrainingRecord,
@@ -48,6 +50,7 @@ from anomaly.inspection.view import Picture
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from procgen.errors import BlemishNote
+from scenes.datasets.files import sha256_of
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -62,6 +65,7 @@ LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
 PIECE = 1 << 16  # rows of kept features that are read at once
+Read = TypeVar("Read")
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
 
 
@@ -166,8 +170,8 @@ def train_inspector(
     model = SequentialPatchcoreModel(extractor, training.size)
     inspector = Inspector(model, training, None, levels).on(computing)
     with locked(out):
-        if (out / BANK_FILE).is_file():
-            finished = Inspector.load(out)
+        finished = _sound(out / BANK_FILE, Inspector.load, out)
+        if finished is not None:
             _refuse_other_settings(finished.training, training, out / BANK_FILE)
             inspector = finished.on(computing)
         else:
@@ -195,6 +199,17 @@ def training_part(samples: Sequence[Sample]) -> list[Sample]:
     return good
 
 
+def _sound(path: Path, read: Callable[[Path], Read], where: Path) -> Read | None:
+    """What is read of a file; None where there is none, or where it is damaged, which is said: it is trained anew."""
+    if not path.is_file():
+        return None
+    try:
+        return read(where)
+    except DamagedError as error:
+        warnings.warn(f"{str(error).rpartition('; ')[0]}; it is trained anew", BlemishNote, stacklevel=3)
+        return None
+
+
 def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
     size = model.coreset.size
     model.coreset.resize(begun.model.coreset.size)
@@ -217,8 +232,8 @@ def _fill(
     """
     model, training = inspector.model, inspector.training
     state = out / STATE_FILE
-    if state.is_file():
-        tensors, described = read_tensors(state)
+    if (begun := _sound(state, read_tensors, state)) is not None:
+        tensors, described = begun
         try:
             found = training_from({**asdict(training), **described})
         except ValueError as error:
@@ -394,7 +409,7 @@ def _digest(
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
-        digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(sample.image_path)))
     for content in weight_bytes(extractor):
         digest.update(content)
     if begun is not None:

@@ -556,5 +556,5 @@ def test_what_is_no_file_is_no_picture(mvtec, kind):
             path.mkdir()
         case _:
             path.symlink_to({"device": "/dev/zero", "loop": "odd.png", "nowhere": "gone.png"}[kind])
-    with pytest.raises(SampleError, match=r"train/good/odd\.png: cannot be read \("):
+    with pytest.raises(BlemishError, match=r"train/good/odd\.png: cannot be read \("):
         read_samples(mvtec)
