@@ -58,10 +58,6 @@ class Detection:
         ),
     )
 
-    def accepts(self, picture: LabelledPicture) -> bool:
-        """Whether its defects are known."""
-        return picture.sample.label != UNLABELLED
-
     def train(
         self,
         training: TrainingSet,
@@ -74,14 +70,14 @@ class Detection:
         progress: Progress,
     ) -> None:
         """Train on crops, and find the score of best F1 on the validation part."""
-        network = built(settings, classes, seed, device)
-        step, state = lesson(network, training, settings, device)
+        detector = built(settings, classes, seed, device)
+        step, state = lesson(detector, training, settings, device)
         fitting = Fitting(folder, settings.epochs, settings.batch, seed, settings_of(settings, classes, seed))
         fit(fitting, training, step, state, progress)
-        truths, found = _seen(network.eval(), validation, settings, device, "finding the threshold", progress)
+        truths, found = _seen(detector.eval(), validation, settings, device, "finding the threshold", progress)
         counts = matches(truths, found, [0] * len(validation), 1, len(classes.names))
         write_atomically(folder / THRESHOLD, json.dumps({"score": best_threshold(counts)}).encode() + b"\n")
-        keep_network(folder, network)
+        keep_network(folder, detector)
 
     def evaluate(
         self,
@@ -121,6 +117,10 @@ class Detection:
                 Prediction(boxes=found.boxes[sure], labels=found.labels[sure], scores=found.scores[sure])
             )
         return predictions
+
+    def accepts(self, picture: LabelledPicture) -> bool:
+        """Whether its defects are known."""
+        return picture.sample.label != UNLABELLED
 
     def _restored(self, folder: Path, classes: Classes, settings: DetectionSettings, device: str) -> nn.Module:
         network = built(settings, classes, 0, device, is_trained=True)
