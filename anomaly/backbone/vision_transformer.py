@@ -31,6 +31,7 @@ from anomaly.backbone.extractor import (
 from anomaly.backbone.feature_statistics import channel_deviations
 from anomaly.backbone.normalisation import OwnNormalisation
 from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor
+from anomaly.backbone.resampling import antialiased
 
 MODULES = ("deit", "eva", "vision_transformer")  # of timm, whose networks hand out any block's patches at any size
 STRIDES = (8, 16)
@@ -166,9 +167,10 @@ class VisionTransformer(nn.Module):
         padded = functional.pad(images, (0, -width % stride, 0, -height % stride), mode="replicate")
         if stride != self._patch:
             size = [side // stride * self._patch for side in padded.shape[-2:]]
-            padded = functional.interpolate(
-                padded, size, mode="bilinear", align_corners=False, antialias=stride > self._patch
-            )
+            if stride > self._patch:
+                padded = antialiased(padded, size)
+            else:
+                padded = functional.interpolate(padded, size, mode="bilinear", align_corners=False)
         indices = [layer - 1 for layer in self._name.layers]
         maps: Sequence[Tensor] = self.network.forward_intermediates(
             self._normalisation(padded), indices=indices, intermediates_only=True

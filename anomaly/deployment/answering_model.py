@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN, standardised
+from anomaly.backbone.resampling import antialiased
 from anomaly.inspection.computing import PROCESSOR
 from anomaly.inspection.inspector import Inspector, InspectorError
-from anomaly.inspection.tiles import LARGEST_WHOLE, Size, resampling, scaled_mask_part, scaled_size
+from anomaly.inspection.tiles import LARGEST_WHOLE, Size, scaled_mask_part, scaled_size
 from scenes.version import blemish_version
 
 INPUT, OUTPUTS = "picture", ("anomaly_map", "score", "is_flawed")
@@ -62,10 +63,6 @@ class AnsweringModel(nn.Module):
         if half_precision:
             self.model.extractor.half()  # type: ignore[attr-defined]
         self.threshold = float(np.float32(training.threshold))
-        for along, length, scaled in zip(("down", "across"), size, self.scaled_size, strict=True):
-            places, weights = resampling(length, scaled)
-            self.register_buffer(f"places_{along}", torch.from_numpy(places.T.copy()))
-            self.register_buffer(f"weights_{along}", torch.from_numpy(weights.T.copy()))
         valid_mask = None if regions is None else scaled_mask_part(regions.levels > 0, self.scaled_size, _all())
         self.register_buffer("valid_mask", valid_mask)
         own = np.full(size, np.nan, np.float32)
@@ -80,10 +77,10 @@ class AnsweringModel(nn.Module):
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What an `Answer` holds, in its order."""
-        values = picture.float() / 255
+        values = picture.permute(2, 0, 1)[None].float() / 255
         if self.scaled_size != self.size:
-            values = self._scaled(values)
-        images = standardised(values.permute(2, 0, 1)[None])
+            values = antialiased(values, self.scaled_size)
+        images = standardised(values)
         grid = self.model.extractor(images.half() if self.half_precision else images).float()
         maps = self.model.pixels(self.model.distances_of(grid), self.scaled_size, self.valid_mask)
         if self.scaled_size != self.size:
@@ -91,22 +88,6 @@ class AnsweringModel(nn.Module):
         anomaly_map = maps[0, 0] if self.factors is None else self._of_regions(maps[0, 0])
         score = anomaly_map.amax(dim=(0, 1))
         return anomaly_map, score, score >= self.threshold
-
-    def _scaled(self, picture: Tensor) -> Tensor:
-        """(h, w, 3) of a picture (H, W, 3), term by term: not every runtime's own scaling knows antialiasing."""
-        rows = sum(
-            picture[places] * weights[:, None, None] for places, weights in zip(*self._terms("down"), strict=True)
-        )
-        assert isinstance(rows, Tensor)
-        columns = sum(
-            rows[:, places] * weights[:, None] for places, weights in zip(*self._terms("across"), strict=True)
-        )
-        assert isinstance(columns, Tensor)
-        return columns
-
-    def _terms(self, along: str) -> tuple[Tensor, Tensor]:
-        """(K, n) places and weights."""
-        return getattr(self, f"places_{along}"), getattr(self, f"weights_{along}")
 
     def _of_regions(self, anomaly_map: Tensor) -> Tensor:
         """As `Regions.scaled`."""

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anomaly.backbone.normalisation import standardised
+from anomaly.backbone.resampling import resampling
 
 TILE = 1280  # pixels of a side, overlaps included
 OVERLAP = 192  # pixels on each side; the embedded networks' and EfficientNet-Lite0's convolutions reach 178
@@ -101,21 +102,6 @@ def _nearest(length: int, scaled: int) -> NDArray[np.int64]:
         functional.interpolate(torch.arange(length, dtype=torch.float64)[None, None], scaled).long()[0, 0].numpy()
     )
     return places
-
-
-def resampling(length: int, scaled: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(scaled, K) places and weights by which torch interpolates bilinearly with antialiasing: triangles, cut at ends.
-
-    Where a triangle has fewer than K places the rest weighs nothing.
-    """
-    ratio = length / scaled
-    reach = max(1.0, ratio)
-    centres = (np.arange(scaled) + 0.5) * ratio
-    first = np.maximum(np.floor(centres - reach + 0.5), 0).astype(np.int64)
-    places = first[:, None] + np.arange(int(np.ceil(2 * reach)) + 1)
-    weights = np.maximum(0, 1 - np.abs(places + 0.5 - centres[:, None]) / reach) * (places < length)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.minimum(places, length - 1), weights.astype(np.float32)
 
 
 def _matrix(length: int, scaled: int) -> csr_array:
