@@ -418,5 +418,5 @@ def test_a_word_alone_makes_a_dataset_of_its_variants_with_the_classes_as_they_w
     )
     assert {frame.refinement["swapped"][0]["word"] for frame in together if frame.refinement} == {"rust", "dent"}
     assert len(together) == 4
-    with pytest.raises(DatasetError, match="keep_classes"):
+    with pytest.raises(DatasetError, match="begun differently"):
         refine_dataset(source, tmp_path / "rust", model, replace(settings, keep_classes=False))
