@@ -55,7 +55,8 @@ class StepKind:
 
 
 RENDERS = StepKind("renders", libraries=("blemish",))
-"""Renders answer for themselves: what follows from them depends on their content."""
+DATASETS = StepKind("datasets", libraries=("blemish",))
+"""Renders and other datasets answer for themselves: what follows from them depends on their content."""
 
 
 class CacheError(BlemishError):
@@ -134,11 +135,12 @@ def content_of(samples: Sequence[Sample]) -> str:
     for sample in samples:
         digest.update(f"{sample.name}\n{sample.group}\n{sample.label}\n{sample.split}\n".encode())
         for path in (sample.image_path, *sample.annotation.files()):
-            digest.update(_file_digest(path))
+            digest.update(file_digest(path))
     return digest.hexdigest()
 
 
-def _file_digest(path: Path) -> bytes:
+def file_digest(path: Path) -> bytes:
+    """SHA-256 of a file. Raises CacheError where it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
