@@ -64,7 +64,8 @@ def read(folder: Path) -> list[Sample]:
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
         made = frame.refinement or {}
-        began = made["parents"][-1]["frame"] if made else frame.index
+        parents = [parent for parent in made.get("parents", ()) if "gave" not in parent]
+        began = parents[-1]["frame"] if parents else frame.index
         group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}#{kind}"
         samples.append(
             Sample(

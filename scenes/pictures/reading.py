@@ -38,11 +38,15 @@ class ReadingOptions:
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """pixels: (H, W) or (H, W, 3), uint8 or uint16, white the most these hold; name and SHA-256 of the file."""
+    """pixels: (H, W) or (H, W, 3), uint8 or uint16, white the most these hold; name and SHA-256 of the file.
+
+    surface: (H, W) where it is not wholly transparent, which is black; None where all of it is surface.
+    """
 
     pixels: Pixels
     name: str
     sha256: str
+    surface: NDArray[np.bool_] | None = None
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -79,8 +83,13 @@ def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> N
     return _seen(load(path, options.most_pixels), path)
 
 
-def read_photograph(path: Path, options: ReadingOptions = ReadingOptions()) -> Photograph:
-    """Read a photograph, upright. Raises PictureError for what is no grey or colour picture without transparency."""
+def read_photograph(
+    path: Path, options: ReadingOptions = ReadingOptions(), *, cut_out: bool = False, sha256: str = ""
+) -> Photograph:
+    """Read a photograph, upright. Raises PictureError for what is no grey or colour picture without transparency.
+
+    cut_out: whether it may be transparent where there is no surface. sha256: of the file, where it is known.
+    """
     if path.is_dir():
         raise PictureError(f"{path}: is a folder; name the photographs in it, as {path}/*.png")
     height, width = measure(path, min(options.most_pixels, MOST_PHOTO_PIXELS)).shape
@@ -88,15 +97,20 @@ def read_photograph(path: Path, options: ReadingOptions = ReadingOptions()) -> P
         raise PictureError(
             f"{path}: is {width} x {height} pixels; expected {LEAST_SIDE} or more a side: crop a larger picture"
         )
-    raster = load(path, options.most_pixels)
+    raster = load(path, options.most_pixels, sha256)
     if raster.values.dtype == np.bool_:
         raise PictureError(f"{path}: is black and white only, a mask perhaps; expected a photograph of 8 or 16 bits")
-    if raster.alpha is not None and raster.alpha.min() < 255:
+    if not cut_out and raster.alpha is not None and raster.alpha.min() < 255:
         raise PictureError(f"{path}: is transparent in places; expected a photograph: flatten it and save it again")
     most = 255 if raster.values.dtype == np.uint8 else 65535
     pixels = _scaled(raster, path, options.white_level, most)
     pixels = pixels.astype(np.uint8) if most == 255 else pixels.astype(np.uint16)
-    return Photograph(pixels, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    surface = _seen(raster, path)
+    if surface is not None and surface.all():
+        surface = None
+    if surface is not None:
+        pixels[~surface] = 0
+    return Photograph(pixels, path.name, hashlib.sha256(path.read_bytes()).hexdigest(), surface)
 
 
 def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) -> ReadingOptions:
