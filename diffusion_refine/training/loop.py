@@ -19,8 +19,15 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from diffusion_refine.core.models import brief
-from scenes.datasets.files import write_atomically
-from scenes.jobs.checkpoints import CheckpointError, Curve, plain, refuse_other_settings
+from scenes.jobs.checkpoints import (
+    CheckpointError,
+    Curve,
+    plain,
+    read_checked,
+    refuse_other_settings,
+    with_one_of_each_text,
+    write_checked,
+)
 
 LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step
 LARGEST_GRADIENT = 1.0  # norm
@@ -172,10 +179,10 @@ def step_rng(seed: int, step: int) -> torch.Generator:
 def save_state(path: Path, state: Any) -> None:
     """Write tensors, numbers, text, lists and dicts, whole or not at all."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
+    torch.save(with_one_of_each_text(state), buffer)
+    write_checked(path, buffer.getvalue())
 
 
 def load_state(path: Path) -> Any:
-    """What `save_state` wrote, on the processor; nothing in it can run."""
-    return torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    """What `save_state` wrote, on the processor; nothing in it can run. Raises one of UNREADABLE."""
+    return torch.load(io.BytesIO(read_checked(path)), map_location="cpu", weights_only=True)

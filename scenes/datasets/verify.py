@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from procgen.errors import BlemishError
 from scenes.datasets.annotations import coco_annotations
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import parsed, read_bytes, seal_of, sha256_of, write_atomically
 from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import ANNOTATIONS, CHANGED, HEADER, MESH, PICTURES, SCENES, Header, committed, read_header
-from scenes.geometry.mesh_files import digest_of
 
 
 @dataclass(frozen=True)
@@ -125,9 +123,9 @@ def _mesh(folder: Path, header: Header) -> Iterator[Damage]:
     if isinstance(part, dict) and part.get("kind") == MESH and part.get("sha256"):
         path = folder / str(part.get("path"))
         try:
-            if digest_of(str(path)) != part["sha256"]:
+            if sha256_of(path) != part["sha256"]:
                 yield Damage(f"{path}: {CHANGED}")
-        except BlemishError as error:
+        except DatasetError as error:
             yield Damage(str(error))
 
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
 
-from anomaly.studies.engine.cache import file_digest
 from anomaly.studies.engine.labelled import LabelledPicture
 from anomaly.studies.sources.real_set import Side
+from scenes.datasets.files import sha256_of
 from scenes.formats.sample import Sample
 
-
-@cache
-def digest_of(path: Path) -> str:
-    """SHA-256 of a picture's file, hexadecimal. Raises CacheError."""
-    return file_digest(path).hex()
+digest_of = cache(sha256_of)  # of pictures, which several arms and seeds ask for
 
 
 def without_relatives(

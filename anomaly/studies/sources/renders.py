@@ -20,6 +20,7 @@ from anomaly.studies.engine.study_file import StudyFile
 from procgen.errors import BlemishError
 from scenes.datasets.files import write_atomically
 from scenes.datasets.schema import ANNOTATIONS, committed
+from scenes.datasets.verify import damages
 from scenes.jobs.child_process import CHILD_PROGRAM
 from scenes.parts.mesh import MeshRecipe
 from scenes.quantities.distribution import shown
@@ -139,8 +140,8 @@ def _run(command: list[str], look: Callable[[], None]) -> tuple[int, str]:
 
 
 def is_rendered(folder: Path) -> bool:
-    """Whether a dataset is there whole: its annotations are written last."""
-    return (folder / ANNOTATIONS).is_file()
+    """Whether a dataset is there whole, its annotations being written last, and as it was written."""
+    return (folder / ANNOTATIONS).is_file() and not any(damages(folder))
 
 
 def recipe_with(file: StudyFile[StudyBase], name: str, name_field: str, changes: Changes, changes_field: str) -> Recipe:
