@@ -25,6 +25,7 @@ COMMANDS = {
     "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
     "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
     "inspect": ("anomaly.line.cli", "Inspect pictures, a folder, a video or a camera: what is flawed, and where."),
+    "regions": ("anomaly.line.cli", "Make a page to draw on a picture where an inspector shall look."),
     "study": ("anomaly.studies.cli", "Compare training on real pictures, on renders and on both."),
     "meld": ("anomaly.cli", "Meld the banks of several inspectors into one."),
     "bank": ("anomaly.cli", "Look at an inspector's bank; forget pictures, age out rows, grow or shrink it."),

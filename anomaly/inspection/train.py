@@ -28,6 +28,7 @@ from anomaly.inspection.inspector import (
     DamagedError,
     Inspector,
     InspectorError,
+    PixelSize,
     TrainingRecord,
     bank_tensors,
     read_tensors,
@@ -37,6 +38,7 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.pixel_size import pixel_size_of
 from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.threshold import (
     BEST_F1,
@@ -166,6 +168,7 @@ def train_inspector(
         sources=begun.training.sources if begun else {},
         boundary_patches=each,
         kept_back=tuple(sorted({sample.group for sample in kept})),
+        pixel_size=_pixel_size(good, begun),
     )
     model = SequentialPatchcoreModel(extractor, training.size)
     inspector = Inspector(model, training, None, levels).on(computing)
@@ -188,6 +191,12 @@ def train_inspector(
             inspector = with_found_thresholds(inspector, rule, region_thresholds, validation or kept, progress)
             inspector.save(out)
     return inspector
+
+
+def _pixel_size(good: Sequence[Sample], begun: Inspector | None) -> PixelSize | None:
+    """That of the pictures, where those of the inspector that is gone on from had the same."""
+    found = pixel_size_of(good)
+    return found if begun is None or begun.training.pixel_size == found else None
 
 
 def training_part(samples: Sequence[Sample]) -> list[Sample]:

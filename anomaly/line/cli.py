@@ -1,4 +1,4 @@
-"""The command `blemish inspect`."""
+"""The commands `blemish inspect` and `regions`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ PAGE_EVERY = 10.0  # s between two pages of a watched folder
 def register(app: typer.Typer) -> None:
     """Mount this module's commands."""
     app.command()(inspect)
+    app.command()(regions)
 
 
 @one_writer
@@ -70,6 +71,12 @@ def inspect(
         Literal["all", "flawed", "none"],
         typer.Option(help="Of which pictures overlay, heat map and mask are written to --out."),
     ] = "all",
+    flagged_at_most: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of pictures that can be flagged without drift, as 0.05; more then count as drift too."
+        ),
+    ] = None,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
     threads: Annotated[
@@ -116,10 +123,11 @@ def inspect(
     sources = None if watch else found_sources(pictures, options)
     if sources is not None:
         options = sources.options
-    file = VerdictFile(out, {**inspection.settings(inspector), "white_level": options.white_level}) if out else None
+    asked = {"white_level": options.white_level, "flagged_at_most": flagged_at_most}
+    file = VerdictFile(out, {**inspection.settings(inspector), **asked}) if out else None
     lines = file.lines if file else []
     known = file.knows if file else lambda name, sha256: False
-    drift = drift_test(loaded, value, lines)
+    drift = drift_test(loaded, value, lines, flagged_at_most)
     is_endless = watch or bool(sources and sources.cameras)
     page = _Page(inspection, inspector, out, drift)
     with _until_stopped() if is_endless else shown(STOPPED if out else LOST, "pictures") as progress:
@@ -146,6 +154,31 @@ def inspect(
             progress("inspecting", done, max(total, done))
     page.end(lines)
     raise typer.Exit(summary_of(lines).exit_code)
+
+
+def regions(
+    picture: Annotated[Path, typer.Argument(help="A picture of the part, as all others of it.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The page to draw on, an HTML file.")],
+    white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_MILLIONS,
+) -> None:
+    """Make a page to draw on a picture where an inspector shall look.
+
+        blemish regions photos/part.png --out look.html
+
+    Open it in a browser, draw rectangles and polygons, and save look.png. Then an inspector learns and inspects what is
+    drawn alone:
+
+        blemish train photos/good --look look.png --threshold good:1% --out out/careful
+
+    Any picture of that size will do as well: white, or several grey levels, where to look, black elsewhere.
+    """
+    from anomaly.reporting.regions_page import write_regions_page
+    from scenes.pictures.reading import read_rgb, with_white_level
+
+    options = with_white_level([picture], reading(white_level, most_pixels), str(picture))
+    page = write_regions_page(out, read_rgb(picture, options), picture.name)
+    typer.echo(f"{page} is written: draw on it in a browser, save look.png, then train with --look look.png")
 
 
 @contextmanager

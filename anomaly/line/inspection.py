@@ -73,8 +73,12 @@ def begun(inspector: Inspector, folder: Path, threshold: float | None) -> float:
     return threshold
 
 
-def drift_test(inspector: Inspector, threshold: float, lines: Iterable[Line]) -> DriftTest | str:
-    """A test that has taken in the lines there are; or why there is none, in words."""
+def drift_test(
+    inspector: Inspector, threshold: float, lines: Iterable[Line], flagged_at_most: float | None = None
+) -> DriftTest | str:
+    """A test that has taken in the lines there are; or why there is none, in words. Raises InspectionError."""
+    if flagged_at_most is not None and not 0 < flagged_at_most < 1:
+        raise InspectionError(f"--flagged-at-most is {flagged_at_most:g}; expected a share between 0 and 1, as 0.05")
     good_scores = inspector.training.good_scores
     if not good_scores:
         return (
@@ -87,16 +91,19 @@ def drift_test(inspector: Inspector, threshold: float, lines: Iterable[Line]) ->
             f"cannot be told: the inspector holds {len(reference)} scores of good surfaces below the threshold, "
             f"{LEAST_REFERENCE} are needed; find the threshold on more good pictures"
         )
-    test = DriftTest(reference)
+    test = DriftTest(reference, flagged_at_most=flagged_at_most)
     for line in lines:
-        if counts(line, threshold):
-            test.update(line["score"])
+        taken_in(test, line, threshold)
     return test
 
 
-def counts(line: Line, threshold: float) -> bool:
-    """Whether drift is told by this picture: a good one, below the threshold."""
-    return bool(line["verdict"] == GOOD and line["score"] < threshold)
+def taken_in(drift: DriftTest, line: Line, threshold: float) -> dict[str, Any]:
+    """What the test says after one more line; one of an unreadable picture tells it nothing."""
+    if line["verdict"] == GOOD and line["score"] < threshold:
+        drift.update(line["score"])
+    elif line["verdict"] != UNREADABLE:
+        drift.flag()
+    return {"evidence": drift.evidence, "is_found": drift.found_at is not None}
 
 
 def inspected(
@@ -127,8 +134,8 @@ def inspected(
             line |= {"verdict": UNREADABLE, "error": named}
         else:
             line |= _described(verdict, pixels, inspection.metres((pixels.shape[0], pixels.shape[1])))
-            if drift is not None and counts(line, inspection.threshold):
-                line["drift"] = {"evidence": drift.update(verdict.score), "is_found": drift.found_at is not None}
+            if drift is not None:
+                line["drift"] = taken_in(drift, line, inspection.threshold)
             if file is not None and (inspection.keep == "all" or (inspection.keep == "flawed" and verdict.is_flawed)):
                 line |= _kept(file, pixels, verdict)
         if file is not None:
@@ -229,8 +236,8 @@ def drift_described(drift: DriftTest | str, summary: Summary) -> str:
     if drift.found_at is not None or summary.flagged <= RECENT / 2:
         return drift.described
     return (
-        f"{drift.described}; {summary.flagged} of the last {RECENT} pictures are flawed, which tell nothing of it: "
-        "where so many cannot be, look at light and lens"
+        f"{drift.described}; but {summary.flagged} of the last {RECENT} pictures are flawed: where so many cannot be, "
+        "look at light and lens, and say how many can with --flagged-at-most"
     )
 
 

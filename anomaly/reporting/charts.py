@@ -129,7 +129,7 @@ def run_chart(
     x = _scale(first, last, LEFT + 6, WIDTH - RIGHT - 6)
     y = _scale(low - 0.04 * (high - low), high + 0.04 * (high - low), HEIGHT - BOTTOM, TOP)
     x_ticks = [(value, f"{value:g}") for value in _round_ticks(first, last) if value == int(value)]
-    y_ticks = [(value, f"1e{value:g}" if exponents else f"{value:.4g}") for value in _round_ticks(low, high)]
+    y_ticks = [(value, f"{10**value:.2g}" if exponents else f"{value:.4g}") for value in _round_ticks(low, high)]
     parts = _axes(x, y, x_ticks, y_ticks, x_label, y_label)
     for name, xs, ys, colour in groups:
         parts.append(f'<g fill="{escape(colour)}"><title>{escape(name)}</title>')

@@ -73,7 +73,7 @@ def write_inspection_page(
         good_colour=GOOD_COLOUR,
         bad_colour=BAD_COLOUR,
         heat_stops=pictures.HEAT_STOPS,
-        heat_above=pictures.HEAT_ABOVE * threshold,
+        heat_range=(pictures.HEAT_FROM * threshold, pictures.HEAT_ABOVE * threshold),
         found_colour="rgb({} {} {})".format(*pictures.TRUTH_OUTLINE),
         galleries=[
             ("Flawed", "Highest score first.", *_gallery(path.parent, flawed, FLAWED_SHOWN)),

@@ -19,7 +19,7 @@ TRUTH_OUTLINE = (0, 255, 220)
 PREDICTED_OUTLINE = (255, 255, 255)
 FILL_OPACITY, EDGE_OPACITY = 70, 255
 OVERLAY_LENGTH, OVERLAY_GAP = 1024, 6  # pixels: longest side of the picture in an overlay, and between its two halves
-HEAT_ABOVE = 1.5  # times the threshold, where the heat map of an overlay is palest
+HEAT_FROM, HEAT_ABOVE = 0.5, 1.5  # times the threshold: where the heat map of an overlay is black, and palest
 
 
 def fitted(width: int, height: int, longest: int) -> Size:
@@ -76,12 +76,13 @@ def overlaid(
     """image (H, W, 3) beside its heat map (H, W), each with mask (H, W) outlined and boxes around its places.
 
     boxes: left, top, width, height in pixels. Reduced so that no side of the image is longer than `OVERLAY_LENGTH`. The
-    heat map is black at 0 and palest at `HEAT_ABOVE` times the threshold, so that pictures of one inspector compare.
+    heat map is black from `HEAT_FROM` times the threshold down and palest from `HEAT_ABOVE` times it up, so that
+    pictures of one inspector compare.
     """
     size = fitted(image.shape[1], image.shape[0], OVERLAY_LENGTH)
     scale = size[0] / image.shape[1]
     small, places = shrunk(image, size), shrunk_mask(mask, size)
-    warm = shrunk(heat(anomaly_map, 0.0, HEAT_ABOVE * threshold if threshold > 0 else 1.0), size)
+    warm = shrunk(heat(anomaly_map, HEAT_FROM * threshold, HEAT_ABOVE * threshold), size)
     halves = (outlined(small, places, TRUTH_OUTLINE), outlined(warm, places, PREDICTED_OUTLINE))
     gap = np.full((size[1], OVERLAY_GAP, 3), 255, np.uint8)
     both = Image.fromarray(np.concatenate([halves[0], gap, halves[1]], axis=1))

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from anomaly.inspection.threshold import conformal_threshold
+from anomaly.inspection.threshold import ThresholdRule, conformal_threshold
+from anomaly.inspection.train import train_inspector
 from anomaly.line.drift import FALSE_ALARM, DriftTest, reference_below
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import GOOD
 
 RUNS = 1000
 
@@ -75,7 +78,6 @@ def test_ranks_are_uniform_and_independent():
         known = scores[: 20 + number]
         above, equal = sum(s > score for s in known), sum(s == score for s in known) + 1
         rank = test._rank(score)
-        test.count += 1
         ranks.append(rank)
         assert above / (len(known) + 1) < rank <= (above + equal) / (len(known) + 1)
     assert kstest(ranks, "uniform").pvalue > 0.001
@@ -104,9 +106,62 @@ def test_a_shift_after_a_long_good_time_is_found_soon_too():
 
 def test_it_says_where_scores_went():
     test = DriftTest([1.0 + k / 100 for k in range(30)])
-    assert "none seen in 0 good pictures" in test.described
+    assert "none seen in 0 pictures" in test.described
     for k in range(30):
         test.update(2 + k / 100)
     assert "rose" in test.described
     assert "2.195" in test.described
     assert "1.145" in test.described
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_as_many_flagged_as_expected_are_no_drift_and_most_of_them_are(share):
+    rng, false, delays = np.random.default_rng(11), 0, []
+    for run in range(RUNS):
+        scores = rng.normal(size=140).tolist()
+        test = DriftTest(scores[:40], run, flagged_at_most=share)
+        for score, is_flagged in zip(scores[40:], rng.random(100) < share, strict=True):
+            test.flag() if is_flagged else test.update(score)
+        false += test.found_at is not None
+        if run < 50:
+            test = DriftTest(scores[:40], run, flagged_at_most=share)
+            while test.found_at is None and test.count < 100:
+                test.flag() if rng.random() < 0.8 else test.update(float(rng.normal()))
+            delays.append(test.count)
+            assert "pictures are flagged, where at most" in test.described
+    assert false / RUNS <= FALSE_ALARM + 3 * math.sqrt(FALSE_ALARM / RUNS)
+    assert np.median(delays) <= 12
+
+
+def test_on_real_tiles_drift_is_said_of_a_changed_exposure_alone(real_data, tmp_path):
+    """A third of the good tiles train, a third are known good, a third come along, as they are and brighter."""
+    of_surface = {}
+    for sample in read_samples(real_data / "magnetic_tile"):
+        if sample.label == GOOD:
+            of_surface.setdefault(sample.group, sample)
+    tiles = [of_surface[group] for group in sorted(of_surface)]
+    tiles = [tiles[index] for index in np.random.default_rng(0).permutation(len(tiles))]
+    inspector = train_inspector(
+        tiles[:30],
+        tmp_path,
+        backbone="filters",
+        size=256,
+        epochs=2,
+        image_size=256,
+        validation=tiles[30:60],
+        threshold=ThresholdRule(risk=0.1),
+    )
+    threshold = inspector.training.threshold
+    reference = reference_below(inspector.training.good_scores, threshold)
+    found = {}
+    for exposure in (1.0, 1.25, 1.6):
+        test = DriftTest(reference, flagged_at_most=0.2)
+        for tile in tiles[60:]:
+            brighter = np.rint((tile.image() * exposure).clip(0, 255)).astype(np.uint8)
+            score = inspector.predict(brighter)[1]
+            test.update(score) if score < threshold else test.flag()
+        found[exposure] = test.found_at
+    assert found[1.0] is None
+    assert found[1.25] is not None
+    assert found[1.6] is not None
+    assert found[1.6] <= 20

@@ -67,7 +67,7 @@ def pictures(tmp_path):
 def inspect(*arguments):
     app = typer.Typer()
     cli.register(app)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(app, ["inspect", *map(str, arguments)])
 
 
 def lines_of(text):
