@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from anomaly.studies.engine.arms import training_set
 from anomaly.studies.engine.cache import Cache, key_of
 from anomaly.studies.engine.jobs import Contents, Job, run_all, statistics_of
 from anomaly.studies.engine.labelled import Classes, LabelledPicture
@@ -15,6 +14,7 @@ from anomaly.studies.engine.progress import StudyProgress
 from anomaly.studies.engine.study import ArmSettings, DownstreamStudy
 from anomaly.studies.engine.study_file import StudyFile, checked
 from anomaly.studies.engine.task import LearnerSettings, Prediction, SurfaceStatistics, Task
+from anomaly.studies.sources.arms import training_set
 from anomaly.studies.sources.datasets import Sources, rendered
 from anomaly.studies.sources.lineage import without_relatives
 from anomaly.studies.sources.real_set import Side, classes_of, parted, photographs_of, trouble_with

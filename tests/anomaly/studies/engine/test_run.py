@@ -12,7 +12,6 @@ import pytest
 import yaml
 from PIL import Image
 
-from anomaly.studies.engine.arms import training_set
 from anomaly.studies.engine.cache import Cache
 from anomaly.studies.engine.labelled import Classes, LabelledPicture
 from anomaly.studies.engine.report import results_of, write_downstream
@@ -20,6 +19,7 @@ from anomaly.studies.engine.run import run_downstream
 from anomaly.studies.engine.study import ArmSettings
 from anomaly.studies.engine.study_file import StudyError
 from anomaly.studies.sources import datasets
+from anomaly.studies.sources.arms import training_set
 from anomaly.studies.sources.real_set import parted
 from anomaly.studies.study_file import load_any
 from procgen.surface.layer import Instance
