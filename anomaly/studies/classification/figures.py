@@ -10,12 +10,25 @@ from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from anomaly.studies.engine.bootstrap import Values, mean_of_defined
+from anomaly.studies.engine.labelled import LabelledPicture
+from anomaly.studies.engine.task import SurfaceStatistics
 
 
 def confusion(truth: Sequence[int], predicted: Sequence[int], classes: int) -> NDArray[np.int64]:
     """(classes, classes) pictures by their true and their predicted class."""
     found = multiclass_confusion_matrix(torch.tensor(predicted), torch.tensor(truth), classes)
     return np.asarray(found.numpy(), np.int64)
+
+
+def counted(pictures: Sequence[LabelledPicture], predicted: Sequence[int], classes: int) -> SurfaceStatistics:
+    """The confusion counts of every surface, for pictures and the class that was found on each."""
+    by_surface: dict[str, list[tuple[int, int]]] = {}
+    for picture, found in zip(pictures, predicted, strict=True):
+        by_surface.setdefault(picture.surface, []).append((picture.label or 0, found))
+    surfaces = tuple(sorted(by_surface))
+    pairs = [list(zip(*by_surface[name], strict=True)) for name in surfaces]
+    counts = np.stack([confusion(truth, found, classes) for truth, found in pairs])
+    return SurfaceStatistics(surfaces, counts[:, 1:].sum(axis=(1, 2)) > 0, {"confusion": counts})
 
 
 def figures_of(counts: NDArray[np.int64], names: Sequence[str], weights: Values) -> dict[str, Values]:

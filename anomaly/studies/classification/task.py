@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
-from anomaly.studies.classification.figures import confusion, figures_of
+from anomaly.studies.classification.figures import counted, figures_of
 from anomaly.studies.classification.learner import built, lesson, probabilities, settings_of
 from anomaly.studies.classification.published import TABLES
 from anomaly.studies.classification.settings import ClassificationSettings
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
 from anomaly.studies.engine.task import Figure, LearnerSettings, Prediction, PublishedTable, SurfaceStatistics, Values
 from anomaly.studies.engine.training import Fitting, fit, keep_network, restore_network
-from scenes.formats.sample import GOOD, UNLABELLED
+from scenes.formats.sample import UNLABELLED
 from scenes.jobs.progress import Progress
 
 TOGETHER = 16  # pictures that are judged at once
@@ -58,11 +57,11 @@ class Classification:
         progress: Progress,
     ) -> None:
         """Train on whole pictures; nothing is chosen on the validation part."""
-        network = built(settings, classes, seed, device)
-        step, state = lesson(network, training, classes, settings, device)
+        classifier = built(settings, classes, seed, device)
+        step, state = lesson(classifier, training, classes, settings, device)
         fitting = Fitting(folder, settings.epochs, settings.batch, seed, settings_of(settings, classes, seed))
         fit(fitting, training, step, state, progress)
-        keep_network(folder, network)
+        keep_network(folder, classifier)
 
     def evaluate(
         self,
@@ -74,21 +73,13 @@ class Classification:
         progress: Progress,
     ) -> SurfaceStatistics:
         """Pictures of every surface by their true and their predicted class."""
-        network = self._restored(folder, classes, settings, device)
-        count = len(classes.all_names)
-        surfaces = tuple(sorted({picture.surface for picture in test}))
-        counts = np.zeros((len(surfaces), count, count), np.int64)
-        defective = np.zeros(len(surfaces), bool)
+        classifier = self._restored(folder, classes, settings, device)
+        found: list[int] = []
         for begin in range(0, len(test), TOGETHER):
             part = test[begin : begin + TOGETHER]
-            predicted = probabilities(network, part, settings.image_size, device).argmax(axis=1)
-            for picture, found in zip(part, predicted, strict=True):
-                place = surfaces.index(picture.surface)
-                assert picture.label is not None  # `accepts` saw to it
-                counts[place] += confusion([picture.label], [int(found)], count)
-                defective[place] |= picture.sample.label != GOOD
-            progress("evaluating", begin + len(part), len(test))
-        return SurfaceStatistics(surfaces, defective, {"confusion": counts})
+            found += probabilities(classifier, part, settings.image_size, device).argmax(axis=1).tolist()
+            progress("evaluating", len(found), len(test))
+        return counted(test, found, len(classes.all_names))
 
     def replicated(self, statistics: SurfaceStatistics, classes: Classes, weights: Values) -> dict[str, Values]:
         """Every figure for many choices of surfaces."""
