@@ -12,6 +12,7 @@ INSPECTION = "anomaly"  # the study of inspectors, which has ways of training of
 # Name -> module and object that keep the protocol `engine.task.Task`.
 TASKS = {
     "classification": ("anomaly.studies.classification.task", "Classification"),
+    "detection": ("anomaly.studies.detection.task", "Detection"),
     "segmentation": ("anomaly.studies.segmentation.task", "Segmentation"),
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from scenes.datasets.errors import DatasetError
+from scenes.files import content_of, opened
 
 LOCK, HOLDER = ".blemish.lock", ".blemish.lock.json"  # of the one writer at work in a folder: see `lock`
 Seal = Literal["none", "whole", "broken"]  # none: of a file that an earlier Blemish wrote
@@ -134,7 +135,7 @@ def _seal(content: bytes, found: re.Match[bytes] | None) -> Seal:
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal. Raises DatasetError."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}); restore it") from None
@@ -151,6 +152,6 @@ def parsed(content: bytes, path: Path) -> object:
 def read_bytes(path: Path) -> bytes:
     """A file's content. Raises DatasetError."""
     try:
-        return path.read_bytes()
+        return content_of(path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -16,13 +17,20 @@ from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import ANNOTATIONS, CHANGED, HEADER, MESH, PICTURES, SCENES, Header, committed, read_header
 
+_EDITED = re.compile(rb'"sha256": ?"[0-9a-f]{64}" ?\}\s*\Z')  # a seal in another layout than that of Blemish
+
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is wrong. what: names the file; frame: its number where it is a frame's; None of all others."""
+    """One thing that is wrong.
+
+    what: names the file; frame: its number where it is a frame's; None of all others. edited: whether another program
+    wrote that file, which no damage looks like.
+    """
 
     what: str
     frame: int | None = None
+    edited: bool = False
 
     def __str__(self) -> str:
         return self.what
@@ -52,12 +60,18 @@ def _frames_and_annotations(folder: Path, header: Header, finished: bool) -> Ite
         yield Damage(f"{folder / ANNOTATIONS}: missing, though all frames are there")
 
 
-def discard_damaged(folder: Path) -> list[Damage]:
+def discard_damaged(folder: Path, *, edited: bool = False) -> list[Damage]:
     """Take the records of damaged frames away, and annotations that do not fit, so that a writer makes them anew.
 
-    Returns what was wrong. Raises DatasetError where it cannot be mended so.
+    edited: those that somebody changed as well. Returns what was wrong. Raises DatasetError where it cannot be mended
+    so, or would undo what somebody changed.
     """
     found = list(_frames_and_annotations(folder, read_header(folder), finished=False))
+    for damage in found:
+        if damage.edited and not edited:
+            raise DatasetError(
+                f"{damage}, by another program; restore it, or have it made anew with: blemish verify --repair {folder}"
+            )
     for damage in found:
         if damage.frame is not None:
             (folder / SCENES / f"{damage.frame:06d}.json").unlink()
@@ -72,7 +86,7 @@ def repair(folder: Path) -> str:
     Returns, in words, what is left to do. Raises DatasetError where nothing can be done.
     """
     with locked(folder):
-        discard_damaged(folder)
+        discard_damaged(folder, edited=True)
         header = read_header(folder)
         missing = header.frames - len(committed(folder, header.frames))
         if not missing and not (folder / ANNOTATIONS).is_file():
@@ -104,6 +118,8 @@ def _frame(folder: Path, index: int, header: Header) -> Damage | None:
             case "broken":
                 return Damage(f"{path}: {CHANGED}", index)
             case "none":
+                if _EDITED.search(content):
+                    return Damage(f"{path}: {CHANGED}", index, edited=True)
                 frame = Frame(folder, index, header)
                 _ = frame.image, frame.classes, frame.defects, frame.impurities
                 return Damage(f"{path}: {CHANGED}", index) if frame.digests else None
