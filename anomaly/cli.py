@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anomaly.inspection.options import (
+    BATCH,
+    BatchOption,
+    DeviceOption,
+    PrecisionOption,
+    TileOption,
+    computing,
+)
 from scenes.datasets.lock import one_writer
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.formats.sample import GOOD
@@ -145,6 +153,10 @@ def train(
     region: RegionOption = None,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
+    tile: TileOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
@@ -178,6 +190,7 @@ def train(
     from anomaly.inspection.train import train_inspector, training_part
     from scenes.formats.splitting import split_by_group
 
+    where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
@@ -208,6 +221,7 @@ def train(
             validation=_read([validation], AUTO, options) if validation else (),
             threshold=rule,
             validation_share=validation_share,
+            computing=where,
             regions=_regions(look, options),
             region_thresholds=_region_rules(region),
             progress=progress,
@@ -244,9 +258,13 @@ def evaluate(
         int, typer.Option(min=0, help="Drop predicted regions of fewer pixels, at the price of small defects.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
+    tile: TileOption = None,
+    threads: ThreadsOption = 1,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
-    threads: ThreadsOption = 1,
 ) -> None:
     """Evaluate an inspector on pictures with known defects: every figure, heat maps and a report.
 
@@ -270,11 +288,12 @@ def evaluate(
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.reporting.report import write_report
 
+    where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
     samples = _read(datasets, format, options)
-    inspector = Inspector.load(bank)
+    inspector = Inspector.load(bank).on(where)
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")

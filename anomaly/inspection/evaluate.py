@@ -59,10 +59,9 @@ def evaluate_inspector(
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(value, smallest=smallest)
     with locked(out), ResultsWriter(out) as writer:
-        for done, sample in enumerate(evaluated, 1):
-            image, truth = sample.image(), sample.truth()
-            valid_mask = inspector.looked_at(sample.valid_mask(), sample.shape())
-            anomaly_map, score = inspector.predict(image, valid_mask)
+        predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in evaluated)
+        for done, (sample, prediction) in enumerate(zip(evaluated, predictions, strict=True), 1):
+            ((image, valid_mask), anomaly_map, score), truth = prediction, sample.truth()
             evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
             writer.add(sample, score, anomaly_map, truth, image)
             progress("evaluating", done, len(evaluated))

@@ -140,9 +140,9 @@ def found_threshold(
         refuse_too_few(len({sample.group for sample in samples}), rule.risk)
     finder, defective = ThresholdFinder(), 0
     scores: dict[str, list[float]] = {}
-    for done, sample in enumerate(samples, 1):
-        valid_mask = inspector.looked_at(sample.valid_mask(), sample.shape())
-        anomaly_map, score = inspector.predict(sample.image(), valid_mask)
+    predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
+    for done, (sample, prediction) in enumerate(zip(samples, predictions, strict=True), 1):
+        (_, valid_mask), anomaly_map, score = prediction
         if within is not None and inspector.regions is not None:
             valid_mask = inspector.regions.only(within).looked_at(valid_mask, sample.shape())
             score = float(anomaly_map.max(where=valid_mask, initial=0))

@@ -9,6 +9,7 @@ from typing import Any
 
 from diffusion_refine.synthesis.generator import SourceFrame
 from procgen.errors import BlemishError
+from scenes.datasets.files import sha256_of
 from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import HEADER
 from scenes.recipes.recipe import Recipe
@@ -74,6 +75,6 @@ class DatasetFrames:
 def lineage(dataset: Dataset, index: int) -> list[dict[str, Any]]:
     """A frame of a dataset by its number, and before it, where it was made of another itself, its own parents."""
     own = dataset[dataset.indices.index(index)]
-    digest = hashlib.sha256(own.image_path.read_bytes()).hexdigest()
+    digest = sha256_of(own.image_path)
     parent = {"recipe": dataset.recipe_name, "seed": dataset.seed, "frame": own.index, "sha256": digest}
     return [parent, *(own.refinement or {}).get("parents", ())]

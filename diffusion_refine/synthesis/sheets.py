@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
+from scenes.datasets.files import write_atomically
 from scenes.datasets.reader import Frame
 
 LEAST_SIDE, ROOM = 96, 1.6  # of a cutting: pixels, and its side over that of what it shows
@@ -24,9 +26,9 @@ def evenly(count: int, lines: int) -> list[int]:
 
 def write_beside(path: Path, comparisons: Sequence[Comparison]) -> Path:
     """Write a sheet of comparisons, whole or not at all, and give its path."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    Image.fromarray(comparison_sheet(comparisons, HEIGHT)).save(temporary, format="png")
-    temporary.replace(path)
+    content = io.BytesIO()
+    Image.fromarray(comparison_sheet(comparisons, HEIGHT)).save(content, format="png")
+    write_atomically(path, content.getvalue())
     return path
 
 

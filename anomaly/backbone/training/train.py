@@ -25,7 +25,15 @@ from anomaly.backbone.training.fields import Source
 from anomaly.backbone.training.objective import Batch, collated, evaluate_batch
 from anomaly.backbone.training.textures import Texture, draw_texture
 from scenes.datasets.files import write_atomically
-from scenes.jobs.checkpoints import Curve, plain, refuse_other_settings
+from scenes.jobs.checkpoints import (
+    CheckpointError,
+    Curve,
+    plain,
+    read_checked,
+    refuse_other_settings,
+    with_one_of_each_text,
+    write_checked,
+)
 from scenes.jobs.progress import Progress, print_progress
 
 CHECKPOINT, WEIGHTS, CURVE = "checkpoint.pt", "embedded.safetensors", "curve.csv"
@@ -154,16 +162,20 @@ class BackboneTraining:
             "curve": self.curve.rows,
         }
         buffer = io.BytesIO()
-        torch.save(state, buffer)
+        torch.save(with_one_of_each_text(state), buffer)
         self.curve.write()
         write_weights(self.average.state_dict(), self.out / WEIGHTS)
-        write_atomically(self.out / CHECKPOINT, buffer.getvalue())  # last: what a kill leaves undone is done again
+        write_checked(self.out / CHECKPOINT, buffer.getvalue())  # last: what a kill leaves undone is done again
 
     def resume(self) -> None:
-        """Go back to the checkpoint, where there is one. Raises CheckpointError where other settings made it."""
+        """Go back to the checkpoint, where there is one. Raises CheckpointError where it is damaged or another's."""
         path = self.out / CHECKPOINT
         if path.is_file():
-            state = torch.load(path, map_location=self.device, weights_only=True)
+            try:
+                content = read_checked(path)
+            except ValueError as error:
+                raise CheckpointError(f"{path}: is no whole checkpoint ({error}); remove it to begin anew") from None
+            state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
             refuse_other_settings(path, state.get("settings", {}), asdict(self.settings))
             self.module.load_state_dict(state["module"])
             self.average.load_state_dict(state["average"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,8 @@ from anomaly.studies.anomaly.replicates import FIGURES, class_recalls, replicate
 from anomaly.studies.anomaly.run import Outcome
 from anomaly.studies.anomaly.scenarios import REAL, SCENARIOS
 from anomaly.studies.engine.bootstrap import Draws, Estimate, draw, estimate
-from scenes.datasets.files import write_atomically
+from anomaly.studies.engine.verify import FIGURES_FILE, REPORT
+from scenes.datasets.files import sealed, sealed_page, write_atomically
 from scenes.formats.sample import GOOD, Sample
 from scenes.version import blemish_version
 
@@ -130,7 +130,7 @@ def write_study(outcome: Outcome, out: Path, command: str) -> tuple[list[str], P
     """Write `figures.json` and `report.html` to `out`; gives lines for the terminal, and the report's path."""
     results = results_of(outcome)
     out.mkdir(parents=True, exist_ok=True)
-    write_atomically(out / "figures.json", json.dumps(_plain(outcome, results), indent=1).encode() + b"\n")
+    write_atomically(out / FIGURES_FILE, sealed(_plain(outcome, results)))
     environment = Environment(
         loader=PackageLoader("anomaly.reporting"),
         autoescape=True,
@@ -139,9 +139,9 @@ def write_study(outcome: Outcome, out: Path, command: str) -> tuple[list[str], P
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "interval": interval, "label": label, "signed": signed}
-    path = out / "report.html"
+    path = out / REPORT
     html = environment.get_template("study.html").render(**_context(outcome, results, command))
-    write_atomically(path, html.encode())
+    write_atomically(path, sealed_page(html))
     return list(_told(outcome, results)), path
 
 

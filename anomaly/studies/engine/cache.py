@@ -20,7 +20,7 @@ import inspect
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -28,10 +28,14 @@ from pathlib import Path
 from typing import Any
 
 from procgen.errors import BlemishError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.digests import differing, digests_of
+from scenes.datasets.errors import DatasetError
+from scenes.datasets.files import read_bytes, seal_of, sealed, sha256_of, write_atomically
+from scenes.datasets.schema import CHANGED
 from scenes.formats.sample import Sample
 
 INPUTS = "inputs.json"  # beside a step's results: what its key is the digest of
+FILES = "files"  # a field of it: SHA-256 of every other file of the step
 PACKAGE = Path(__file__).parents[2]
 
 # What reads pictures and their truth, as seen from this package.
@@ -55,7 +59,8 @@ class StepKind:
 
 
 RENDERS = StepKind("renders", libraries=("blemish",))
-"""Renders answer for themselves: what follows from them depends on their content."""
+DATASETS = StepKind("datasets", libraries=("blemish",))
+"""Renders and other datasets answer for themselves: what follows from them depends on their content."""
 
 
 class CacheError(BlemishError):
@@ -67,12 +72,17 @@ class Cache:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        self._sound: set[Path] = set()  # what was compared with its digests
 
     def place(self, kind: StepKind, key: str) -> Path:
         return self.folder / kind.name / key
 
     def is_done(self, kind: StepKind, key: str) -> bool:
-        return (self.place(kind, key) / INPUTS).is_file()
+        """Whether a step's results are there, and as they were written; each is looked at once."""
+        place = self.place(kind, key)
+        if place not in self._sound and (place / INPUTS).is_file() and not any(damages_of_step(place)):
+            self._sound.add(place)
+        return place in self._sound
 
     def step(self, kind: StepKind, key: str, inputs: dict[str, Any], make: Callable[[Path], None]) -> Path:
         """The folder of a step's results; `make` fills it, in a folder of its own, unless they are there already.
@@ -89,11 +99,27 @@ class Cache:
         except OSError as error:
             raise CacheError(f"{self.folder}: cannot be written ({error.strerror}); choose another folder") from error
         make(unfinished)
-        text = json.dumps(inputs, indent=1, sort_keys=True, ensure_ascii=False)
-        write_atomically(unfinished / INPUTS, text.encode() + b"\n")
+        kept = {**inputs, FILES: digests_of(unfinished, INPUTS)}
+        write_atomically(unfinished / INPUTS, sealed(json.loads(json.dumps(kept, sort_keys=True))))
         shutil.rmtree(place, ignore_errors=True)  # of an earlier, damaged result
         unfinished.rename(place)
         return place
+
+
+def damages_of_step(step: Path) -> Iterator[str]:
+    """What is wrong with the folder of a step's results, in words; of one without digests nothing is known to be."""
+    path = step / INPUTS
+    try:
+        content = read_bytes(path)
+        written = json.loads(content)
+        digests = written.get(FILES, {})
+    except (DatasetError, ValueError, AttributeError):
+        yield f"{path}: {CHANGED}"
+        return
+    if seal_of(content) == "broken" or (seal_of(content) == "none" and {FILES, "sha256"} & written.keys()):
+        yield f"{path}: {CHANGED}"
+    else:
+        yield from differing(step, digests)
 
 
 def key_of(kind: StepKind, inputs: dict[str, Any]) -> str:
@@ -134,16 +160,8 @@ def content_of(samples: Sequence[Sample]) -> str:
     for sample in samples:
         digest.update(f"{sample.name}\n{sample.group}\n{sample.label}\n{sample.split}\n".encode())
         for path in (sample.image_path, *sample.annotation.files()):
-            digest.update(_file_digest(path))
+            digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except OSError as error:
-        raise CacheError(f"{path}: cannot be read ({error.strerror}); restore it") from error
 
 
 def _version(name: str) -> str:

@@ -16,7 +16,14 @@ from torch import Tensor, nn
 from anomaly.backbone.extractor import brief, seeded
 from anomaly.studies.engine.labelled import TrainingSet
 from scenes.datasets.files import write_atomically
-from scenes.jobs.checkpoints import CheckpointError, plain, refuse_other_settings
+from scenes.jobs.checkpoints import (
+    CheckpointError,
+    plain,
+    read_checked,
+    refuse_other_settings,
+    with_one_of_each_text,
+    write_checked,
+)
 from scenes.jobs.progress import Progress
 
 CHECKPOINT, MODEL, CURVE = "checkpoint.pt", "model.pt", "curve.json"
@@ -94,13 +101,13 @@ def restore_network(folder: Path, network: nn.Module) -> None:
 def save_state(path: Path, state: Any) -> None:
     """Write tensors, numbers, text, lists and dicts, whole or not at all."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
+    torch.save(with_one_of_each_text(state), buffer)
+    write_checked(path, buffer.getvalue())
 
 
 def load_state(path: Path) -> Any:
-    """What `save_state` wrote, on the processor; nothing in it can run."""
-    return torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    """What `save_state` wrote, on the processor; nothing in it can run. Raises one of UNREADABLE."""
+    return torch.load(io.BytesIO(read_checked(path)), map_location="cpu", weights_only=True)
 
 
 def _resumed(path: Path, fitting: Fitting, state: Mapping[str, Stateful]) -> list[float]:

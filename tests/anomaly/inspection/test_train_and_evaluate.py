@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 from anomaly import cli
+from anomaly.backbone.normalisation import normalised
 from anomaly.backbone.packaged_weights import Package
 from anomaly.inspection import train
 from anomaly.inspection.evaluate import evaluate_inspector, unseen
@@ -136,7 +137,7 @@ def test_map_is_the_distance_to_the_bank_enlarged_and_blurred(folder, trained):
     image = read_samples(folder)[-1].image()
     anomaly_map, score = inspector.predict(image)
     model = inspector.model
-    features = model.features(inspector.prepared(image)).numpy().astype(float)
+    features = model.features(normalised(image, inspector.training.scale)).numpy().astype(float)
     bank = model.memory_bank.numpy().astype(float)
     distances = np.sqrt(((features[:, None] - bank[None]) ** 2).sum(axis=2)).min(axis=1)
     rows, columns = (-(-side // 8) for side in image.shape[:2])

@@ -20,9 +20,9 @@ from anomaly.studies.anomaly.sets import split_real, trouble_with
 from anomaly.studies.anomaly.steps import BANKS, EVALUATIONS
 from anomaly.studies.anomaly.twins import training_sets
 from anomaly.studies.engine import cache as caches
-from anomaly.studies.engine.cache import Cache, CacheError, content_of, key_of, meaning
-from anomaly.studies.engine.renders import RenderingError, render
+from anomaly.studies.engine.cache import Cache, content_of, key_of, meaning
 from anomaly.studies.engine.study_file import StudyError
+from anomaly.studies.sources.renders import RenderingError, render
 from anomaly.studies.study_file import load_study
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe
@@ -244,11 +244,13 @@ def test_killed_run_goes_on_to_the_same_bytes(whole, tmp_path, photos, recipe, k
         assert expected[path] == digest, path
 
 
-def test_damaged_evaluation_is_named(cache, tmp_path, photos, recipe):
-    victim = next((cache.folder / "evaluations").iterdir())
-    (victim / "figures.json").write_text("{")
-    with pytest.raises(CacheError, match=re.escape(str(victim))):
-        run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, Steps())
+def test_damaged_evaluation_is_made_anew(cache, tmp_path, photos, recipe):
+    victim, steps = next((cache.folder / "evaluations").iterdir()), Steps()
+    whole = (victim / "figures.json").read_bytes()
+    (victim / "figures.json").write_bytes(whole.replace(b"0.", b"1.", 1))
+    run_study(study(tmp_path, photos, recipe, scenarios="all"), cache, steps)
+    assert len(steps.new) == 1
+    assert (victim / "figures.json").read_bytes() == whole
 
 
 def test_weights_that_change_while_a_study_runs_make_no_bank(tmp_path, photos, recipe, monkeypatch):
