@@ -18,6 +18,7 @@ METHODS = {
     "draem": "diffusion_refine.synthesis.draem.method",
     "procedural": "diffusion_refine.synthesis.procedural.method",
     "refine": "diffusion_refine.synthesis.refine.method",
+    "sard": "diffusion_refine.synthesis.sard.method",
 }
 
 
