@@ -153,6 +153,11 @@ class VisionTransformer(nn.Module):
             self._deviation = channel_deviations(lambda images: torch.cat(self._blocks(images), dim=1))
         return self._deviation
 
+    def fix_size(self, height: int, width: int) -> None:
+        """Interpolate the positions once for pictures of this size, so that exported models need not."""
+        sides = [-(-side // self._name.stride) * self._patch for side in (height, width)]
+        self.network.set_input_size(img_size=tuple(sides))
+
     def forward(self, images: Tensor) -> Tensor:
         maps = self._blocks(images)
         if self._name.scaling == "scaled":

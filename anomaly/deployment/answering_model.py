@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN, standardised
 from anomaly.backbone.resampling import antialiased
+from anomaly.backbone.vision_transformer import VisionTransformer
 from anomaly.inspection.computing import PROCESSOR
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.tiles import LARGEST_WHOLE, Size, scaled_mask_part, scaled_size
@@ -59,6 +60,9 @@ class AnsweringModel(nn.Module):
                 "more than an exported inspector takes at once; train with a smaller --image-size, or cut the pictures"
             )
         self.model = deepcopy(inspector.on(PROCESSOR).model).eval()
+        for part in self.model.modules():
+            if isinstance(part, VisionTransformer):
+                part.fix_size(*self.scaled_size)
         self.half_precision = half_precision
         if half_precision:
             self.model.extractor.half()  # type: ignore[attr-defined]
