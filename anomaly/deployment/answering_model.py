@@ -41,6 +41,10 @@ class AnsweringModel(nn.Module):
             that such pictures are looked at in tiles.
     """
 
+    valid_mask: Tensor | None
+    own_thresholds: Tensor | None
+    factors: Tensor | None
+
     def __init__(self, inspector: Inspector, size: Size | None = None, half_precision: bool = False) -> None:
         super().__init__()
         training, regions = inspector.training, inspector.regions
@@ -95,6 +99,8 @@ class AnsweringModel(nn.Module):
 
     def _of_regions(self, anomaly_map: Tensor) -> Tensor:
         """As `Regions.scaled`."""
+        assert self.factors is not None
+        assert self.own_thresholds is not None
         scaled = anomaly_map * self.factors
         below = float(np.nextafter(np.float32(self.threshold), np.float32(-np.inf)))
         held = torch.where(
