@@ -101,7 +101,8 @@ def train(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, or several "
+            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, each with :scaled "
+            "behind it for channels on one scale, or several "
             "joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
         ),
     ] = None,

@@ -53,7 +53,7 @@ class FeatureExtractor(nn.Module):
         embedded = backbone == EMBEDDED and not pretrained and weights is None
         self.pretrained = pretrained or embedded or weights is not None
         with seeded(seed):
-            self.network: Any = _network(name, self.strides, pretrained)
+            self.network: Any = stages_of(name, self.strides, pretrained)
         self._normalisation = normalisation_of(self.network.pretrained_cfg if self.pretrained else {})
         if embedded:
             load_strictly(self.network, name, EMBEDDED_WEIGHTS)
@@ -134,7 +134,7 @@ def refuse_unknown(backbone: str) -> None:
         raise BackboneError(f"{backbone} is no timm model; {hint}")
 
 
-def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
+def stages_of(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
     refuse_unknown(backbone)
     try:
         with torch.device("meta"):
@@ -163,6 +163,7 @@ def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
     except (OSError, SafetensorError) as error:
         raise BackboneError(f"{path}: is no safetensors file that can be read ({brief(error)})") from error
     wanted = network.state_dict()
+    found = {_flattened(name, wanted): value for name, value in found.items()}
     missing = sorted(set(wanted) - set(found))
     if missing:
         raise BackboneError(
@@ -181,6 +182,12 @@ def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
         if not bool(torch.isfinite(found[name]).all()):
             raise BackboneError(f"{path}: {name} holds NaN or infinity; give sound weights")
     network.load_state_dict({name: found[name] for name in wanted})
+
+
+def _flattened(name: str, wanted: Mapping[str, Tensor]) -> str:
+    """The name of a tensor of a whole timm model in what timm makes of it for its features: `features_0` of VGG."""
+    joined = name.replace(".", "_", 1)
+    return joined if joined in wanted else name
 
 
 def brief(error: BaseException) -> str:
