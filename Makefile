@@ -8,7 +8,7 @@ BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/learn/test_environment.py 
 IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py tests/blender_addon/ui/*/test_*.py)) \
 	tests/blender_addon/test_hostile.py
 
-.PHONY: help setup demo pictures test test-slow fuzz test-blender test-blender-versions lint docs benchmark \
+.PHONY: help setup demo pictures test test-slow test-gpu fuzz test-blender test-blender-versions lint docs benchmark \
 	catalogue contact-sheet extension lock clean
 
 help:  ## Show this list
@@ -30,6 +30,9 @@ test: setup lint  ## Check style and types, then run the tests
 
 test-slow: setup  ## Run the tests that take minutes
 	$(PYTEST) -m "slow and not window"
+
+test-gpu: setup  ## Run the tests that need a graphics card
+	$(PYTEST) -m gpu tests/anomaly
 
 fuzz: setup  ## Spoil 100,000 files for every reader with hypothesis, and with atheris where it is installed; hours
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.fuzz.run

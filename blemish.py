@@ -24,6 +24,8 @@ COMMANDS = {
     "render": ("blender_addon.cli", "Render a recipe into a dataset of pictures with exact masks."),
     "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
     "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
+    "inspect": ("anomaly.line.cli", "Inspect pictures, a folder, a video or a camera: what is flawed, and where."),
+    "regions": ("anomaly.line.cli", "Make a page to draw on a picture where an inspector shall look."),
     "study": ("anomaly.studies.cli", "Compare training on real pictures, on renders and on both."),
     "meld": ("anomaly.cli", "Meld the banks of several inspectors into one."),
     "bank": ("anomaly.cli", "Look at an inspector's bank; forget pictures, age out rows, grow or shrink it."),
@@ -44,14 +46,19 @@ COMMANDS = {
 VERIFIERS = {
     "dataset.json": "scenes.datasets.verify",
     "bank.safetensors": "anomaly.inspection.verify",
+    "training.safetensors": "anomaly.inspection.verify",
     "results.json": "anomaly.evaluation.verify",
+    "model_index.json": "diffusion_refine.core.verify",
+    "training/settings.json": "diffusion_refine.core.verify",
+    "figures.json": "anomaly.studies.engine.verify",
 }
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend
 INTERRUPTED = 130  # of a command that was stopped
 STOPPED = "stopped; the same command goes on from what is finished"  # of one that had not yet begun to say what is
-STOPS = ("SIGTERM", "SIGHUP")  # signals that end a command as Ctrl-C does; Windows has the first alone
+# The signals that end a command: Ctrl-C, and those by which systems and closing terminals do; Windows has no SIGHUP.
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
@@ -102,13 +109,17 @@ def demo(
 
 def verify(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Datasets, inspectors, evaluations.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...", help="Datasets, inspectors, evaluations, trained models, studies.", show_default=False
+        ),
     ],
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
     ] = False,
 ) -> None:
-    """Compare every file of datasets, inspectors and evaluations with its digest, and name what was changed or damaged.
+    """Compare every file of datasets, inspectors, evaluations, trained models and studies with its digest, and name
+    what was changed or damaged.
 
         blemish verify out/train out/inspector out/report
 
@@ -139,7 +150,8 @@ def verifier_of(folder: Path) -> ModuleType:
         if (folder / name).is_file():
             return importlib.import_module(module)
     raise BlemishError(
-        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector or an evaluation"
+        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector, an evaluation, a "
+        "trained model or a study"
     )
 
 
@@ -192,9 +204,8 @@ def heed_stops() -> None:
         if last - before >= AT_ONCE:
             raise KeyboardInterrupt
 
-    for name in STOPS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # not where nohup has it ignored
+    for number in STOPS:
+        if signal.getsignal(number) == signal.SIG_DFL:  # not where nohup has it ignored, nor Ctrl-C's own
             signal.signal(number, interrupt)
 
 
@@ -207,10 +218,9 @@ def left_at_once() -> Iterator[None]:
         os.write(2, f"{STOPPED}\n".encode())
         os._exit(INTERRUPTED)
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", *STOPS) if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        if before[number] != signal.SIG_IGN:
+    before = {number: signal.getsignal(number) for number in STOPS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
             signal.signal(number, leave)
     try:
         yield

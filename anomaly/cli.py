@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from anomaly.inspection.options import (
+    BATCH,
+    BatchOption,
+    DeviceOption,
+    PrecisionOption,
+    TileOption,
+    computing,
+)
 from scenes.datasets.lock import one_writer
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.formats.sample import GOOD
@@ -20,6 +28,8 @@ from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelO
 if TYPE_CHECKING:
     from anomaly.evaluation.results import EvaluationRecord, Metrics
     from anomaly.inspection.inspector import Inspector
+    from anomaly.inspection.regions import Regions
+    from anomaly.inspection.threshold import ThresholdRule
     from scenes.formats.sample import Sample
     from scenes.pictures.reading import ReadingOptions
 
@@ -43,10 +53,25 @@ ThresholdOption = Annotated[
         "good pictures alone; or a number.",
     ),
 ]
+LookOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.png|everywhere",
+        help="Where to look on every picture: white, or several levels, one a region; black is left out.",
+    ),
+]
+RegionOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LEVEL=THRESHOLD",
+        help="A threshold of its own for the region of that level, as --threshold has it: 128=good:2%. Repeatable.",
+    ),
+]
 ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower.")
 ]
 
+EVERYWHERE = "everywhere"  # where --look looks without a file
 BEGUN_ANEW = "stopped; nothing was written, and the same command begins anew"
 
 
@@ -101,9 +126,8 @@ def train(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, each with :scaled "
-            "behind it for channels on one scale, or several "
-            "joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
+            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, each with "
+            ":scaled behind it for channels on one scale, or several joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
         ),
     ] = None,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
@@ -125,8 +149,14 @@ def train(
             "for it; `evaluate` leaves them out too.",
         ),
     ] = 0.2,
+    look: LookOption = None,
+    region: RegionOption = None,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
+    tile: TileOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
@@ -160,6 +190,7 @@ def train(
     from anomaly.inspection.train import train_inspector, training_part
     from scenes.formats.splitting import split_by_group
 
+    where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
@@ -190,6 +221,9 @@ def train(
             validation=_read([validation], AUTO, options) if validation else (),
             threshold=rule,
             validation_share=validation_share,
+            computing=where,
+            regions=_regions(look, options),
+            region_thresholds=_region_rules(region),
             progress=progress,
         )
     training = inspector.training
@@ -224,9 +258,13 @@ def evaluate(
         int, typer.Option(min=0, help="Drop predicted regions of fewer pixels, at the price of small defects.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Decides which surfaces those are.")] = 0,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
+    tile: TileOption = None,
+    threads: ThreadsOption = 1,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
-    threads: ThreadsOption = 1,
 ) -> None:
     """Evaluate an inspector on pictures with known defects: every figure, heat maps and a report.
 
@@ -250,11 +288,12 @@ def evaluate(
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.reporting.report import write_report
 
+    where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     options = reading(white_level, most_pixels)
     samples = _read(datasets, format, options)
-    inspector = Inspector.load(bank)
+    inspector = Inspector.load(bank).on(where)
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")
@@ -329,6 +368,8 @@ def bank(
     ] = None,
     threshold: ThresholdOption = None,
     validation: ValidationOption = None,
+    look: LookOption = None,
+    region: RegionOption = None,
     threads: ThreadsOption = 1,
 ) -> None:
     """Look at an inspector's bank, or forget pictures, let old rows age out, grow or shrink it.
@@ -343,18 +384,23 @@ def bank(
 
         blemish bank out/inspector --threshold good:1% --validation photos/good --out out/careful
 
+    Looking at a part of every picture alone, with a threshold of its own in the region of level 128:
+
+        blemish bank out/inspector --look look.png --threshold good:1% --region 128=good:5% --validation photos/good
+            --out out/careful
+
     What a forgotten row displaced does not come back by itself: go on with `blemish train --start`.
     """
     from anomaly.inspection.inspector import Inspector, InspectorError
-    from anomaly.inspection.maintenance import aged, resized, without_pictures
+    from anomaly.inspection.maintenance import aged, looking_at, resized, without_pictures
 
     _use(threads)
-    changes = [change for change in (forget, generations, size, threshold) if change is not None]
+    changes = [change for change in (forget, generations, size, threshold, look) if change is not None]
     if bool(changes) != (out is not None):
         raise InspectorError(
             "--out is missing: where shall the changed inspector go?"
             if changes
-            else "--out is given but no change; give --forget, --generations, --size or --threshold"
+            else "--out is given but no change; give --forget, --generations, --size, --threshold or --look"
         )
     changed = Inspector.load(inspector)
     if out is None:
@@ -369,24 +415,54 @@ def bank(
         typer.echo(f"aged out  {gone} rows")
     if size is not None:
         changed = resized(changed, size)
-    _keep(changed, out, threshold, validation)
+    if look is not None:
+        changed = looking_at(changed, _regions(look))
+    _keep(changed, out, threshold, validation, region)
 
 
-def _keep(inspector: Inspector, out: Path, threshold: str | None, validation: Path | None) -> None:
+def _keep(
+    inspector: Inspector, out: Path, threshold: str | None, validation: Path | None, region: list[str] | None = None
+) -> None:
     """Find the threshold where one is asked for, or validation pictures are given, and save."""
     from anomaly.inspection.inspector import InspectorError
-    from anomaly.inspection.threshold import BEST_F1, found_threshold, threshold_rule
+    from anomaly.inspection.threshold import BEST_F1, threshold_rule, with_found_thresholds
 
     rule = BEST_F1 if threshold is None else threshold_rule(threshold)
-    if threshold is not None and rule.value is None and validation is None:
-        raise InspectorError(f"a threshold of {threshold} is found on pictures; give some with --validation")
+    rules = _region_rules(region)
+    if validation is None:
+        if threshold is None and rules:
+            raise InspectorError("--region gives a region its threshold; give the others theirs with --threshold")
+        for each in (rule, *rules.values()) if threshold is not None else ():
+            if each.value is None:
+                raise InspectorError("a threshold that is no number is found on pictures; give some with --validation")
     if threshold is not None or validation is not None:
         samples = _read([validation], AUTO) if validation else []
         with _progress(BEGUN_ANEW) as progress:
-            inspector = inspector.with_threshold(*found_threshold(rule, inspector, samples, progress))
+            inspector = with_found_thresholds(inspector, rule, rules, samples, progress)
     inspector.save(out)
     _describe(inspector)
     typer.echo(f"written to {out}")
+
+
+def _regions(look: str | None, options: ReadingOptions | None = None) -> Regions | None:
+    from anomaly.inspection.regions import read_regions
+    from scenes.pictures.reading import ReadingOptions
+
+    return None if look in (None, EVERYWHERE) else read_regions(Path(str(look)), options or ReadingOptions())
+
+
+def _region_rules(written: list[str] | None) -> dict[int, ThresholdRule]:
+    """What 128=good:2% and the like stand for, by level."""
+    from anomaly.inspection.inspector import InspectorError
+    from anomaly.inspection.threshold import threshold_rule
+
+    rules = {}
+    for text in written or ():
+        level, given, rule = text.partition("=")
+        if not given or not level.strip().isdecimal():
+            raise InspectorError(f"region {text}: expected LEVEL=THRESHOLD, such as 128=good:2% or 128=3.5")
+        rules[int(level)] = threshold_rule(rule)
+    return rules
 
 
 def _refuse_inspector(out: Path) -> None:
@@ -412,6 +488,14 @@ def _describe(inspector: Inspector) -> None:
         typer.echo(f"          {line}")
     if training.threshold is not None:
         typer.echo(f"threshold {training.threshold:.4g}: {training.threshold_origin}")
+    if inspector.regions is not None:
+        height, width = inspector.regions.levels.shape
+        looked_at = (inspector.regions.levels > 0).mean()
+        levels = ", ".join(map(str, inspector.regions.numbers))
+        typer.echo(f"looks at  {looked_at:.0%} of pictures of {width} x {height} pixels, in regions of level {levels}")
+    if training.pixel_size is not None:
+        size = training.pixel_size
+        typer.echo(f"pixels    {1000 * size.metres:.4g} mm across in pictures of {size.width} x {size.height}")
 
 
 def _use(threads: int) -> None:

@@ -43,5 +43,10 @@ from .synthesis.loop import carry_out as carry_out
 from .synthesis.procedural.method import procedural_synthesis as procedural_synthesis
 from .synthesis.refine.method import refine_synthesis as refine_synthesis
 from .synthesis.refine.settings import RefineSettings as RefineSettings
+from .synthesis.sard.model import SardModel as SardModel
+from .synthesis.sard.model import load_sard as load_sard
+from .synthesis.sard.pairs import read_labelled as read_labelled
+from .synthesis.sard.training import SardSettings as SardSettings
+from .synthesis.sard.training import train_sard as train_sard
 from .training.diffusion import TrainingError as TrainingError
 from .training.diffusion import train_diffusion as train_diffusion

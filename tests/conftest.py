@@ -21,6 +21,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
+def card() -> str:
+    """The graphics card that torch finds; skips where there is none."""
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    pytest.skip("torch finds no graphics card")
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real inspection photographs, beside the checkout or at $BLEMISH_DATA; skips where it is absent."""
     folder = Path(os.environ.get("BLEMISH_DATA", REPOSITORY.parent / "shared" / "data"))

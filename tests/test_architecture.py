@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 BLENDER = {"bpy", "_cycles", "mathutils", "bmesh"}
 LEARNING = {"torch", "torchvision", "torchmetrics", "lightning", "anomalib", "timm", "safetensors", "diffusers"}
-LEARNING |= {"transformers", "tokenizers", "peft", "accelerate"}
+LEARNING |= {"transformers", "tokenizers", "peft", "accelerate", "segmentation_models_pytorch"}
 COMMON = {"lazy_loader", "numpy", "scipy", "skimage", "numba"}
 MODELS = {"pydantic", "pydantic_core", "rich", "typer", "yaml"}  # of recipes and commands
 REPORTS = {"PIL", "jinja2", "markupsafe", "matplotlib"}
@@ -35,7 +35,7 @@ LIBRARIES = {
     "scenes": COMMON | MODELS | {"PIL", "filelock", "mapbox_earcut", "pycocotools", "tifffile", "trimesh", "xatlas"},
     "blender_addon": COMMON | BLENDER | {"rich", "typer"},
     "diffusion_refine": COMMON | LEARNING | MODELS | REPORTS,
-    "anomaly": COMMON | LEARNING | MODELS | REPORTS | {"cv2", "onnx"},
+    "anomaly": COMMON | LEARNING | MODELS | REPORTS | {"cv2", "onnx", "pycocotools"},
     "blemish": {"typer", "pydantic"},
 }
 

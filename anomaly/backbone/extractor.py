@@ -159,6 +159,8 @@ def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
     from safetensors.torch import load_file
 
     try:
+        if path.exists() and not path.is_file():
+            raise BackboneError(f"{path}: is a folder, a pipe or a device; give a safetensors file")
         found: dict[str, Any] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise BackboneError(f"{path}: is no safetensors file that can be read ({brief(error)})") from error

@@ -25,7 +25,7 @@ from anomaly.backbone.extractor import FeatureExtractor
 from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor
 from anomaly.backbone.vision_transformer import VisionTransformer
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import sha256_of, write_atomically
 
 PARAMETERS = "parameters"  # key of the file's metadata, digest of all tensors
 
@@ -57,9 +57,9 @@ class Package:
             ) from None
         path = Path(str(found.locate_file(self.file)))
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise BackboneError(f"{path}: cannot be read ({error.strerror}); {self.install}") from error
+            digest = sha256_of(path)
+        except DatasetError as error:
+            raise BackboneError(f"{error}, or: {self.install}") from error
         if digest != self.sha256:
             raise BackboneError(
                 f"{path}: its SHA-256 begins with {digest[:16]}, expected {self.sha256[:16]} of {self.name} "

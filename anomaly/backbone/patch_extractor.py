@@ -106,7 +106,7 @@ def bare_name(backbone: str) -> str:
 def weight_bytes(extractor: PatchExtractor) -> Iterator[bytes]:
     """Names and values of all weights in a fixed order, to be digested."""
     for name, value in sorted(extractor.weight_tensors().items()):
-        yield name.encode() + value.numpy().tobytes()
+        yield name.encode() + value.cpu().numpy().tobytes()
 
 
 def weights_digest(extractor: PatchExtractor) -> str:

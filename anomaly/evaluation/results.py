@@ -25,11 +25,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from procgen.errors import BlemishError
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import is_temporary, seal_of, sealed, sha256_of, write_atomically
 from scenes.datasets.schema import CHANGED
+from scenes.files import content_of
+from scenes.quantities.distribution import shown
 
 if TYPE_CHECKING:
     from scenes.formats.sample import Sample
@@ -42,6 +45,7 @@ PICTURES, PICTURE_FOLDERS = "pictures", ("images", "maps", "truths")
 _PICTURES = re.compile(rf"{PICTURES}-[0-9a-f]{{16}}")
 UNFINISHED = ".unfinished"
 RESULTS, REPORT = "results.json", "report.html"
+FINITE = ConfigDict(allow_inf_nan=False)
 THUMBNAIL = 1024  # longest side in pixels of the stored picture
 
 
@@ -89,13 +93,21 @@ class ClassRecall:
 class Curve:
     """A sampled curve; x never decreases."""
 
+    __pydantic_config__ = FINITE
+
     x: tuple[float, ...]
     y: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"a curve of {len(self.x)} and {len(self.y)} values")
 
 
 @dataclass(frozen=True)
 class Metrics:
     """Every figure of one evaluation; shares lie in 0..1, None where a figure is not defined (say, no defects)."""
+
+    __pydantic_config__ = FINITE
 
     images: int
     good_images: int
@@ -115,23 +127,19 @@ class Metrics:
     pixel_precision_recall: Curve | None = None  # x recall, y precision
     smallest_prediction: int = 0  # predicted regions of fewer pixels were dropped
 
+    def __post_init__(self) -> None:
+        curves = [self.mean_defect_wise_curve, *(recall.detected for recall in self.classes.values())]
+        if any(curve is not None and len(curve) != len(self.coverages) for curve in curves):
+            raise ValueError(f"curves of other lengths than the {len(self.coverages)} coverages")
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` is its inverse."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Metrics":
-        values = dict(data)
-        for name in ("coverages", "mean_defect_wise_curve"):
-            values[name] = None if values[name] is None else tuple(values[name])
-        values["classes"] = {
-            name: ClassRecall(**{**recall, "detected": tuple(recall["detected"])})
-            for name, recall in values["classes"].items()
-        }
-        for name in ("image_roc", "pixel_precision_recall"):
-            curve = values[name]
-            values[name] = None if curve is None else Curve(tuple(curve["x"]), tuple(curve["y"]))
-        return cls(**values)
+        """Raises pydantic.ValidationError where that is something else."""
+        return TypeAdapter(cls).validate_python(dict(data))
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,8 @@ class InspectorRecord:
 @dataclass(frozen=True)
 class SampleRecord:
     """One evaluated sample; the three paths are relative to the results folder, with forward slashes."""
+
+    __pydantic_config__ = FINITE
 
     name: str
     group: str
@@ -202,7 +212,7 @@ class EvaluationRecord:
         if not path.is_relative_to(self.folder.resolve()):
             raise ResultsError(f"{self.folder / 'results.json'} names {relative}, which lies outside its folder")
         try:
-            content = path.read_bytes()
+            content = content_of(path)
             if self.digests and hashlib.sha256(content).hexdigest() != self.digests.get(relative):
                 raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
             image = Image.open(BytesIO(content))
@@ -344,29 +354,25 @@ def read_results(folder: Path | str) -> EvaluationRecord:
     """The evaluation that a `ResultsWriter` finished in `folder`; raises ResultsError naming what is missing."""
     path = Path(folder) / "results.json"
     try:
-        content = path.read_bytes()
+        content = content_of(path)
         data = json.loads(content)
     except FileNotFoundError:
         raise ResultsError(f"{path} is missing; run `blemish evaluate` with --out {folder} first") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: is no results file ({error}); run `blemish evaluate` again") from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        found = shown(data.get("schema")) if isinstance(data, dict) else type(data).__name__
         raise ResultsError(f"{path}: schema {found} found, {SCHEMA} expected; evaluate with this version of blemish")
     if seal_of(content) == "broken" or (seal_of(content) == "none" and {"digests", "sha256"} & data.keys()):
         raise ResultsError(f"{path}: {CHANGED}; run `blemish evaluate` again")
+    written = {
+        name: data[word] for name in EvaluationRecord.__dataclass_fields__ if (word := IN_FILE.get(name, name)) in data
+    }
     try:
-        inspector = {**data["inspector"], "trained_on": tuple(data["inspector"]["trained_on"])}
-        return EvaluationRecord(
-            folder=Path(folder),
-            command=data["command"],
-            inspector=InspectorRecord(**inspector),
-            evaluated_on=tuple(data[IN_FILE["evaluated_on"]]),
-            threshold_origin=data["threshold_origin"],
-            versions=data["versions"],
-            metrics=Metrics.from_dict(data["metrics"]),
-            samples=tuple(SampleRecord(**record) for record in data[IN_FILE["samples"]]),
-            digests=data.get("digests", {}),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(f"{path}: is incomplete or damaged ({error}); run `blemish evaluate` again") from error
+        return TypeAdapter(EvaluationRecord).validate_python({**written, "folder": Path(folder)})
+    except ValidationError as error:
+        details = error.errors()[0]
+        where = ".".join(map(str, details["loc"]))
+        raise ResultsError(
+            f"{path}: is incomplete or damaged ({where}: {details['msg']}); run `blemish evaluate` again"
+        ) from error

@@ -3,25 +3,23 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from anomaly.evaluation.results import ResultsError, read_results
-from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import sha256_of
+from anomaly.evaluation.results import REPORT, ResultsError, read_results
+from scenes.datasets.digests import differing
+from scenes.datasets.files import page_seal_of, read_bytes
 from scenes.datasets.schema import CHANGED
 
 
 def damages(folder: Path) -> Iterator[str]:
     """Everything that is wrong with an evaluation, in words."""
+    report = folder / REPORT
+    if report.is_file() and page_seal_of(read_bytes(report)) != "whole":
+        yield f"{report}: {CHANGED}"
     try:
         record = read_results(folder)
     except ResultsError as error:
         yield str(error)
         return
-    for name, digest in record.digests.items():
-        try:
-            if sha256_of(folder / name) != digest:
-                yield f"{folder / name}: {CHANGED}"
-        except DatasetError as error:
-            yield str(error)
+    yield from differing(folder, record.digests)
 
 
 def repair(folder: Path) -> str:

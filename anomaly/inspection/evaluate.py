@@ -59,9 +59,9 @@ def evaluate_inspector(
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(value, smallest=smallest)
     with locked(out), ResultsWriter(out) as writer:
-        for done, sample in enumerate(evaluated, 1):
-            image, truth, valid_mask = sample.image(), sample.truth(), sample.valid_mask()
-            anomaly_map, score = inspector.predict(image, valid_mask)
+        predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in evaluated)
+        for done, (sample, prediction) in enumerate(zip(evaluated, predictions, strict=True), 1):
+            ((image, valid_mask), anomaly_map, score), truth = prediction, sample.truth()
             evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
             writer.add(sample, score, anomaly_map, truth, image)
             progress("evaluating", done, len(evaluated))
@@ -97,7 +97,7 @@ def _with_threshold(
     of = samples if rule == BEST_F1 else [sample for sample in samples if sample.label == GOOD]
     own, _, where = validation_part(of, share, seed)
     groups = {sample.group for sample in own}
-    value, origin, _ = found_threshold(rule, inspector, own, progress)
+    value, origin = found_threshold(rule, inspector, own, progress)[:2]
     return [sample for sample in samples if sample.group not in groups], value, f"{origin}: {where}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from reprlib import repr as brief
@@ -18,26 +18,48 @@ from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor
 from torch.nn import functional
 
-from anomaly.backbone.normalisation import normalised
+from anomaly.backbone.normalisation import patches
 from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor, patch_extractor, weights_digest
+from anomaly.inspection.computing import PROCESSOR, Computing
+from anomaly.inspection.regions import Regions, RegionsError
+from anomaly.inspection.tiles import Tile
+from anomaly.inspection.verdict import Verdict, verdict_of
+from anomaly.inspection.view import Picture, View, views
 from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
-from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+from anomaly.patchcore.torch_model import BLUR_KERNEL, SequentialPatchcoreModel
 from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import sha256_of, write_atomically
+from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 from scenes.version import blemish_version
 
-# 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see. What has
-# neither is written as schema 1 had it.
-SCHEMAS = (1, 2, 3)
+# 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see; 4 what an
+# inspector on the line knows. What has none of them is written as schema 1 had it.
+SCHEMAS = (1, 2, 3, 4)
 LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
+STRIP = 128  # rows of patches of a picture in tiles that are made pixels at once
 CALIBRATED = ("calibration", "kept_back")  # fields of a record that only schema 3 has
+ON_THE_LINE = ("good_scores", "region_thresholds", "pixel_size")  # and those that only schema 4 has
+REGIONS = "regions"  # tensor of the levels of where to look
 
 
 class InspectorError(BlemishError):
     """A bank that cannot be read, written or continued."""
+
+
+class DamagedError(InspectorError):
+    """A file that is not as an inspector was written to it."""
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """metres: what a pixel of a picture of this height and width in pixels shows of the surface, across."""
+
+    metres: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -51,7 +73,8 @@ class TrainingRecord:
     sources: file names of the pictures that the bank's rows and boundary patches come from, by `source_key`.
     boundary_patches: how many were looked for in each row's cell. calibration: ascending, the scores of good surfaces
     that training did not see, of each the highest of its pictures'; kept_back: those of its own pictures' surfaces
-    that training left to them.
+    that training left to them. good_scores: ascending, of one picture of each of these surfaces. region_thresholds: of
+    those levels of `Inspector.regions` that have one of their own. pixel_size: of pictures of what shape.
     """
 
     backbone: str
@@ -77,6 +100,9 @@ class TrainingRecord:
     calibration: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
     kept_back: tuple[str, ...] = ()
     weights_digest: str = ""
+    good_scores: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
+    region_thresholds: Mapping[int, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
+    pixel_size: PixelSize | None = None
 
     def has_seen(self, group: str) -> bool:
         """Whether a surface was trained on."""
@@ -87,7 +113,9 @@ class TrainingRecord:
     def settings(self) -> dict[str, Any]:
         """What must agree for a stopped training to be continued."""
         results = {"accepted", "threshold", "threshold_origin", "trained_on", "history", "sources", "weights_digest"}
-        return {name: value for name, value in asdict(self).items() if name not in results | set(CALIBRATED)}
+        return {
+            name: value for name, value in asdict(self).items() if name not in results.union(CALIBRATED, ON_THE_LINE)
+        }
 
 
 @dataclass(frozen=True)
@@ -95,40 +123,133 @@ class Inspector:
     """Tells where pictures are anomalous; `model` is what anomalib's `SequentialPatchcore` trains as well.
 
     boundary_patches: what melding knows of its bank's cells, where training looked for it; no evaluation needs it.
+    levels: (H, W) uint8, where on a picture it looks, as `Regions` has it; None: everywhere. computing: where and how;
+    changed by `on`.
     """
 
     model: SequentialPatchcoreModel
     training: TrainingRecord
     boundary_patches: BoundaryPatches | None = None
+    levels: NDArray[np.uint8] | None = None
+    computing: Computing = PROCESSOR
 
-    def prepared(self, image: NDArray[np.uint8]) -> Tensor:
-        """(1, 3, h, w) what the model sees of an RGB image (H, W, 3)."""
-        return normalised(image, self.training.scale)
+    @property
+    def regions(self) -> Regions | None:
+        """Where it looks; None: everywhere."""
+        return None if self.levels is None else Regions(self.levels, self.training.region_thresholds)
 
-    def prepared_valid_mask(self, valid_mask: NDArray[np.bool_] | None) -> Tensor | None:
-        """(1, h, w) where the model sees the surface, of where an image (H, W) does; None: everywhere."""
-        if valid_mask is None:
-            return None
-        size = [max(1, round(side * self.training.scale)) for side in valid_mask.shape]
-        values = torch.from_numpy(np.ascontiguousarray(valid_mask))[None, None].float()
-        return functional.interpolate(values, size, mode="nearest")[:, 0] > 0
+    def looked_at(self, valid_mask: NDArray[np.bool_] | None, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+        """(H, W) where it looks at a picture of this shape, which shows the surface on `valid_mask`; None: everywhere.
+
+        Raises RegionsError where it looks at regions of pictures of another size.
+        """
+        return valid_mask if self.regions is None else self.regions.looked_at(valid_mask, shape)
+
+    def on(self, computing: Computing) -> Inspector:
+        """The same inspector; its model moves to where it shall compute."""
+        self.model.to(computing.device)
+        self.model.half_precision = computing.half_precision
+        return replace(self, computing=computing)
 
     def features(self, image: NDArray[np.uint8], valid_mask: NDArray[np.bool_] | None = None) -> Tensor:
-        """(N, D) patch features of an RGB image (H, W, 3), only of patches that touch `valid_mask` (H, W)."""
-        return self.model.features(self.prepared(image), self.prepared_valid_mask(valid_mask))
+        """(N, D) patch features of an RGB image (H, W, 3), only of patches that touch `valid_mask` (H, W).
 
-    @torch.no_grad()
+        Row by row; where the image is looked at in tiles, tile by tile.
+        """
+        return torch.cat(list(next(self.features_of_each([(image, valid_mask)]))))
+
+    def features_of_each(self, pictures: Iterable[Picture]) -> Iterator[Iterator[Tensor]]:
+        """`features` of each picture in turn, in pieces (N, D), one a tile, to be taken before the next picture's.
+
+        A card computes several pictures at once and reads them ahead.
+        """
+        for view, grids in views(pictures, self.training.scale, self.computing, self.model.grid):
+            yield (self._kept(view, tile, grid) for tile, grid in zip(view.tiles, grids, strict=True))
+
+    def _kept(self, view: View, tile: Tile, grid: Tensor) -> Tensor:
+        """(N, D) the features that are a tile's own, of patches that show the surface."""
+        _, (rows, columns) = tile.cells(self.model.extractor.strides[0])
+        features, valid_mask = patches(grid[..., rows, columns]), view.valid_mask(tile.kept)
+        return features if valid_mask is None else features[self.model.cells(valid_mask).reshape(-1).to(grid.device)]
+
     def predict(
         self, image: NDArray[np.uint8], valid_mask: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.float32], float]:
-        """Anomaly map (H, W) float32 at image size, 0 outside `valid_mask`, and the image's score, its maximum."""
-        maps = self.model.anomaly_maps(self.prepared(image), self.prepared_valid_mask(valid_mask))
-        if maps.shape[-2:] != image.shape[:2]:
-            maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
-        anomaly_map: NDArray[np.float32] = maps[0, 0].numpy()
-        if valid_mask is not None:
-            anomaly_map[~valid_mask] = 0
-        return anomaly_map, float(anomaly_map.max())
+        """Anomaly map (H, W) float32 at image size, and the image's score, its maximum.
+
+        It is 0 outside `valid_mask` and where the inspector does not look; in regions with a threshold of their own it
+        reaches the inspector's where it reaches that (`Regions.scaled`).
+        """
+        _, anomaly_map, score = next(self.predict_each([(image, valid_mask)]))
+        return anomaly_map, score
+
+    def predict_each(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, NDArray[np.float32], float]]:
+        """Each picture, with where it is looked at, and its map and score as of `predict`.
+
+        A card computes several at once and reads them ahead.
+        """
+        parts = ((image, self.looked_at(mask, (image.shape[0], image.shape[1]))) for image, mask in pictures)
+        for view, grids in views(parts, self.training.scale, self.computing, self.model.distances):
+            maps = self._whole_map(view, next(grids)) if view.is_whole else self._map_in_strips(view, grids)
+            if maps.shape[-2:] != view.image.shape[:2]:
+                maps = functional.interpolate(maps, view.image.shape[:2], mode="bilinear", align_corners=False)
+            anomaly_map: NDArray[np.float32] = maps[0, 0].numpy()
+            if view.mask is not None:
+                anomaly_map[~view.mask] = 0
+            if self.regions is not None:
+                anomaly_map = self.regions.scaled(anomaly_map, self.training.threshold)
+            yield (view.image, view.mask), anomaly_map, float(anomaly_map.max())
+
+    def _whole_map(self, view: View, distances: Tensor) -> Tensor:
+        """(1, 1, h, w) of the distances (1, 1, h', w') of the picture's patches."""
+        valid_mask = view.valid_mask(view.tiles[0].kept)
+        return self.model.pixels(distances, view.size, _to(valid_mask, distances)).cpu()
+
+    def _map_in_strips(self, view: View, distances: Iterable[Tensor]) -> Tensor:
+        """(1, 1, h, w) of the distances of every tile's patches; no more than a strip's is blurred at once."""
+        stride, (height, width) = self.model.extractor.strides[0], view.size
+        cells = torch.empty(1, 1, -(-height // stride), -(-width // stride))
+        for tile, grid in zip(view.tiles, distances, strict=True):
+            (down, across), (own_down, own_across) = tile.cells(stride)
+            cells[..., down, across] = grid[..., own_down, own_across].cpu()
+        maps, beyond = torch.empty(1, 1, height, width), -(-BLUR_KERNEL // stride)
+        for start in range(0, cells.shape[2], STRIP):
+            begin, end = max(0, start - beyond), min(cells.shape[2], start + STRIP + beyond)
+            seen, kept = (
+                slice(begin * stride, min(height, end * stride)),
+                slice(start * stride, (start + STRIP) * stride),
+            )
+            strip = cells[..., begin:end, :].to(self.computing.device)
+            valid_mask = view.valid_mask((seen, slice(0, width)))
+            values = self.model.pixels(strip, (seen.stop - seen.start, width), _to(valid_mask, strip))
+            maps[..., kept, :] = values[..., kept.start - seen.start :, :][..., : STRIP * stride, :].cpu()
+        return maps
+
+    def inspect(
+        self,
+        picture: NDArray[np.uint8] | Path | str,
+        valid_mask: NDArray[np.bool_] | None = None,
+        *,
+        smallest: int = 0,
+        threshold: float | None = None,
+        options: ReadingOptions = ReadingOptions(),
+    ) -> Verdict:
+        """Whether a picture is flawed, and where: an RGB image (H, W, 3), or a file that is read with these options.
+
+        valid_mask: (H, W) where an image shows the surface, None: everywhere; of a file, where it is not transparent.
+        smallest: places of fewer pixels count for nothing. threshold: by default the inspector's own. Raises
+        InspectorError where it has none, PictureError, and RegionsError for a picture of another size than its regions.
+        """
+        threshold = self.training.threshold if threshold is None else threshold
+        if threshold is None:
+            raise InspectorError(
+                "the inspector has no threshold, so that it cannot say what is flawed; give it one that good pictures "
+                "set with: blemish bank INSPECTOR --threshold good:1% --validation GOOD_PICTURES --out NEW"
+            )
+        if isinstance(picture, str | Path):
+            path = Path(picture)
+            picture, valid_mask = read_rgb(path, options), read_valid_mask(path, options)
+        return verdict_of(self.predict(picture, valid_mask)[0], threshold, smallest=smallest)
 
     @property
     def known_sources(self) -> set[int]:
@@ -136,10 +257,26 @@ class Inspector:
         known = self.boundary_patches.sources.tolist() if self.boundary_patches else ()
         return {*self.model.coreset.sources.tolist(), *known}
 
-    def with_threshold(self, threshold: float, origin: str, calibration: tuple[float, ...] = ()) -> Inspector:
-        """With this pixel threshold, a sentence on how it was found, and the scores of good surfaces, ascending."""
-        training = replace(self.training, threshold=threshold, threshold_origin=origin, calibration=calibration)
+    def with_threshold(
+        self, threshold: float, origin: str, calibration: tuple[float, ...] = (), good_scores: tuple[float, ...] = ()
+    ) -> Inspector:
+        """With this pixel threshold, a sentence on how it was found, and the scores of good surfaces.
+
+        calibration: ascending, of each surface the highest; good_scores: ascending, of one picture of each.
+        """
+        training = replace(
+            self.training,
+            threshold=threshold,
+            threshold_origin=origin,
+            calibration=calibration,
+            good_scores=good_scores,
+        )
         return replace(self, training=training)
+
+    def with_regions(self, regions: Regions | None) -> Inspector:
+        """Looking there alone; None: everywhere."""
+        training = replace(self.training, region_thresholds=regions.thresholds if regions else {})
+        return replace(self, training=training, levels=regions.levels if regions else None)
 
     def save(self, folder: Path | str) -> None:
         """Write `bank.safetensors` whole or not at all: bank, backbone and how they came to be."""
@@ -150,6 +287,12 @@ class Inspector:
         ):  # so that an inspector without any is written as it was before
             for name in CALIBRATED:
                 del described[name]
+        for name in ON_THE_LINE:
+            if not described[name]:
+                del described[name]
+        if self.levels is not None:
+            tensors[REGIONS] = torch.from_numpy(self.levels)
+            described["region_thresholds"] = {str(k): v for k, v in self.training.region_thresholds.items()}
         if self.boundary_patches is None:
             del described["boundary_patches"]  # so that a bank without any is written as it was before there were any
         else:
@@ -186,10 +329,27 @@ class Inspector:
             restore(model, tensors)
             bank = model.coreset.bank
             boundary_patches = BoundaryPatches.from_tensors(tensors, bank) if training.boundary_patches else None
+            levels = _levels(tensors, training)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
-        return cls(model, training, boundary_patches)
+        return cls(model, training, boundary_patches, levels)
+
+
+def _levels(tensors: Mapping[str, Tensor], training: TrainingRecord) -> NDArray[np.uint8] | None:
+    """Where an inspector looks, of its file. Raises ValueError where that is damaged."""
+    if REGIONS not in tensors:
+        if training.region_thresholds:
+            raise ValueError("it has thresholds of regions, but no regions")
+        return None
+    levels: NDArray[np.uint8] = tensors[REGIONS].numpy()
+    if levels.dtype != np.uint8 or levels.ndim != 2:
+        raise ValueError(f"its regions are {levels.dtype} of shape {levels.shape}; expected uint8 of two dimensions")
+    try:
+        Regions(levels).with_thresholds(training.region_thresholds)
+    except RegionsError as error:
+        raise ValueError(str(error)) from None
+    return levels
 
 
 def _backbone_of(training: TrainingRecord, path: Path) -> PatchExtractor:
@@ -201,6 +361,10 @@ def _backbone_of(training: TrainingRecord, path: Path) -> PatchExtractor:
             f"{path}: sees with the backbone {brief(training.backbone)}, which is not at hand here ({error}); "
             "where it is a newer model of timm: pip install --upgrade timm"
         ) from error
+
+
+def _to(valid_mask: Tensor | None, like: Tensor) -> Tensor | None:
+    return None if valid_mask is None else valid_mask.to(like.device)
 
 
 def training_from(described: Mapping[str, Any]) -> TrainingRecord:
@@ -230,7 +394,7 @@ def restore(model: SequentialPatchcoreModel, tensors: Mapping[str, Tensor]) -> N
 
 def source_of(path: Path) -> int:
     """The number by which a bank knows a picture: from its content, so that banks made apart agree on it."""
-    return int.from_bytes(hashlib.sha256(path.read_bytes()).digest()[:8], "big", signed=True)
+    return int.from_bytes(bytes.fromhex(sha256_of(path))[:8], "big", signed=True)
 
 
 def source_key(source: int) -> str:
@@ -242,8 +406,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
     """A safetensors file with JSON beside its tensors, atomically; the same content gives the same bytes."""
     from safetensors.torch import save
 
-    schema = 3 if "calibration" in described else 2 if "boundary_patches" in described else 1
+    schema = 4 if not described.keys().isdisjoint(ON_THE_LINE) else 3 if "calibration" in described else 0
+    schema = schema or (2 if "boundary_patches" in described else 1)
     described = {"schema": schema, "blemish": blemish_version(), **described}
+    tensors = {name: value.cpu() for name, value in tensors.items()}
     # One metadata key: safetensors writes several in no fixed order.
     text = json.dumps({**described, "sha256": _digest(tensors, described)}, sort_keys=True)
     content = save({name: value.contiguous() for name, value in tensors.items()}, {"blemish": text})
@@ -274,18 +440,20 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             described = json.loads((file.metadata() or {}).get("blemish", "null"))
             tensors = {name: file.get_tensor(name) for name in list(file.keys())}
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
-        raise InspectorError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
+        raise DamagedError(f"{path}: is no bank that can be read ({error}); train the inspector again") from error
     if not isinstance(described, dict):
         raise InspectorError(f"{path}: was not written by blemish; give a folder that `blemish train` made")
     schema = described.get("schema")
     if schema not in SCHEMAS:
-        raise InspectorError(f"{path}: schema {schema} found, 1, 2 or 3 expected; use the blemish that wrote it")
+        raise InspectorError(
+            f"{path}: schema {schema} found, 1 to {SCHEMAS[-1]} expected; use the blemish that wrote it"
+        )
     digest = described.pop("sha256", None)
     if digest is None:
         note = f"{path}: holds no digest, as an earlier Blemish wrote it: what was changed in it since is not noticed"
         warnings.warn(note, BlemishNote, stacklevel=2)
     elif digest != _digest(tensors, described):
-        raise InspectorError(
+        raise DamagedError(
             f"{path}: was changed or damaged since it was written, as its digest says; train the inspector again"
         )
     described = {name: value for name, value in described.items() if name not in ("schema", "blemish")}

@@ -13,10 +13,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from anomaly.backbone.patch_extractor import same_weights
 from anomaly.inspection.inspector import Inspector, InspectorError, bank_tensors, restore, source_key, source_of
+from anomaly.inspection.regions import Regions
 from anomaly.inspection.train import recorded
 from anomaly.patchcore.boundary_patches import melded as melded_coreset
 from anomaly.patchcore.coreset import SequentialCoreset
@@ -63,9 +66,12 @@ def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspecto
         trained_on=tuple(name for training in trainings for name in training.trained_on),
         generation=coreset.generation,
         pictures=" ".join(training.pictures for training in trainings),
+        pixel_size=first.training.pixel_size if len({training.pixel_size for training in trainings}) == 1 else None,
     )
     names = {key: name for training in trainings for key, name in training.sources.items()}
-    return _finished(Inspector(result.model, training), f"melded from {len(inspectors)} banks{with_what}", names)
+    return _finished(
+        Inspector(result.model, training, None, first.levels), f"melded from {len(inspectors)} banks{with_what}", names
+    )
 
 
 def resized(inspector: Inspector, size: int) -> Inspector:
@@ -121,13 +127,26 @@ def aged(inspector: Inspector, generations: int) -> tuple[Inspector, int]:
     return _finished(result, f"kept {generations} generations"), gone
 
 
+def looking_at(inspector: Inspector, regions: Regions | None) -> Inspector:
+    """Looking at these regions alone; None: everywhere. The bank keeps all of its rows."""
+    return _copied(inspector).with_regions(regions)
+
+
 def _copied(inspector: Inspector) -> Inspector:
     """The same bank in a model of its own, around the same frozen backbone."""
     own = inspector.model.coreset
     model = SequentialPatchcoreModel(inspector.model.extractor, own.size, inspector.model.chunk)
     restore(model, bank_tensors(own))
-    training = replace(inspector.training, threshold=None, threshold_origin="", calibration=(), kept_back=())
-    return Inspector(model, training, inspector.boundary_patches)
+    training = replace(
+        inspector.training,
+        threshold=None,
+        threshold_origin="",
+        calibration=(),
+        kept_back=(),
+        good_scores=(),
+        region_thresholds={},
+    )
+    return Inspector(model, training, inspector.boundary_patches, inspector.levels)
 
 
 def _without_boundary_patches(inspector: Inspector) -> Inspector:
@@ -142,11 +161,20 @@ def _finished(inspector: Inspector, done: str, names: dict[str, str] | None = No
     return recorded(inspector, done, names or {})
 
 
+def _same(levels: NDArray[np.uint8] | None, others: NDArray[np.uint8] | None) -> bool:
+    return levels is others if levels is None or others is None else np.array_equal(levels, others)
+
+
 def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
     if not same_weights(first.model.extractor, other.model.extractor):
         raise InspectorError(
             f"inspector {number} has another backbone ({other.training.backbone}, {other.training.weights}) than the "
             f"first ({first.training.backbone}, {first.training.weights}); their features cannot be compared"
+        )
+    if not _same(first.levels, other.levels):
+        raise InspectorError(
+            f"inspector {number} looks at other regions of a picture than the first; give them all the same with "
+            "`blemish bank --look`, or take them away with `--look everywhere`"
         )
     scales = first.training.scale, other.training.scale
     if abs(scales[0] - scales[1]) > SCALES_AGREE * scales[0]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -42,11 +42,12 @@ BEST_F1 = ThresholdRule()
 
 
 class FoundThreshold(NamedTuple):
-    """A pixel threshold, a sentence on how it was found, and the scores of good surfaces, ascending."""
+    """A pixel threshold, a sentence on how it was found, and what `TrainingRecord` keeps of good surfaces' scores."""
 
     value: float
     origin: str
     calibration: tuple[float, ...]
+    good_scores: tuple[float, ...]
 
 
 def threshold_rule(written: str) -> ThresholdRule:
@@ -122,22 +123,29 @@ def found_threshold(
     inspector: Inspector,
     validation: Sequence[Sample],
     progress: Progress = lambda what, done, total: None,
+    within: Collection[int] | None = None,
 ) -> FoundThreshold:
     """The threshold that the rule asks for, found on the samples of `validation`, for a risk on the good ones alone.
+
+    within: levels of the inspector's regions that it is found in, by default all.
 
     Raises:
         InspectorError: too few good surfaces for the risk, or a score that is not finite.
     """
     if rule.value is not None and not validation:
-        return FoundThreshold(rule.value, "given as a number", inspector.training.calibration)
+        training = inspector.training
+        return FoundThreshold(rule.value, "given as a number", training.calibration, training.good_scores)
     samples = validation if rule == BEST_F1 else unseen_good(validation, inspector)
     if rule.risk is not None:
         refuse_too_few(len({sample.group for sample in samples}), rule.risk)
     finder, defective = ThresholdFinder(), 0
-    scores: dict[str, float] = {}
-    for done, sample in enumerate(samples, 1):
-        valid_mask = sample.valid_mask()
-        anomaly_map, score = inspector.predict(sample.image(), valid_mask)
+    scores: dict[str, list[float]] = {}
+    predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
+    for done, (sample, prediction) in enumerate(zip(samples, predictions, strict=True), 1):
+        (_, valid_mask), anomaly_map, score = prediction
+        if within is not None and inspector.regions is not None:
+            valid_mask = inspector.regions.only(within).looked_at(valid_mask, sample.shape())
+            score = float(anomaly_map.max(where=valid_mask, initial=0))
         if not math.isfinite(score):
             raise InspectorError(f"{sample.image_path}: its score is {score}; train the inspector again")
         if rule == BEST_F1:
@@ -145,19 +153,67 @@ def found_threshold(
             finder.update(anomaly_map, defect, valid_mask)
             defective += bool(defect.any())
         if sample.label == GOOD and not inspector.training.has_seen(sample.group):
-            scores[sample.group] = max(score, scores.get(sample.group, -math.inf))
+            scores.setdefault(sample.group, []).append(score)
         progress("finding the threshold", done, len(samples))
-    calibration = tuple(sorted(scores.values()))
+    calibration = tuple(sorted(map(max, scores.values())))
+    good_scores = tuple(sorted(one_of_each(scores)))
     if rule.value is not None:
-        return FoundThreshold(rule.value, "given as a number", calibration)
+        return FoundThreshold(rule.value, "given as a number", calibration, good_scores)
     if rule.risk is not None:
-        return FoundThreshold(conformal_threshold(calibration, rule.risk), promise(len(scores), rule.risk), calibration)
+        value = conformal_threshold(calibration, rule.risk)
+        return FoundThreshold(value, promise(len(scores), rule.risk), calibration, good_scores)
     good = sum(sample.label == GOOD for sample in samples)
     if not defective:
         origin = f"just above every pixel of {len(samples)} validation pictures, none defective"
     else:
         origin = f"best pixel F1 on {len(samples)} validation pictures, {good} of them good"
-    return FoundThreshold(finder.compute(), origin, calibration)
+    return FoundThreshold(finder.compute(), origin, calibration, good_scores)
+
+
+def with_found_thresholds(
+    inspector: Inspector,
+    rule: ThresholdRule,
+    region_rules: Mapping[int, ThresholdRule],
+    validation: Sequence[Sample],
+    progress: Progress = lambda what, done, total: None,
+) -> Inspector:
+    """The inspector with the threshold that the rule asks for, and with those of regions that have a rule of their own.
+
+    Each of these is found on what the samples show of its region alone; the other, on the rest that is looked at.
+
+    Raises:
+        InspectorError: what `found_threshold` raises, or regions are named and the inspector looks everywhere;
+        RegionsError: no such region.
+    """
+    regions = inspector.regions
+    if not region_rules:
+        return inspector.with_threshold(*found_threshold(rule, inspector, validation, progress))
+    if regions is None:
+        raise InspectorError(
+            "a region's threshold is asked for, but there are no regions; give them with --look FILE.png"
+        )
+    regions.with_thresholds(dict.fromkeys(region_rules, 1.0))
+    bare = inspector.with_regions(regions.with_thresholds({}))
+    found = {
+        level: found_threshold(own, bare, validation, progress, [level]).value for level, own in region_rules.items()
+    }
+    rest = set(regions.numbers) - set(region_rules) or set(regions.numbers)
+    value, origin, *_ = found_threshold(rule, bare, validation, progress, rest)
+    result = inspector.with_regions(regions.with_thresholds(found)).with_threshold(value, origin)
+    if not validation:
+        return result
+    again = found_threshold(ThresholdRule(value), result, validation, progress)  # scores as they are from now on
+    return result.with_threshold(value, _of_regions(origin, found), again.calibration, again.good_scores)
+
+
+def _of_regions(origin: str, found: Mapping[int, float]) -> str:
+    return f"{origin}; " + ", ".join(f"{value:.4g} in region {level}" for level, value in sorted(found.items()))
+
+
+def one_of_each(scores: Mapping[str, Sequence[float]]) -> list[float]:
+    """A score of each surface, drawn from those of its pictures, of which none is then likelier than another."""
+    rng = np.random.default_rng(len(scores))
+    return [each[int(rng.integers(len(each)))] for _, each in sorted(scores.items())]
 
 
 def promise(surfaces: int, risk: float) -> str:

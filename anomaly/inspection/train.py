@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes, weights_digest
 from anomaly.inspection.augmentation import Augmentation
+from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.inspector import (
     BANK_FILE,
+    DamagedError,
     Inspector,
     InspectorError,
+    PixelSize,
     TrainingRecord,
     bank_tensors,
     read_tensors,
@@ -32,17 +38,21 @@ from anomaly.inspection.inspector import (
     training_from,
     write_tensors,
 )
+from anomaly.inspection.pixel_size import pixel_size_of
+from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.threshold import (
     BEST_F1,
     VALIDATION_SHARE,
     ThresholdRule,
-    found_threshold,
     note_shared,
     refuse_too_few,
+    with_found_thresholds,
 )
+from anomaly.inspection.view import Picture
 from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from procgen.errors import BlemishNote
+from scenes.datasets.files import sha256_of
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -56,6 +66,8 @@ FAR_LARGER = 3.0  # times as long as the others, from where a picture that sets 
 LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by default
 STATE_FILE = "training.safetensors"
 CACHE_FILE = "features.part"
+PIECE = 1 << 16  # rows of kept features that are read at once
+Read = TypeVar("Read")
 CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
 
 
@@ -77,6 +89,9 @@ def train_inspector(
     validation: Sequence[Sample] = (),
     threshold: ThresholdRule | None = None,
     validation_share: float = VALIDATION_SHARE,
+    regions: Regions | None = None,
+    region_thresholds: Mapping[int, ThresholdRule] = MappingProxyType({}),
+    computing: Computing = PROCESSOR,
     progress: Progress = lambda what, done, total: None,
 ) -> Inspector:
     """Train on the good ones of `samples` and write the inspector to the folder `out`.
@@ -88,8 +103,9 @@ def train_inspector(
     reduced to 640, smaller ones left alone). boundary_patches: so many of the farthest patches of each row's cell are
     kept beside it for melding, found in one more pass (none, or as `start` has). validation: samples that the
     threshold is found on, by default that of best pixel F1; for a threshold of a risk to good surfaces without them,
-    training keeps `validation_share` of the good surfaces back. A stopped training continues after its last whole
-    epoch; a finished one is read back.
+    training keeps `validation_share` of the good surfaces back. regions: where on every picture it looks, to learn and
+    to inspect (everywhere, or as `start` does); region_thresholds: of those that get their own. computing: on which
+    device and in which tiles. A stopped training continues after its last whole epoch; a finished one is read back.
 
     Raises InspectorError for no good sample, settings out of range or at odds with `start`, or an `out` that holds a
     training with other settings; DatasetError where `out` cannot be written, or another process writes there.
@@ -111,7 +127,8 @@ def train_inspector(
         good, kept = split_by_group(good, (1 - validation_share, validation_share), seed)
         if begun is not None:
             kept = [sample for sample in kept if not begun.training.has_seen(sample.group)]
-        refuse_too_few(len({sample.group for sample in kept}), threshold.risk)
+        for rule in (threshold, *region_thresholds.values()):
+            refuse_too_few(len({sample.group for sample in kept}), rule.risk or 1.0)
         if not good:
             raise InspectorError(f"all {len(kept)} good pictures would be kept back from the training; give more")
     if begun is None:
@@ -132,6 +149,7 @@ def train_inspector(
         extractor = begun.model.extractor
     each = boundary_patches if boundary_patches is not None else begun.training.boundary_patches if begun else 0
     known = begun.boundary_patches if begun and each else None
+    levels = regions.levels if regions else begun.levels if begun else None
     training = TrainingRecord(
         backbone=extractor.backbone,
         pretrained=extractor.pretrained,
@@ -143,20 +161,22 @@ def train_inspector(
         seed=seed,
         trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
         groups=tuple(sorted({*(begun.training.groups if begun else ()), *(sample.group for sample in good)})),
-        pictures=_digest(good, extractor, begun, augmentation, known),
+        pictures=_digest(good, extractor, begun, augmentation, known, levels, computing.tile),
         augmented=augmentation is not None,
         generation=begun.training.generation + 1 if begun else 0,
         history=begun.training.history if begun else (),
         sources=begun.training.sources if begun else {},
         boundary_patches=each,
         kept_back=tuple(sorted({sample.group for sample in kept})),
+        pixel_size=_pixel_size(good, begun),
     )
-    inspector = Inspector(SequentialPatchcoreModel(extractor, training.size), training)
+    model = SequentialPatchcoreModel(extractor, training.size)
+    inspector = Inspector(model, training, None, levels).on(computing)
     with locked(out):
-        if (out / BANK_FILE).is_file():
-            finished = Inspector.load(out)
+        finished = _sound(out / BANK_FILE, Inspector.load, out)
+        if finished is not None:
             _refuse_other_settings(finished.training, training, out / BANK_FILE)
-            inspector = finished
+            inspector = finished.on(computing)
         else:
             if begun is not None:
                 _take_bank(inspector.model, begun)
@@ -167,10 +187,16 @@ def train_inspector(
         if validation:
             note_shared(validation, good, "trained on")
         if validation or threshold is not None:
-            found = found_threshold(threshold or BEST_F1, inspector, validation or kept, progress)
-            inspector = inspector.with_threshold(*found)
+            rule = threshold or BEST_F1
+            inspector = with_found_thresholds(inspector, rule, region_thresholds, validation or kept, progress)
             inspector.save(out)
     return inspector
+
+
+def _pixel_size(good: Sequence[Sample], begun: Inspector | None) -> PixelSize | None:
+    """That of the pictures, where those of the inspector that is gone on from had the same."""
+    found = pixel_size_of(good)
+    return found if begun is None or begun.training.pixel_size == found else None
 
 
 def training_part(samples: Sequence[Sample]) -> list[Sample]:
@@ -180,6 +206,17 @@ def training_part(samples: Sequence[Sample]) -> list[Sample]:
     if not good:
         raise InspectorError(f"none of the {len(samples)} pictures is good; training needs pictures without defects")
     return good
+
+
+def _sound(path: Path, read: Callable[[Path], Read], where: Path) -> Read | None:
+    """What is read of a file; None where there is none, or where it is damaged, which is said: it is trained anew."""
+    if not path.is_file():
+        return None
+    try:
+        return read(where)
+    except DamagedError as error:
+        warnings.warn(f"{str(error).rpartition('; ')[0]}; it is trained anew", BlemishNote, stacklevel=3)
+        return None
 
 
 def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
@@ -204,8 +241,8 @@ def _fill(
     """
     model, training = inspector.model, inspector.training
     state = out / STATE_FILE
-    if state.is_file():
-        tensors, described = read_tensors(state)
+    if (begun := _sound(state, read_tensors, state)) is not None:
+        tensors, described = begun
         try:
             found = training_from({**asdict(training), **described})
         except ValueError as error:
@@ -228,7 +265,7 @@ def _fill(
         raise InspectorError(f"none of the {len(good)} pictures has a patch that is wholly seen; give larger ones")
     done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
     named = {source_key(features.number(index)): sample.image_path.name for index, sample in enumerate(good)}
-    return recorded(Inspector(model, training, boundary), done, named)
+    return recorded(replace(inspector, training=training, boundary_patches=boundary), done, named)
 
 
 def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
@@ -251,8 +288,9 @@ def _run_epochs(
         what = f"epoch {epoch + 1} of {'at most ' if not training.augmented else ''}{training.epochs}"
         accepted = 0
         progress(what, 0, len(features))
-        for done, index in enumerate(np.random.default_rng([training.seed, epoch]).permutation(len(features)), 1):
-            accepted += model.update_features(features.of(int(index), epoch), features.number(int(index)))
+        order = np.random.default_rng([training.seed, epoch]).permutation(len(features)).tolist()
+        for done, (index, pieces) in enumerate(features.in_turn(order, epoch), 1):
+            accepted += sum(model.update_features(piece, features.number(index)) for piece in pieces)
             progress(what, done, len(features))
         training = replace(training, accepted=(*training.accepted, accepted))
         write_tensors(state, bank_tensors(model.coreset), {**_plain(training), "accepted": training.accepted})
@@ -271,14 +309,15 @@ def _boundary_patches(
     if known is not None:
         finder.offer(known.features, known.sources, known.generations)
     progress("boundary patches", 0, len(features))
-    for index in range(len(features)):
-        finder.offer(features.of(index, len(training.accepted)), features.number(index), training.generation)
+    for index, pieces in features.in_turn(range(len(features)), len(training.accepted)):
+        for piece in pieces:
+            finder.offer(piece, features.number(index), training.generation)
         progress("boundary patches", index + 1, len(features))
     return finder.found()
 
 
 class FeatureSource:
-    """Patch features (N, D) by picture and epoch: augmented anew each time, or extracted once and kept in a file."""
+    """Patch features by picture and epoch: augmented anew each time, or extracted once and kept in a file."""
 
     def __init__(
         self, inspector: Inspector, samples: Sequence[Sample], augmentation: Augmentation | None, path: Path
@@ -304,28 +343,53 @@ class FeatureSource:
             self._numbers[index] = source_of(self._samples[index].image_path)
         return self._numbers[index]
 
-    def of(self, index: int, epoch: int) -> Tensor:
-        """The features of a picture in an epoch."""
+    def in_turn(self, order: Iterable[int], epoch: int) -> Iterator[tuple[int, Iterator[Tensor]]]:
+        """The pictures in that order, with their features in an epoch, in pieces (N, D) to be taken before the next."""
+        order = list(order)
+        fresh = self._inspector.features_of_each(self._picture(k, epoch) for k in order if k not in self._places)
+        for index in order:
+            yield index, self._kept(index) if index in self._places else self._keeping(index, next(fresh))
+
+    def _picture(self, index: int, epoch: int) -> Picture:
         sample = self._samples[index]
-        if self._augmentation is not None:
-            rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-            return self._inspector.features(*self._augmentation(sample.image(), sample.valid_mask(), rng))
-        channels = self._inspector.model.extractor.channels
-        if index in self._places:
-            start, rows = self._places[index]
-            values = np.fromfile(self._path, np.float32, rows * channels, offset=4 * start)
-            return torch.from_numpy(values.reshape(rows, channels))
-        features = self._inspector.features(sample.image(), sample.valid_mask())
-        if 4 * (self._end + features.numel()) <= CACHE_LIMIT:
-            try:
-                with self._path.open("ab") as file:
-                    file.write(features.numpy().tobytes())
-            except OSError as error:
-                reason = f"cannot be written ({error.strerror}); choose another --out"
-                raise InspectorError(f"{self._path}: {reason}") from error
-            self._places[index] = (self._end, len(features))
-            self._end += features.numel()
-        return features
+        if self._augmentation is None:
+            return sample.image(), self._looked_at(sample)
+        rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
+        return self._augmentation(sample.image(), self._looked_at(sample), rng)
+
+    def _kept(self, index: int) -> Iterator[Tensor]:
+        channels, (begin, rows) = self._inspector.model.extractor.channels, self._places[index]
+        for first in range(0, rows, PIECE):
+            count = min(PIECE, rows - first) * channels
+            values = np.fromfile(self._path, np.float32, count, offset=4 * (begin + first * channels))
+            yield torch.from_numpy(values.reshape(-1, channels)).to(self._inspector.computing.device)
+
+    def _keeping(self, index: int, pieces: Iterator[Tensor]) -> Iterator[Tensor]:
+        """The pieces; where they are the same in every epoch they are kept, if all of the picture's find room."""
+        begin, rows, is_kept = self._end, 0, self._augmentation is None
+        for piece in pieces:
+            is_kept = is_kept and 4 * (self._end + piece.numel()) <= CACHE_LIMIT
+            if is_kept:
+                self._append(piece)
+                rows += len(piece)
+            yield piece
+        if is_kept:
+            self._places[index] = (begin, rows)
+
+    def _append(self, features: Tensor) -> None:
+        try:
+            with self._path.open("ab") as file:
+                file.write(features.cpu().numpy().tobytes())
+        except OSError as error:
+            reason = f"cannot be written ({error.strerror}); choose another --out"
+            raise InspectorError(f"{self._path}: {reason}") from error
+        self._end += features.numel()
+
+    def _looked_at(self, sample: Sample) -> NDArray[np.bool_] | None:
+        try:
+            return self._inspector.looked_at(sample.valid_mask(), sample.shape())
+        except RegionsError as error:
+            raise InspectorError(f"{sample.image_path}: {error}") from None
 
 
 def _scale(good: Sequence[Sample], image_size: int | None) -> float:
@@ -349,18 +413,24 @@ def _digest(
     begun: Inspector | None,
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
+    levels: NDArray[np.uint8] | None,
+    tile: int | None,
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
-        digest.update(hashlib.sha256(sample.image_path.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(sample.image_path)))
     for content in weight_bytes(extractor):
         digest.update(content)
     if begun is not None:
-        digest.update(begun.model.coreset.bank.numpy().tobytes())
+        digest.update(begun.model.coreset.bank.cpu().numpy().tobytes())
     if known is not None:
         digest.update(known.features.numpy().tobytes())
     if augmentation is not None:
         digest.update(repr(augmentation).encode())
+    if levels is not None:
+        digest.update(repr(levels.shape).encode() + levels.tobytes())
+    if tile is not None:
+        digest.update(f"tiles of {tile}".encode())
     return digest.hexdigest()
 
 
@@ -376,7 +446,7 @@ def _refuse_other_settings(found: TrainingRecord, wanted: TrainingRecord, path: 
 def _refuse(found: dict[str, object], wanted: dict[str, object], path: Path) -> None:
     name = next(name for name in wanted if found.get(name) != wanted[name])
     said = {
-        "pictures": "the pictures, the bank gone on from, the augmentation or the backbone's weights",
+        "pictures": "the pictures, their tiles, the bank gone on from, the augmentation or the backbone's weights",
         "groups": "the pictures",
     }
     differing = said.get(name, f"{name.replace('_', ' ')} ({found.get(name)} there, {wanted[name]} asked for)")

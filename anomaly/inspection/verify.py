@@ -1,15 +1,19 @@
-"""Whether an inspector is as it was written: its file compared with the digest in it."""
+"""Whether an inspector, or the training of one, is as it was written: its file compared with the digest in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError, read_tensors
+from anomaly.inspection.train import STATE_FILE
 
 
 def damages(folder: Path) -> Iterator[str]:
     """What is wrong with an inspector, in words."""
     try:
-        Inspector.load(folder)
+        if (folder / BANK_FILE).is_file():
+            Inspector.load(folder)
+        if (folder / STATE_FILE).is_file():
+            read_tensors(folder / STATE_FILE)
     except InspectorError as error:
         yield str(error)
 

@@ -7,7 +7,7 @@ slow. So a product never decides: it only rules out what its rounding bound allo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -108,12 +108,16 @@ class DistanceBounds:
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """No gradients, autocast, TF32 or bfloat16 products inside: the rounding bound is that of IEEE float32."""
+    """No autocast, TF32 or bfloat16 inside: the rounding bound is that of IEEE float32, of convolutions as well.
+
+    On a card the same input gives the same output every time.
+    """
     before = torch.get_float32_matmul_precision()
     if before != "highest":
         torch.set_float32_matmul_precision("highest")
+    same_again = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     try:
-        with torch.autocast(device.type, enabled=False):
+        with torch.autocast(device.type, enabled=False), same_again if device.type == "cuda" else nullcontext():
             yield
     finally:
         if before != "highest":

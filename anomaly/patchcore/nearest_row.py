@@ -36,8 +36,8 @@ class NearestRows:
         self.centre = bank.mean(dim=0)
         rows = bank - self.centre
         with full_precision(bank.device):
-            _, directions = torch.linalg.eigh((rows.T @ rows).double())
-            self.directions = directions[:, -DIRECTIONS:].to(bank.dtype)
+            _, directions = torch.linalg.eigh((rows.T @ rows).cpu().double())  # Metal has no float64
+            self.directions = directions[:, -DIRECTIONS:].to(bank.dtype).to(bank.device)
             self.few, self.all = _with_halves(rows @ self.directions), _with_halves(rows)
         self.longest_square = float(rows.square().sum(dim=1).max())
 

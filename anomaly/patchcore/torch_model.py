@@ -37,6 +37,7 @@ class SequentialPatchcoreModel(nn.Module):
         super().__init__()
         self.extractor = extractor
         self.chunk = chunk
+        self.half_precision = False  # whether the extractor computes in float16; what follows it never does
         self.coreset = SequentialCoreset(size)
         self._nearest: NearestRows | None = None
         self.register_buffer("memory_bank", torch.empty(0, extractor.channels))
@@ -45,10 +46,16 @@ class SequentialPatchcoreModel(nn.Module):
 
     @torch.no_grad()
     def features(self, images: Tensor, valid_mask: Tensor | None = None) -> Tensor:
-        """(N, D) float32 patch features, image by image and row by row, without autocast or TF32."""
-        with full_precision(images.device):
-            every = patches(self.extractor(images.float()))
-        return every if valid_mask is None else every[self._cells(valid_mask).reshape(-1)]
+        """(N, D) float32 patch features, image by image and row by row, without TF32 or the caller's autocast."""
+        every = patches(self.grid(images))
+        return every if valid_mask is None else every[self.cells(valid_mask).reshape(-1)]
+
+    def grid(self, images: Tensor) -> Tensor:
+        """(B, D, h, w) float32 features of patches, as the extractor arranges them."""
+        if torch.compiler.is_exporting():
+            return self.extractor(images)
+        with full_precision(images.device), torch.autocast(images.device.type, torch.float16, self.half_precision):
+            return self.extractor(images.float()).float()
 
     def update(self, images: Tensor, valid_mask: Tensor | None = None, sources: Sequence[int] | None = None) -> int:
         """Offer the patches of good images, image by image, to the bank; return how many entered.
@@ -80,13 +87,19 @@ class SequentialPatchcoreModel(nn.Module):
 
         Zero outside `valid_mask`.
         """
+        return self.pixels(self.distances(images), images.shape[-2:], valid_mask)
+
+    def distances(self, images: Tensor) -> Tensor:
+        """(B, 1, h, w) distance of each patch from the bank. Raises ValueError while that is empty."""
         if len(self.memory_bank) == 0:
             raise ValueError("the bank is empty: train on good images first")
-        grid = self.extractor(images)
-        maps = self._distances(patches(grid)).reshape(-1, 1, *grid.shape[-2:])
-        if valid_mask is not None:
-            maps = maps * self._cells(valid_mask)[:, None]
-        maps = enlarged_and_blurred(maps, self.extractor.strides[0])[..., : images.shape[-2], : images.shape[-1]]
+        grid = self.grid(images)
+        return self._distances(patches(grid)).reshape(-1, 1, *grid.shape[-2:])
+
+    def pixels(self, distances: Tensor, size: Sequence[int], valid_mask: Tensor | None = None) -> Tensor:
+        """(B, 1, H, W) map of patches' distances (B, 1, h, w), for images of that size; see `anomaly_maps`."""
+        maps = distances if valid_mask is None else distances * self.cells(valid_mask)[:, None]
+        maps = enlarged_and_blurred(maps, self.extractor.strides[0])[..., : size[0], : size[1]]
         return maps if valid_mask is None else maps * valid_mask[:, None]
 
     def _distances(self, features: Tensor) -> Tensor:
@@ -97,7 +110,7 @@ class SequentialPatchcoreModel(nn.Module):
             self._nearest = NearestRows(self.memory_bank, self.chunk)
         return self._nearest(features)[0]
 
-    def _cells(self, valid_mask: Tensor) -> Tensor:
+    def cells(self, valid_mask: Tensor) -> Tensor:
         """(B, h, w) bool: whether any pixel of a patch's own cell is valid."""
         stride = self.extractor.strides[0]
         return functional.max_pool2d(valid_mask[:, None].float(), stride, ceil_mode=True)[:, 0] > 0
@@ -133,7 +146,7 @@ def enlarged_and_blurred(cells: Tensor, factor: int, deviation: float = BLUR_DEV
     The border is replicated. A pixel's place in its cell decides how much of its own and of the neighbouring cells the
     kernel gathers, so that the enlarged map need not be made first.
     """
-    weights = _gathered(factor, deviation).to(cells)
+    weights = _gathered(factor, deviation).to(cells.dtype).to(cells.device)  # not every device has float64
     beyond = weights.shape[1] // 2
     rows = functional.conv2d(functional.pad(cells, (beyond, beyond, 0, 0), mode="replicate"), weights[:, None, None, :])
     wide = rows.permute(0, 2, 3, 1).flatten(2)[:, None]

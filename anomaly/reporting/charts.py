@@ -107,6 +107,41 @@ def score_chart(
     return _svg(title, parts)
 
 
+def run_chart(
+    title: str,
+    groups: Sequence[tuple[str, Sequence[float], Sequence[float], str]],
+    mark: tuple[float, str],
+    *,
+    x_label: str,
+    y_label: str,
+    exponents: bool = False,
+) -> Markup:
+    """One dot for each picture in the order in which they came; groups: (name, numbers, values, colour).
+
+    mark: a value and its name, a dashed line across. exponents: values are powers of ten.
+    """
+    numbers = [number for _, xs, _, _ in groups for number in xs]
+    values = [value for _, _, ys, _ in groups for value in ys] + [mark[0]]
+    low, high = min(values), max(values)
+    low, high = (low - 0.5, high + 0.5) if high - low < 1e-12 * max(abs(high), 1) else (low, high)
+    first, last = min(numbers, default=0.0), max(numbers, default=1.0)
+    last = last if last > first else first + 1
+    x = _scale(first, last, LEFT + 6, WIDTH - RIGHT - 6)
+    y = _scale(low - 0.04 * (high - low), high + 0.04 * (high - low), HEIGHT - BOTTOM, TOP)
+    x_ticks = [(value, f"{value:g}") for value in _round_ticks(first, last) if value == int(value)]
+    y_ticks = [(value, f"{10**value:.2g}" if exponents else f"{value:.4g}") for value in _round_ticks(low, high)]
+    parts = _axes(x, y, x_ticks, y_ticks, x_label, y_label)
+    for name, xs, ys, colour in groups:
+        parts.append(f'<g fill="{escape(colour)}"><title>{escape(name)}</title>')
+        parts += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="2.4"/>' for a, b in zip(xs, ys, strict=True)]
+        parts.append("</g>")
+    parts.append(
+        f'<path class="mark" d="M{LEFT} {y(mark[0]):.1f}H{WIDTH - RIGHT}"/>'
+        f'<text x="{WIDTH - RIGHT}" y="{y(mark[0]) - 5:.1f}" text-anchor="end">{escape(mark[1])}</text>'
+    )
+    return _svg(title, parts)
+
+
 def area_chart(title: str, areas: NDArray[np.int64], bounds: tuple[int, int], colour: str) -> Markup:
     """Histogram of instance areas in pixels over a logarithmic axis whose bounds several charts share."""
     low, high = floor(log10(max(bounds[0], 1))), ceil(log10(max(bounds[1], 2)) + 1e-9)

@@ -21,7 +21,7 @@ from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, area_chart, line_chart, score_chart, spark_histogram
 from procgen.errors import BlemishError
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import sealed_page, write_atomically
 from scenes.formats.registry import AUTO, read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import Truth
@@ -180,7 +180,7 @@ def write_report(
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, html.encode())
+        write_atomically(path, sealed_page(html))
     except OSError as error:
         raise ReportError(f"{path}: the report cannot be written ({error.strerror}); choose another place") from error
     except DatasetError as error:

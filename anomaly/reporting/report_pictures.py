@@ -2,12 +2,13 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage.segmentation import find_boundaries
 
 Size = tuple[int, int]  # width, height in pixels
@@ -17,6 +18,8 @@ HEAT_STOPS = tuple("rgb({} {} {})".format(*colour[:3]) for colour in colormaps[H
 TRUTH_OUTLINE = (0, 255, 220)
 PREDICTED_OUTLINE = (255, 255, 255)
 FILL_OPACITY, EDGE_OPACITY = 70, 255
+OVERLAY_LENGTH, OVERLAY_GAP = 1024, 6  # pixels: longest side of the picture in an overlay, and between its two halves
+HEAT_FROM, HEAT_ABOVE = 0.5, 1.5  # times the threshold: where the heat map of an overlay is black, and palest
 
 
 def fitted(width: int, height: int, longest: int) -> Size:
@@ -61,6 +64,40 @@ def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[
     shares = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
     colours: NDArray[np.uint8] = colormaps[HEAT](shares, bytes=True)[..., :3]
     return colours
+
+
+def overlaid(
+    image: NDArray[np.uint8],
+    anomaly_map: NDArray[np.float32],
+    threshold: float,
+    mask: NDArray[np.bool_],
+    boxes: Sequence[tuple[int, int, int, int]],
+) -> NDArray[np.uint8]:
+    """image (H, W, 3) beside its heat map (H, W), each with mask (H, W) outlined and boxes around its places.
+
+    boxes: left, top, width, height in pixels. Reduced so that no side of the image is longer than `OVERLAY_LENGTH`. The
+    heat map is black from `HEAT_FROM` times the threshold down and palest from `HEAT_ABOVE` times it up, so that
+    pictures of one inspector compare.
+    """
+    size = fitted(image.shape[1], image.shape[0], OVERLAY_LENGTH)
+    scale = size[0] / image.shape[1]
+    small, places = shrunk(image, size), shrunk_mask(mask, size)
+    warm = shrunk(heat(anomaly_map, HEAT_FROM * threshold, HEAT_ABOVE * threshold), size)
+    halves = (outlined(small, places, TRUTH_OUTLINE), outlined(warm, places, PREDICTED_OUTLINE))
+    gap = np.full((size[1], OVERLAY_GAP, 3), 255, np.uint8)
+    both = Image.fromarray(np.concatenate([halves[0], gap, halves[1]], axis=1))
+    draw = ImageDraw.Draw(both)
+    for left, top, width, height in boxes:
+        corners = [scale * left - 4, scale * top - 4, scale * (left + width) + 3, scale * (top + height) + 3]
+        limits = (0, 0, size[0] - 1, size[1] - 1)
+        corners = [
+            max(corners[0], limits[0]),
+            max(corners[1], 0),
+            min(corners[2], limits[2]),
+            min(corners[3], limits[3]),
+        ]
+        draw.rectangle(corners, outline=TRUTH_OUTLINE)
+    return np.asarray(both)
 
 
 def _uri(picture: Image.Image, format: str, **options: object) -> str:

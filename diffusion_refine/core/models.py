@@ -17,6 +17,7 @@ from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
+from diffusion_refine.core.verify import INDEX, model_damages
 from procgen.errors import BlemishError
 
 EMBEDDED = "embedded"  # the model that this package trained on its own renders
@@ -240,8 +241,10 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
     if not local and (name == EMBEDDED or where.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1):
         raise ModelError(f"{where}: no such folder; give a folder with a model_index.json, a hub id, or {EMBEDDED}")
     source = str(where) if local else name
-    if local and not (where / "model_index.json").is_file():
-        raise ModelError(f"{where}: holds no model_index.json; give a folder that diffusers saved a pipeline into")
+    if local and not (where / INDEX).is_file():
+        raise ModelError(f"{where}: holds no {INDEX}; give a folder that diffusers saved a pipeline into")
+    if local and (damage := next(model_damages(where), None)):
+        raise ModelError(f"{damage}; restore it, or run the command that trained it again")
     try:
         with quietly():
             index = DiffusionPipeline.load_config(source)

@@ -49,6 +49,14 @@ def synthesize(
 
         blemish synthesize out/drawn --method refine --out out/real-looking
 
+    cutpaste, draem and copy-paste are what the field compares with, and need no training: a piece of the picture pasted
+    elsewhere on it, a foreign texture in the shape of noise, a real defect of a labelled set blended in. They take
+    photographs, labelled sets and datasets, and leave what is labelled already as it is:
+
+        blemish synthesize photos/*.png --method draem --out out/textured
+
+        blemish synthesize photos/*.png --method copy-paste --defects sets/tiles --out out/copied
+
     The options of a method: `blemish synthesize --method NAME --help`. A stopped run goes on from the last finished
     frame; scenes/*.json say how each was made.
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 from diffusion_refine.synthesis.generator import SourceFrame
 from procgen.errors import BlemishError
+from scenes.datasets.files import sha256_of
 from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import HEADER
 from scenes.recipes.recipe import Recipe
@@ -61,12 +62,17 @@ class DatasetFrames:
 
     def parents(self, frame: SourceFrame) -> list[dict[str, Any]]:
         """The frame, and before it, where it was made of another itself, its own parents."""
-        own = self.dataset[self.dataset.indices.index(frame.index)]
-        digest = hashlib.sha256(own.image_path.read_bytes()).hexdigest()
-        parent = {"recipe": self.dataset.recipe_name, "seed": self.seed, "frame": own.index, "sha256": digest}
-        return [parent, *(own.refinement or {}).get("parents", ())]
+        return lineage(self.dataset, frame.index)
 
     def written(self) -> dict[str, Any]:
         """What dataset.json says of the dataset that frames came from."""
         header = (self.dataset.path / HEADER).read_bytes()
         return {"frames": len(self.dataset), "sha256": hashlib.sha256(header).hexdigest()}
+
+
+def lineage(dataset: Dataset, index: int) -> list[dict[str, Any]]:
+    """A frame of a dataset by its number, and before it, where it was made of another itself, its own parents."""
+    own = dataset[dataset.indices.index(index)]
+    digest = sha256_of(own.image_path)
+    parent = {"recipe": dataset.recipe_name, "seed": dataset.seed, "frame": own.index, "sha256": digest}
+    return [parent, *(own.refinement or {}).get("parents", ())]

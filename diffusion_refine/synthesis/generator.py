@@ -117,7 +117,8 @@ class ClassSwap:
 class GeneratedFrame:
     """One frame made: pixels, masks (H, W) and instances as a dataset holds them, and the record of how.
 
-    prompts: that were used. swaps: defects that another class was asked of, where the mask let them change.
+    prompts: that were used. swaps: defects that another class was asked of, where the mask let them change. parents:
+    pictures that it was made of beside the frame, as `FrameSource.parents` tells them.
     """
 
     image: Pixels
@@ -127,6 +128,7 @@ class GeneratedFrame:
     instances: tuple[Instance, ...]
     prompts: tuple[str, ...] = ()
     swaps: tuple[ClassSwap, ...] = ()
+    parents: tuple[Mapping[str, Any], ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -155,13 +157,18 @@ class Editing:
     measure: Callable[[NDArray[np.float64], NDArray[np.float64], Mask], Mapping[str, float | None]]
 
 
+def everywhere(frame: SourceFrame) -> Mask:
+    """(H, W) True."""
+    return np.ones(frame.image.shape[:2], dtype=bool)
+
+
 @dataclass(frozen=True)
 class Synthesis:
     """A method, opened for a request: all that the loop needs.
 
     name: of the method; activity: what it does, for the progress. classes: of defects, beyond the recipe's. settings:
     all that frames depend on, as JSON, for dataset.json. seed: of the method. editing: None where defects are made with
-    their labels, so that none can be missed. report: lines to end with.
+    their labels, so that none can be missed. where: such defects may be made. report: lines to end with.
     """
 
     name: str
@@ -172,4 +179,5 @@ class Synthesis:
     settings: Mapping[str, Any]
     classes: Mapping[str, Family] = field(default_factory=dict)
     editing: Editing | None = None
+    where: Callable[[SourceFrame], Mask] = everywhere
     report: Callable[[Dataset], Sequence[str]] = lambda made: ()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from diffusion_refine.synthesis.attempts import edited
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame, Synthesis
 from procgen.errors import BlemishError
@@ -14,8 +12,6 @@ from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset
 from scenes.datasets.writer import DatasetWriter
 from scenes.jobs.progress import Progress
-
-# What is done, how much of it is, and of how much.
 
 
 def carry_out(synthesis: Synthesis, out: Path, progress: Progress = lambda *_: None) -> Dataset:
@@ -47,15 +43,16 @@ def carry_out(synthesis: Synthesis, out: Path, progress: Progress = lambda *_: N
 def frame_of(synthesis: Synthesis, frame: SourceFrame, variant: int = 0) -> GeneratedFrame:
     """One frame with its whole record: where it comes from, how it was made, and what came of it."""
     stream = FrameStream(synthesis.seed, frame.index, variant)
+    if synthesis.editing is None:
+        made = synthesis.generator.generate(frame, synthesis.where(frame), stream)
+    else:
+        made = edited(synthesis.generator, synthesis.editing, frame, stream)
     record = {
         "generator": synthesis.name,
-        "parents": synthesis.source.parents(frame),
+        "parents": [*synthesis.source.parents(frame), *made.parents],
         "variant": variant,
         "seed": synthesis.seed,
         **synthesis.generator.described(variant),
+        **made.record,
     }
-    if synthesis.editing is None:
-        made = synthesis.generator.generate(frame, np.ones(frame.image.shape[:2], dtype=bool), stream)
-    else:
-        made = edited(synthesis.generator, synthesis.editing, frame, stream)
-    return replace(made, record={**record, **made.record})
+    return replace(made, record=record)

@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 # Name -> the module whose function `synthesis(request, *, …)` opens it; its keyword parameters become options.
 METHODS = {
+    "copy-paste": "diffusion_refine.synthesis.copy_paste.method",
+    "cutpaste": "diffusion_refine.synthesis.cutpaste.method",
+    "draem": "diffusion_refine.synthesis.draem.method",
     "procedural": "diffusion_refine.synthesis.procedural.method",
     "refine": "diffusion_refine.synthesis.refine.method",
+    "sard": "diffusion_refine.synthesis.sard.method",
 }
 
 

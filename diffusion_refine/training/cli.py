@@ -9,6 +9,7 @@ import typer
 # Name -> the module whose function `train` has the method's arguments, options and help.
 METHODS = {
     "diffusion": "diffusion_refine.training.diffusion_cli",
+    "sard": "diffusion_refine.synthesis.sard.train_cli",
 }
 
 

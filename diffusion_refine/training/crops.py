@@ -200,20 +200,20 @@ def _crop(
     defective = _defects(picture)
     aim = _defects(picture, word) if word else None
     for _ in range(ATTEMPTS):
-        top, left, side = _window(picture.image.shape[:2], size, rng, settings, aim)
+        top, left, side = window(picture.image.shape[:2], size, rng, settings, aim)
         seen = np.zeros((side, side), np.uint16)
         if picture.classes is not None:
             seen = picture.classes[top : top + side, left : left + side]
         if _captionable(seen, picture.bits, defective is not None):
             break
-    image = np.asarray(_scaled(picture.image[top : top + side, left : left + side], size, Image.Resampling.LANCZOS))
+    image = np.asarray(scaled(picture.image[top : top + side, left : left + side], size, Image.Resampling.LANCZOS))
     mask = np.zeros((size, size), np.uint8)
     if defective is not None:
         cut = defective[top : top + side, left : left + side].astype(np.uint8)
-        mask = (np.asarray(_scaled(cut * np.uint8(255), size, Image.Resampling.BOX)) > 127).astype(np.uint8)
+        mask = (np.asarray(scaled(cut * np.uint8(255), size, Image.Resampling.BOX)) > 127).astype(np.uint8)
     directional = picture.subject is not None and picture.subject.finish in DIRECTIONAL
-    image, mask = _turned(image, mask, rng, settings, quarters=not directional)
-    return _lit(image, rng, settings), mask, _caption(picture, seen, rng, settings)
+    image, mask = turned(image, mask, rng, settings, quarters=not directional)
+    return lit(image, rng, settings), mask, _caption(picture, seen, rng, settings)
 
 
 def _defects(picture: Picture, word: str | None = None) -> NDArray[np.bool_] | None:
@@ -225,7 +225,7 @@ def _defects(picture: Picture, word: str | None = None) -> NDArray[np.bool_] | N
     return (picture.classes & np.uint16(wanted)) > 0
 
 
-def _window(
+def window(
     shape: tuple[int, ...],
     size: int,
     rng: np.random.Generator,
@@ -274,11 +274,11 @@ def _other(word: str, rng: np.random.Generator) -> str:
     return others[int(rng.integers(len(others)))]
 
 
-def _scaled(array: NDArray[np.uint8], size: int, how: Image.Resampling) -> Image.Image:
+def scaled(array: NDArray[np.uint8], size: int, how: Image.Resampling) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array)).resize((size, size), how)
 
 
-def _turned(
+def turned(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator, settings: CropSettings, quarters: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Both mirrored and turned, by a half or, where that may be, by quarters."""
@@ -290,7 +290,7 @@ def _turned(
     return (image[:, ::-1].copy(), mask[:, ::-1].copy()) if mirrored else (image.copy(), mask.copy())
 
 
-def _lit(image: NDArray[np.uint8], rng: np.random.Generator, settings: CropSettings) -> NDArray[np.uint8]:
+def lit(image: NDArray[np.uint8], rng: np.random.Generator, settings: CropSettings) -> NDArray[np.uint8]:
     """Darker or brighter, with less or more contrast, some of them grey."""
     gain, contrast = np.exp(rng.normal(0, settings.light, 2)) if settings.light else (1.0, 1.0)
     values = image.astype(np.float32)

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from diffusion_refine.core.models import Model, load_model
+from diffusion_refine.core.verify import INDEX, STATE, damages
 from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
 from diffusion_refine.training.crops import Crops, CropSettings, draw_crops, read_pictures
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
-from diffusion_refine.training.saving import save_pipeline
+from diffusion_refine.training.saving import model_in, save_pipeline
 from procgen.errors import BlemishError
 from scenes.datasets.files import is_temporary
 from scenes.datasets.lock import locked
@@ -28,7 +29,7 @@ from scenes.jobs.checkpoints import begin
 from scenes.jobs.progress import Progress
 
 SCRATCH = "scratch"  # a start from nothing
-STATE, SETTINGS, ADDITIONS = "training", "settings.json", "lora"
+SETTINGS, ADDITIONS = "settings.json", "lora"
 CROPS_A_PICTURE, FEWEST_CROPS, MOST_CROPS = 16, 256, 8000
 RATES = {SCRATCH: 6e-4, "whole": 5e-5, "lora": 5e-4}
 
@@ -98,6 +99,8 @@ def _train(
     wanted = {"datasets": [str(folder) for folder in datasets], **asdict(settings)}
     if written.is_file():
         begin(written, wanted)
+        if (out / INDEX).is_file() and not any(damages(out)):
+            return out
     elif any(not is_temporary(entry.name) for entry in out.iterdir()):
         raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -134,9 +137,10 @@ def _train(
         lambda done: progress("denoiser", done, settings.steps),
         every=settings.every,
     )
-    if settings.lora:
-        merge_adapter(pipeline, out / ADDITIONS)
-    save_pipeline(pipeline, out)
+    with model_in(out, STATE) as part:
+        if settings.lora:
+            merge_adapter(pipeline, part / ADDITIONS)
+        save_pipeline(pipeline, part)
     return out
 
 

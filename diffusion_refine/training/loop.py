@@ -19,8 +19,15 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from diffusion_refine.core.models import brief
-from scenes.datasets.files import write_atomically
-from scenes.jobs.checkpoints import CheckpointError, Curve, plain, refuse_other_settings
+from scenes.jobs.checkpoints import (
+    CheckpointError,
+    Curve,
+    plain,
+    read_checked,
+    refuse_other_settings,
+    with_one_of_each_text,
+    write_checked,
+)
 
 LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step
 LARGEST_GRADIENT = 1.0  # norm
@@ -113,20 +120,34 @@ class TrainingLoop:
 class GradientDescent:
     """AdamW with a learning rate that rises, stays and falls, and the moving average of the weights that it moves.
 
-    A step that trains several networks against each other has one of these for each.
+    A step that trains several networks against each other has one of these for each. betas: of AdamW; schedule: of the
+    learning rate, from the optimizer; longest_average: share that the average keeps from step to step;
+    largest_gradient: norm that gradients are cut to.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], rate: float, steps: int, weight_decay: float) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        rate: float,
+        steps: int,
+        weight_decay: float,
+        *,
+        betas: tuple[float, float] = (0.9, 0.99),
+        schedule: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler] | None = None,
+        longest_average: float = LONGEST_AVERAGE,
+        largest_gradient: float = LARGEST_GRADIENT,
+    ) -> None:
         self.parameters = list(parameters)
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=weight_decay, betas=(0.9, 0.99))
-        self.schedule = rate_schedule(self.optimizer, steps)
-        self.average = EMAModel(self.parameters, decay=LONGEST_AVERAGE)
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=weight_decay, betas=betas)
+        self.schedule = schedule(self.optimizer) if schedule else rate_schedule(self.optimizer, steps)
+        self.average = EMAModel(self.parameters, decay=longest_average)
+        self._largest_gradient = largest_gradient
 
     def descend(self, loss: Tensor) -> None:
         """One step down the gradient of a loss."""
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.parameters, LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(self.parameters, self._largest_gradient)
         self.optimizer.step()
         self.schedule.step()
         self.average.step(self.parameters)
@@ -172,10 +193,10 @@ def step_rng(seed: int, step: int) -> torch.Generator:
 def save_state(path: Path, state: Any) -> None:
     """Write tensors, numbers, text, lists and dicts, whole or not at all."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_atomically(path, buffer.getvalue())
+    torch.save(with_one_of_each_text(state), buffer)
+    write_checked(path, buffer.getvalue())
 
 
 def load_state(path: Path) -> Any:
-    """What `save_state` wrote, on the processor; nothing in it can run."""
-    return torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    """What `save_state` wrote, on the processor; nothing in it can run. Raises one of UNREADABLE."""
+    return torch.load(io.BytesIO(read_checked(path)), map_location="cpu", weights_only=True)

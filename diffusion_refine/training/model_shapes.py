@@ -7,6 +7,8 @@ width. The autoencoder reduces a side by 4, not 8, because a scratch is a few pi
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,11 +58,18 @@ class Shape:
         return 1 << (len(self.autoencoder) - 1)
 
 
+@contextmanager
+def random_start(seed: int) -> Iterator[None]:
+    """Within it the libraries' layers begin as a seed says: they draw from the one generator of the program."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
 def build_pipeline(shape: Shape, seed: int = 0) -> Any:
     """A StableDiffusionXLPipeline or StableDiffusionPipeline with the libraries' random start, drawn from a seed."""
     tokenizer = build_tokenizer()
-    with torch.random.fork_rng():  # the libraries draw from the one generator of the program
-        torch.manual_seed(seed)
+    with random_start(seed):
         parts = {
             "vae": build_autoencoder(shape),
             "unet": _unet(shape),

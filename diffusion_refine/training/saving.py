@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,37 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from diffusion_refine.core.models import quietly
+from diffusion_refine.core.verify import DIGESTS, INDEX
+from scenes.datasets.digests import digests_of
+from scenes.datasets.files import sealed, write_atomically
 
-INDEX = "model_index.json"  # without which a folder is no model
 PART = "unfinished.model"
 ORIGIN = ("_name_or_path", "is_local", "local_files_only")  # where and how it was once loaded, says a configuration
 
 
-def save_pipeline(pipeline: Any, folder: Path) -> None:
-    """Save a pipeline into a folder that may hold other things; its index comes last. It stays as it is itself."""
-    (folder / INDEX).unlink(missing_ok=True)
+@contextmanager
+def model_in(folder: Path, *beside: str) -> Iterator[Path]:
+    """A folder to save a model and what belongs to it into, which then is in `folder` by the rename of its index.
+
+    Until that, `folder` holds no model; it may hold other things. beside: folders of them whose files get digests.
+    """
     part = folder / PART
     shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
+    others = {f"{name}/{file}": digest for name in beside for file, digest in digests_of(folder / name).items()}
+    write_atomically(part / DIGESTS, sealed({"files": digests_of(part), "beside": others}))
+    (folder / INDEX).unlink(missing_ok=True)
+    for entry in sorted(part.iterdir(), key=lambda path: path.name == INDEX):
+        there = folder / entry.name
+        if there.is_dir():
+            shutil.rmtree(there)
+        entry.replace(there)
+    part.rmdir()
+
+
+def save_pipeline(pipeline: Any, folder: Path) -> None:
+    """Save a pipeline into a folder. It stays as it is itself."""
     for component in pipeline.components.values():
         if isinstance(component, PreTrainedTokenizerFast):  # which would also save what it last padded to
             component.backend_tokenizer.no_padding()
@@ -34,20 +56,14 @@ def save_pipeline(pipeline: Any, folder: Path) -> None:
         nn.Module.half(module)  # diffusers' own warns of what does not concern these
     try:
         with quietly():
-            pipeline.save_pretrained(part, safe_serialization=True)
+            pipeline.save_pretrained(folder, safe_serialization=True)
     finally:
         for module, state, precision in zip(modules, kept, precisions, strict=True):
             nn.Module.to(module, precision)
             with torch.no_grad():
                 module.load_state_dict(state)
-    for path in part.rglob("*.json"):
+    for path in folder.rglob("*.json"):
         _forget_origin(path)
-    for entry in sorted(part.iterdir(), key=lambda path: path.name == INDEX):
-        there = folder / entry.name
-        if there.is_dir():
-            shutil.rmtree(there)
-        entry.replace(there)
-    part.rmdir()
 
 
 def _forget_origin(path: Path) -> None:

@@ -23,7 +23,7 @@ from diffusion_refine.training.crops import Crops, Picture, draw_crops, read_pic
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.loop import load_state, save_state
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
-from diffusion_refine.training.saving import save_pipeline
+from diffusion_refine.training.saving import model_in, save_pipeline
 from scenes.datasets.schema import HEADER
 from scenes.jobs.progress import print_progress
 
@@ -85,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         evaluated = draw_crops(pictures, EVALUATED, shape.size, given.seed + 1)
         print("PSNR, dB:", fidelity(pipeline.vae, evaluated), flush=True)
     if given.only == "autoencoder":
-        save_pipeline(pipeline, given.out / MODEL)
+        with model_in(given.out / MODEL) as part:
+            save_pipeline(pipeline, part)
         return
 
     # Most of what a step teaches is told by a quarter of the picture, at a quarter of the cost.
@@ -107,7 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             partial(print_progress, f"denoiser, {side} pixels", total=steps),
             clock=time.process_time,
         )
-    save_pipeline(pipeline, given.out / MODEL)
+    with model_in(given.out / MODEL) as part:
+        save_pipeline(pipeline, part)
 
 
 def latents_of(pipeline: Any, crops: Crops, cache: Path) -> torch.Tensor:

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Literal
 
 from scenes.datasets.errors import DatasetError
+from scenes.files import content_of, opened
 
 LOCK, HOLDER = ".blemish.lock", ".blemish.lock.json"  # of the one writer at work in a folder: see `lock`
 Seal = Literal["none", "whole", "broken"]  # none: of a file that an earlier Blemish wrote
 END = b"\n}\n"
 SEAL = b',\n "sha256": "%s"\n}\n'
 _SEAL = re.compile(rb',\n "sha256": "([0-9a-f]{64})"\n\}\n\Z')
+PAGE_SEAL = b"<!-- sha256 %s of all before -->\n"
+_PAGE_SEAL = re.compile(rb"<!-- sha256 ([0-9a-f]{64}) of all before -->\n\Z")
 _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 _ERRNO_ADVICE = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again, whole frames are kept",
@@ -108,8 +111,22 @@ def sealed_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def seal_of(content: bytes) -> Seal:
-    """Whether a file's content still has the digest at its end."""
-    found = _SEAL.search(content, max(0, len(content) - len(SEAL) - 64))
+    """Whether the content of a JSON file still has the digest at its end."""
+    return _seal(content, _SEAL.search(content, max(0, len(content) - len(SEAL) - 64)))
+
+
+def sealed_page(text: str) -> bytes:
+    """A page of HTML as a file's content, whose last line is the digest of all before it."""
+    content = text.encode()
+    return content + PAGE_SEAL % hashlib.sha256(content).hexdigest().encode()
+
+
+def page_seal_of(content: bytes) -> Seal:
+    """Whether the content of a page still has the digest in its last line."""
+    return _seal(content, _PAGE_SEAL.search(content, max(0, len(content) - len(PAGE_SEAL) - 64)))
+
+
+def _seal(content: bytes, found: re.Match[bytes] | None) -> Seal:
     if not found:
         return "none"
     return "whole" if hashlib.sha256(content[: found.start()]).hexdigest().encode() == found[1] else "broken"
@@ -118,10 +135,10 @@ def seal_of(content: bytes) -> Seal:
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hexadecimal. Raises DatasetError."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}); restore it") from None
 
 
 def parsed(content: bytes, path: Path) -> object:
@@ -135,6 +152,6 @@ def parsed(content: bytes, path: Path) -> object:
 def read_bytes(path: Path) -> bytes:
     """A file's content. Raises DatasetError."""
     try:
-        return path.read_bytes()
+        return content_of(path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from None

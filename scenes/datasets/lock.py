@@ -17,6 +17,7 @@ from typing import Any, ParamSpec
 from procgen.errors import BlemishNote
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import HOLDER, LOCK, as_json, explained, remove_leftovers, write_atomically
+from scenes.files import content_of
 
 Command = ParamSpec("Command")
 PATIENCE = 0.2  # s, for one that is about to leave, and for the note of who came
@@ -92,7 +93,7 @@ def _ourselves() -> dict[str, Any]:
 def _holder(folder: Path) -> dict[str, Any]:
     """What the note says of who holds the lock, or held it and was killed; empty where there is none."""
     try:
-        said = json.loads((folder / HOLDER).read_bytes())
+        said = json.loads(content_of(folder / HOLDER))
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}

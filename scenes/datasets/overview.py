@@ -22,6 +22,7 @@ from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import seal_of, write_atomically
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import ANNOTATIONS, FAMILY_FOLDERS
+from scenes.files import content_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def counts(dataset: Dataset) -> tuple[ClassCount, ...]:
     """How often each class is to be seen, from annotations.json. Raises DatasetError where the dataset lacks it."""
     path = dataset.path / ANNOTATIONS
     try:
-        content = path.read_bytes()
+        content = content_of(path)
         if seal_of(content) == "broken":
             raise ValueError
         written = json.loads(content)

@@ -32,6 +32,7 @@ from scenes.datasets.schema import (
     read_header,
     recipe_in,
 )
+from scenes.files import content_of
 from scenes.pictures import png
 from scenes.quantities.distribution import shown
 from scenes.recipes.recipe import Recipe
@@ -146,12 +147,12 @@ class Frame:
     def _read(self, folder: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
         path = self._path(folder)
         with self._explained(path):
-            content = path.read_bytes()
-            pixels = png.decode(content)
+            content = content_of(path)
+            camera = self.scene.camera
+            pixels = png.decode(content, min(png.MOST_PIXELS, camera.height * camera.width))
         expected = self.digests.get(folder)
         if expected is not None and hashlib.sha256(content).hexdigest() != expected:
             raise DatasetError(f"{path}: {CHANGED}; {self._mend}")
-        camera = self.scene.camera
         if folder == "images" and pixels.shape[:2] != (camera.height, camera.width):
             raise DatasetError(
                 f"{path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels; expected {shown(camera.width)} x "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -9,22 +10,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from procgen.errors import BlemishError
 from scenes.datasets.annotations import coco_annotations
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import parsed, read_bytes, seal_of, sha256_of, write_atomically
 from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset, Frame
 from scenes.datasets.schema import ANNOTATIONS, CHANGED, HEADER, MESH, PICTURES, SCENES, Header, committed, read_header
-from scenes.geometry.mesh_files import digest_of
+
+_EDITED = re.compile(rb'"sha256": ?"[0-9a-f]{64}" ?\}\s*\Z')  # a seal in another layout than that of Blemish
 
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is wrong. what: names the file; frame: its number where it is a frame's; None of all others."""
+    """One thing that is wrong.
+
+    what: names the file; frame: its number where it is a frame's; None of all others. edited: whether another program
+    wrote that file, which no damage looks like.
+    """
 
     what: str
     frame: int | None = None
+    edited: bool = False
 
     def __str__(self) -> str:
         return self.what
@@ -54,12 +60,18 @@ def _frames_and_annotations(folder: Path, header: Header, finished: bool) -> Ite
         yield Damage(f"{folder / ANNOTATIONS}: missing, though all frames are there")
 
 
-def discard_damaged(folder: Path) -> list[Damage]:
+def discard_damaged(folder: Path, *, edited: bool = False) -> list[Damage]:
     """Take the records of damaged frames away, and annotations that do not fit, so that a writer makes them anew.
 
-    Returns what was wrong. Raises DatasetError where it cannot be mended so.
+    edited: those that somebody changed as well. Returns what was wrong. Raises DatasetError where it cannot be mended
+    so, or would undo what somebody changed.
     """
     found = list(_frames_and_annotations(folder, read_header(folder), finished=False))
+    for damage in found:
+        if damage.edited and not edited:
+            raise DatasetError(
+                f"{damage}, by another program; restore it, or have it made anew with: blemish verify --repair {folder}"
+            )
     for damage in found:
         if damage.frame is not None:
             (folder / SCENES / f"{damage.frame:06d}.json").unlink()
@@ -74,7 +86,7 @@ def repair(folder: Path) -> str:
     Returns, in words, what is left to do. Raises DatasetError where nothing can be done.
     """
     with locked(folder):
-        discard_damaged(folder)
+        discard_damaged(folder, edited=True)
         header = read_header(folder)
         missing = header.frames - len(committed(folder, header.frames))
         if not missing and not (folder / ANNOTATIONS).is_file():
@@ -106,6 +118,8 @@ def _frame(folder: Path, index: int, header: Header) -> Damage | None:
             case "broken":
                 return Damage(f"{path}: {CHANGED}", index)
             case "none":
+                if _EDITED.search(content):
+                    return Damage(f"{path}: {CHANGED}", index, edited=True)
                 frame = Frame(folder, index, header)
                 _ = frame.image, frame.classes, frame.defects, frame.impurities
                 return Damage(f"{path}: {CHANGED}", index) if frame.digests else None
@@ -125,9 +139,9 @@ def _mesh(folder: Path, header: Header) -> Iterator[Damage]:
     if isinstance(part, dict) and part.get("kind") == MESH and part.get("sha256"):
         path = folder / str(part.get("path"))
         try:
-            if digest_of(str(path)) != part["sha256"]:
+            if sha256_of(path) != part["sha256"]:
                 yield Damage(f"{path}: {CHANGED}")
-        except BlemishError as error:
+        except DatasetError as error:
             yield Damage(str(error))
 
 

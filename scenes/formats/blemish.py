@@ -62,7 +62,8 @@ def read(folder: Path) -> list[Sample]:
         annotation = FrameOfDataset(folder, frame.index)
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
-        began = frame.refinement["parents"][-1]["frame"] if frame.refinement else frame.index
+        parents = [parent for parent in (frame.refinement or {}).get("parents", ()) if "gave" not in parent]
+        began = parents[-1]["frame"] if parents else frame.index
         group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}#{kind}"
         samples.append(
             Sample(

@@ -1,6 +1,5 @@
 """Mesh files of the user: found, known by their digest, and read into triangles; OBJ, STL or glTF."""
 
-import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procgen.errors import BlemishError
+from scenes.datasets.files import sha256_of
 from scenes.geometry.mesh_text import MOST_FACES, MOST_VERTICES, MeshSyntaxError, read_obj, read_stl, require_finite
 
 Floats = NDArray[np.float64]
@@ -38,11 +38,7 @@ def digest_of(path: str) -> str:
 
 @lru_cache(maxsize=16)
 def _digest(path: str, modified: int, size: int) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BlemishError(f"mesh {path}: cannot be read ({error.strerror}); expected a mesh file") from None
+    return sha256_of(Path(path))
 
 
 def portable(path: str) -> tuple[str, bytes]:

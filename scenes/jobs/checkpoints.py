@@ -1,8 +1,9 @@
-"""What every training keeps on disk beside its weights: the settings it was begun with, and its curve. No torch."""
+"""What every training keeps on disk: the settings it was begun with, its curve, its checkpoints' bytes. No torch."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,9 @@ from typing import Any
 
 from procgen.errors import BlemishError
 from scenes.datasets.files import write_atomically
+from scenes.datasets.schema import CHANGED
+
+DIGEST = hashlib.sha256().digest_size  # bytes at a checkpoint's end
 
 
 class CheckpointError(BlemishError):
@@ -53,6 +57,42 @@ def begin(path: Path, settings: Mapping[str, Any]) -> None:
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: is no JSON object ({error}); choose another --out") from None
     refuse_other_settings(path, begun, settings)
+
+
+def write_checked(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, that ends with the digest of the rest."""
+    write_atomically(path, content + hashlib.sha256(content).digest())
+
+
+def read_checked(path: Path) -> bytes:
+    """What `write_checked` was given. Raises OSError, and ValueError where one bit of it is another."""
+    written = path.read_bytes()
+    content, digest = written[:-DIGEST], written[-DIGEST:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError(f"it {CHANGED}, or an earlier Blemish wrote it without one")
+    return content
+
+
+def with_one_of_each_text(state: Any) -> Any:
+    """A state of lists and dicts, each made anew, in which equal texts are one object.
+
+    A pickle says where an object comes twice: without this, one of a state that was read back is of other bytes.
+    """
+    known: dict[str, str] = {}
+
+    def rebuilt(part: Any) -> Any:
+        match part:
+            case str():
+                return known.setdefault(part, part)
+            case dict():
+                return {rebuilt(key): rebuilt(value) for key, value in part.items()}
+            case list():
+                return [rebuilt(value) for value in part]
+            case tuple():
+                return tuple(rebuilt(value) for value in part)
+        return part
+
+    return rebuilt(state)
 
 
 class Curve:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from scenes.files import content_of
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
 
@@ -27,6 +28,7 @@ ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
 MOST_PAGES = 16  # of a TIFF that are looked at: one, and the thumbnails of a pyramid
 REDUCED = 1  # bit of TIFF's NewSubfileType: a thumbnail of another page
 MIN_IS_WHITE = 0  # TIFF's PhotometricInterpretation
+SIGNED, FLOAT = 2, 3  # TIFF's SampleFormat
 ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples that are alpha
 DEEP_MODES = ("I", "F")  # first letters of Pillow's modes of more than 8 bits
 
@@ -75,6 +77,8 @@ def measure(path: Path, most_pixels: int = MOST_PIXELS) -> Measured:
             raise PictureError(f"{path}: {'is no file' if path.exists() else 'is missing'}; restore it")
         with path.open("rb") as file:
             head = file.read(64)
+        if not head:
+            raise PictureError(f"{path}: is empty; replace or remove it")
         measured = _measured_tiff(path) if head[:4] in TIFF_SIGNATURES else _measured(path, head)
     if measured.height * measured.width > most_pixels:
         raise PictureError(
@@ -91,7 +95,7 @@ def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster
     """
     measured = measure(path, most_pixels)
     with _explained(path):
-        content = path.read_bytes()
+        content = content_of(path)
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
             raise PictureError(f"{path}: was changed or damaged since it was written, as its digest says; restore it")
         if content[:4] in TIFF_SIGNATURES:
@@ -158,7 +162,8 @@ def _measured_tiff(path: Path) -> Measured:
             raise ValueError("its sides are no numbers")
         tag = page.tags.get(ORIENTATION)
         orientation = _orientation(tag.value if tag else 1)
-        return _upright(page.imagelength, page.imagewidth, orientation, bits > 8 or kind == 3, bool(page.extrasamples))
+        deep = bits > 8 or kind in (SIGNED, FLOAT)
+        return _upright(page.imagelength, page.imagewidth, orientation, deep, bool(page.extrasamples))
 
 
 def _upright(height: int, width: int, orientation: int, deep: bool, transparent: bool) -> Measured:
@@ -194,7 +199,13 @@ def _pillow(content: bytes, path: Path) -> Raster:
 def _tiff(content: bytes, measured: Measured, path: Path) -> Raster:
     """Deep pictures by tifffile, which Pillow refuses or reduces to 8 bits; the others by Pillow, which turns them."""
     if not measured.deep:
-        return _pillow(content, path)
+        try:
+            return _pillow(content, path)
+        except UnidentifiedImageError:
+            raise PictureError(
+                f"{path}: is a TIFF of channels or a compression that are not read; expected grey or RGB, with alpha "
+                "or without: convert it"
+            ) from None
     with _tiff_page(BytesIO(content), path) as page:
         try:
             values = page.asarray()

@@ -12,8 +12,7 @@ from procgen.errors import BlemishNote
 from scenes.pictures.decoding import MOST_PIXELS, Raster, Values, load, measure, turned
 from scenes.pictures.errors import PictureError
 
-HALF = 0.5  # of full scale: from here on a half-tone is marked
-MOST_LABELS = 32  # distinct values of a mask whose values are numbers of things; more are half-tones
+HALF = 0.5  # of a mask's highest value: from here on a half-tone is marked
 LARGELY = 0.5  # share of a picture that is marked, from which on a mask may be inverted
 INVERTED = 0.9  # share from which on it is taken to be
 
@@ -25,7 +24,7 @@ def read_mask(path: Path, image_path: Path, most_pixels: int = MOST_PIXELS, *, n
 
     Of a picture with a palette the values are its indices, with one kind of number for the ground; of one whose alpha
     varies, that; of colours the highest channel. numbered: the values are those of classes and left as they are; else
-    half-tones are cut at half of full scale. What had to be assumed is a BlemishNote.
+    half-tones are cut at half of the highest value. What had to be assumed is a BlemishNote.
 
     Raises PictureError: no picture, of another size than its own, wholly marked, or so far that it must be inverted.
     """
@@ -40,43 +39,57 @@ def read_mask(path: Path, image_path: Path, most_pixels: int = MOST_PIXELS, *, n
 def _numbers(raster: Raster, path: Path, numbered: bool) -> Numbers:
     if raster.alpha is not None and not raster.alpha.any():
         raise PictureError(f"{path}: is wholly transparent; expected a mask whose defects are opaque or bright")
-    if raster.alpha is not None and raster.alpha.min() < raster.alpha.max():
-        _note(path, "masks are transparent in places: what is opaque is taken for the defect")
-        return _cut(raster.alpha, 255, path)
-    if raster.indices is not None:
-        return _by_index(raster.indices, path, numbered)
-    values = raster.values
-    if values.ndim == 3:
-        values = values.max(axis=2)
-    if values.dtype == np.bool_:
-        return values.astype(np.int32)
+    values = raster.values.max(axis=2) if raster.values.ndim == 3 else raster.values
     if raster.inverted:
         values = values.max() - values
+    if raster.alpha is not None and raster.alpha.min() < raster.alpha.max():
+        opaque: NDArray[np.bool_] = raster.alpha >= HALF * raster.alpha.max()
+        if _is_drawn_on(opaque, values):
+            _note(path, "masks are transparent in places: what is opaque and not black is taken for the defect")
+            return _cut(np.where(opaque, values, 0), path)
+        _note(path, "masks are transparent in places: what is opaque is taken for the defect")
+        return opaque.astype(np.int32)
+    if raster.indices is not None:
+        return _by_index(raster, path, numbered)
+    if values.dtype == np.bool_:
+        return values.astype(np.int32)
     if not np.isfinite(values).all() or values.min() < 0:
         raise PictureError(f"{path}: holds values below 0 or none at all; export the mask with 8 bits")
-    if numbered or not _half_tones(values):
-        return np.ceil(values).astype(np.int32)  # of floats, what is a little above 0 is marked too
-    return _cut(values, 255 if values.dtype == np.uint8 else float(values.max()), path)
+    return np.ceil(values).astype(np.int32) if numbered else _cut(values, path)
 
 
-def _by_index(indices: NDArray[np.uint8], path: Path, numbered: bool) -> Numbers:
-    """The indices, with 0 for the ground: the one that covers more than half, where 0 is none or covers less."""
-    values = indices.astype(np.int32)
+def _is_drawn_on(opaque: NDArray[np.bool_], values: Values) -> bool:
+    """Whether what is opaque is the whole surface, black but for its defects, rather than these."""
+    return bool(np.count_nonzero(opaque) > HALF * opaque.size and values[opaque].min() == 0 < values[opaque].max())
+
+
+def _by_index(raster: Raster, path: Path, numbered: bool) -> Numbers:
+    """The indices, with 0 for the ground: the one that covers more than half, where 0 is none or covers less.
+
+    Where they are shades, by how far their colour is from the ground's.
+    """
+    assert raster.indices is not None
+    values = raster.indices.astype(np.int32)
     if numbered:
         return values
-    counts = np.bincount(indices.ravel())
+    counts = np.bincount(raster.indices.ravel())
     ground = int(counts.argmax())
-    if ground and counts[ground] > HALF * indices.size:
+    if counts[ground] <= HALF * raster.indices.size:
+        ground = 0
+    if ground:
         _note(path, f"masks have a palette: colour {ground}, which covers most, is taken for the ground")
-        values[indices == ground] = 0
-        values[indices == 0] = ground
-    return values
+        values[raster.indices == ground] = 0
+        values[raster.indices == 0] = ground
+    if not counts[ground] or not _half_tones(values):
+        return values
+    colours = raster.values.astype(np.int32).reshape(*values.shape, -1)
+    return _cut(np.abs(colours - colours[raster.indices == ground][0]).max(axis=2), path)
 
 
 def _half_tones(values: Values) -> bool:
     """Whether values between 0 and the highest are shades of a border, or what JPEG left, and no numbers of things.
 
-    Things have pixels all whose neighbours are of the same number, and are few.
+    Of a thing's number there is a pixel beside which there is no other number.
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 
@@ -84,16 +97,18 @@ def _half_tones(values: Values) -> bool:
     found = found[found > 0]
     if len(found) <= 1:
         return False
-    if len(found) > MOST_LABELS:
-        return True
-    flat = np.unique(values[maximum_filter(values, 3) == minimum_filter(values, 3)])
-    return not np.isin(found, flat).all()
+    highest = maximum_filter(values, 3, mode="constant")
+    lowest = minimum_filter(np.where(values > 0, values, found[-1]), 3, mode="constant", cval=found[-1])
+    alone = np.unique(values[(values == highest) & (values == lowest)])
+    return not np.isin(found, alone).all()
 
 
-def _cut(values: Values, full: float, path: Path) -> Numbers:
-    marked: NDArray[np.bool_] = values >= HALF * full
-    if ((values > 0) & (values < full)).any():
-        _note(path, "masks have half-tones: from half of full scale on they are taken for the defect")
+def _cut(values: Values, path: Path) -> Numbers:
+    """The values, or 1 from half of the highest on where there are half-tones."""
+    if not _half_tones(values):
+        return np.ceil(values).astype(np.int32)  # of floats, what is a little above 0 is marked too
+    _note(path, "masks have half-tones: from half of the highest value on they are taken for the defect")
+    marked: NDArray[np.bool_] = values >= HALF * float(values.max())
     return marked.astype(np.int32)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.files import content_of, opened
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = b"\0\0\0\0IEND\xaeB`\x82"
 GREY, RGB = 0, 2  # PNG specification, 11.2.2
@@ -49,7 +51,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 def size(path: Path) -> tuple[int, int]:
     """(height, width) from the first bytes of a PNG file. Raises PngError, or OSError where it cannot be read."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return _header(file.read(33))[:2]
 
 
@@ -66,16 +68,16 @@ def read(path: Path) -> Image:
 
     Raises PngError, saying what is wrong with the file, or OSError where it cannot be read.
     """
-    return decode(path.read_bytes())
+    return decode(content_of(path))
 
 
-def decode(data: bytes) -> Image:
-    """The array of the content of a PNG file, whose checksums are tried first; see `read`."""
+def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Image:
+    """The array of the content of a PNG file of at most so many pixels, whose checksums are tried first; see `read`."""
     height, width, depth, colour, interlaced = _header(data)
     if not data.endswith(END):  # Pillow reads a mask whose last bytes are lost, as long as it can guess every pixel
         raise PngError("is truncated or damaged (its end is missing)")
-    if height * width > MOST_PIXELS:
-        raise PngError(f"is larger than any frame can be ({width} x {height} pixels)")
+    if height * width > most_pixels:
+        raise PngError(f"is larger than its frame can be ({width} x {height} pixels)")
     compressed = check(data)
     if (depth, colour, interlaced) == (16, RGB, 0):
         return _deep(compressed, height, width, 3)

@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procgen.errors import BlemishNote
+from scenes.files import content_of
 from scenes.pictures.decoding import MOST_PIXELS, Raster, Values, load, measure
 from scenes.pictures.errors import PictureError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".tif", ".tiff", ".webp")
+# Folders that macOS, Synology, Windows and Linux put among people's own.
+LEFT_BY_SYSTEMS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
 LEAST_SIDE, MOST_PHOTO_PIXELS = 16, 1 << 24  # of a photograph that is worked on
 INTEGER_WHITES: tuple[float, ...] = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # of cameras of 8, 10, 12, 14 and 16 bits
+SIGNED_WHITES = (127.0, *INTEGER_WHITES[:-1], 32767.0)
 FLOAT_WHITES: tuple[float, ...] = (1.0, *INTEGER_WHITES)
 OVERSHOOT = 0.01  # of white: what a resampled picture of floats may exceed it by
 
@@ -38,11 +42,15 @@ class ReadingOptions:
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """pixels: (H, W) or (H, W, 3), uint8 or uint16, white the most these hold; name and SHA-256 of the file."""
+    """pixels: (H, W) or (H, W, 3), uint8 or uint16, white the most these hold; name and SHA-256 of the file.
+
+    surface: (H, W) where it is not wholly transparent, which is black; None where all of it is surface.
+    """
 
     pixels: Pixels
     name: str
     sha256: str
+    surface: NDArray[np.bool_] | None = None
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -52,7 +60,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def is_hidden(path: Path) -> bool:
     """Whether a file or folder is one that programs leave beside people's own, such as ._a.png."""
-    return path.name.startswith(".") or path.name == "__MACOSX"
+    return path.name.startswith(".") or path.name in LEFT_BY_SYSTEMS
 
 
 def read_rgb(path: Path, options: ReadingOptions = ReadingOptions(), sha256: str = "") -> NDArray[np.uint8]:
@@ -79,8 +87,13 @@ def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> N
     return _seen(load(path, options.most_pixels), path)
 
 
-def read_photograph(path: Path, options: ReadingOptions = ReadingOptions()) -> Photograph:
-    """Read a photograph, upright. Raises PictureError for what is no grey or colour picture without transparency."""
+def read_photograph(
+    path: Path, options: ReadingOptions = ReadingOptions(), *, cut_out: bool = False, sha256: str = ""
+) -> Photograph:
+    """Read a photograph, upright. Raises PictureError for what is no grey or colour picture without transparency.
+
+    cut_out: whether it may be transparent where there is no surface. sha256: of the file, where it is known.
+    """
     if path.is_dir():
         raise PictureError(f"{path}: is a folder; name the photographs in it, as {path}/*.png")
     height, width = measure(path, min(options.most_pixels, MOST_PHOTO_PIXELS)).shape
@@ -88,15 +101,20 @@ def read_photograph(path: Path, options: ReadingOptions = ReadingOptions()) -> P
         raise PictureError(
             f"{path}: is {width} x {height} pixels; expected {LEAST_SIDE} or more a side: crop a larger picture"
         )
-    raster = load(path, options.most_pixels)
+    raster = load(path, options.most_pixels, sha256)
     if raster.values.dtype == np.bool_:
         raise PictureError(f"{path}: is black and white only, a mask perhaps; expected a photograph of 8 or 16 bits")
-    if raster.alpha is not None and raster.alpha.min() < 255:
+    if not cut_out and raster.alpha is not None and raster.alpha.min() < 255:
         raise PictureError(f"{path}: is transparent in places; expected a photograph: flatten it and save it again")
     most = 255 if raster.values.dtype == np.uint8 else 65535
     pixels = _scaled(raster, path, options.white_level, most)
     pixels = pixels.astype(np.uint8) if most == 255 else pixels.astype(np.uint16)
-    return Photograph(pixels, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    surface = _seen(raster, path)
+    if surface is not None and surface.all():
+        surface = None
+    if surface is not None:
+        pixels[~surface] = 0
+    return Photograph(pixels, path.name, hashlib.sha256(content_of(path)).hexdigest(), surface)
 
 
 def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) -> ReadingOptions:
@@ -110,28 +128,43 @@ def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) 
     deep = [path for path in paths if measure(path, options.most_pixels).deep]
     if not deep:
         return options
-    highest, whites = 0.0, INTEGER_WHITES
+    tops: dict[Path, float] = {}
+    kinds: dict[str, Path] = {}
     for path in deep:
         values = load(path, options.most_pixels).values
-        if values.dtype.kind == "f":
-            whites = FLOAT_WHITES
-        top = float(values.max())
-        if not np.isfinite(top):
+        kinds.setdefault(values.dtype.kind, path)
+        tops[path] = float(values.max())
+        if not np.isfinite(tops[path]):
             raise PictureError(f"{path}: holds values that are no numbers; save it again")
-        highest = max(highest, top)
+    if "f" in kinds and len(kinds) > 1:
+        other = next(path for kind, path in kinds.items() if kind != "f")
+        raise PictureError(
+            f"{what}: {kinds['f'].name} holds floats up to {tops[kinds['f']]:g}, {other.name} whole numbers up to "
+            f"{tops[other]:g}; save all alike, or say what white is with --white-level"
+        )
+    brightest = max(tops, key=lambda path: tops[path])
+    highest = tops[brightest]
+    whites = FLOAT_WHITES if "f" in kinds else SIGNED_WHITES if "u" not in kinds else INTEGER_WHITES
     slack = 1 + OVERSHOOT if whites is FLOAT_WHITES else 1
     white = next((white for white in whites if highest <= white * slack), None)
     if white is None:
         raise PictureError(
-            f"{what}: its pictures hold values up to {highest:g}, beyond 16 bits; say what white is with --white-level"
+            f"{brightest}: holds values up to {highest:g}, beyond 16 bits; say what white is with --white-level"
         )
+    alone = f" of {brightest.name}, the others' {sorted(tops.values())[-2]:g}" if _stands_out(tops.values()) else ""
     warnings.warn(
         f"{what}: white is taken to be {white:g}, as the highest value of its {len(deep)} pictures of more than 8 bits "
-        f"is {highest:g}; --white-level sets another",
+        f"is {highest:g}{alone}; --white-level sets another",
         BlemishNote,
         stacklevel=2,
     )
     return ReadingOptions(white, options.most_pixels)
+
+
+def _stands_out(tops: Iterable[float]) -> bool:
+    """Whether one picture is more than twice as bright as all others, so that it alone decides what white is."""
+    *_, second, highest = [0.0, *sorted(tops)]
+    return 0 < 2 * second < highest
 
 
 def longest_side(paths: Iterable[Path], options: ReadingOptions = ReadingOptions()) -> int:

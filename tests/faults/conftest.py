@@ -12,7 +12,7 @@ import yaml
 from scenes import load_recipe
 from tests.command.inputs import TINY, save, square, written
 from tests.faults import stages as all_stages
-from tests.faults.stages import Stage, run, write_frames
+from tests.faults.stages import Stage, imports, write_frames
 
 TOLD: list[str] = []
 
@@ -24,7 +24,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """recipe.yaml, a dataset of it (`data`) and MVTec folders (`mvtec`)."""
+    """recipe.yaml, a dataset of it (`data`), MVTec folders (`mvtec`) and study.yaml."""
     root = tmp_path_factory.mktemp("made")
     (root / "recipe.yaml").write_text(yaml.safe_dump(written()))
     assert load_recipe(root / "recipe.yaml")
@@ -35,22 +35,33 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             save(root / "mvtec" / kind / f"{number}.png", rng.integers(90, 130, (48, 64, 3), dtype=np.uint8))
     for number in range(4):
         save(root / "mvtec/ground_truth/square" / f"{number}_mask.png", square())
+    study = {
+        "name": "small",
+        "surface": "noise",
+        "imaging": "none",
+        "seeds": [0, 1],
+        "real": {"dataset": str(root / "mvtec"), "format": "mvtec", "train": 0.4, "validation": 0.4},
+        "synthetic": {"recipe": str(root / "recipe.yaml"), "frames": 2, "seed": 1, "samples": 1, "lights": {}},
+        "inspector": {"bank": 8, "epochs": 2, "backbone": "untrained"},
+        "scenarios": ["Real"],
+        "bootstrap": {"samples": 100},
+    }
+    (root / "study.yaml").write_text(yaml.safe_dump(study))
     return root
 
 
 @pytest.fixture(scope="session")
-def learning(made: Path) -> None:
-    """What the commands that learn need: their modules, imported once, where the forks begin, and an inspector."""
-    import diffusion_refine.synthesis.loop
-    import diffusion_refine.synthesis.refine.generator  # noqa: F401
-
-    assert run(Stage("train", ("train", str(made / "mvtec"), *TINY), ""), made / "bank") == 0
+def learnt(made: Path) -> None:
+    """Two inspectors, `bank` and `other`."""
+    for name, seed in (("bank", "0"), ("other", "1")):
+        stage = Stage("train", ("train", str(made / "mvtec"), *TINY, "--seed", seed), "")
+        assert imports(stage, made / name) == 0
 
 
 @pytest.fixture
 def stages(made: Path, stage: str, request: pytest.FixtureRequest) -> dict[str, Stage]:
-    if stage != "frames":
-        request.getfixturevalue("learning")
+    if stage in ("evaluate", "meld", "bank"):
+        request.getfixturevalue("learnt")
     return all_stages.stages(made)
 
 
@@ -63,7 +74,7 @@ def out(tmp_path: Path) -> Path:
 @pytest.fixture
 def whole(out: Path, stages: dict[str, Stage], stage: str) -> dict[str, bytes | str | None]:
     """What one run, which nothing disturbs, writes to `out`; the folder is gone again."""
-    assert run(stages[stage], out) == 0
+    assert imports(stages[stage], out) == 0
     found = all_stages.left(out)
     shutil.rmtree(out)
     return found

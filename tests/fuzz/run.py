@@ -1,8 +1,8 @@
 """Fuzz the readers: `python -m tests.fuzz.run [TARGET...] --inputs 100000`, and count what came of it.
 
-Each target runs in a process of its own with either engine: hypothesis, which spoils sound files value by value and
-byte by byte, and atheris, where it is installed, which follows the readers' branches. Contents that failed are kept in
-out/fuzz; the exit status is 1 where there are any.
+Each target runs in a process of its own with each engine: plain and hypothesis, which spoil sound files value by value
+and byte by byte, and atheris, where it is installed, which follows the readers' branches. Contents that failed are
+kept in out/fuzz; the exit status is 1 where there are any.
 """
 
 import argparse
@@ -16,13 +16,28 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import NoReturn
 
 from tests.fuzz.tally import MEGABYTES, Tally, Wrong
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
 
-ENGINES = ("hypothesis", "atheris")
+PLAIN = "plain"
+ENGINES = (PLAIN, "hypothesis", "atheris")
 SECONDS_AN_INPUT = 0.5  # on the clock and the mean, after which a whole run counts as hung
+
+
+def with_dice(target: Target, inputs: int, folder: Path) -> Tally:
+    """A tally of so many spoilt contents, the same in every run."""
+    from tests.fuzz.mutations import plainly
+
+    sounds, tally = prepared(target, folder)
+    dice = Random(0)
+    for _ in range(inputs):
+        with suppress(Wrong):
+            tally.check(plainly(target, sounds, dice))
+    return tally
 
 
 def with_hypothesis(target: Target, inputs: int, folder: Path) -> Tally:
@@ -63,7 +78,7 @@ def with_atheris(target: Target, inputs: int, folder: Path, report: Callable[[Ta
     def check(content: bytes) -> None:
         if content:
             with suppress(Wrong):
-                tally.check(content)
+                tally.check(target.mend(content))
         if tally.inputs >= inputs:
             status = report(tally)
             shutil.rmtree(folder)
@@ -108,7 +123,7 @@ def fuzz(target: Target, engine: str, inputs: int, kept: Path) -> int:
     if engine == "atheris":
         with_atheris(target, inputs, folder, report)
     try:
-        return report(with_hypothesis(target, inputs, folder))
+        return report((with_dice if engine == PLAIN else with_hypothesis)(target, inputs, folder))
     finally:
         shutil.rmtree(folder)
 
@@ -123,7 +138,7 @@ def main() -> int:
     chosen = parser.parse_args()
     if unknown := sorted(set(chosen.targets) - TARGETS.keys()):
         parser.error(f"no target {unknown[0]}; expected {', '.join(TARGETS)}")
-    engines = chosen.engine or [engine for engine in ENGINES if importlib.util.find_spec(engine)]
+    engines = chosen.engine or [engine for engine in ENGINES if engine == PLAIN or importlib.util.find_spec(engine)]
     if chosen.here:
         return fuzz(TARGETS[chosen.targets[0]], engines[0], chosen.inputs, chosen.out)
     failed = 0

@@ -11,7 +11,7 @@ from time import process_time
 from types import FrameType
 
 from procgen.errors import BlemishError
-from tests.fuzz.targets import Target
+from tests.fuzz.target import Target
 
 SECONDS = 2.0  # of the processor for one input
 PATIENCE = 30.0  # seconds on the clock after which an input is given up
@@ -50,6 +50,7 @@ class Tally:
         """Read one content. Raises Wrong where that ends as it must not."""
         path = self.folder / self.target.file
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # some file systems flush a file that is cut to nothing, in milliseconds
         path.write_bytes(content)
         self.inputs += 1
         begin = process_time()

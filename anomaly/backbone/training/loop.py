@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from scenes.datasets.files import write_atomically
-from scenes.jobs.checkpoints import Curve, plain, refuse_other_settings
+from scenes.jobs.checkpoints import (
+    CheckpointError,
+    Curve,
+    plain,
+    read_checked,
+    refuse_other_settings,
+    with_one_of_each_text,
+    write_checked,
+)
 from scenes.jobs.progress import Progress
 
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
@@ -116,17 +124,20 @@ class AveragedTraining:
             "curve": self.curve.rows,
         }
         buffer = io.BytesIO()
-        torch.save(state, buffer)
+        torch.save(with_one_of_each_text(state), buffer)
         self.curve.write()
         write_weights(self.average.state_dict(), self.weights)
-        # Last: what a kill leaves undone is done again.
-        write_atomically(self.weights.parent / CHECKPOINT, buffer.getvalue())
+        write_checked(self.weights.parent / CHECKPOINT, buffer.getvalue())  # last: what a kill leaves undone is redone
 
     def resume(self) -> None:
-        """Go back to the checkpoint, where there is one. Raises CheckpointError where other settings made it."""
+        """Go back to the checkpoint, where there is one. Raises CheckpointError where it is damaged or another's."""
         path = self.weights.parent / CHECKPOINT
         if path.is_file():
-            state = torch.load(path, map_location=self.device, weights_only=True)
+            try:
+                content = read_checked(path)
+            except ValueError as error:
+                raise CheckpointError(f"{path}: is no whole checkpoint ({error}); remove it to begin anew") from None
+            state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
             refuse_other_settings(path, state.get("settings", {}), asdict(self.settings))
             self.learner.load_state_dict(state["module"])
             self.average.load_state_dict(state["average"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from diffusion_refine.editing.pixels import colour
 from diffusion_refine.metrics.difference import Comparison, comparison_sheet
+from scenes.datasets.files import write_atomically
 from scenes.datasets.reader import Dataset, Frame
 
 LINES = 6
@@ -30,9 +32,9 @@ def write_sheet(source: Dataset, refined: Dataset, lines: int = LINES) -> Path |
     places = np.unique(np.linspace(0, len(chosen) - 1, lines).round().astype(int))
     sheet = comparison_sheet([comparison(source, chosen[place]) for place in places], HEIGHT)
     path = sheet_path(refined.path.resolve())
-    temporary = path.with_name(f".{path.name}.tmp")
-    Image.fromarray(sheet).save(temporary, format="png")
-    temporary.replace(path)
+    content = io.BytesIO()
+    Image.fromarray(sheet).save(content, format="png")
+    write_atomically(path, content.getvalue())
     return path
 
 

@@ -14,7 +14,7 @@ from anomaly.inspection.evaluate import evaluate_inspector
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.maintenance import melded
 from anomaly.inspection.train import train_inspector
-from anomaly.studies.evaluation import FeatureCache
+from anomaly.studies.anomaly.evaluation import FeatureCache
 from scenes.formats.registry import read_samples
 from tests.anomaly.conftest import folder_of_good
 

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 import blemish
-from anomaly.studies import cli, run
-from anomaly.studies.study_file import PRESETS
+from anomaly.studies.anomaly import run
+from anomaly.studies.engine.progress import ProgressDisplay
+from anomaly.studies.engine.study_file import PRESETS
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_stopped_study_says_how_to_go_on(command, tmp_path, monkeypatch):
 def test_progress_is_a_line_a_new_step_or_lines_for_programs(monkeypatch, capsys):
     for variable, expected in (("", "2 of 4  b\n"), ("lines", 'blemish-progress ["a", 0, 4]\n')):
         monkeypatch.setenv("BLEMISH_PROGRESS", variable)
-        with cli.ProgressDisplay() as progress:
+        with ProgressDisplay() as progress:
             progress.begin(3)
             progress.step("a", False)
             progress.step("b", True)

@@ -13,7 +13,7 @@ from diffusion_refine.core.models import load_model
 from diffusion_refine.training import cli, diffusion_cli
 from diffusion_refine.training.diffusion import DiffusionSettings
 from diffusion_refine.training.model_shapes import build_pipeline
-from diffusion_refine.training.saving import save_pipeline
+from diffusion_refine.training.saving import model_in, save_pipeline
 from tests.command.told import Run, runner
 from tests.diffusion_refine.training.conftest import TINY
 
@@ -31,7 +31,8 @@ def test_tuning_tells_how_far_it_is_and_makes_a_model(
     photographs, start, out = tmp_path / "photographs", tmp_path / "start", tmp_path / "out"
     photographs.mkdir()
     start.mkdir()
-    save_pipeline(build_pipeline(TINY, 3), start)
+    with model_in(start) as part:
+        save_pipeline(build_pipeline(TINY, 3), part)
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 40, 3), dtype=np.uint8)).save(photographs / "0.png")
     monkeypatch.setenv("BLEMISH_PROGRESS", "lines")
     command = ("train-generator", "diffusion", photographs, "--out", out, "--lora", "--start", start)

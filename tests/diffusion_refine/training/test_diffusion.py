@@ -20,7 +20,7 @@ from diffusion_refine.core.models import load_model
 from diffusion_refine.training.crops import PicturesError
 from diffusion_refine.training.diffusion import ADDITIONS, DiffusionSettings, TrainingError, train_diffusion
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
-from diffusion_refine.training.saving import save_pipeline
+from diffusion_refine.training.saving import model_in, save_pipeline
 from scenes.jobs.checkpoints import CheckpointError
 from tests.command.told import REPOSITORY
 
@@ -38,7 +38,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in (".safetensors", ".json", ".csv")
+        if path.is_file() and path.suffix in (".safetensors", ".json", ".csv", ".pt")
     }
 
 
@@ -54,7 +54,8 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("start")
-    save_pipeline(build_pipeline(TINY, 3), folder)
+    with model_in(folder) as part:
+        save_pipeline(build_pipeline(TINY, 3), part)
     return folder
 
 
@@ -200,7 +201,8 @@ def test_a_pipeline_of_a_shape_survives_the_disk(family: Any, tmp_path: Path) ->
     shape = replace(TINY, family=family)
     pipeline = build_pipeline(shape, 1)
     kept = {name: value.clone() for name, value in pipeline.unet.state_dict().items()}
-    save_pipeline(pipeline, tmp_path)
+    with model_in(tmp_path) as part:
+        save_pipeline(pipeline, part)
     assert all(torch.equal(value, kept[name]) for name, value in pipeline.unet.state_dict().items())
     model = load_model(str(tmp_path), "cpu")
     assert model.family == family

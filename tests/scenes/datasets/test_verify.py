@@ -80,6 +80,21 @@ def test_flipped_bits_of_every_file_are_noticed_and_mended_on_resuming(
             assert _contents(damaged) == whole
 
 
+def test_what_somebody_changed_is_refused_on_resuming_and_made_anew_by_repair(
+    finished: Path, small_plate: Recipe, write_frame: WriteFrame
+) -> None:
+    path = finished / "scenes/000001.json"
+    record = json.loads(path.read_bytes())
+    record["instances"][0]["class"] = "ghost"
+    path.write_text(json.dumps(record))
+    edited = path.read_bytes()
+    with pytest.raises(DatasetError, match=r"scenes/000001\.json: was changed .* by another program; restore it, or"):
+        resumed(finished, small_plate, write_frame)
+    assert path.read_bytes() == edited
+    discard_damaged(finished, edited=True)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
 def test_truncated_files_are_mended_on_resuming(
     finished: Path, small_plate: Recipe, write_frame: WriteFrame, share: float

@@ -1,6 +1,7 @@
 """Reading samples from every kind of folder, and splitting them without parting a surface."""
 
 import csv
+import os
 import pickle
 import shutil
 import sys
@@ -436,7 +437,7 @@ def noise(number, shape=(12, 16)):
     return np.random.default_rng(number).integers(0, 255, shape, np.uint8)
 
 
-@pytest.mark.parametrize("name", ["Good", "ok", "normal"])
+@pytest.mark.parametrize("name", ["Good", "GOOD", "ok", "OK", "Okay", "normal", "Normal"])
 def test_what_people_call_the_good_class_is_good(tmp_path, name):
     save(tmp_path / f"train/{name}/0.png", noise(0))
     save(tmp_path / f"test/{name}/0.png", noise(1))
@@ -493,3 +494,67 @@ def test_surfaces_of_two_recipes_of_one_name_differ(tmp_path):
         for name, one in (("a", recipe), ("b", other))
     ]
     assert not set(groups[0]) & set(groups[1])
+
+
+def test_a_good_class_of_another_name_is_told_what_to_be_called(tmp_path):
+    for split in ("train", "test"):
+        save(tmp_path / f"{split}/nominal/000.png", noise(0))
+    with pytest.raises(SampleError, match=r"nominal/000_mask\.png: .* is missing; add it, or call the class good if"):
+        read_samples(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["__MACOSX", ".ipynb_checkpoints", "@eaDir", "$RECYCLE.BIN", "lost+found"])
+def test_what_systems_leave_among_pictures_is_passed_over(mvtec, name):
+    for place in ("train", "test", "test/scratch", "ground_truth/scratch"):
+        save(mvtec / place / name / "000.png", noise(1))
+        for left in ("Thumbs.db", "desktop.ini", ".DS_Store", "._000.png"):
+            (mvtec / place / left).write_bytes(b"left")
+    assert len(read_samples(mvtec)) == 4
+
+
+def test_pictures_that_are_left_out_are_told(mvtec):
+    save(mvtec / "train/loose.png", noise(1))
+    with pytest.warns(
+        BlemishNote, match=r"train: 1 file beside the folders of classes is left out, such as loose\.png"
+    ):
+        read_samples(mvtec)
+    (mvtec / "train/loose.png").unlink()
+    save(mvtec / "train/good/monday/000.png", noise(1))
+    with pytest.warns(BlemishNote, match=r"train/good: 1 file in folders of a class is left out, such as monday/000\."):
+        assert len(read_samples(mvtec)) == 4
+    for path in (mvtec / "train/good").glob("*.png"):
+        path.rename(path.parent / "monday" / f"{path.stem}b.png")
+    with pytest.raises(SampleError, match=r"train/good: its pictures lie in folders, such as .*monday/000\.png; move"):
+        read_samples(mvtec)
+    shutil.rmtree(mvtec / "train/good")
+    (mvtec / "train/good").mkdir()
+    (mvtec / "train/good/a.dng").write_bytes(b"raw")
+    with pytest.warns(
+        BlemishNote, match=r"train/good: 1 file of none of the kinds \.png, .* is left out, such as a\.dng"
+    ):
+        read_samples(mvtec)
+
+
+def test_two_pictures_of_one_name_and_one_picture_of_two_classes_are_told(mvtec):
+    shutil.copy(mvtec / "test/scratch/000.png", mvtec / "test/good/copy.png")
+    with pytest.warns(
+        BlemishNote, match=r"the same picture as test/good/copy, of the class scratch and of good; remove"
+    ):
+        read_samples(mvtec)
+    save(mvtec / "test/scratch/000.jpg", noise(2))
+    with pytest.raises(SampleError, match=r"test/scratch/000\.png: has the name of 000\.jpg beside it, and its mask"):
+        read_samples(mvtec)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "loop", "nowhere"])
+def test_what_is_no_file_is_no_picture(mvtec, kind):
+    path = mvtec / "train/good/odd.png"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.symlink_to({"device": "/dev/zero", "loop": "odd.png", "nowhere": "gone.png"}[kind])
+    with pytest.raises(BlemishError, match=r"train/good/odd\.png: cannot be read \("):
+        read_samples(mvtec)

@@ -57,7 +57,15 @@ def sixteen(white: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("values", "white"),
-    [(sixteen(65535), 65535), (sixteen(4095), 4095), (sixteen(1023), 1023), (sixteen(255).astype(np.int32), 255)]
+    [
+        (sixteen(65535), 65535),
+        (sixteen(16383), 16383),
+        (sixteen(4095), 4095),
+        (sixteen(1023), 1023),
+        (sixteen(255).astype(np.int32), 255),
+        (sixteen(32767).astype(np.int16), 32767),
+        (sixteen(127).astype(np.int8), 127),
+    ]
     + [((GREY / 255 * white).astype(np.float32), white) for white in (1, 255, 65535)],
 )
 def test_one_white_level_is_found_for_a_set_and_told(tmp_path: Path, values: np.ndarray, white: float) -> None:
@@ -71,6 +79,46 @@ def test_one_white_level_is_found_for_a_set_and_told(tmp_path: Path, values: np.
     assert with_white_level(paths, ReadingOptions(white_level=7), "tiles").white_level == 7
     photograph = read_photograph(paths[0], options).pixels
     assert np.abs(photograph / 65535 * 255 - GREY).max() < 1
+
+
+def test_floats_beside_whole_numbers_have_no_white_in_common(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", (GREY / 255).astype(np.float32))
+    tifffile.imwrite(tmp_path / "b.tif", sixteen(4095))
+    with pytest.raises(
+        PictureError, match=r"tiles: a\.tif holds floats up to 0\.\d+, b\.tif whole numbers up to \d+; save"
+    ):
+        with_white_level(pictures_in(tmp_path), ReadingOptions(), "tiles")
+
+
+def test_the_one_picture_that_decides_what_white_is_is_named(tmp_path: Path) -> None:
+    for name, white in (("a", 4095), ("b", 4095), ("hot", 4095)):
+        values = sixteen(white)
+        values[0, 0] = 65535 if name == "hot" else 3000
+        tifffile.imwrite(tmp_path / f"{name}.tif", values)
+    with pytest.warns(BlemishNote, match=r"white is taken to be 65535, .* is 65535 of hot\.tif, the others' 3\d{3};"):
+        with_white_level(pictures_in(tmp_path), ReadingOptions(), "tiles")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("empty.png", b"", "is empty"),
+        ("text.png", b"version https://git-lfs.github.com/spec/v1\n", "no picture format that is known"),
+    ],
+)
+def test_what_is_no_picture_is_told(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PictureError, match=rf"{name}: .*{told}"):
+        measure(tmp_path / name)
+
+
+def test_tiffs_of_channels_that_are_no_colours_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.dstack([GREY] * 5), photometric="minisblack", planarconfig="contig")
+    with pytest.raises(PictureError, match=r"a\.tif: is a TIFF of channels or a compression that are not read"):
+        read_rgb(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "a.tif", np.dstack([sixteen(65535)] * 4), photometric="separated")
+    with pytest.raises(PictureError, match=r"a\.tif: has 4 channels; expected grey or RGB"):
+        read_rgb(tmp_path / "a.tif")
 
 
 def test_floats_without_a_white_level_and_values_beyond_16_bits_are_refused(tmp_path: Path) -> None:

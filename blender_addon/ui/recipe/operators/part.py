@@ -140,13 +140,14 @@ def inspect_object(
 def export_to_user_folder(thing: bpy.types.Object) -> Path:
     """A file with the object's mesh, in a folder that is named after its content. Raises BlemishError, OSError."""
     from blender_addon.rendering.mesh_export import export_active
+    from scenes.datasets.files import write_atomically
 
     with TemporaryDirectory(prefix="blemish-") as folder:
         written = export_active(thing, Path(folder))
         content = written.read_bytes()
     name = hashlib.sha256(content).hexdigest()[:16]
     kept = Path(bpy.utils.user_resource("DATAFILES", path=f"{FOLDER}/{name}", create=True)) / written.name
-    kept.write_bytes(content)
+    write_atomically(kept, content)
     return kept
 
 

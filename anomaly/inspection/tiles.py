@@ -1,0 +1,144 @@
+"""Large pictures in overlapping tiles: what of a picture is seen at once, what of that is kept, and how it is scaled.
+
+A convolution sees as far as its receptive field reaches. Beyond a tile's kept part OVERLAP more pixels are seen, so
+that what is kept is what the whole picture would give, as far as the backbone is a convolution of that reach; the
+picture's own borders are borders of tiles too. What looks at all of a picture (attention, squeeze-and-excitation) looks
+at all of a tile instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+from torch.nn import functional
+
+from anomaly.backbone.normalisation import standardised
+
+TILE = 1280  # pixels of a side, overlaps included
+OVERLAP = 192  # pixels on each side; the embedded networks' and EfficientNet-Lite0's convolutions reach 178
+ALIGNED = 32  # every tile begins at a multiple: at a patch of every stride, and so that networks pad none within
+LARGEST_WHOLE = 2560 * 2560  # pixels of a picture that is looked at in one piece by default
+BAND = 256  # rows of a picture that are scaled at once
+
+Size = tuple[int, int]  # height, width
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Rows and columns of a picture that are seen together, and the part of them that is kept."""
+
+    seen: tuple[slice, slice]
+    kept: tuple[slice, slice]
+
+    def cells(self, stride: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Where in the picture's grid of patches the kept ones lie, and where in the tile's own."""
+        in_picture = tuple(slice(side.start // stride, -(-side.stop // stride)) for side in self.kept)
+        offsets = [side.start // stride for side in self.seen]
+        in_tile = tuple(slice(s.start - o, s.stop - o) for s, o in zip(in_picture, offsets, strict=True))
+        return (in_picture[0], in_picture[1]), (in_tile[0], in_tile[1])
+
+
+def tiles_of(size: Size, side: int | None = None) -> list[Tile]:
+    """The tiles of a picture, row by row, one where it is looked at in one piece.
+
+    side: pixels of a tile's; None: TILE, where the picture has more than LARGEST_WHOLE pixels.
+    """
+    if side is None and size[0] * size[1] <= LARGEST_WHOLE:
+        side = max(size)
+    rows, columns = (_along(length, side or TILE) for length in size)
+    return [Tile((row[0], column[0]), (row[1], column[1])) for row in rows for column in columns]
+
+
+def _along(length: int, side: int) -> list[tuple[slice, slice]]:
+    """(seen, kept) along one side of a picture; what is kept is about as long in every tile."""
+    if length <= side:
+        return [(slice(0, length), slice(0, length))]
+    longest = max(ALIGNED, (side - 2 * OVERLAP) // ALIGNED * ALIGNED)
+    steps = -(-length // ALIGNED)
+    number = -(-steps // (longest // ALIGNED))
+    ends = [min(length, steps * k // number * ALIGNED) for k in range(number)] + [length]
+    return [
+        (slice(max(0, start - OVERLAP), min(length, stop + OVERLAP)), slice(start, stop))
+        for start, stop in pairwise(ends)
+    ]
+
+
+def scaled_size(shape: tuple[int, ...], scale: float) -> Size:
+    """Height and width of a picture (H, W, …) at the scale."""
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def scaled_part(image: NDArray[np.uint8], size: Size, part: tuple[slice, slice]) -> Tensor:
+    """(1, 3, h, w) a part of an RGB image (H, W, 3) that is scaled to `size` as `normalised` does, ImageNet-normalised.
+
+    Only so much of the image is converted at once as a tile needs.
+    """
+    if size == image.shape[:2]:
+        values = image[part].astype(np.float32)
+    else:
+        down, across = (
+            _resampling(length, scaled)[side] for length, scaled, side in zip(image.shape[:2], size, part, strict=True)
+        )
+        values = _applied(down, _narrowed(image, across, _reached(down)))
+    return standardised(torch.from_numpy(values).permute(2, 0, 1)[None] / 255)
+
+
+def scaled_mask_part(mask: NDArray[np.bool_], size: Size, part: tuple[slice, slice]) -> Tensor:
+    """(1, h, w) a part of a mask (H, W) that is scaled to `size` by nearest neighbour."""
+    places = (_nearest(length, scaled)[side] for length, scaled, side in zip(mask.shape, size, part, strict=True))
+    return torch.from_numpy(mask[np.ix_(*places)])[None]
+
+
+def _nearest(length: int, scaled: int) -> NDArray[np.int64]:
+    places: NDArray[np.int64] = (
+        functional.interpolate(torch.arange(length, dtype=torch.float64)[None, None], scaled).long()[0, 0].numpy()
+    )
+    return places
+
+
+def _resampling(length: int, scaled: int) -> csr_array:
+    """(scaled, length) by which torch interpolates bilinearly with antialiasing: triangles, cut at the ends."""
+    ratio = length / scaled
+    reach = max(1.0, ratio)
+    centres = (np.arange(scaled) + 0.5) * ratio
+    first = np.maximum(np.floor(centres - reach + 0.5), 0).astype(np.int64)
+    places = first[:, None] + np.arange(int(np.ceil(2 * reach)) + 1)
+    weights = np.maximum(0, 1 - np.abs(places + 0.5 - centres[:, None]) / reach) * (places < length)
+    weights /= weights.sum(axis=1, keepdims=True)
+    rows, which = np.nonzero(weights)
+    values = weights[rows, which].astype(np.float32)
+    return csr_array((values, (rows, places[rows, which])), shape=(scaled, length))
+
+
+def _reached(weights: csr_array) -> slice:
+    return slice(int(weights.indices.min()), int(weights.indices.max()) + 1)
+
+
+def _narrowed(image: NDArray[np.uint8], across: csr_array, rows: slice) -> tuple[NDArray[np.float32], int]:
+    """Those rows of the image, scaled along their length, and the number of the first."""
+    columns = _reached(across)
+    weights = across[:, columns]
+    bands = [
+        np.stack([(weights @ band[..., channel].T).T for channel in range(3)], axis=-1)
+        for band in _bands(image[rows, columns])
+    ]
+    return np.concatenate(bands), rows.start
+
+
+def _bands(image: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    for start in range(0, len(image), BAND):
+        yield image[start : start + BAND].astype(np.float32)
+
+
+def _applied(down: csr_array, narrowed: tuple[NDArray[np.float32], int]) -> NDArray[np.float32]:
+    values, first = narrowed
+    weights = down[:, first : first + len(values)]
+    scaled: NDArray[np.float32] = weights @ values.reshape(len(values), -1)
+    return scaled.reshape(weights.shape[0], *values.shape[1:])

@@ -1,0 +1,1 @@
+"""Copy-paste: real defects of a labelled set, blended into other pictures."""

@@ -1,0 +1,1 @@
+"""CutPaste: pieces of a picture, pasted elsewhere on it."""

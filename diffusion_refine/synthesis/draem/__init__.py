@@ -1,0 +1,1 @@
+"""DRAEM's simulated anomalies: foreign textures in the shape of Perlin noise."""

@@ -1,0 +1,129 @@
+"""The method `sard`: defects drawn into masks in four steps, nothing else touched [Wang 2025]."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diffusion_refine.synthesis.pasting.opening import (
+    CountOption,
+    FormatOption,
+    OnlyOption,
+    SurfaceOption,
+    pasting,
+    surfaces_of,
+)
+from diffusion_refine.synthesis.request import Request
+from scenes.formats.registry import AUTO
+from scenes.pictures.options import WhiteLevelOption
+
+if TYPE_CHECKING:
+    from diffusion_refine.synthesis.generator import Synthesis
+    from diffusion_refine.synthesis.sard.masks import MaskSource
+    from diffusion_refine.synthesis.sard.model import SardModel
+    from scenes.pictures.reading import ReadingOptions
+
+RECIPE = "recipe:"
+
+
+def synthesis(
+    request: Request,
+    *,
+    model: Annotated[Path, typer.Option(help="Folder that `blemish train-generator sard` wrote.")],
+    masks: Annotated[
+        str,
+        typer.Option(
+            metavar="random|recipe:R|SET",
+            help="Where defects lie and how they are shaped: thresholded noise, the physics of a recipe on the "
+            "picture, or masks of a labelled set, mirrored, turned and stretched.",
+        ),
+    ] = "random",
+    masks_only: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The pictures of that set to take masks from, a sample's name a line."),
+    ] = None,
+    class_name: Annotated[
+        list[str] | None,
+        typer.Option("--class", metavar="NAME", help="What to draw, repeatable; by default all that the model knows."),
+    ] = None,
+    surface: Annotated[
+        str | None,
+        typer.Option(help="Which of the surfaces that the model learnt the pictures show; if it has several."),
+    ] = None,
+    pieces: Annotated[int, typer.Option(min=1, max=1000, help="Defects a frame; a recipe says it itself.")] = 1,
+    count: CountOption = 1,
+    only: OnlyOption = None,
+    recipe: SurfaceOption = "plate",
+    format: FormatOption = AUTO,
+    white_level: WhiteLevelOption = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
+    ] = 1,
+) -> "Synthesis":
+    """Draw defects into masks by a trained SARD.
+
+    Raises BlemishError for classes or a surface that the model did not learn; ModelError, RecipeError, PictureError.
+    """
+    import torch
+
+    from diffusion_refine.synthesis.pasting.chosen import chosen_surfaces
+    from diffusion_refine.synthesis.sard.generator import SardGenerator
+    from diffusion_refine.synthesis.sard.model import load_sard
+    from procgen.errors import BlemishError
+    from scenes.pictures.reading import ReadingOptions
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    options = ReadingOptions(white_level)
+    loaded = load_sard(model, device)
+    if surface is None and len(loaded.surfaces) > 1:
+        raise BlemishError(f"--surface: {model} learnt {', '.join(loaded.surfaces)}; say which the pictures show")
+    chosen_surface = surface or loaded.surfaces[0]
+    for option, found, known in (
+        ("--surface", [chosen_surface], loaded.surfaces),
+        ("--class", class_name or [], loaded.labels),
+    ):
+        unknown = [name for name in found if name not in known]
+        if unknown:
+            raise BlemishError(f"{option}: found {unknown[0]}; {model} learnt {', '.join(known)}")
+    source = _masks(masks, masks_only, tuple(class_name or loaded.labels), loaded, pieces, options)
+    samples = chosen_surfaces(request.inputs, only, options, format)
+    return pasting(
+        "sard",
+        request,
+        surfaces_of(request, samples, count, recipe),
+        source.classes,
+        lambda bits: SardGenerator(loaded, source, chosen_surface, bits),
+        {"model": loaded.sha256, "surface": chosen_surface, "classes": list(source.classes), **source.written()},
+    )
+
+
+def _masks(
+    asked: str,
+    only: Path | None,
+    wanted: tuple[str, ...],
+    model: "SardModel",
+    pieces: int,
+    options: "ReadingOptions",
+) -> "MaskSource":
+    """What --masks names. Raises BlemishError where it holds none of the wanted classes."""
+    from diffusion_refine.synthesis.copy_paste.library import DefectLibrary
+    from diffusion_refine.synthesis.pasting.chosen import chosen_flawed
+    from diffusion_refine.synthesis.sard.masks import LibraryMasks, RandomMasks, RecipeMasks
+    from procgen.errors import BlemishError
+    from scenes.recipes.recipe import load_recipe
+
+    if asked == "random":
+        return RandomMasks(wanted, model.size, pieces)
+    if asked.startswith(RECIPE):
+        loaded = load_recipe(asked.removeprefix(RECIPE))
+        there = tuple(name for name, family in loaded.class_families.items() if family == "defect")
+    else:
+        folder = Path(asked)
+        library = DefectLibrary(folder, chosen_flawed(folder, only, options))
+        there = tuple(library.by_class)
+    classes = tuple(name for name in wanted if name in there)
+    if not classes:
+        raise BlemishError(f"--masks {asked}: has {', '.join(there)}; expected one of {', '.join(wanted)}")
+    return RecipeMasks(loaded, classes) if asked.startswith(RECIPE) else LibraryMasks(library, classes, pieces)

@@ -1,0 +1,109 @@
+"""The command `blemish train-generator sard`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from diffusion_refine.synthesis.sard.region_constraint import Background
+from scenes.formats.registry import AUTO, FORMATS
+from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
+
+
+def train(
+    datasets: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Labelled sets: pictures with masks of their defects, all of one --format.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the model. A stopped training in it is taken up again.")],
+    format: Annotated[
+        str, typer.Option(help=f"How the folders are laid out: {', '.join(FORMATS)}; auto looks for itself.")
+    ] = AUTO,
+    only: Annotated[
+        Path | None,
+        typer.Option(
+            help="A text file with the names of the pictures that may be learnt from, a line each.", exists=True
+        ),
+    ] = None,
+    rcd: Annotated[
+        bool, typer.Option("--rcd/--no-rcd", help="Region-constrained diffusion: steps change the mask alone.")
+    ] = True,
+    dmg: Annotated[
+        bool, typer.Option("--dmg/--no-dmg", help="Discriminative mask guidance: a second verdict on the mask alone.")
+    ] = True,
+    background: Annotated[
+        Background, typer.Option(help="What is held outside the mask; literal is equation (6) as it is printed.")
+    ] = Background.forward,
+    mask_input: Annotated[
+        bool, typer.Option(help="Show the mask to the generator; the paper's does not see it.")
+    ] = False,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of both networks.")] = 20_000,
+    batch: Annotated[int, typer.Option(min=2, help="Crops a step.")] = 4,
+    size: Annotated[int, typer.Option(min=32, help="Pixels a side of what is drawn at once, a multiple of 16.")] = 64,
+    pairs: Annotated[
+        int | None, typer.Option(min=1, help="Crops to cut round defects; 32 a picture, at most 8000.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
+    every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 200,
+    white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_MILLIONS,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
+    half: Annotated[bool, typer.Option("--half", help="Train in bfloat16 where it suffices: for new cards.")] = False,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
+    ] = 1,
+) -> None:
+    """Train SARD, which draws defects into masks in four steps, on pictures with masks.
+
+    On your own labelled photographs, or on renders:
+
+        blemish train-generator sard photos/magnetic_tile --out out/sard
+
+        blemish synthesize photos/good/*.png --method sard --model out/sard --masks random --out out/drawn
+
+    The ablation of the paper: without one of its two parts, or without both, which is a denoising diffusion GAN:
+
+        blemish train-generator sard photos/magnetic_tile --no-rcd --no-dmg --out out/ddgan
+
+    Ctrl-C at any moment; the same command goes on from the last checkpoint.
+    """
+    import torch
+
+    from diffusion_refine.synthesis.sard.discriminator import DiscriminatorShape
+    from diffusion_refine.synthesis.sard.network import NetworkShape
+    from diffusion_refine.synthesis.sard.pairs import read_labelled
+    from diffusion_refine.synthesis.sard.training import SardSettings, train_sard
+    from procgen.errors import BlemishError
+    from scenes.jobs.progress import shown
+
+    if size % 16:
+        raise BlemishError(f"--size: found {size}; expected a multiple of 16, such as 64")
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    if only and len(datasets) > 1:
+        raise BlemishError(f"--only {only}: names pictures of one set, but {len(datasets)} are given; train on one")
+    options = reading(white_level, most_pixels)
+    pictures = [picture for folder in datasets for picture in read_labelled(folder, only, format, options)]
+    settings = SardSettings(
+        steps=steps,
+        batch=batch,
+        regions=rcd,
+        mask_guidance=dmg,
+        background=background,
+        pairs=pairs,
+        seed=seed,
+        every=every,
+        half=half,
+        network=NetworkShape(size=size, mask_input=mask_input),
+        discriminator=DiscriminatorShape(),
+    )
+    with shown("stopped; the same command goes on from the last checkpoint") as progress:
+        train_sard(pictures, out, settings, device, progress)
+    typer.echo(
+        f"{out} is trained; use it with: blemish synthesize PICTURES --method sard --model {shlex.quote(str(out))}"
+    )

@@ -1,0 +1,238 @@
+"""Training SARD: generator and discriminator in turns ([Wang 2025], III-B and IV-A).
+
+One draw of x_{t-1}, x_t and z serves both turns of a step: the discriminator learns from what the generator made, then
+the generator from the discriminator that this left. What the paper leaves silent is as in denoising diffusion GANs
+[Xiao 2022], and the defaults are its values where it has some.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.optim import lr_scheduler
+
+from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape
+from diffusion_refine.synthesis.sard.losses import (
+    Reduction,
+    gradient_penalty,
+    made_loss,
+    real_loss,
+    reconstruction_loss,
+)
+from diffusion_refine.synthesis.sard.model import save_model
+from diffusion_refine.synthesis.sard.network import Conditions, GeneratorNetwork, NetworkShape
+from diffusion_refine.synthesis.sard.pairs import LabelledPicture, Pairs, draw_pairs
+from diffusion_refine.synthesis.sard.region_constraint import Background, fused
+from diffusion_refine.synthesis.sard.schedule import StepSchedule
+from diffusion_refine.training.loop import GradientDescent, TrainingLoop
+from diffusion_refine.training.model_shapes import random_start
+from scenes.datasets.lock import locked
+from scenes.jobs.progress import Progress
+
+STATE = "training"
+LAST_RATE = 1e-5  # that the cosine ends at [Xiao 2022]
+BETAS = (0.5, 0.9)
+COLUMNS = ("discriminator", "foreground", "generator", "mask", "error", "penalty")
+
+
+@dataclass(frozen=True)
+class SardSettings:
+    """What a training follows from, beside its pictures.
+
+    regions: region-constrained diffusion; mask_guidance: discriminative mask guidance; without both it is a denoising
+    diffusion GAN. foreground: λ of (3). image_weight, mask_weight, error_weight: λ_img, λ_mask, α of (4). outside: β of
+    L_MSE. penalty: γ of R1, every `penalty_every` steps. pairs: crops to learn from; 32 a picture where None.
+    """
+
+    steps: int = 20_000
+    batch: int = 4
+    generator_rate: float = 1.6e-4
+    discriminator_rate: float = 1.0e-4
+    average: float = 0.999
+    regions: bool = True
+    mask_guidance: bool = True
+    background: Background = Background.forward
+    reduction: Reduction = Reduction.mean
+    foreground: float = 0.2
+    image_weight: float = 1.0
+    mask_weight: float = 1.0
+    error_weight: float = 1.0
+    outside: float = 0.1
+    penalty: float = 1.0
+    penalty_every: int = 10
+    pairs: int | None = None
+    seed: int = 0
+    every: int = 200  # steps between checkpoints
+    half: bool = False  # bfloat16 where it suffices
+    network: NetworkShape = field(default_factory=NetworkShape)
+    discriminator: DiscriminatorShape = field(default_factory=DiscriminatorShape)
+    schedule: StepSchedule = field(default_factory=StepSchedule)
+
+    @property
+    def held(self) -> Background | None:
+        """What is held outside the mask between the steps."""
+        return self.background if self.regions else None
+
+
+class SardTraining:
+    """Both networks, their optimisers, and one step of both."""
+
+    def __init__(self, settings: SardSettings, labels: int, surfaces: int, device: str = "cpu") -> None:
+        self.settings = settings
+        with random_start(settings.seed):
+            self.network = GeneratorNetwork(settings.network, labels, surfaces).to(device)
+            self.discriminator = Discriminator(settings.discriminator, labels).to(device)
+        self.generator_descent = self._descent(self.network, settings.generator_rate)
+        self.discriminator_descent = self._descent(self.discriminator, settings.discriminator_rate)
+        self.steps_taken = 0
+
+    def _descent(self, network: torch.nn.Module, rate: float) -> GradientDescent:
+        settings = self.settings
+
+        def cosine(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
+            return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, min(LAST_RATE, rate))
+
+        return GradientDescent(
+            network.parameters(),
+            rate,
+            settings.steps,
+            weight_decay=0.0,
+            betas=BETAS,
+            schedule=cosine,
+            longest_average=settings.average,
+            largest_gradient=math.inf,
+        )
+
+    def step(self, clean: Tensor, mask: Tensor, conditions: Conditions, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """Both turns on pictures (B, 3, S, S) in [-1, 1] with mask (B, 1, S, S) of bool; what COLUMNS name."""
+        settings, schedule = self.settings, self.settings.schedule
+        device = clean.device
+
+        def gaussian(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=rng).to(device)
+
+        timestep = torch.randint(1, schedule.steps + 1, (len(clean),), generator=rng)
+        real = schedule.noisy(clean, gaussian(*clean.shape), timestep - 1)
+        noisy = schedule.noisier(real, gaussian(*clean.shape), timestep)
+        latent, last_noise = gaussian(len(clean), settings.network.latent), gaussian(*clean.shape)
+        told = timestep.to(device)
+        counted = mask.flatten(1).any(dim=1)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
+            found = self.network(noisy, told, latent, conditions, mask).float()
+            made = schedule.previous(noisy, found, last_noise, timestep)
+            if settings.regions:
+                made = fused(made, noisy if settings.background is Background.literal else real, mask)
+            judged = self._judge(real, made.detach(), noisy, told, conditions, mask, counted)
+        penalised = self.steps_taken % settings.penalty_every == 0 and settings.penalty > 0
+        penalty = self._penalty(real, noisy, told, conditions, mask) if penalised else clean.new_zeros(())
+        self.discriminator_descent.descend(judged[0] + settings.foreground * judged[1] + penalty)
+        self.discriminator.requires_grad_(False)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
+            on_image, on_mask = self.discriminator(made, noisy, told, conditions.labels, mask)
+        whole = real_loss(on_image, torch.ones_like(counted))
+        masked = real_loss(on_mask, counted) if settings.mask_guidance else clean.new_zeros(())
+        error = reconstruction_loss(found, clean, mask, settings.outside, settings.reduction)
+        self.generator_descent.descend(
+            settings.image_weight * whole + settings.mask_weight * masked + settings.error_weight * error
+        )
+        self.discriminator.requires_grad_(True)
+        self.steps_taken += 1
+        return tuple(value.detach() for value in (judged[0], judged[1], whole, masked, error, penalty))
+
+    def _judge(
+        self,
+        real: Tensor,
+        made: Tensor,
+        noisy: Tensor,
+        timestep: Tensor,
+        conditions: Conditions,
+        mask: Tensor,
+        counted: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """(3), without λ: what the discriminator's two branches lose, the second being 0 without mask guidance."""
+        everyone = torch.ones_like(counted)
+        of_real = self.discriminator(real, noisy, timestep, conditions.labels, mask)
+        of_made = self.discriminator(made, noisy, timestep, conditions.labels, mask)
+        whole = real_loss(of_real[0], everyone) + made_loss(of_made[0], everyone)
+        if not self.settings.mask_guidance:
+            return whole, real.new_zeros(())
+        return whole, real_loss(of_real[1], counted) + made_loss(of_made[1], counted)
+
+    def _penalty(self, real: Tensor, noisy: Tensor, timestep: Tensor, conditions: Conditions, mask: Tensor) -> Tensor:
+        """R1 of the whole picture's branch, in single precision."""
+        real = real.detach().requires_grad_()
+        logits, _ = self.discriminator(real, noisy, timestep, conditions.labels, mask)
+        return gradient_penalty(logits, real, self.settings.penalty)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"steps": self.steps_taken}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.steps_taken = state_dict["steps"]
+
+
+def train_sard(
+    pictures: Sequence[LabelledPicture],
+    out: Path,
+    settings: SardSettings = SardSettings(),
+    device: str | None = None,
+    progress: Progress = lambda what, done, total: None,
+) -> Path:
+    """Train, or go on with the training in `out`; the folder is then one that `load_sard` reads.
+
+    Stopped at any moment and begun again with the same arguments, it ends with the same bytes. Raises CheckpointError
+    for a folder that holds another training; DatasetError for one that cannot be written, or that is being written.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    with locked(out):
+        count = settings.pairs or min(max(32 * len(pictures), 256), 8000)
+        pairs = draw_pairs(
+            pictures, count, settings.network.size, settings.seed, on_pair=lambda done: progress("pairs", done, count)
+        )
+        training = SardTraining(settings, len(pairs.label_names), len(pairs.surface_names), device)
+        written = {
+            **asdict(settings),
+            "labels": pairs.label_names,
+            "surfaces": pairs.surface_names,
+            "pictures": len(pictures),
+        }
+        (out / STATE).mkdir(exist_ok=True)
+        loop = TrainingLoop(
+            "sard",
+            out / STATE,
+            settings.steps,
+            settings.seed,
+            written,
+            dict.fromkeys(COLUMNS, float),
+            settings.every,
+            lambda done: progress("training", done, settings.steps),
+        )
+
+        def advance(rng: torch.Generator) -> tuple[Tensor, ...]:
+            return training.step(*_batch(pairs, settings.batch, rng, device), rng)
+
+        loop.run(
+            advance,
+            {
+                "generator": training.generator_descent,
+                "discriminator": training.discriminator_descent,
+                "training": training,
+            },
+        )
+        training.generator_descent.use_average()
+        save_model(
+            training.network, settings.schedule, pairs.label_names, pairs.surface_names, settings.held, written, out
+        )
+    return out
+
+
+def _batch(pairs: Pairs, size: int, rng: torch.Generator, device: str) -> tuple[Tensor, Tensor, Conditions]:
+    chosen = torch.randint(len(pairs), (size,), generator=rng)
+    images = pairs.images[chosen].to(device).float() / 127.5 - 1.0
+    conditions = Conditions(pairs.labels[chosen].to(device), pairs.surfaces[chosen].to(device))
+    return images, pairs.masks[chosen].to(device), conditions

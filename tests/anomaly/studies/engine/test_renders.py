@@ -1,0 +1,46 @@
+"""The command that renders for a study: it ends with the study, whatever ends that."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+COMMAND = """
+import os, sys, time
+def main():
+    print(os.getpid(), *sys.argv, file=open("said", "w"), flush=True)
+    os.rename("said", "told")
+    time.sleep(600)
+"""
+STUDY = """
+from pathlib import Path
+from anomaly.studies.engine.renders import RenderedSet, render
+from scenes import load_recipe
+render(RenderedSet("endless", load_recipe("plate"), 9, 0, 1), Path("set"), lambda done, total: print(done, flush=True))
+"""
+
+
+def test_nothing_goes_on_rendering_when_the_study_is_killed(tmp_path):
+    (tmp_path / "blemish.py").write_text(COMMAND)
+    path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    study = subprocess.Popen(
+        [sys.executable, "-c", STUDY],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in study.stdout:
+        assert line == "0\n"  # it lives on while nothing is rendered yet
+        if (tmp_path / "told").exists():
+            break
+    number, *said = (tmp_path / "told").read_text().split()
+    assert said[:3] == ["blemish", "render", "set.yaml"]
+    child = psutil.Process(int(number))
+    study.kill()
+    study.communicate()
+    psutil.wait_procs([child], timeout=120)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

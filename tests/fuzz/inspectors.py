@@ -1,0 +1,116 @@
+"""Inspectors and evaluations."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.fuzz.datasets import SEALED, with_seal
+from tests.fuzz.target import JSON_TOKENS, Target, Tree
+
+
+def banks(folder: Path) -> list[bytes]:
+    import timm  # which is asked for names of backbones that nobody knows; importing it takes seconds
+    import torch
+
+    from anomaly.backbone.patch_extractor import FILTERS, patch_extractor
+    from anomaly.inspection.inspector import BANK_FILE, Inspector, TrainingRecord
+    from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+
+    assert timm.list_models()
+    model = SequentialPatchcoreModel(patch_extractor(FILTERS), 4)
+    model.update(torch.from_numpy(np.random.default_rng(0).random((2, 3, 32, 32), dtype=np.float32)), sources=[1, 2])
+    record = TrainingRecord(
+        FILTERS, False, "none", 4, 1, 1.0, 0, ("a",), ("b",), "c", sources={"01": "a.png"}, accepted=(4,)
+    )
+    Inspector(model, record).save(folder)
+    return [(folder / BANK_FILE).read_bytes()]
+
+
+def bank_tree(content: bytes) -> Any:
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return {**header, "__metadata__": {"blemish": json.loads(header["__metadata__"]["blemish"])}}
+
+
+def bank_bytes(sound: bytes, tree: Any) -> bytes:
+    with suppress(KeyError, TypeError):  # of a header that is spoilt as it is
+        tree = {**tree, "__metadata__": {"blemish": json.dumps(tree["__metadata__"]["blemish"])}}
+    text = json.dumps(tree).encode()
+    changed = len(text).to_bytes(8, "little") + text + sound[8 + int.from_bytes(sound[:8], "little") :]
+    return with_digest(changed)
+
+
+def with_digest(content: bytes) -> bytes:
+    """A bank with the digest that it ought to have, if it is one that can be read."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from anomaly.inspection.inspector import _digest
+
+    try:
+        tensors = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        described = json.loads(header["__metadata__"]["blemish"])
+        described.pop("sha256", None)
+        sealed = json.dumps({**described, "sha256": _digest(tensors, described)})
+        header["__metadata__"] = {"blemish": sealed}
+    except (SafetensorError, ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        return content
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + content[8 + int.from_bytes(content[:8], "little") :]
+
+
+def read_bank(path: Path) -> object:
+    from anomaly.inspection.inspector import Inspector
+
+    inspector = Inspector.load(path.parent)
+    return inspector.predict(np.zeros((16, 16, 3), np.uint8)), inspector.known_sources
+
+
+def evaluations(folder: Path) -> list[bytes]:
+    """One of two pictures, a flawed one and a good one."""
+    from anomaly.evaluation.metrics import Evaluator
+    from anomaly.evaluation.results import InspectorRecord, ResultsWriter
+    from scenes.formats.sample import Sample
+    from scenes.formats.truth import DefectInstance, Truth
+
+    rng = np.random.default_rng(0)
+    evaluator, writer = Evaluator(0.5), ResultsWriter(folder)
+    for label in ("good", "crack"):
+        mask = np.zeros((9, 11), bool)
+        mask[2:5, 3:7] = label != "good"
+        truth = Truth(mask, (DefectInstance("crack", "defect", mask),) * mask.any())
+        anomaly_map = rng.random(mask.shape) * 0.4 + mask
+        evaluator.update(anomaly_map, truth, label)
+        image = rng.integers(0, 255, (*mask.shape, 3), dtype=np.uint8)
+        writer.add(Sample(label, label, label, folder / "a.png"), 1.0, anomaly_map, truth, image)
+    inspector = InspectorRecord("filters", False, "none", 4, 12, ("a",), 0, {"epochs": "3"})
+    writer.finish(
+        evaluator.compute(), inspector, command="blemish evaluate", evaluated_on=("a",), threshold_origin="given",
+        versions={"blemish": "1"},
+    )  # fmt: skip
+    return [(folder / "results.json").read_bytes()]
+
+
+def read_evaluation(path: Path) -> object:
+    from anomaly.evaluation.results import read_results
+    from anomaly.reporting.report import write_report
+
+    record = read_results(path.parent)
+    for sample in record.samples:
+        record.picture(sample), record.anomaly_map(sample), record.truth(sample)
+    return write_report(path.parent / "page/report.html", datasets=(), evaluation=record, command="")
+
+
+TARGETS = (
+    Target(
+        "bank", "bank.safetensors", banks, read_bank, JSON_TOKENS, Tree(bank_tree, bank_bytes), with_digest,
+        instrumented=("anomaly.inspection", "anomaly.patchcore"),
+    ),
+    Target(
+        "results", "results.json", evaluations, read_evaluation, JSON_TOKENS, SEALED, with_seal,
+        instrumented=("anomaly.evaluation", "anomaly.reporting"),
+    ),
+)  # fmt: skip
