@@ -2,7 +2,7 @@
 
 Every score is ranked among those of good surfaces that training did not see and all that came before it; as long as all
 are exchangeable, these ranks are independent and uniform, whatever the scores' distribution. Whoever bets against that
-wins a fortune with a probability of at most one over the fortune (Ville's inequality), however long it goes on: at 100
+wins a fortune with a probability of at most one over the fortune ([Ville 1939]), however long it goes on: at 100
 times the stake, drift is said with a false alarm in at most 1 of 100 lines, ever.
 
 Bets are on small and on large ranks alike, by powers [Vovk 2003]. The stake is spread over the moments from which drift

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from anomaly.line.sources import Image as Pixels
 from anomaly.line.sources import Picture
 from anomaly.line.verdict_file import FLAWED, GOOD, UNREADABLE, InspectionError, Line, VerdictFile
 from anomaly.reporting.report_pictures import overlaid
+from scenes.datasets.files import sha256_of
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
 
@@ -54,7 +54,7 @@ class Inspection:
         """What decides the verdicts, of an inspector read from this folder."""
         return {
             "schema": 1,
-            "inspector": hashlib.sha256((folder / BANK_FILE).read_bytes()).hexdigest(),
+            "inspector": sha256_of(folder / BANK_FILE),
             "threshold": self.threshold,
             "smallest": self.smallest,
             "metres_per_pixel": self.metres_per_pixel,

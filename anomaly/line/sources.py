@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 import warnings
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procgen.errors import BlemishError, BlemishNote
-from scenes.datasets.files import is_temporary
+from scenes.datasets.errors import DatasetError
+from scenes.datasets.files import is_temporary, sha256_of
 from scenes.pictures.decoding import measure
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import (
@@ -157,9 +157,8 @@ def watched(folder: Path, options: ReadingOptions, known: Known) -> Iterator[Pic
 def sha256_or_none(path: Path) -> str:
     """SHA-256 of a file, "" where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return sha256_of(path)
+    except DatasetError:
         return ""
 
 

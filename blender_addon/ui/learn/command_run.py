@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,7 +27,8 @@ class CommandRun(Run):
     """A command of another Python environment; its lines tell how it goes.
 
     arguments: the whole command line. The command ends when this process does, for its standard input is held open by
-    it and watched by `CHILD_PROGRAM`. summary: makes the closing sentence from all that was printed.
+    it and watched by `CHILD_PROGRAM`. summary: makes the closing sentence from all that was printed. well: the exit
+    codes that tell of no failure.
     """
 
     def __init__(
@@ -36,8 +37,10 @@ class CommandRun(Run):
         folder: Path,
         arguments: Sequence[str],
         summary: Callable[[Sequence[str]], str] = lambda lines: lines[-1] if lines else "done",
+        well: Collection[int] = (0,),
     ) -> None:
         super().__init__(title, folder)
+        self._well = well
         self.arguments = tuple(arguments)
         self._summary = summary
         self._process: subprocess.Popen[str] | None = None
@@ -80,7 +83,7 @@ class CommandRun(Run):
             code = process.wait()
         if self._cancelled:
             raise Cancelled(f"{self.title} was cancelled; what is finished is kept, and the same again goes on from it")
-        if code:
+        if code not in self._well:
             errors = [line.removeprefix("blemish: ") for line in lines if line.startswith("blemish: ")] or list(lines)[
                 -1:
             ]

@@ -10,7 +10,7 @@ import bpy
 
 from blender_addon.ui.dataset.data import folder_of
 
-REPORT = "report.html"
+REPORT, INSPECTION = "report.html", "inspection.html"
 RESULTS_BYTES_LIMIT = 64 << 20
 
 
@@ -36,6 +36,16 @@ def judge_on(context: bpy.types.Context) -> Path | None:
 def report(context: bpy.types.Context) -> Path:
     trained = inspector(context)
     return place(context.scene.blemish_learn.report, trained.with_name(trained.name + "-report"))
+
+
+def inspect_on(context: bpy.types.Context) -> Path | None:
+    given = context.scene.blemish_learn.inspect_on
+    return place(given, Path()) if given else None
+
+
+def inspection(context: bpy.types.Context) -> Path:
+    trained = inspector(context)
+    return place(context.scene.blemish_learn.inspection, trained.with_name(trained.name + "-inspection"))
 
 
 def to_refine(context: bpy.types.Context) -> Path:

@@ -17,14 +17,17 @@ from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase, State
 
 
-def last(lines: Sequence[str]) -> str:
-    return lines[-1] if lines else "finished"
+def said(lines: Sequence[str]) -> str:
+    """The line of a command that says what came of it."""
+    counted = [line.removeprefix("inspected").strip() for line in lines if line.startswith("inspected ")]
+    return (counted or list(lines) or ["finished"])[-1]
 
 
 class CommandOperator:
     """Operators that run a command in the environment outside. Subclasses say which, and what it needs."""
 
     command: str
+    well: tuple[int, ...] = (0,)  # exit codes that tell of no failure
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -72,17 +75,18 @@ class CommandOperator:
         assert found is not None
         assert found.python is not None
         arguments = as_child_process(found.python, self.command, *self.arguments(context))
-        run = CommandRun(self.bl_label, self.folder(context), arguments, last)  # type: ignore[attr-defined]
+        run = CommandRun(self.bl_label, self.folder(context), arguments, said, self.well)  # type: ignore[attr-defined]
         ending = partial(after, context.scene.name, self.command, run.folder)
         return progress.carry_out(self, LEARN, run, ending, waits=waits)
 
 
 def after(scene: str, command: str, folder: Path, state: State) -> None:
-    """Open the report where that is wished."""
+    """Open the report, or the page of verdicts, where that is wished."""
     settings = getattr(bpy.data.scenes.get(scene), "blemish_learn", None)
     wished = settings is not None and settings.open_when_done and not bpy.app.background
-    if command == "evaluate" and state.phase is Phase.DONE and wished:
-        open_outside(folder / data.REPORT)
+    pages = {"evaluate": data.REPORT, "inspect": data.INSPECTION}
+    if command in pages and state.phase is Phase.DONE and wished:
+        open_outside(folder / pages[command])
 
 
 class BLEMISH_OT_train(CommandOperator, bpy.types.Operator):
@@ -105,6 +109,8 @@ class BLEMISH_OT_train(CommandOperator, bpy.types.Operator):
         chosen = ["--size", str(settings.size), "--epochs", str(settings.epochs)]
         if settings.weights:
             chosen += ["--weights", bpy.path.abspath(settings.weights)]
+        if settings.threshold:
+            chosen += ["--threshold", settings.threshold]
         return [str(data.train_on(context)), "--out", str(data.inspector(context)), *chosen]
 
 
@@ -131,6 +137,30 @@ class BLEMISH_OT_evaluate(CommandOperator, bpy.types.Operator):
         return [str(data.inspector(context)), str(data.judge_on(context)), "--out", str(data.report(context))]
 
 
+class BLEMISH_OT_inspect(CommandOperator, bpy.types.Operator):
+    bl_idname = "blemish.inspect"
+    bl_label = "Inspect"
+    bl_description = "Look through pictures that nobody has looked at: which are flawed, and where"
+
+    command = "inspect"
+    well = (0, 1)  # 1: some are flawed
+
+    @classmethod
+    def missing_input(cls, context: bpy.types.Context) -> str:
+        pictures = data.inspect_on(context)
+        if not data.inspector(context).is_dir():
+            return f"No inspector: {data.inspector(context)} is not there; train one with a threshold first"
+        if pictures is None:
+            return "Choose what to inspect: a folder of pictures"
+        return "" if pictures.is_dir() else f"No pictures to inspect: {pictures} is not there"
+
+    def folder(self, context: bpy.types.Context) -> Path:
+        return data.inspection(context)
+
+    def arguments(self, context: bpy.types.Context) -> list[str]:
+        return [str(data.inspector(context)), str(data.inspect_on(context)), "--out", str(data.inspection(context))]
+
+
 class BLEMISH_OT_refine(CommandOperator, bpy.types.Operator):
     bl_idname = "blemish.refine"
     bl_label = "Refine"
@@ -150,6 +180,6 @@ class BLEMISH_OT_refine(CommandOperator, bpy.types.Operator):
         return [str(data.to_refine(context)), "--out", str(data.refined(context))]
 
 
-CLASSES = (BLEMISH_OT_train, BLEMISH_OT_evaluate, BLEMISH_OT_refine)
+CLASSES = (BLEMISH_OT_train, BLEMISH_OT_evaluate, BLEMISH_OT_inspect, BLEMISH_OT_refine)
 
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

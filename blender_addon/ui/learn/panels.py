@@ -63,6 +63,7 @@ class BLEMISH_PT_train(LearnPanel, bpy.types.Panel):
         column.prop(settings, "size")
         column.prop(settings, "epochs")
         column.prop(settings, "weights")
+        column.prop(settings, "threshold")
         layout.operator("blemish.train", icon="PLAY")
 
 
@@ -80,6 +81,17 @@ class BLEMISH_PT_evaluate(LearnPanel, bpy.types.Panel):
         row.prop(settings, "open_when_done")
         layout.operator("blemish.evaluate", icon="VIEWZOOM")
         draw_figures(layout, data.report(context))
+
+
+class BLEMISH_PT_inspect(LearnPanel, bpy.types.Panel):
+    bl_label = "Inspect"
+    command = "inspect"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = split_labels(self.layout)
+        layout.prop(context.scene.blemish_learn, "inspect_on")
+        draw_place(layout, context, "inspection", data.inspection(context))
+        layout.operator("blemish.inspect", icon="HIDE_OFF")
 
 
 class BLEMISH_PT_refine(LearnPanel, bpy.types.Panel):
@@ -139,7 +151,7 @@ def draw_figures(layout: bpy.types.UILayout, report: Path) -> None:
     box.operator("blemish.open", text="Open Report", icon="URL").path = str(report / data.REPORT)
 
 
-CLASSES = (BLEMISH_PT_learn, BLEMISH_PT_train, BLEMISH_PT_evaluate, BLEMISH_PT_refine)
+CLASSES = (BLEMISH_PT_learn, BLEMISH_PT_train, BLEMISH_PT_evaluate, BLEMISH_PT_inspect, BLEMISH_PT_refine)
 
 
 def register() -> None:

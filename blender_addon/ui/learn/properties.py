@@ -59,8 +59,23 @@ class LearnSettings(bpy.types.PropertyGroup):
             description="Weights of the embedded backbone's network, a safetensors file. Empty: the best backbone that "
             "is installed",
         ),
+        "threshold": bpy.props.StringProperty(
+            name="Threshold",
+            description="From where on a pixel is a defect: good:1% flags at most 1 % of good surfaces, and keeps a "
+            "fifth of them for that; or a number. Inspecting needs one. Empty: none",
+        ),
+        "inspect_on": bpy.props.StringProperty(
+            name="Inspect",
+            subtype="DIR_PATH",
+            description="Folder of pictures that nobody has looked at. The inspector needs a threshold",
+        ),
+        "inspection": bpy.props.StringProperty(
+            name="Verdicts",
+            subtype="DIR_PATH",
+            description="Folder for the verdicts and their page. Empty: beside the inspector",
+        ),
         "open_when_done": bpy.props.BoolProperty(
-            name="Open When Done", default=True, description="Open the report when the inspector is judged"
+            name="Open When Done", default=True, description="Open the report, or the page of verdicts, when it is done"
         ),
     }
 

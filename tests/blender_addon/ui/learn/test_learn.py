@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
+from PIL import Image
 
 import blender_addon
 from blender_addon import render_dataset
@@ -61,6 +63,7 @@ def test_what_is_missing_is_told_before_anything_is_started(scene: Any, tmp_path
     assert "train one first" in operators.BLEMISH_OT_evaluate.obstacle(bpy.context)
     settings.inspector = str(tmp_path)
     assert "Choose what to judge on" in operators.BLEMISH_OT_evaluate.obstacle(bpy.context)
+    assert "Choose what to inspect" in operators.BLEMISH_OT_inspect.obstacle(bpy.context)
 
 
 def test_a_command_that_the_environment_lacks_is_told(scene: Any, tmp_path: Path) -> None:
@@ -80,6 +83,7 @@ def test_folders_that_are_not_named_lie_beside_the_dataset(scene: Any, tmp_path:
     assert data.inspector(bpy.context) == tmp_path / "plate-inspector"
     assert data.report(bpy.context) == tmp_path / "plate-inspector-report"
     assert data.refined(bpy.context) == tmp_path / "plate-refined"
+    assert data.inspection(bpy.context) == tmp_path / "plate-inspector-inspection"
     scene.blemish_learn.inspector = str(tmp_path / "mine")
     assert data.report(bpy.context) == tmp_path / "mine-report"
 
@@ -92,6 +96,30 @@ def test_figures_are_read_from_a_report_and_nothing_from_a_damaged_one(tmp_path:
         (tmp_path / "results.json").unlink()
     (tmp_path / "results.json").write_text(json.dumps({"metrics": {"aupro": 0.5}}))
     assert figures_in(tmp_path) == {"aupro": 0.5}
+
+
+@pytest.mark.slow
+def test_flawed_pictures_are_no_failure_and_an_inspector_without_threshold_is_one(scene: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for folder, count in (("good", 24), ("new", 3)):
+        (tmp_path / folder / "train" / "good").mkdir(parents=True)
+        for index in range(count):
+            picture = rng.normal(120, 6, (64, 80, 3)).clip(0, 255).astype(np.uint8)
+            if folder == "new" and index == 1:
+                picture[20:40, 30:60] = 255
+            Image.fromarray(picture).save(tmp_path / folder / "train" / "good" / f"{index}.png")
+    choose(sys.prefix)
+    settings = scene.blemish_learn
+    settings.train_on, settings.inspect_on = str(tmp_path / "good"), str(tmp_path / "new" / "train" / "good")
+    settings.size, settings.epochs = 64, 1
+    assert bpy.ops.blemish.train() == {"FINISHED"}
+    with pytest.raises(RuntimeError, match="has no threshold"):
+        bpy.ops.blemish.inspect()
+    settings.inspector, settings.threshold = str(tmp_path / "careful"), "good:25%"
+    assert bpy.ops.blemish.train() == {"FINISHED"}
+    assert bpy.ops.blemish.inspect() == {"FINISHED"}
+    assert "3 pictures: 2 good, 1 flawed" in progress.current(LEARN).state.message
+    assert (data.inspection(bpy.context) / data.INSPECTION).is_file()
 
 
 @pytest.mark.slow
