@@ -127,7 +127,8 @@ def train(
         str | None,
         typer.Option(
             help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, each with "
-            ":scaled behind it for channels on one scale, or several joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
+            ":scaled behind it for channels on one scale, or several joined by +. By default dinov2-small where the "
+            "package with its weights is installed, else embedded."
         ),
     ] = None,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
