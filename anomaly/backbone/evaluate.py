@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -74,15 +75,24 @@ def extractor_of(name: str, seed: int = 0, pretrained: bool = False) -> PatchExt
 
 
 def filled(
-    extractor: PatchExtractor, bank: Sequence[Sample], size: int, seed: int = 0, scale: float = 1.0
+    extractor: PatchExtractor,
+    bank: Sequence[Sample],
+    size: int,
+    seed: int = 0,
+    scale: float = 1.0,
+    turns: Sequence[int] = (0,),
 ) -> SequentialPatchcoreModel:
-    """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch."""
+    """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch.
+
+    turns: by how many quarters of a turn every picture is shown.
+    """
     model = SequentialPatchcoreModel(extractor, size)
     rows: list[Tensor] = []
-    for sample in bank:
-        features = model.features(normalised(sample.image(), scale))
+    for sample, turn in product(bank, turns):
+        features = model.features(normalised(np.rot90(sample.image(), turn), scale))
         if sample.label != GOOD:
-            features = features[_clear(sample.truth().defect, extractor.strides[0], scale)]
+            defect = np.rot90(sample.truth().defect, turn).copy()
+            features = features[_clear(defect, extractor.strides[0], scale)]
         rows.append(features)
     for epoch in range(EPOCHS):
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))

@@ -153,17 +153,22 @@ def stages_of(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
     return network
 
 
-def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
-    """Load every parameter; the file may hold the rest of that timm model (deeper stages, classifier), no more."""
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """What a safetensors file holds. Raises BackboneError where it is none."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if path.exists() and not path.is_file():
             raise BackboneError(f"{path}: is a folder, a pipe or a device; give a safetensors file")
-        found: dict[str, Any] = load_file(path)
+        return dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise BackboneError(f"{path}: is no safetensors file that can be read ({brief(error)})") from error
+
+
+def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
+    """Load every parameter; the file may hold the rest of that timm model (deeper stages, classifier), no more."""
+    found = tensors_of(path)
     wanted = network.state_dict()
     found = {_flattened(name, wanted): value for name, value in found.items()}
     missing = sorted(set(wanted) - set(found))

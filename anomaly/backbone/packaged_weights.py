@@ -190,8 +190,8 @@ DINOV2_SMALL = Package(
 
 
 def best_at_hand() -> str:
-    """The backbone `dinov2-small` where its weights are, else the embedded one: docs/inspectors.md compares them."""
-    return registry.DINOV2_SMALL if DINOV2_SMALL.at_hand() else registry.EMBEDDED
+    """The backbone `dinov2-small` where its weights are, else the distilled one: docs/inspectors.md compares them."""
+    return registry.DINOV2_SMALL if DINOV2_SMALL.at_hand() else registry.DISTILLED
 
 
 def efficientnet_lite0(

@@ -21,7 +21,7 @@ from procgen.errors import BlemishError
 if TYPE_CHECKING:
     from torch import Tensor
 
-EMBEDDED, UNTRAINED, FILTERS = "embedded", "untrained", "filters"
+EMBEDDED, DISTILLED, UNTRAINED, FILTERS = "embedded", "distilled", "untrained", "filters"
 LITE0, DINOV2_SMALL = "efficientnet-lite0", "dinov2-small"  # whose weights come in packages of the registry
 BACKBONE = EMBEDDED  # where none is named; `blemish train` asks `best_at_hand`
 ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
@@ -34,6 +34,7 @@ TIMM = "anomaly.backbone.vision_transformer:timm_extractor"
 # Module and class by name; every other name is one of timm's.
 BACKBONES: dict[str, str] = {
     EMBEDDED: CONVOLUTIONAL,
+    DISTILLED: "anomaly.backbone.distilled:DistilledExtractor",
     UNTRAINED: CONVOLUTIONAL,
     FILTERS: "anomaly.backbone.derivative_filters:DerivativeFilters",
     LITE0: "anomaly.backbone.packaged_weights:efficientnet_lite0",

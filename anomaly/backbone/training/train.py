@@ -82,7 +82,8 @@ class TrainingModule(nn.Module):
     @property
     def network(self) -> nn.Module:
         """What is kept."""
-        return self.extractor.network
+        network: nn.Module = self.extractor.network
+        return network
 
     def learn(self, batch: Batch) -> tuple[Tensor, tuple[float]]:
         """The loss of a batch, with batch statistics of its own, and how well defects stood out."""
