@@ -377,7 +377,7 @@ def test_profiles_replace_fields_and_take_arms_out(tmp_path, photos, pores):
     small = load_any(path, profile="small").study
     assert set(small.arms) == {"pores 1x"}
     assert small.learner == {"epochs": 1, "batch": 4, "learning_rate": 0.1}
-    with pytest.raises(StudyError, match=r"profiles: found no 'large'; expected one of full, small"):
+    with pytest.raises(StudyError, match=r"profiles: found no fields of 'large'; expected one of full, small"):
         load_any(path, profile="large")
     with pytest.raises(StudyError, match="task: found classification; expected anomaly, which --task asks for"):
         load_any(path, task="anomaly")
