@@ -149,7 +149,6 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         "examples": {name: [_example(p) for p in found] for name, found in outcome.examples.items()},
         "cases": _cases(outcome),
         "colours": [("rgb({} {} {})".format(*_colour(k)), name) for k, name in enumerate(outcome.classes.names, 1)],
-        "has_masks": any(p.mask is not None or len(p.boxes) for found in outcome.predictions.values() for p in found),
         "device": outcome.device,
         "command": command,
         "version": blemish_version(),
