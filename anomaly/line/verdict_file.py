@@ -121,6 +121,10 @@ class VerdictFile:
         self.lines.append(line)
         self._known.add((line["picture"], line["sha256"]))
 
+    def reread(self) -> None:
+        """Have the lines that are on the disk: one may be there that a stop kept from being counted."""
+        self.lines[:] = self._read()
+
     def _keep_settings(self, settings: Mapping[str, object]) -> None:
         path = self.folder / SETTINGS
         wanted = json.loads(as_json(settings))
