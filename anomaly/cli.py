@@ -6,7 +6,9 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -126,8 +128,9 @@ def train(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, or several "
-            "joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
+            help="dinov2-small, distilled, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, "
+            "each with :scaled behind it for channels on one scale, or several joined by +. By default dinov2-small "
+            "where the package with its weights is installed, else distilled."
         ),
     ] = None,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
@@ -179,12 +182,12 @@ def train(
 
         blemish train photos/magnetic_tile --threshold good:2% --validation-share 0.5 --out out/careful
 
-    The embedded backbone was trained on procedural pictures alone; DINOv2-small, which tells flaws better, comes in a
+    Two backbones come along, distilled and embedded; DINOv2-small, which tells most flaws better, comes in a
     package. Both work offline; --pretrained fetches the weights of a timm model from its hub.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
     from anomaly.backbone.packaged_weights import DINOV2_SMALL, best_at_hand
-    from anomaly.backbone.patch_extractor import BACKBONE, EMBEDDED
+    from anomaly.backbone.patch_extractor import BACKBONE, DISTILLED
     from anomaly.inspection.augmentation import Augmentation
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.inspection.train import train_inspector, training_part
@@ -193,7 +196,7 @@ def train(
     where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
-    options = reading(white_level, most_pixels)
+    options = replace(reading(white_level, most_pixels), learnt=_white_level_of(start))
     samples = _read(datasets, format, options)
     if share < 1:
         samples = split_by_group(samples, (share,), seed)[0]
@@ -201,8 +204,8 @@ def train(
     typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
     if backbone is None and not (start or pretrained or weights):
         backbone = best_at_hand()
-        if backbone == EMBEDDED:
-            typer.echo(f"backbone  {EMBEDDED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
+        if backbone == DISTILLED:
+            typer.echo(f"backbone  {DISTILLED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
     with _progress("stopped; the same command goes on from the last finished epoch") as progress:
         inspector = train_inspector(
             good,
@@ -284,16 +287,21 @@ def evaluate(
     """
     from anomaly.evaluation.results import REPORT
     from anomaly.inspection.evaluate import evaluate_inspector, unseen
-    from anomaly.inspection.inspector import Inspector
+    from anomaly.inspection.inspector import Inspector, InspectorError
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.reporting.report import write_report
 
     where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
-    options = reading(white_level, most_pixels)
-    samples = _read(datasets, format, options)
+    if rule is not None and rule.value is not None and validation is not None:
+        raise InspectorError(
+            f"--threshold {threshold}: is a number, for which nothing is found on --validation {validation}; leave out "
+            "one of them"
+        )
     inspector = Inspector.load(bank).on(where)
+    options = replace(reading(white_level, most_pixels), learnt=inspector.training.white_level)
+    samples = _read(datasets, format, options)
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")
@@ -347,7 +355,6 @@ def meld(
     from anomaly.inspection.maintenance import melded
 
     _use(threads)
-    _refuse_inspector(out)
     _keep(melded([Inspector.load(folder) for folder in banks], size), out, threshold, validation)
 
 
@@ -406,7 +413,6 @@ def bank(
     if out is None:
         _describe(changed)
         return
-    _refuse_inspector(out)
     if forget:
         changed, gone = without_pictures(changed, forget)
         typer.echo(f"forgot    {gone} rows of {len(forget)} pictures")
@@ -426,6 +432,7 @@ def _keep(
     """Find the threshold where one is asked for, or validation pictures are given, and save."""
     from anomaly.inspection.inspector import InspectorError
     from anomaly.inspection.threshold import BEST_F1, threshold_rule, with_found_thresholds
+    from scenes.pictures.reading import ReadingOptions
 
     rule = BEST_F1 if threshold is None else threshold_rule(threshold)
     rules = _region_rules(region)
@@ -436,12 +443,20 @@ def _keep(
             if each.value is None:
                 raise InspectorError("a threshold that is no number is found on pictures; give some with --validation")
     if threshold is not None or validation is not None:
-        samples = _read([validation], AUTO) if validation else []
+        options = ReadingOptions(learnt=inspector.training.white_level)
+        samples = _read([validation], AUTO, options) if validation else []
         with _progress(BEGUN_ANEW) as progress:
             inspector = with_found_thresholds(inspector, rule, rules, samples, progress)
-    inspector.save(out)
+    _save_new(inspector, out)
     _describe(inspector)
     typer.echo(f"written to {out}")
+
+
+def _white_level_of(start: Path | None) -> float | None:
+    """What white was in the pictures that an inspector was trained on which is gone on from."""
+    from anomaly.inspection.inspector import Inspector
+
+    return None if start is None else Inspector.load(start).training.white_level
 
 
 def _regions(look: str | None, options: ReadingOptions | None = None) -> Regions | None:
@@ -465,10 +480,18 @@ def _region_rules(written: list[str] | None) -> dict[int, ThresholdRule]:
     return rules
 
 
-def _refuse_inspector(out: Path) -> None:
+def _save_new(inspector: Inspector, out: Path) -> None:
+    """Write an inspector; where one is there it has to be this very one, from the same command before."""
     from anomaly.inspection.inspector import BANK_FILE, InspectorError
 
-    if (out / BANK_FILE).exists():
+    there = out / BANK_FILE
+    if not there.exists():
+        inspector.save(out)
+        return
+    with TemporaryDirectory(prefix="blemish-") as scratch:
+        inspector.save(scratch)
+        same = (Path(scratch) / BANK_FILE).read_bytes() == there.read_bytes()
+    if not same:
         raise InspectorError(f"{out}: holds an inspector already; choose another --out, or remove it")
 
 
@@ -493,6 +516,8 @@ def _describe(inspector: Inspector) -> None:
         looked_at = (inspector.regions.levels > 0).mean()
         levels = ", ".join(map(str, inspector.regions.numbers))
         typer.echo(f"looks at  {looked_at:.0%} of pictures of {width} x {height} pixels, in regions of level {levels}")
+    if training.white_level is not None:
+        typer.echo(f"white     {training.white_level:g} in pictures of more than 8 bits")
     if training.pixel_size is not None:
         size = training.pixel_size
         typer.echo(f"pixels    {1000 * size.metres:.4g} mm across in pictures of {size.width} x {size.height}")
