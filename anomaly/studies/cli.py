@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from procgen.errors import Stopped
+from procgen.errors import BlemishError, Stopped
 from scenes.datasets.lock import locked
 
 
@@ -20,28 +20,47 @@ def register(app: typer.Typer) -> None:
 
 def study(
     study: Annotated[
-        str, typer.Argument(metavar="STUDY", help="A shipped study's name (magnetic_tile, plate) or a YAML file.")
+        str,
+        typer.Argument(
+            metavar="STUDY", help="A shipped study's name (magnetic_tile, plate, tile_classification …) or a YAML file."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the report, its figures and, by default, the cache.")] = Path(
         "out/study"
     ),
+    task: Annotated[
+        str | None,
+        typer.Option(help="anomaly, classification, segmentation or detection; by default what the study says."),
+    ] = None,
+    profile: Annotated[
+        str, typer.Option(help="The study as it is written (full), or what it calls its profiles, such as small.")
+    ] = "full",
     real: Annotated[
         Path | None, typer.Option(help="The folder of photographs to evaluate on, instead of the study's own.")
     ] = None,
     cache: Annotated[
         Path | None,
-        typer.Option(help="Folder for renders, banks and evaluations, which studies may share; by default OUT/cache."),
+        typer.Option(help="Folder for renders, models and evaluations, which studies may share; by default OUT/cache."),
     ] = None,
     show: Annotated[
         bool, typer.Option("--show", help="Print the study's YAML, to copy and change, and do no more.")
     ] = (False),
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1, max=256, help="Learners trained at once, each in a process of its own; inspectors one by one."
+        ),
+    ] = 1,
     threads: Annotated[
         int, typer.Option(min=1, help="Processor threads for learning and evaluating; rendering uses all there are.")
     ] = 2,
+    device: Annotated[
+        str, typer.Option(help="What learners are trained on: cpu, cuda, or auto for a card where there is one.")
+    ] = "cpu",
 ) -> None:
-    """Compare training on real pictures, on renders and on both, as the paper on Sequential PatchCore does.
+    """Compare training on real pictures with training on synthetic ones, alone or beside them.
 
-    On real photographs of magnetic tiles:
+    Inspectors on real photographs of magnetic tiles, as the paper on Sequential PatchCore does:
 
         blemish study magnetic_tile --real photos/magnetic_tile --out out/study
 
@@ -49,32 +68,69 @@ def study(
 
         blemish study plate --out out/study-plate
 
+    What renders and drawn defects are worth to a classifier, in a small and quick version:
+
+        blemish study tile_classification --profile small --out out/study-tiles
+
     Stopped at any moment, the same command goes on. After a change to the study, only what depends on it is made anew.
     """
-    from anomaly.studies.engine.study_file import study_path
-    from anomaly.studies.study_file import load_study
+    from anomaly.studies.engine.study_file import StudyFile, study_path
 
     if show:
         typer.echo(study_path(study).read_text(encoding="utf-8"), nl=False)
         return
-    file = load_study(study)
+    from anomaly.studies.anomaly.settings import Study
+    from anomaly.studies.study_file import load_any
+
+    file = load_any(study, task, profile)
 
     import torch
 
-    from anomaly.studies.anomaly.report import write_study
-    from anomaly.studies.anomaly.run import run_study
     from anomaly.studies.engine.cache import Cache
     from anomaly.studies.engine.progress import ProgressDisplay
 
-    torch.set_num_threads(threads)
     progress = ProgressDisplay()
+    store, command = Cache(cache or out / "cache"), shlex.join(["blemish", *sys.argv[1:]])
     try:
         with locked(out), progress:
-            outcome = run_study(file, Cache(cache or out / "cache"), progress, real)
-            progress.step("intervals and report", True)
-            lines, report = write_study(outcome, out, shlex.join(["blemish", *sys.argv[1:]]))
+            if isinstance(file.study, Study):
+                from anomaly.studies.anomaly.report import write_study
+                from anomaly.studies.anomaly.run import run_study
+
+                torch.set_num_threads(threads)
+                inspected = run_study(StudyFile(file.study, file.path), store, progress, real)
+                progress.step("intervals and report", True)
+                lines, report = write_study(inspected, out, command)
+            else:
+                from anomaly.studies.engine.report import write_downstream
+                from anomaly.studies.engine.run import run_downstream
+                from anomaly.studies.registry import task_named
+
+                outcome = run_downstream(
+                    StudyFile(file.study, file.path),
+                    task_named(file.study.task),
+                    store,
+                    progress,
+                    real,
+                    workers=workers,
+                    threads=threads,
+                    device=_device(device),
+                )
+                progress.step("intervals and report", True)
+                lines, report = write_downstream(outcome, out, command)
     except KeyboardInterrupt:
         raise Stopped("stopped; the same command goes on from the last finished step") from None
     for line in lines:
         typer.echo(line)
     typer.echo(f"report  {report}")
+
+
+def _device(name: str) -> str:
+    """A device that torch has here. Raises BlemishError."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name != "cpu" and not (name.partition(":")[0] == "cuda" and torch.cuda.is_available()):
+        raise BlemishError(f"--device: found {name}, which torch does not have here; expected cpu, cuda or auto")
+    return name

@@ -2,13 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from anomaly.studies.anomaly.settings import Study
-from anomaly.studies.engine.study_file import StudyFile, checked, fields_of, study_path
+from anomaly.studies.engine.study import DownstreamStudy
+from anomaly.studies.engine.study_file import StudyError, StudyFile, checked, fields_of, study_path
+from anomaly.studies.registry import INSPECTION, TASKS
+from scenes.quantities.distribution import shown
+
+FULL = "full"  # the profile that is the file itself
+PROFILES = "profiles"
 
 
 def load_study(name_or_path: str | Path) -> StudyFile[Study]:
     """Read a shipped study of inspectors by name, or a YAML file. Raises StudyError with one line per problem."""
     path = study_path(name_or_path)
     return StudyFile(checked(fields_of(path), Study, path), path)
+
+
+def load_any(
+    name_or_path: str | Path, task: str | None = None, profile: str = FULL
+) -> StudyFile[Study] | StudyFile[DownstreamStudy]:
+    """Read a study of any task. task: for a file that names none; else it must be the file's.
+
+    profile: a name of the file's section `profiles`, whose fields replace those of the file, section by section.
+    Raises StudyError with one line per problem.
+    """
+    path = study_path(name_or_path)
+    fields = fields_of(path)
+    profiles = fields.pop(PROFILES, {})
+    if profile != FULL:
+        if not isinstance(profiles, dict) or profile not in profiles:
+            known = ", ".join([FULL, *(profiles if isinstance(profiles, dict) else ())])
+            raise StudyError(str(path), [f"{PROFILES}: found no {shown(profile)}; expected one of {known}"])
+        fields = overlaid(fields, profiles[profile] or {})
+    declared = fields.get("task", task or INSPECTION)
+    if declared not in (INSPECTION, *TASKS):
+        known = ", ".join((INSPECTION, *TASKS))
+        raise StudyError(str(path), [f"task: found {shown(declared)}; expected one of {known}"])
+    if task is not None and task != declared:
+        raise StudyError(str(path), [f"task: found {declared}; expected {task}, which --task asks for: leave it out"])
+    if declared == INSPECTION:
+        return StudyFile(checked(fields, Study, path), path)
+    return StudyFile(checked({**fields, "task": declared}, DownstreamStudy, path), path)
+
+
+def overlaid(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with others in their place; mappings are gone into, all else is replaced. None takes a field out."""
+    result = dict(fields)
+    for name, value in changes.items():
+        before = result.get(name)
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = overlaid(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return result

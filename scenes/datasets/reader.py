@@ -96,7 +96,7 @@ class Frame:
     def refinement(self) -> dict[str, Any] | None:
         """What was done to the picture after the scene was shown, and its parents; None for a picture as rendered."""
         record = self._record.refinement
-        return None if record is None else record.model_dump()
+        return None if record is None else record.model_dump(exclude_unset=True)
 
     @property
     def digests(self) -> dict[str, str]:

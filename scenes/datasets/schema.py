@@ -77,11 +77,12 @@ class _Parent(BaseModel):
 
 
 class _Refinement(BaseModel):
-    """What a frame's maker says of it; only where it began is read here."""
+    """What a frame's maker says of it; read here are only where it began, and what it counts for in training."""
 
     model_config = ConfigDict(extra="allow")
 
     parents: list[_Parent] = Field(min_length=1)
+    weight: float = Field(1.0, ge=0, allow_inf_nan=False)
 
 
 class FrameRecord(BaseModel):

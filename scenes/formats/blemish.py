@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def read(folder: Path) -> list[Sample]:
         annotation = FrameOfDataset(folder, frame.index)
         label = "+".join(sorted(visible)) or GOOD
         part = frame.scene.part
-        parents = [parent for parent in (frame.refinement or {}).get("parents", ()) if "gave" not in parent]
+        made = frame.refinement or {}
+        parents = [parent for parent in made.get("parents", ()) if "gave" not in parent]
         began = parents[-1]["frame"] if parents else frame.index
         group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}#{kind}"
         samples.append(
@@ -74,9 +76,21 @@ def read(folder: Path) -> list[Sample]:
                 annotation,
                 sha256=frame.digests.get("images", ""),
                 options=FULL_SCALE,
+                weight=made.get("weight", 1.0),
+                ancestors=frozenset(_digests(made)) | ({part.sha256} if isinstance(part, Photo) else set()),
             )
         )
     return samples
+
+
+def _digests(record: object) -> Iterator[str]:
+    """Everything that a record names by its SHA-256, among it the pictures that a frame was made of."""
+    if isinstance(record, dict):
+        yield from (value for key, value in record.items() if key == "sha256" and isinstance(value, str))
+        record = list(record.values())
+    if isinstance(record, list):
+        for value in record:
+            yield from _digests(value)
 
 
 def _surface_digest(dataset: Dataset) -> str:

@@ -23,7 +23,9 @@ class Sample:
 
     name: unique within its source; group: the physical surface, which a split must not part; label: "good",
     "unlabelled", or the classes of its defects joined by "+"; split: the source's own word ("train", "test") or "";
-    sha256: what the picture's file has to be, where the source says so; options: how it is read.
+    sha256: what the picture's file has to be, where the source says so; options: how it is read. weight: what the
+    source says that it counts for in training. ancestors: SHA-256 of the pictures that it was made of, and of those
+    that these were made of.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Sample:
     split: str = ""
     sha256: str = ""
     options: ReadingOptions = field(default_factory=ReadingOptions)
+    weight: float = 1.0
+    ancestors: frozenset[str] = frozenset()
 
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) RGB, upright, of 8 bits; transparent is black. Raises PictureError."""

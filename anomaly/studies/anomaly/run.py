@@ -26,8 +26,8 @@ from anomaly.studies.anomaly.steps import BANKS, EVALUATIONS
 from anomaly.studies.anomaly.twins import AS_BUILT, training_sets
 from anomaly.studies.engine.cache import RENDERS, Cache, content_of, key_of
 from anomaly.studies.engine.progress import StudyProgress
-from anomaly.studies.engine.renders import RenderedSet, held_out_sets, is_rendered, render
 from anomaly.studies.engine.study_file import StudyFile
+from anomaly.studies.sources.renders import RenderedSet, held_out_sets, is_rendered, render
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from anomaly.studies.anomaly.settings import Study
-from anomaly.studies.engine.renders import RenderedSet, recipe_with
 from anomaly.studies.engine.study_file import StudyFile
+from anomaly.studies.sources.renders import RenderedSet, recipe_with
 from scenes.quantities.distribution import shown
 
 AS_BUILT = "as built"  # the light of the recipe itself

@@ -59,7 +59,8 @@ class StepKind:
 
 
 RENDERS = StepKind("renders", libraries=("blemish",))
-"""Renders answer for themselves: what follows from them depends on their content."""
+DATASETS = StepKind("datasets", libraries=("blemish",))
+"""Renders and other datasets answer for themselves: what follows from them depends on their content."""
 
 
 class CacheError(BlemishError):

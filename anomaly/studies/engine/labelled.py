@@ -43,13 +43,15 @@ class LabelledPicture:
     """A sample with its truth in the classes of a study; everything is read when it is asked for.
 
     weight: what its loss counts for, 1 unless its dataset or its arm says otherwise. is_synthetic: from an arm's
-    dataset, not from the real set.
+    dataset, not from the real set. truth_of: whose truth it has where that is not its own: of an arm that is to learn
+    nothing.
     """
 
     sample: Sample
     classes: Classes
     weight: float = 1.0
     is_synthetic: bool = False
+    truth_of: Sample | None = None
 
     @property
     def name(self) -> str:
@@ -63,15 +65,16 @@ class LabelledPicture:
     @cached_property
     def labels(self) -> frozenset[int]:
         """The classes that it shows, 1 and above; empty for a good picture. Classes outside the study are left out."""
-        words = () if self.sample.label in (GOOD, UNLABELLED) else self.sample.label.split("+")
+        label = self._known.label
+        words = () if label in (GOOD, UNLABELLED) else label.split("+")
         return frozenset(number for word in words if (number := self.classes.number(word)) is not None)
 
     @cached_property
     def label(self) -> int | None:
         """Its class, 0 where it is good; None where it shows several, or a defect of no class of the study."""
-        if self.sample.label == GOOD:
+        if self._known.label == GOOD:
             return 0
-        known = [self.classes.number(word) for word in self.sample.label.split("+")]
+        known = [self.classes.number(word) for word in self._known.label.split("+")]
         return known[0] if len(known) == 1 else None
 
     def image(self) -> NDArray[np.uint8]:
@@ -83,7 +86,7 @@ class LabelledPicture:
 
         Where instances lie over each other, the last one counts.
         """
-        truth, valid = self.sample.truth(), self.sample.valid_mask()
+        truth, valid = self._known.truth(), self._known.valid_mask()
         mask = np.zeros(truth.defect.shape, np.uint8)
         for instance, (family, name) in zip(truth.instances, truth.kinds(), strict=True):
             if family == "defect":
@@ -91,7 +94,13 @@ class LabelledPicture:
         mask[truth.defect & (mask == 0)] = IGNORED  # a defect without an instance
         if valid is not None:
             mask[~valid] = IGNORED
-        return mask
+        if self.truth_of is None:
+            return mask
+        rows, columns = (
+            np.arange(own) * other // own for own, other in zip(self.sample.shape(), mask.shape, strict=True)
+        )
+        resized: NDArray[np.uint8] = mask[np.ix_(rows, columns)]
+        return resized
 
     def boxes(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Boxes (N, 4) of its defects, as x and y of the first corner and of the last, in pixels; their classes (N,).
@@ -99,7 +108,7 @@ class LabelledPicture:
         The last corner lies beyond the last pixel, so that a single pixel has area 1. Defects of no class of the study
         have none.
         """
-        truth = self.sample.truth()
+        truth = self._known.truth()
         boxes, numbers = [], []
         for instance, (family, name) in zip(truth.instances, truth.kinds(), strict=True):
             number = self.classes.number(name)
@@ -107,7 +116,15 @@ class LabelledPicture:
                 rows, columns = np.flatnonzero(instance.mask.any(axis=1)), np.flatnonzero(instance.mask.any(axis=0))
                 boxes.append((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
                 numbers.append(number)
-        return np.array(boxes, np.float32).reshape(-1, 4), np.array(numbers, np.int64)
+        found = np.array(boxes, np.float32).reshape(-1, 4)
+        if self.truth_of is not None:
+            (height, width), (other_height, other_width) = self.sample.shape(), truth.defect.shape
+            found *= np.array([width / other_width, height / other_height] * 2, np.float32)
+        return found, np.array(numbers, np.int64)
+
+    @property
+    def _known(self) -> Sample:
+        return self.truth_of or self.sample
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from anomaly.studies.anomaly.steps import BANKS, EVALUATIONS
 from anomaly.studies.anomaly.twins import training_sets
 from anomaly.studies.engine import cache as caches
 from anomaly.studies.engine.cache import Cache, content_of, key_of, meaning
-from anomaly.studies.engine.renders import RenderingError, render
 from anomaly.studies.engine.study_file import StudyError
+from anomaly.studies.sources.renders import RenderingError, render
 from anomaly.studies.study_file import load_study
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe

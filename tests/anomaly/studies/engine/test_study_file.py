@@ -5,8 +5,8 @@ import yaml
 
 from anomaly.studies.anomaly.scenarios import SCENARIOS, with_parents
 from anomaly.studies.anomaly.twins import AS_BUILT, training_sets
-from anomaly.studies.engine.renders import changed, held_out_sets
 from anomaly.studies.engine.study_file import StudyError, shipped_studies
+from anomaly.studies.sources.renders import changed, held_out_sets
 from anomaly.studies.study_file import load_study
 from scenes import draw, load_recipe
 

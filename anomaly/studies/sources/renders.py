@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ POLL = 0.5  # seconds between looks at how many frames there are
 
 
 class RenderingError(BlemishError):
-    """A set of renders that could not be made."""
+    """A dataset that could not be made."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,20 @@ def render(wanted: RenderedSet, folder: Path, progress: Callable[[int, int], Non
     folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = folder.with_name(f"{folder.name}.yaml")  # JSON is YAML
     write_atomically(recipe, json.dumps(wanted.recipe.model_dump(mode="json"), indent=1).encode())
-    command = [sys.executable, "-c", CHILD_PROGRAM, "render", str(recipe), "--out", str(folder)]
+    command = ["render", str(recipe), "--out", str(folder)]
     command += ["--frames", str(wanted.frames), "--seed", str(wanted.seed), "--samples", str(wanted.samples)]
-    code, said = _run(command, lambda: progress(len(committed(folder, wanted.frames)), wanted.frames))
+    make_dataset(command, folder, wanted.name, lambda: progress(len(committed(folder, wanted.frames)), wanted.frames))
+
+
+def make_dataset(arguments: Sequence[str], folder: Path, name: str, look: Callable[[], None]) -> None:
+    """Run `blemish` with arguments that make a dataset in `folder`, looking now and then.
+
+    Raises RenderingError, for the dataset's name in the study, with what the command said.
+    """
+    code, said = _run([sys.executable, "-c", CHILD_PROGRAM, *arguments], look)
     if code or not is_rendered(folder):
         reason = said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
-        raise RenderingError(f"{wanted.name}: {reason}")
+        raise RenderingError(f"{name}: {reason}")
 
 
 def _run(command: list[str], look: Callable[[], None]) -> tuple[int, str]:

@@ -17,7 +17,7 @@ def main():
 """
 STUDY = """
 from pathlib import Path
-from anomaly.studies.engine.renders import RenderedSet, render
+from anomaly.studies.sources.renders import RenderedSet, render
 from scenes import load_recipe
 render(RenderedSet("endless", load_recipe("plate"), 9, 0, 1), Path("set"), lambda done, total: print(done, flush=True))
 """

@@ -1,0 +1,144 @@
+"""What a downstream study is: real pictures parted by surfaces, arms that add others, and a learner for each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StrictBool, field_validator, model_validator
+
+from anomaly.studies.engine.settings import Changes, Frames, RealSet, Samples, Seed, Share, StudyBase
+from scenes.formats.registry import AUTO
+from scenes.quantities.distribution import shown
+from scenes.quantities.recipe_model import RecipeModel, together
+
+REAL = "real"  # the arm that all others are compared with
+OUT, TRAIN, GOOD_PICTURES, SEED = "{out}", "{train}", "{good}", "{seed}"
+MAKERS = ("render", "synthesize", "refine")  # commands that make a dataset
+
+
+def named_in(word: str) -> str:
+    """What stands in a command's word in braces, or ""."""
+    return word[1:-1] if word.startswith("{") and word.endswith("}") else ""
+
+
+class RealSettings(RealSet):
+    """The real set, and renders that stand for it where no photographs are at hand.
+
+    train, validation, test: shares of the surfaces, parted anew for every seed, those with the rarest class first; what
+    they leave over is neither trained on nor judged.
+    """
+
+    train: Share = 0.5
+    validation: Share = 0.1
+    test: Share = 0.4
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.dataset is None and self.rendered is None:
+            raise together("found neither dataset nor rendered; expected one of them, or both")
+        if (total := self.train + self.validation + self.test) > 1 + 1e-9:
+            raise together(f"found shares that sum to {total:g}; expected train, validation and test of at most 1")
+        return self
+
+
+class RenderSettings(RecipeModel):
+    """Renders to train on; changes: to the recipe, by dotted path."""
+
+    recipe: str
+    changes: Changes = Field(default_factory=dict)
+    frames: Frames
+    seed: Seed
+    samples: Samples = 32
+
+
+class DatasetSettings(RecipeModel):
+    """Where an arm's pictures come from.
+
+    dataset: a folder, relative to the study's file. rendered: made from a recipe. command: arguments of `blemish`, made
+    for every seed; in it stand {out} for the folder it makes, {train} for one with the real pictures to train on and
+    their masks, {good} for the good ones among these, each an argument of its own, {seed} for the seed, and {NAME} for
+    the folder of another dataset of the study.
+    """
+
+    dataset: str | None = None
+    format: str = AUTO
+    rendered: RenderSettings | None = None
+    command: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        given = [name for name in ("dataset", "rendered", "command") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise together(f"found {' and '.join(given) or 'nothing'}; expected one of dataset, rendered and command")
+        return self
+
+    @field_validator("command")
+    @classmethod
+    def _makes_a_dataset(cls, words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if words is not None and (not words or words[0] not in MAKERS or OUT not in words):
+            raise ValueError(
+                f"found {shown(' '.join(words))}; expected {', '.join(MAKERS)} and its words, among them {OUT}"
+            )
+        return words
+
+
+class ArmSettings(RecipeModel):
+    """One way of training.
+
+    add: by the name of a dataset, how many times as many pictures of it as there are defective real ones to train on,
+    or fewer where it has fewer. weight: of their loss, times what their records say. real: whether the real pictures
+    are trained on. learner: fields of the study's learner that are others here. shuffled: whether the pictures have
+    each other's labels and masks, so that nothing can be learnt.
+    """
+
+    add: dict[str, Annotated[float, Field(gt=0, le=1000)]] = Field(default_factory=dict)
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    real: StrictBool = True
+    learner: dict[str, Any] = Field(default_factory=dict)
+    shuffled: StrictBool = False
+
+    @model_validator(mode="after")
+    def _has_pictures(self) -> Self:
+        if not self.real and not self.add:
+            raise together("found neither real pictures nor added ones; expected some")
+        return self
+
+
+class DownstreamStudy(StudyBase):
+    """A whole study of a task other than inspection.
+
+    classes: of defects, each with the names that it has in the sources beside its own; without it, the real set's.
+    datasets: by name. arms: by name; `real` is there always. learner: settings of the task. published: whether the
+    report shows the paper's tables beside its own.
+    """
+
+    real: RealSettings
+    classes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    datasets: dict[str, DatasetSettings] = Field(default_factory=dict)
+    arms: dict[str, ArmSettings]
+    learner: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _names_lead_somewhere(self) -> Self:
+        for name, arm in self.arms.items():
+            for dataset in arm.add:
+                if dataset not in self.datasets:
+                    known = ", ".join(self.datasets) or "none is there"
+                    raise together(f"found the dataset {shown(dataset)} in the arm {name}; expected one of: {known}")
+        before: set[str] = set()
+        for name, source in self.datasets.items():
+            for word in source.command or ():
+                named = named_in(word)
+                if named and word not in (OUT, TRAIN, GOOD_PICTURES, SEED) and named not in before:
+                    raise together(
+                        f"found {word} in the command of {name}; expected {OUT}, {TRAIN}, {GOOD_PICTURES}, {SEED} or a "
+                        f"dataset named before it: {', '.join(sorted(before)) or 'there is none'}"
+                    )
+            before.add(name)
+        return self
+
+    @property
+    def every_arm(self) -> dict[str, ArmSettings]:
+        """With the real pictures alone first."""
+        own = self.arms.get(REAL, ArmSettings())
+        return {REAL: own, **{name: arm for name, arm in self.arms.items() if name != REAL}}

@@ -1,0 +1,194 @@
+"""The datasets of a study's arms: folders that are there, renders, and what a command makes of the real side."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from anomaly.studies.engine.cache import DATASETS, RENDERS, Cache, content_of, key_of
+from anomaly.studies.engine.labelled import IGNORED, LabelledPicture
+from anomaly.studies.engine.progress import StudyProgress
+from anomaly.studies.engine.study import (
+    GOOD_PICTURES,
+    OUT,
+    SEED,
+    TRAIN,
+    DownstreamStudy,
+    RenderSettings,
+    named_in,
+)
+from anomaly.studies.engine.study_file import StudyFile
+from anomaly.studies.sources.renders import RenderedSet, is_rendered, make_dataset, recipe_with, render
+from scenes.datasets.files import write_atomically
+from scenes.datasets.schema import HEADER, committed, read_header
+from scenes.formats.manifest import MANIFEST, WORDS
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import GOOD, Sample
+
+MADE, IMAGES, MASKS = "dataset", "images", "masks"
+OTHER = "other"  # the class, in the masks of a part of the real set, of what has none in the study
+
+
+@dataclass
+class Sources:
+    """Makes the datasets of a study in its cache, each once."""
+
+    file: StudyFile[DownstreamStudy]
+    cache: Cache
+    progress: StudyProgress
+    _made: dict[tuple[str, int | None], tuple[str, Path]] = field(default_factory=dict)
+
+    def steps(self, seeds: int) -> int:
+        """How many steps there are to make all that the arms add."""
+        datasets = self.file.study.datasets
+        return sum(seeds if self.depends_on_split(name) else datasets[name].dataset is None for name in self._needed())
+
+    def read(self, name: str, train: Sequence[LabelledPicture], seed: int) -> list[Sample]:
+        """The samples of a dataset, made where it is not yet, for the real pictures to train on of a seed.
+
+        Raises StudyError, RenderingError, SampleError, DatasetError.
+        """
+        source = self.file.study.datasets[name]
+        if source.dataset is not None:
+            folder = self.file.beside(source.dataset)
+            if not folder.is_dir():
+                raise self.file.error(f"datasets.{name}.dataset", f"found no folder {folder}; expected a dataset there")
+            return read_samples(folder, source.format)
+        return read_samples(self._folder(name, train, seed)[1], "blemish")
+
+    def depends_on_split(self, name: str) -> bool:
+        """Whether a dataset is another for every seed: its command names the real pictures, the seed, or such a one."""
+        command = self.file.study.datasets[name].command or ()
+        return any(
+            word in (TRAIN, GOOD_PICTURES, SEED)
+            or (named_in(word) in self.file.study.datasets and self.depends_on_split(named_in(word)))
+            for word in command
+        )
+
+    def _needed(self) -> list[str]:
+        """Datasets that an arm adds, or that such a one is made of, in the file's order."""
+        needed = {name for arm in self.file.study.arms.values() for name in arm.add}
+        for name, source in reversed(self.file.study.datasets.items()):
+            if name in needed:
+                needed |= {named_in(word) for word in source.command or ()} & set(self.file.study.datasets)
+        return [name for name in self.file.study.datasets if name in needed]
+
+    def _folder(self, name: str, train: Sequence[LabelledPicture], seed: int) -> tuple[str, Path]:
+        """A dataset's key, and its folder."""
+        which = (name, seed if self.depends_on_split(name) else None)
+        if which not in self._made:
+            source = self.file.study.datasets[name]
+            if source.dataset is not None:
+                samples = self.read(name, train, seed)
+                self._made[which] = content_of(samples), self.file.beside(source.dataset)
+            elif source.rendered is not None:
+                self._made[which] = self._rendered(name, source.rendered)
+            else:
+                self._made[which] = self._commanded(name, source.command or (), train, seed)
+        return self._made[which]
+
+    def _rendered(self, name: str, wanted: RenderSettings) -> tuple[str, Path]:
+        where = f"datasets.{name}.rendered"
+        recipe = recipe_with(self.file, wanted.recipe, f"{where}.recipe", wanted.changes, f"{where}.changes")
+        return rendered(
+            self.cache, RenderedSet(name, recipe, wanted.frames, wanted.seed, wanted.samples), self.progress
+        )
+
+    def _commanded(
+        self, name: str, command: Sequence[str], train: Sequence[LabelledPicture], seed: int
+    ) -> tuple[str, Path]:
+        """What a command makes; its key is of its words, of what stands for those in braces, and of the version."""
+        others = {
+            named_in(word): self._folder(named_in(word), train, seed)
+            for word in command
+            if named_in(word) in self.file.study.datasets
+        }
+        inputs: dict[str, Any] = {"command": list(command), "of": {other: key for other, (key, _) in others.items()}}
+        if any(word in (TRAIN, GOOD_PICTURES) for word in command):
+            inputs["train"] = content_of([picture.sample for picture in train])
+        if SEED in command:
+            inputs["seed"] = seed
+        key = key_of(DATASETS, inputs)
+        whose = f"seed {seed}: " if self.depends_on_split(name) else ""
+        self.progress.step(f"{whose}making {name}", not self.cache.is_done(DATASETS, key))
+
+        def make(out: Path) -> None:
+            if "train" in inputs:
+                write_part(train, out / TRAIN.strip("{}"))
+            words = list(self._words(command, name, out, others, seed))
+            make_dataset(words, out / MADE, name, lambda: self.progress.advance(name, *_frames(out / MADE)))
+
+        return key, self.cache.step(DATASETS, key, inputs, make) / MADE
+
+    def _words(
+        self, command: Sequence[str], name: str, out: Path, others: Mapping[str, tuple[str, Path]], seed: int
+    ) -> Iterator[str]:
+        """A command's words with what stands for those in braces."""
+        part = out / TRAIN.strip("{}")
+        for word in command:
+            if word == GOOD_PICTURES:
+                good = [str(sample.image_path) for sample in read_samples(part) if sample.label == GOOD]
+                if not good:
+                    raise self.file.error(
+                        f"datasets.{name}.command", f"found {GOOD_PICTURES}, but no real picture to train on is good"
+                    )
+                yield from good
+            elif named_in(word) in others:
+                yield str(others[named_in(word)][1])
+            else:
+                yield {OUT: str(out / MADE), TRAIN: str(part), SEED: str(seed)}.get(word, word)
+
+
+def rendered(cache: Cache, wanted: RenderedSet, progress: StudyProgress) -> tuple[str, Path]:
+    """The key and the folder of a set of renders, made where it is not in the cache yet."""
+    key = key_of(RENDERS, wanted.depends_on)
+    folder = cache.place(RENDERS, key)
+    is_new = not is_rendered(folder)
+    progress.step(f"rendering: {wanted.name}", is_new)
+    if is_new:
+        render(wanted, folder, lambda done, total: progress.advance("rendering", done, total))
+    return key, folder
+
+
+def write_part(pictures: Sequence[LabelledPicture], folder: Path) -> None:
+    """Pictures, byte for byte, with masks of the study's classes and a manifest that names their surfaces.
+
+    What commands make of this folder names its pictures by their digests, as those of the real set.
+    """
+    (folder / IMAGES).mkdir(parents=True, exist_ok=True)
+    (folder / MASKS).mkdir(exist_ok=True)
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["image", "label", "mask", "group"])
+    names: dict[int, str] = {}
+    for index, picture in enumerate(pictures):
+        name, mask = f"{index:05d}{picture.sample.image_path.suffix}", ""
+        write_atomically(folder / IMAGES / name, picture.sample.image_path.read_bytes())
+        if picture.sample.label != GOOD:
+            classes = picture.class_mask()
+            other = len(picture.classes.names) + 1
+            names |= {k: word for k, word in enumerate((*picture.classes.names, OTHER), 1)}
+            mask = f"{MASKS}/{index:05d}.png"
+            buffer = io.BytesIO()
+            Image.fromarray(np.where(classes == IGNORED, np.uint8(other), classes)).save(buffer, "png")
+            write_atomically(folder / mask, buffer.getvalue())
+        label = "+".join(picture.classes.names[k - 1] for k in sorted(picture.labels))
+        writer.writerow([f"{IMAGES}/{name}", label or (GOOD if not mask else OTHER), mask, picture.surface])
+    write_atomically(folder / MANIFEST, table.getvalue().encode())
+    words = "mask: {" + ", ".join(f"{value}: {word}" for value, word in sorted(names.items())) + "}\n"
+    write_atomically(folder / WORDS, (words if names else "{}\n").encode())
+
+
+def _frames(folder: Path) -> tuple[int, int]:
+    """How many frames of a dataset are there, and how many there will be."""
+    if not (folder / HEADER).is_file():
+        return 0, 1
+    frames = read_header(folder).frames
+    return len(committed(folder, frames)), frames

@@ -1,0 +1,128 @@
+"""Figures against torchmetrics, mixing against hand counts, and learners that learn what there is and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
+
+from anomaly.studies.classification.figures import confusion, figures_of
+from anomaly.studies.classification.learner import ClassifierError, built, class_weights, flipped
+from anomaly.studies.classification.mixing import mixed
+from anomaly.studies.classification.settings import ClassificationSettings
+from anomaly.studies.classification.task import Classification
+from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
+from anomaly.studies.engine.training import CHECKPOINT
+from scenes.formats.sample import Sample
+
+CLASSES = Classes(("dark", "bright"))
+SETTINGS = ClassificationSettings(network="mobilenetv3_small", image_size=32, epochs=3, batch=8, learning_rate=3e-3)
+
+
+def test_figures_are_torchmetrics_own_for_any_choice_of_surfaces():
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.integers(0, 3, (2, 40, 5))
+    counts = np.stack([confusion(t.tolist(), p.tolist(), 4) for t, p in zip(truth, predicted, strict=True)])
+    weights = np.vstack([np.ones(40), rng.multinomial(40, np.full(40, 1 / 40), 3)])
+    found = figures_of(counts, ("good", "a", "b", "c"), weights)
+    for row, weight in enumerate(weights.astype(int)):
+        t, p = (torch.tensor(np.repeat(values, weight, axis=0).ravel()) for values in (truth, predicted))
+        assert found["accuracy"][row] == pytest.approx(float(multiclass_accuracy(p, t, 4, average="micro")))
+        assert found["macro_f1"][row] == pytest.approx(float(multiclass_f1_score(p, t, 4, average="macro")))
+        by_class = multiclass_accuracy(p, t, 4, average="none")
+        for number, name in enumerate(("good", "a", "b")):
+            assert found[f"recall/{name}"][row] == pytest.approx(float(by_class[number]))
+    assert np.isnan(found["recall/c"]).all()
+
+
+@pytest.mark.parametrize("method", ["mixup", "cutmix"])
+def test_mixed_pictures_hold_what_their_labels_say(method):
+    images = torch.arange(4.0).reshape(4, 1, 1, 1).expand(4, 3, 16, 16)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    pictures, shares = mixed(images, torch.tensor([0, 1, 2, 0]), method, 1.0, 3, 5)
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(4))
+    own = float(shares[1, 1])
+    assert 0 < own < 1
+    # Picture 1 is mixed with picture 2: values 1 and 2 in the shares of the labels 1 and 2.
+    torch.testing.assert_close(float(pictures[1].mean()), own * 1 + (1 - own) * 2, atol=1e-5, rtol=0)
+    assert (len(pictures[1].unique()) == 2) == (method == "cutmix")
+    again, _ = mixed(images, torch.tensor([0, 1, 2, 0]), method, 1.0, 3, 5)
+    torch.testing.assert_close(again, pictures, rtol=0, atol=0)
+
+
+def pictures(folder: Path, count: int, seed: int) -> tuple[LabelledPicture, ...]:
+    """Noise: dark in a corner, bright in a corner, or neither."""
+    rng, made = np.random.default_rng(seed), []
+    for index in range(count):
+        label, image = index % 3, rng.normal(128, 20, (32, 32, 3))
+        image[:16, :16] += (0, -90, 90)[label]
+        path = folder / f"{seed}_{index}.png"
+        Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(path)
+        made.append(LabelledPicture(Sample(path.stem, path.stem, CLASSES.all_names[label], path), CLASSES))
+    return tuple(made)
+
+
+def accuracy(folder, training, test, settings=SETTINGS, kill=None):
+    task = Classification()
+    folder.mkdir(exist_ok=True)
+
+    def progress(what, done, total):
+        if what == kill:
+            raise KeyboardInterrupt
+
+    task.train(training, (), CLASSES, settings, 0, "cpu", folder, progress)
+    found = task.evaluate(folder, test, CLASSES, settings, "cpu", lambda *_: None)
+    return task.replicated(found, CLASSES, np.ones((1, len(found.surfaces))))["accuracy"][0]
+
+
+def test_a_killed_classifier_ends_in_the_same_bytes(tmp_path):
+    train, test = pictures(tmp_path, 21, 0), pictures(tmp_path, 6, 1)
+    training = TrainingSet(train, len(train))
+    settings = SETTINGS.model_copy(update={"mixing": "cutmix"})
+    accuracy(tmp_path / "whole", training, test, settings)
+    with pytest.raises(KeyboardInterrupt):
+        accuracy(tmp_path / "killed", training, test, settings, kill="epoch 3 of 3")
+    assert (tmp_path / "killed" / CHECKPOINT).is_file()
+    accuracy(tmp_path / "killed", training, test, settings)
+    files = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "killed").iterdir()} == files
+    said = Classification().predict(tmp_path / "whole", test[:2], CLASSES, settings, "cpu")
+    assert all(one.caption.split()[0] in CLASSES.all_names for one in said)
+
+
+def test_pictures_of_no_weight_teach_nothing(tmp_path):
+    """Every other picture lies and weighs nothing: what is learnt is what the others say."""
+    train, test = pictures(tmp_path, 96, 2), pictures(tmp_path, 60, 3)
+    other = [LabelledPicture(p.sample, CLASSES, 0.0, True, train[(k + 1) % 96].sample) for k, p in enumerate(train)]
+    training = TrainingSet((*train, *other), 192)
+    assert accuracy(tmp_path / "model", training, test) > 0.8
+
+
+def test_every_network_is_built_with_a_head_for_the_classes():
+    for name in ("resnet18", "mobilenetv3_small", "mobilenetv3_large"):
+        settings = ClassificationSettings(network=name, image_size=32)
+        one, two = (built(settings, CLASSES, 3, "cpu").eval() for _ in range(2))
+        torch.testing.assert_close(one.state_dict(), two.state_dict(), rtol=0, atol=0)
+        assert one(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+    with pytest.raises(ClassifierError, match="no package brings ImageNet weights of resnet18"):
+        built(ClassificationSettings(imagenet=True), CLASSES, 0, "cpu")
+
+
+def test_balanced_weights_make_classes_count_alike(tmp_path):
+    made = [p for p in pictures(tmp_path, 30, 4) if p.label != 2][:12] + [
+        p for p in pictures(tmp_path, 6, 5) if p.label == 2
+    ]
+    weights = class_weights(TrainingSet(tuple(made), len(made)), CLASSES, "cpu").numpy()
+    labels = np.array([p.label for p in made])
+    sums = [weights[k] * (labels == k).sum() for k in range(3)]
+    np.testing.assert_allclose(sums, sums[0], rtol=1e-5)
+    assert weights[labels].mean() == pytest.approx(1)
+
+
+def test_flips_are_all_four_and_lose_nothing():
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    seen = {flipped(image, np.random.default_rng(seed)).tobytes() for seed in range(30)}
+    assert seen == {image[::a, ::b].tobytes() for a in (1, -1) for b in (1, -1)}
