@@ -41,7 +41,6 @@ COMMANDS = {
     ),
     "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
-# Commands and options of earlier versions: what they are called now.
 # What looks at a folder, by a file in it that tells what it is: a module with `damages(folder)` and `repair(folder)`.
 VERIFIERS = {
     "dataset.json": "scenes.datasets.verify",
@@ -52,6 +51,7 @@ VERIFIERS = {
     "training/settings.json": "diffusion_refine.core.verify",
     "figures.json": "anomaly.studies.engine.verify",
 }
+# Commands and options of earlier versions: what they are called now.
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
 USER_ERROR = 2  # exit code of every error that the user can mend

@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -193,7 +194,7 @@ def train(
     where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
-    options = reading(white_level, most_pixels)
+    options = replace(reading(white_level, most_pixels), learnt=_white_level_of(start))
     samples = _read(datasets, format, options)
     if share < 1:
         samples = split_by_group(samples, (share,), seed)[0]
@@ -284,16 +285,21 @@ def evaluate(
     """
     from anomaly.evaluation.results import REPORT
     from anomaly.inspection.evaluate import evaluate_inspector, unseen
-    from anomaly.inspection.inspector import Inspector
+    from anomaly.inspection.inspector import Inspector, InspectorError
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.reporting.report import write_report
 
     where = computing(device, batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
-    options = reading(white_level, most_pixels)
-    samples = _read(datasets, format, options)
+    if rule is not None and rule.value is not None and validation is not None:
+        raise InspectorError(
+            f"--threshold {threshold}: is a number, for which nothing is found on --validation {validation}; leave out "
+            "one of them"
+        )
     inspector = Inspector.load(bank).on(where)
+    options = replace(reading(white_level, most_pixels), learnt=inspector.training.white_level)
+    samples = _read(datasets, format, options)
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")
@@ -426,6 +432,7 @@ def _keep(
     """Find the threshold where one is asked for, or validation pictures are given, and save."""
     from anomaly.inspection.inspector import InspectorError
     from anomaly.inspection.threshold import BEST_F1, threshold_rule, with_found_thresholds
+    from scenes.pictures.reading import ReadingOptions
 
     rule = BEST_F1 if threshold is None else threshold_rule(threshold)
     rules = _region_rules(region)
@@ -436,12 +443,20 @@ def _keep(
             if each.value is None:
                 raise InspectorError("a threshold that is no number is found on pictures; give some with --validation")
     if threshold is not None or validation is not None:
-        samples = _read([validation], AUTO) if validation else []
+        options = ReadingOptions(learnt=inspector.training.white_level)
+        samples = _read([validation], AUTO, options) if validation else []
         with _progress(BEGUN_ANEW) as progress:
             inspector = with_found_thresholds(inspector, rule, rules, samples, progress)
     inspector.save(out)
     _describe(inspector)
     typer.echo(f"written to {out}")
+
+
+def _white_level_of(start: Path | None) -> float | None:
+    """What white was in the pictures that an inspector was trained on which is gone on from."""
+    from anomaly.inspection.inspector import Inspector
+
+    return None if start is None else Inspector.load(start).training.white_level
 
 
 def _regions(look: str | None, options: ReadingOptions | None = None) -> Regions | None:
@@ -493,6 +508,8 @@ def _describe(inspector: Inspector) -> None:
         looked_at = (inspector.regions.levels > 0).mean()
         levels = ", ".join(map(str, inspector.regions.numbers))
         typer.echo(f"looks at  {looked_at:.0%} of pictures of {width} x {height} pixels, in regions of level {levels}")
+    if training.white_level is not None:
+        typer.echo(f"white     {training.white_level:g} in pictures of more than 8 bits")
     if training.pixel_size is not None:
         size = training.pixel_size
         typer.echo(f"pixels    {1000 * size.metres:.4g} mm across in pictures of {size.width} x {size.height}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,8 +18,10 @@ from anomaly.inspection.threshold import (
     note_shared,
     validation_part,
 )
+from procgen.errors import BlemishNote
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
+from scenes.formats.surfaces import BY_CONTENT
 from scenes.jobs.progress import Progress
 from scenes.version import blemish_version
 
@@ -55,6 +58,7 @@ def evaluate_inspector(
             f"all {len(samples)} pictures show surfaces that the inspector was trained on, or that were kept back for "
             "its threshold; evaluate it on others, or train with --share below 1"
         )
+    _note_surfaces_by_path(evaluated, inspector)
     evaluated, value, origin = _with_threshold(inspector, evaluated, validation, threshold, share, seed, progress)
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(value, smallest=smallest)
@@ -107,6 +111,19 @@ def unseen(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
     return [s for s in samples if not training.has_seen(s.group) and s.group not in kept_back and s.split != "train"]
 
 
+def _note_surfaces_by_path(samples: Sequence[Sample], inspector: Inspector) -> None:
+    """Say where pictures that the inspector was trained on may be among those, as it knows them by their names."""
+    known_by_content = sum(sample.group.startswith(f"{BY_CONTENT}/") for sample in samples)
+    if known_by_content and inspector.training.knows_by_path:
+        warnings.warn(
+            f"the inspector was trained by an earlier Blemish, which knew pictures by their names: of the "
+            f"{known_by_content} that are evaluated by their content, some may have been trained on without a row in "
+            "the bank; train it again to be sure",
+            BlemishNote,
+            stacklevel=2,
+        )
+
+
 def inspector_record(inspector: Inspector) -> InspectorRecord:
     training = inspector.training
     details = {
@@ -114,6 +131,7 @@ def inspector_record(inspector: Inspector) -> InspectorRecord:
         "backbone strides": ", ".join(str(stride) for stride in inspector.model.extractor.strides),
         "working scale": f"{training.scale:.4g}",
         "surfaces trained on": str(len(training.groups)),
+        **({} if training.white_level is None else {"white level": f"{training.white_level:g}"}),
         "how the bank came to be": "; ".join(training.history),
     }
     return InspectorRecord(

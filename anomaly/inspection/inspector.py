@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -31,6 +32,7 @@ from anomaly.patchcore.torch_model import BLUR_KERNEL, SequentialPatchcoreModel
 from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import sha256_of, write_atomically
+from scenes.formats.surfaces import BY_CONTENT
 from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 from scenes.version import blemish_version
 
@@ -41,7 +43,8 @@ LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
 STRIP = 128  # rows of patches of a picture in tiles that are made pixels at once
 CALIBRATED = ("calibration", "kept_back")  # fields of a record that only schema 3 has
-ON_THE_LINE = ("good_scores", "region_thresholds", "pixel_size")  # and those that only schema 4 has
+ON_THE_LINE = ("good_scores", "region_thresholds", "pixel_size", "white_level")  # and those that only schema 4 has
+_BY_PATH = re.compile(r"[^/]+/(train|validation|test)/[^/]+/[^/]+")
 REGIONS = "regions"  # tensor of the levels of where to look
 
 
@@ -74,7 +77,8 @@ class TrainingRecord:
     boundary_patches: how many were looked for in each row's cell. calibration: ascending, the scores of good surfaces
     that training did not see, of each the highest of its pictures'; kept_back: those of its own pictures' surfaces
     that training left to them. good_scores: ascending, of one picture of each of these surfaces. region_thresholds: of
-    those levels of `Inspector.regions` that have one of their own. pixel_size: of pictures of what shape.
+    those levels of `Inspector.regions` that have one of their own. pixel_size: of pictures of what shape. white_level:
+    what white was in pictures of more than 8 bits, where it was the same in all.
     """
 
     backbone: str
@@ -103,18 +107,29 @@ class TrainingRecord:
     good_scores: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
     region_thresholds: Mapping[int, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
     pixel_size: PixelSize | None = None
+    white_level: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def has_seen(self, group: str) -> bool:
         """Whether a surface was trained on."""
-        # Inspectors of before knew the surfaces of datasets by name and number alone, without what follows the #.
-        return not {group, group.partition("#")[0]}.isdisjoint(self.groups)
+        # Inspectors of before knew the surfaces of datasets by name and number alone, without what follows the #, and
+        # pictures that are known by their content by their paths; the sources of a bank are their contents.
+        kind, _, content = group.partition("/")
+        is_source = kind == BY_CONTENT and content in self.sources
+        return is_source or not {group, group.partition("#")[0]}.isdisjoint(self.groups)
+
+    @property
+    def knows_by_path(self) -> bool:
+        """Whether an earlier Blemish trained it, which knew pictures of folders in the layout of MVTec AD by name."""
+        return any(_BY_PATH.fullmatch(group) for group in self.groups)
 
     @property
     def settings(self) -> dict[str, Any]:
         """What must agree for a stopped training to be continued."""
         results = {"accepted", "threshold", "threshold_origin", "trained_on", "history", "sources", "weights_digest"}
         return {
-            name: value for name, value in asdict(self).items() if name not in results.union(CALIBRATED, ON_THE_LINE)
+            name: value
+            for name, value in asdict(self).items()
+            if name == "white_level" or name not in results.union(CALIBRATED, ON_THE_LINE)
         }
 
 

@@ -66,6 +66,7 @@ def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspecto
         trained_on=tuple(name for training in trainings for name in training.trained_on),
         generation=coreset.generation,
         pictures=" ".join(training.pictures for training in trainings),
+        white_level=first.training.white_level if len({training.white_level for training in trainings}) == 1 else None,
         pixel_size=first.training.pixel_size if len({training.pixel_size for training in trainings}) == 1 else None,
     )
     names = {key: name for training in trainings for key, name in training.sources.items()}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -169,6 +169,7 @@ def train_inspector(
         boundary_patches=each,
         kept_back=tuple(sorted({sample.group for sample in kept})),
         pixel_size=_pixel_size(good, begun),
+        white_level=_white_level(good, begun),
     )
     model = SequentialPatchcoreModel(extractor, training.size)
     inspector = Inspector(model, training, None, levels).on(computing)
@@ -197,6 +198,21 @@ def _pixel_size(good: Sequence[Sample], begun: Inspector | None) -> PixelSize | 
     """That of the pictures, where those of the inspector that is gone on from had the same."""
     found = pixel_size_of(good)
     return found if begun is None or begun.training.pixel_size == found else None
+
+
+def _white_level(good: Sequence[Sample], begun: Inspector | None) -> float | None:
+    """What white is in pictures of more than 8 bits, where that is the same in all; that it is not is said."""
+    every = {sample.options.white_level for sample in good if not sample.options.of_format} - {None}
+    levels = sorted(cast(set[float], every | ({begun.training.white_level} - {None} if begun else set())))
+    if len(levels) > 1:
+        told = " and ".join(f"{level:g}" for level in levels)
+        warnings.warn(
+            f"white is {told} in pictures of more than 8 bits that are trained on together; see to it that it is "
+            "equally bright in all",
+            BlemishNote,
+            stacklevel=2,
+        )
+    return levels[0] if len(levels) == 1 else None
 
 
 def training_part(samples: Sequence[Sample]) -> list[Sample]:

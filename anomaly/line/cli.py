@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -116,6 +117,7 @@ def inspect(
     options = reading(white_level, most_pixels)
     metres = checked_scale(mm_per_pixel)
     loaded = Inspector.load(inspector)
+    options = replace(options, learnt=loaded.training.white_level)
     value = begun(loaded, inspector, threshold)
     inspection = Inspection(loaded, value, smallest, metres, keep)
     if watch and (len(pictures) != 1 or not Path(pictures[0]).is_dir()):

@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,9 @@ def sha256_or_none(path: Path) -> str:
 
 def _read_watched(path: Path, options: ReadingOptions) -> Seen:
     if options.white_level is None and measure(path, options.most_pixels).deep:
-        raise PictureError(f"{path}: has more than 8 bits; say what white is with --white-level")
+        if options.learnt is None:
+            raise PictureError(f"{path}: has more than 8 bits; say what white is with --white-level")
+        options = replace(options, white_level=options.learnt)
     return read_rgb(path, options), read_valid_mask(path, options)
 
 

@@ -28,6 +28,7 @@ HIGHEST = 6.0  # spreads of the ring; a few pixels far above decide nothing
 GUARD = 2  # pixels next to the mask that count as neither: optics and resampling blur the border
 LEAST_PIXELS, LEAST_RING = 6, 40  # fewer say nothing
 LEAST_SPREAD = 1.5 / 255.0  # of a ring; rounding of 8 bits alone makes .3 / 255
+LOST = "its mask was not found again"
 BARELY = 0.5  # visibility below which nothing was to be seen before either
 SMOOTHING = 0.7  # pixels; noise of single pixels is no defect
 STRAY_SIGMA = 1.5  # pixels; the least thing that counts as one
@@ -74,15 +75,26 @@ class Verdict:
 
 
 def check(
-    before: Picture, after: Picture, ids: NDArray[np.integer[Any]], limits: Limits = Limits()
+    before: Picture,
+    after: Picture,
+    ids: NDArray[np.integer[Any]],
+    limits: Limits = Limits(),
+    moved: NDArray[np.integer[Any]] | None = None,
 ) -> tuple[Verdict, ...]:
-    """A verdict on every instance of ids (H, W), 0 where there is none, of two pictures (H, W[, 3]) in [0, 1]."""
-    first, second = (_smoothed(picture) for picture in (before, after))
+    """A verdict on every instance of ids (H, W), 0 where there is none, of two pictures (H, W[, 3]) in [0, 1].
+
+    moved: ids in the second picture, where masks have been found again; an instance that is gone there is refused.
+    """
+    first, second = (smoothed(picture) for picture in (before, after))
     every = ids > 0
-    return tuple(_judged(int(number), first, second, ids == number, every, limits) for number in np.unique(ids[every]))
+    now = ids if moved is None else moved
+    return tuple(
+        _judged(int(number), first, second, (ids == number, now == number), (every, now > 0), limits)
+        for number in np.unique(ids[every])
+    )
 
 
-def _smoothed(picture: Picture) -> NDArray[np.float64]:
+def smoothed(picture: Picture) -> NDArray[np.float64]:
     """(H, W, C) with noise of single pixels taken off."""
     array = np.asarray(picture, np.float64)
     array = array if array.ndim == 3 else array[..., None]
@@ -90,20 +102,32 @@ def _smoothed(picture: Picture) -> NDArray[np.float64]:
     return smooth
 
 
-def _judged(number: int, before: NDArray[Any], after: NDArray[Any], mask: Mask, every: Mask, limits: Limits) -> Verdict:
-    span = _neighbourhood(mask)
-    before, after, mask, every = before[span], after[span], mask[span], every[span]
-    ring = ring_of(mask, every)
-    if np.count_nonzero(mask) < LEAST_PIXELS or np.count_nonzero(ring) < LEAST_RING:
+def _judged(
+    number: int,
+    before: NDArray[Any],
+    after: NDArray[Any],
+    masks: tuple[Mask, Mask],
+    every: tuple[Mask, Mask],
+    limits: Limits,
+) -> Verdict:
+    """masks, every: of the instance and of all, in the first picture and in the second."""
+    span = _neighbourhood(masks[0] | masks[1])
+    before, after = before[span], after[span]
+    old, mask, all_old, all_now = (each[span] for each in (*masks, *every))
+    if not mask.any():
+        return Verdict(number, False, reason=LOST)
+    old_ring, ring = ring_of(old, all_old), ring_of(mask, all_now) & ~old
+    pixels, surroundings = (min(map(np.count_nonzero, pair)) for pair in ((old, mask), (old_ring, ring)))
+    if pixels < LEAST_PIXELS or surroundings < LEAST_RING:
         return Verdict(number, True, reason="too small or too crowded to judge")
-    steeper = edges(luminance(before))[mask].mean() >= edges(luminance(before))[ring].mean()
-    was, now = (visibility(picture, mask, ring, steeper) for picture in (before, after))
+    steeper = edges(luminance(before))[old].mean() >= edges(luminance(before))[old_ring].mean()
+    was, now = visibility(before, old, old_ring, steeper), visibility(after, mask, ring, steeper)
     if was < BARELY:
         visible, in_place = None, None
     else:
         visible = now / was
-        in_place = fit(after, mask, ring, every) / max(fit(before, mask, ring, every), 1e-6)
-    stray, spill = strays(before, after, mask, ring), spilt(before, after, mask, ring, every)
+        in_place = fit(after, mask, ring, all_now) / max(fit(before, old, old_ring, all_old), 1e-6)
+    stray, spill = strays(before, after, mask, ring), spilt(before, after, mask, ring, all_now)
     reasons = [
         f"{name} {found:.2f} {word} {limit:g}"
         for name, found, word, limit, failed in (

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffusion_refine.editing.label_check import Limits, Verdict, check, swapped
+from diffusion_refine.editing.label_check import LOST, Limits, Verdict, check, swapped
 from diffusion_refine.editing.pixels import colour, pasted
+from diffusion_refine.editing.relabelling import Found
 from diffusion_refine.synthesis.generator import (
     ClassSwap,
     Editing,
@@ -23,20 +24,24 @@ from diffusion_refine.synthesis.generator import (
     Ids,
     SourceFrame,
 )
+from diffusion_refine.synthesis.tracking import DIGITS, Tracked, reclassed, told, tracked_by
 from procgen.surface.layer import Instance
 
 REFINED, PARTLY, KEPT, UNTOUCHED = "refined", "partly refined", "kept", "nothing to refine"
 OUTCOMES = (REFINED, PARTLY, KEPT, UNTOUCHED)
-DIGITS = 6  # of figures that are written
 
 
 def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: FrameStream) -> GeneratedFrame:
-    """A frame with every unit from the first attempt that was accepted; the masks of defects stay."""
+    """A frame with every unit from the first attempt that was accepted.
+
+    The masks of defects stay, but for those that are found again where an edit has moved their edges.
+    """
     units, before, defects = editing.units(frame), colour(frame.image), frame.defects
-    image, classes = frame.image, frame.classes
+    image, classes, placed = frame.image, frame.classes, frame.defects
     count = int(units.max())
     waiting = set(range(1, count + 1))
     swaps: dict[int, ClassSwap] = {}
+    found: dict[int, Found] = {}
     prompts: dict[str, None] = {}
     refused: list[dict[str, Any]] = []
     attempts = 0
@@ -46,7 +51,9 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
         prompts |= dict.fromkeys(made.prompts)
         asked = {swap.instance: swap for swap in made.swaps}
         tried = pasted(image, made.image, where)
-        verdicts = verdicts_on(before, colour(tried), defects, editing.limits, asked)
+        after = colour(tried)
+        tracked = tracked_by(editing.relabelling, before, after, placed, defects[where])
+        verdicts = verdicts_on(before, after, defects, editing.limits, asked, tracked)
         failed = {
             verdict.instance: units_at(units, defects, verdict.instance) & waiting
             for verdict in verdicts
@@ -60,15 +67,22 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
         bad = set[int]().union(*failed.values())
         good = np.isin(units, list(waiting - bad))
         image, classes = pasted(image, tried, good), np.where(good, made.classes, classes)
+        placed = np.where(good, tracked.ids, placed)
         swaps |= {number: swap for number, swap in asked.items() if good[defects == number].any()}
+        found |= {number: again for number, again in tracked.found.items() if good[defects == number].any()}
         waiting, attempts = bad, attempts + 1
-    after = colour(image)
+    after, instances = colour(image), with_classes(frame.instances, swaps.values())
+    tracked = Tracked(placed, found)
+    relabelled = {}
+    if editing.relabelling is not None:
+        classes = reclassed(classes, defects, placed, instances, editing.relabelling.bits)
+        relabelled = {"labels": told(defects, tracked)}
     return GeneratedFrame(
         image,
         classes,
-        defects,
+        placed,
         frame.impurities,
-        with_classes(frame.instances, swaps.values()),
+        instances,
         record={
             "outcome": outcome_of(count, len(waiting)),
             "prompts": list(prompts),
@@ -77,9 +91,12 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
                 {"instance": swap.instance, "from": swap.before, "to": swap.after, "word": swap.word}
                 for swap in (swaps[i.id] for i in frame.instances if i.family == "defect" and i.id in swaps)
             ],
-            "metrics": dict(editing.measure(before, after, defects > 0)),
-            "checks": [written(verdict) for verdict in verdicts_on(before, after, defects, editing.limits)],
+            "metrics": dict(editing.measure(before, after, (defects > 0) | (placed > 0))),
+            "checks": [
+                written(verdict) for verdict in verdicts_on(before, after, defects, editing.limits, (), tracked)
+            ],
             "refused": refused,
+            **relabelled,
         },
     )
 
@@ -89,14 +106,18 @@ def verdicts_on(
     after: NDArray[np.float64],
     defects: Ids,
     limits: Limits | None,
-    asked: Collection[int] = (),
+    asked: Collection[int],
+    tracked: Tracked,
 ) -> tuple[Verdict, ...]:
-    """Of the label check on every defect, those in `asked` to have become another; none without limits."""
+    """Of the label check on every defect, those in `asked` to have become another; without limits on lost ones alone.
+
+    tracked: where the defects are after the edit.
+    """
     if limits is None:
-        return ()
+        return tuple(Verdict(number, False, reason=LOST) for number in tracked.lost)
     return tuple(
         swapped(before, after, defects, verdict, limits) if verdict.instance in asked else verdict
-        for verdict in check(before, after, defects, limits)
+        for verdict in check(before, after, defects, limits, tracked.ids)
     )
 
 

@@ -82,6 +82,10 @@ def refine(
 
         blemish refine out/test --out out/many --variants 3
 
+    A dataset of one word's variants alone, whose defects keep their class; masks are found again where edges moved:
+
+        blemish refine out/test --out out/rust --no-originals --variants 1 --word rust --keep-classes --relabel
+
     Real photographs of good parts, with drawn defects that shall look real (synthesize, then refine):
 
         blemish synthesize photos/*.png --recipe magnetic_tile --out out/drawn

@@ -21,16 +21,18 @@ class DatasetFrames:
         frame v·F + i    variant v of frame i of F; variant 0 is the frame itself
 
     With D frames that show a defect, variant v > 0 of the j-th of them is F + (v − 1)·D + j, so that more variants
-    extend a dataset. Raises BlemishError where the dataset is not finished, or shows no defect to make variants of.
+    extend a dataset. originals: whether the frames themselves come first; without them the variants begin at 0.
+    Raises BlemishError where the dataset is not finished, or shows no defect to make variants of.
     """
 
-    def __init__(self, dataset: Dataset, variants: int = 0) -> None:
+    def __init__(self, dataset: Dataset, variants: int = 0, originals: bool = True) -> None:
         if not dataset.complete:
             raise BlemishError(
                 f"{dataset.path}: has {len(dataset)} of {dataset.header.frames} frames; run the command that began it "
                 "again to finish it first"
             )
         self.dataset, self.variants = dataset, variants
+        self.originals = len(dataset) if originals else 0
         if variants and not self.flawed:
             raise BlemishError(f"{dataset.path}: shows no defect, so there is none to swap; leave --variants out")
 
@@ -52,12 +54,12 @@ class DatasetFrames:
         return tuple(frame.index for frame in self.dataset if frame.defects.any()) if self.variants else ()
 
     def __len__(self) -> int:
-        return len(self.dataset) + self.variants * len(self.flawed)
+        return self.originals + self.variants * len(self.flawed)
 
     def at(self, index: int) -> tuple[Frame, int]:
-        if index < len(self.dataset):
+        if index < self.originals:
             return self.dataset[index], 0
-        variant, place = divmod(index - len(self.dataset), len(self.flawed))
+        variant, place = divmod(index - self.originals, len(self.flawed))
         return self.dataset[self.flawed[place]], variant + 1
 
     def parents(self, frame: SourceFrame) -> list[dict[str, Any]]:

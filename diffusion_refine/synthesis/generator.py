@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from diffusion_refine.editing.label_check import Limits
 from diffusion_refine.editing.pixels import Pixels
+from diffusion_refine.editing.relabelling import RelabelSettings
 from procgen.surface.layer import Family, Instance
 from scenes.datasets.reader import Dataset
 from scenes.recipes.recipe import Recipe
@@ -143,18 +144,29 @@ class Generator(Protocol):
 
 
 @dataclass(frozen=True)
+class Relabelling:
+    """How masks are found again. reach: pixels that an edit can move an edge by. bits: class name -> bit in masks."""
+
+    settings: RelabelSettings
+    reach: int
+    bits: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Editing:
     """How an edit of what a frame shows already is held to the labels that are there: unit by unit, and tried again.
 
     units: of a frame, numbers (H, W) from 1 of what is edited or left as a whole, 0 where nothing changes. limits: of
     the label check, None without one. attempts: at a unit, before it is left as it was. measure: figures of pictures
-    (H, W, 3) before and after and the mask (H, W) of the defects, kept with the frame.
+    (H, W, 3) before and after and the mask (H, W) of the defects, kept with the frame. relabelling: of masks whose
+    edges moved, None where masks stay.
     """
 
     units: Callable[[SourceFrame], NDArray[np.int64]]
     limits: Limits | None
     attempts: int
     measure: Callable[[NDArray[np.float64], NDArray[np.float64], Mask], Mapping[str, float | None]]
+    relabelling: Relabelling | None = None
 
 
 def everywhere(frame: SourceFrame) -> Mask:

@@ -6,6 +6,7 @@ Its caption names what its own mask shows.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from torch import Tensor
 from diffusion_refine.prompts.captions import Subject, caption, classes_in, subject_of
 from diffusion_refine.prompts.vocabulary import DIRECTIONAL
 from procgen.errors import BlemishError, BlemishNote
+from scenes.datasets.files import sha256_of
 from scenes.datasets.reader import Dataset
-from scenes.datasets.schema import HEADER
+from scenes.datasets.schema import HEADER, SCENES
 from scenes.formats import mvtec
 from scenes.formats.sample import GOOD
 from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rgb, with_white_level
@@ -115,6 +117,22 @@ def read_pictures(folder: Path, text: str | None = None, options: ReadingOptions
         )
     options = with_white_level(found, options, str(folder))
     return [Picture(read_rgb(path, options), None, {}, None, text) for path in found]
+
+
+def digest_of_pictures(folder: Path) -> dict[str, str | int]:
+    """Which pictures `read_pictures` finds, wherever they lie: their number, and SHA-256 over their contents, in order.
+
+    Raises DatasetError, SampleError.
+    """
+    if (folder / HEADER).is_file():
+        dataset = Dataset(folder)
+        paths = [folder / kind / f"{frame.index:06d}.png" for frame in dataset for kind in ("images", "classes")]
+        paths += [folder / SCENES / f"{frame.index:06d}.json" for frame in dataset]
+        count = len(dataset)
+    else:
+        paths = photographs_in(folder) if folder.is_dir() else []
+        count = len(paths)
+    return {"pictures": count, "sha256": hashlib.sha256("".join(map(sha256_of, paths)).encode()).hexdigest()}
 
 
 def photographs_in(folder: Path) -> list[Path]:

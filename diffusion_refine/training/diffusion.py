@@ -18,7 +18,7 @@ from diffusion_refine.core.models import Model, load_model
 from diffusion_refine.core.verify import INDEX, STATE, damages
 from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
-from diffusion_refine.training.crops import Crops, CropSettings, draw_crops, read_pictures
+from diffusion_refine.training.crops import Crops, CropSettings, digest_of_pictures, draw_crops, read_pictures
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import model_in, save_pipeline
@@ -27,6 +27,8 @@ from scenes.datasets.files import is_temporary
 from scenes.datasets.lock import locked
 from scenes.jobs.checkpoints import begin
 from scenes.jobs.progress import Progress
+from scenes.pictures.decoding import MOST_PIXELS
+from scenes.pictures.reading import ReadingOptions
 
 SCRATCH = "scratch"  # a start from nothing
 SETTINGS, ADDITIONS = "settings.json", "lora"
@@ -44,7 +46,8 @@ class DiffusionSettings:
 
     start: "scratch", or a name that `load_model` takes. lora: train additions of `rank` to the attention alone.
     crops: pieces cut from the pictures; 16 a picture where None. caption: of every photograph; datasets of Blemish say
-    what theirs show. turns: whether crops may be mirrored and turned by quarters. shape: of a model from nothing.
+    what theirs show. white_level: of photographs of more than 8 bits, else found. turns: whether crops may be mirrored
+    and turned by quarters. shape: of a model from nothing.
     """
 
     start: str = SCRATCH
@@ -56,6 +59,7 @@ class DiffusionSettings:
     rate: float | None = None
     crops: int | None = None
     caption: str | None = None
+    white_level: float | None = None
     turns: bool = True
     seed: int = 0
     every: int = 100  # steps between checkpoints
@@ -74,10 +78,12 @@ def train_diffusion(
     settings: DiffusionSettings,
     device: str | None = None,
     progress: Progress = lambda what, done, total: None,
+    most_pixels: int = MOST_PIXELS,
 ) -> Path:
     """Train, or go on with the training in `out`; the folder is then one that `load_model` reads.
 
-    Stopped at any moment and begun again with the same arguments, it ends with the same bytes.
+    most_pixels: a larger photograph is refused. Stopped at any moment and begun again with the same arguments, it ends
+    with the same bytes.
 
     Raises:
         TrainingError: additions to nothing, or a folder that holds no training.
@@ -88,15 +94,20 @@ def train_diffusion(
     if settings.lora and settings.start == SCRATCH:
         raise TrainingError("--lora adds to a model that is there; give one with --start, such as --start embedded")
     with locked(out):
-        return _train(datasets, out, settings, device, progress)
+        return _train(datasets, out, settings, device, progress, ReadingOptions(settings.white_level, most_pixels))
 
 
 def _train(
-    datasets: Sequence[Path], out: Path, settings: DiffusionSettings, device: str | None, progress: Progress
+    datasets: Sequence[Path],
+    out: Path,
+    settings: DiffusionSettings,
+    device: str | None,
+    progress: Progress,
+    options: ReadingOptions,
 ) -> Path:
     state = out / STATE
     written = state / SETTINGS
-    wanted = {"datasets": [str(folder) for folder in datasets], **asdict(settings)}
+    wanted = {"datasets": [digest_of_pictures(folder) for folder in datasets], **asdict(settings)}
     if written.is_file():
         begin(written, wanted)
         if (out / INDEX).is_file() and not any(damages(out)):
@@ -109,7 +120,7 @@ def _train(
         pipeline = build_pipeline(settings.shape, settings.seed).to(device)
     else:
         pipeline = load_model(settings.start, device, torch.float32).pipeline
-    crops = _crops(datasets, Model(pipeline).size, settings, progress)
+    crops = _crops(datasets, Model(pipeline).size, settings, progress, options)
     begin(written, wanted)  # not before all that was given proved usable
     if settings.start == SCRATCH:
         latents = _learn_latents(pipeline, crops, settings, state, progress)
@@ -144,10 +155,12 @@ def _train(
     return out
 
 
-def _crops(datasets: Sequence[Path], size: int, settings: DiffusionSettings, progress: Progress) -> Crops:
+def _crops(
+    datasets: Sequence[Path], size: int, settings: DiffusionSettings, progress: Progress, options: ReadingOptions
+) -> Crops:
     pictures = []
     for number, folder in enumerate(datasets):
-        pictures += read_pictures(folder, settings.caption)
+        pictures += read_pictures(folder, settings.caption, options)
         progress("reading", number + 1, len(datasets))
     count = settings.crops or min(max(CROPS_A_PICTURE * len(pictures), FEWEST_CROPS), MOST_CROPS)
     style = CropSettings(grey=0.0, light=0.08, turns=settings.turns)

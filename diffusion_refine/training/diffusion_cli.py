@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption
+
 
 def train(
     datasets: Annotated[
@@ -40,6 +42,8 @@ def train(
     crops: Annotated[
         int | None, typer.Option(min=1, help="Pieces to cut from the pictures; 16 a picture, at most 8000.")
     ] = None,
+    white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_MILLIONS,
     turns: Annotated[
         bool, typer.Option(help="Mirror the pieces and turn them by quarters; not for surfaces with an upright.")
     ] = True,
@@ -101,6 +105,7 @@ def train(
         rate=rate,
         crops=crops,
         caption=caption,
+        white_level=white_level,
         turns=turns,
         seed=seed,
         every=every,
@@ -108,5 +113,5 @@ def train(
         shape=Shape(size=size),
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
-        train_diffusion(datasets, out, settings, device, progress)
+        train_diffusion(datasets, out, settings, device, progress, round(most_pixels * 1e6))
     typer.echo(f"{out} is trained; use it with: blemish refine DATASET --model {shlex.quote(str(out))} --out DIR")

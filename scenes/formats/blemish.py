@@ -17,7 +17,7 @@ from scenes.parts.photo import Photo
 from scenes.pictures.reading import ReadingOptions
 
 LOOKS_FOR = HEADER
-FULL_SCALE = ReadingOptions(white_level=65535)  # of the sensor's 16 bits
+FULL_SCALE = ReadingOptions(white_level=65535, of_format=True)  # of the sensor's 16 bits
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,12 @@ def read_samples(
     samples = [sample for sample in format_named(name).read(folder) if unlabelled or sample.label != UNLABELLED]
     if not samples:
         raise SampleError(f"{folder}: holds no picture for the format {name}; check the path")
-    open_to = [sample.image_path for sample in samples if sample.options.white_level is None]
-    found = with_white_level(open_to, options, str(folder))
+    open_to = [sample.image_path for sample in samples if not sample.options.of_format]
+    found = with_white_level(open_to, options, str(folder)) if open_to else options
     return [
-        replace(sample, options=ReadingOptions(sample.options.white_level or found.white_level, options.most_pixels))
+        replace(sample, options=replace(sample.options, most_pixels=options.most_pixels))
+        if sample.options.of_format
+        else replace(sample, options=found)
         for sample in samples
     ]
 

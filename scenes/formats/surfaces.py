@@ -7,10 +7,12 @@ from pathlib import Path
 from scenes.datasets.files import sha256_of
 from scenes.formats.sample import Sample
 
+BY_CONTENT = "content"  # what the groups of pictures begin with that are known by their bytes alone
+
 
 def content_group(path: Path) -> str:
     """The group of a picture that is known by its content alone. Raises DatasetError where it cannot be read."""
-    return f"content/{sha256_of(path)[:16]}"
+    return f"{BY_CONTENT}/{sha256_of(path)[:16]}"
 
 
 def joined(samples: Sequence[Sample]) -> list[Sample]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from scenes.pictures.decoding import MOST_PIXELS
-from scenes.pictures.reading import ReadingOptions
+from scenes.pictures.reading import MOST_PHOTO_PIXELS, ReadingOptions
 
 WhiteLevelOption = Annotated[
     float | None,
@@ -17,7 +17,7 @@ WhiteLevelOption = Annotated[
 MostPixelsOption = Annotated[
     float, typer.Option(min=1e-3, help="Millions of pixels that a picture may have; a larger one is refused unopened.")
 ]
-MOST_MILLIONS = MOST_PIXELS / 1e6
+MOST_MILLIONS, MOST_PHOTO_MILLIONS = MOST_PIXELS / 1e6, MOST_PHOTO_PIXELS / 1e6
 
 
 def reading(white_level: float | None, most_millions: float) -> ReadingOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,12 @@ from scenes.pictures.errors import PictureError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".tif", ".tiff", ".webp")
 # Folders that macOS, Synology, Windows and Linux put among people's own.
 LEFT_BY_SYSTEMS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found")
-LEAST_SIDE, MOST_PHOTO_PIXELS = 16, 1 << 24  # of a photograph that is worked on
+LEAST_SIDE = 16  # pixels of a photograph that is worked on
+MOST_PHOTO_PIXELS = 17_000_000  # of one by default, 4096 x 4096: all that is drawn on it is in memory
 INTEGER_WHITES: tuple[float, ...] = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)  # of cameras of 8, 10, 12, 14 and 16 bits
 SIGNED_WHITES = (127.0, *INTEGER_WHITES[:-1], 32767.0)
 FLOAT_WHITES: tuple[float, ...] = (1.0, *INTEGER_WHITES)
+FEW_LEVELS = 8  # grey levels of 255, below which a set's brightest picture shows nothing
 OVERSHOOT = 0.01  # of white: what a resampled picture of floats may exceed it by
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -33,11 +35,15 @@ class ReadingOptions:
     """How pictures are read.
 
     white_level: what white is where a channel has more than 8 bits; None for the most that 16 bits hold. most_pixels:
-    a larger picture is refused before it takes any memory.
+    a larger picture is refused before it takes any memory. learnt: what white was in the pictures that an inspector was
+    trained on, where these had more than 8 bits. of_format: whether it is the format that says what white is, for all
+    pictures of it, rather than people or the pictures.
     """
 
     white_level: float | None = None
     most_pixels: int = MOST_PIXELS
+    learnt: float | None = None
+    of_format: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +94,11 @@ def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> N
 
 
 def read_photograph(
-    path: Path, options: ReadingOptions = ReadingOptions(), *, cut_out: bool = False, sha256: str = ""
+    path: Path,
+    options: ReadingOptions = ReadingOptions(most_pixels=MOST_PHOTO_PIXELS),
+    *,
+    cut_out: bool = False,
+    sha256: str = "",
 ) -> Photograph:
     """Read a photograph, upright. Raises PictureError for what is no grey or colour picture without transparency.
 
@@ -96,7 +106,7 @@ def read_photograph(
     """
     if path.is_dir():
         raise PictureError(f"{path}: is a folder; name the photographs in it, as {path}/*.png")
-    height, width = measure(path, min(options.most_pixels, MOST_PHOTO_PIXELS)).shape
+    height, width = measure(path, options.most_pixels).shape
     if min(height, width) < LEAST_SIDE:
         raise PictureError(
             f"{path}: is {width} x {height} pixels; expected {LEAST_SIDE} or more a side: crop a larger picture"
@@ -120,13 +130,21 @@ def read_photograph(
 def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) -> ReadingOptions:
     """The options with one white level for a set of pictures, found where it is not given and any has more than 8 bits.
 
-    It is the least of those that cameras have which no picture exceeds. what: of the set, for the note on it. Raises
-    PictureError.
+    It is that of the pictures an inspector was trained on, else the least of those that cameras have which no picture
+    exceeds. what: of the set, for the note on it. Raises PictureError.
     """
-    if options.white_level is not None:
+    if options.white_level is not None and options.learnt in (None, options.white_level):
         return options
     deep = [path for path in paths if measure(path, options.most_pixels).deep]
     if not deep:
+        return options
+    if options.white_level is not None:
+        warnings.warn(
+            f"{what}: white is {options.white_level:g}, and was {options.learnt:g} in the pictures trained on: what is "
+            "equally bright in both is not in what the inspector sees",
+            BlemishNote,
+            stacklevel=2,
+        )
         return options
     tops: dict[Path, float] = {}
     kinds: dict[str, Path] = {}
@@ -144,6 +162,11 @@ def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) 
         )
     brightest = max(tops, key=lambda path: tops[path])
     highest = tops[brightest]
+    if options.learnt is not None:
+        _refuse_other_white(brightest, highest, options.learnt)
+        told = f"{what}: white is taken to be {options.learnt:g}, as in the pictures trained on"
+        warnings.warn(f"{told}; --white-level sets another", BlemishNote, stacklevel=2)
+        return replace(options, white_level=options.learnt)
     whites = FLOAT_WHITES if "f" in kinds else SIGNED_WHITES if "u" not in kinds else INTEGER_WHITES
     slack = 1 + OVERSHOOT if whites is FLOAT_WHITES else 1
     white = next((white for white in whites if highest <= white * slack), None)
@@ -158,7 +181,21 @@ def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) 
         BlemishNote,
         stacklevel=2,
     )
-    return ReadingOptions(white, options.most_pixels)
+    return replace(options, white_level=white)
+
+
+def _refuse_other_white(brightest: Path, highest: float, learnt: float) -> None:
+    """Raise PictureError where pictures cannot have the white of those trained on, as their brightest shows."""
+    if highest > learnt * (1 + OVERSHOOT):
+        how = "beyond"
+    elif highest < learnt * FEW_LEVELS / 255:
+        how = f"less than {FEW_LEVELS} grey levels of"
+    else:
+        return
+    raise PictureError(
+        f"{brightest}: holds values up to {highest:g}, {how} the {learnt:g} that was white in the pictures trained on; "
+        "say what white is here with --white-level"
+    )
 
 
 def _stands_out(tops: Iterable[float]) -> bool:

@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -101,6 +102,8 @@ def forked(work: Callable[[], int], said: Path = Path(os.devnull)) -> int:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(told, 1)
         os.dup2(told, 2)
+        sys.stdout = sys.stderr = os.fdopen(told, "w", buffering=1)  # not those that pytest reads
+        warnings.resetwarnings()
         os.environ |= {"PYTHONPATH": str(REPOSITORY), "BLEMISH_PROGRESS": "lines"}
         code = work()
     finally:

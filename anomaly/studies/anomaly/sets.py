@@ -11,6 +11,7 @@ from anomaly.studies.engine.study_file import StudyFile
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
+from scenes.pictures.options import reading
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def read_photographs(file: StudyFile[Study], folder: Path | None) -> list[Sample
         raise file.error(
             "real.dataset", f"found no folder {place}; expected photographs there, or name them with --real"
         )
-    return read_samples(place, real.format)
+    return read_samples(place, real.format, options=reading(real.white_level, real.most_pixels))
 
 
 def read_renders(folders: Sequence[Path]) -> list[Sample]:

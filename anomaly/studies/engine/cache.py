@@ -159,6 +159,8 @@ def content_of(samples: Sequence[Sample]) -> str:
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(f"{sample.name}\n{sample.group}\n{sample.label}\n{sample.split}\n".encode())
+        if sample.options.white_level is not None and not sample.options.of_format:
+            digest.update(f"white {sample.options.white_level}\n".encode())
         for path in (sample.image_path, *sample.annotation.files()):
             digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, field_validator
 
 from scenes.formats.registry import AUTO, FORMATS
+from scenes.pictures.options import MOST_MILLIONS
 from scenes.quantities.distribution import shown
 from scenes.quantities.recipe_model import RecipeModel
 
@@ -33,10 +34,15 @@ class RenderedSettings(RecipeModel):
 
 
 class RealSet(RecipeModel):
-    """The real side of a study: a folder of photographs, relative to the study's file, or renders held out."""
+    """The real side of a study: a folder of photographs, relative to the study's file, or renders held out.
+
+    white_level: what white is in photographs of more than 8 bits, else found; most_pixels: millions that one may have.
+    """
 
     dataset: str | None = None
     format: str = AUTO
+    white_level: Annotated[float, Field(ge=1e-9)] | None = None
+    most_pixels: Annotated[float, Field(ge=1e-3)] = MOST_MILLIONS
     rendered: RenderedSettings | None = None
 
     @field_validator("format")

@@ -16,7 +16,7 @@ from diffusion_refine.synthesis.pasting.opening import (
 )
 from diffusion_refine.synthesis.request import Request
 from scenes.formats.registry import AUTO
-from scenes.pictures.options import WhiteLevelOption
+from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
@@ -45,6 +45,7 @@ def synthesis(
     recipe: SurfaceOption = "plate",
     format: FormatOption = AUTO,
     white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_PHOTO_MILLIONS,
 ) -> "Synthesis":
     """Put the defects of a labelled set on other pictures.
 
@@ -54,9 +55,8 @@ def synthesis(
     from diffusion_refine.synthesis.copy_paste.library import DefectLibrary
     from diffusion_refine.synthesis.pasting.chosen import chosen_flawed, chosen_surfaces
     from procgen.errors import BlemishError
-    from scenes.pictures.reading import ReadingOptions
 
-    options = ReadingOptions(white_level)
+    options = reading(white_level, most_pixels)
     samples = chosen_surfaces(request.inputs, only, options, format)
     if defects is None and not request.inputs[0].is_dir():
         raise BlemishError("copy-paste: photographs have no labelled defects; name a set that has with --defects")

@@ -17,7 +17,7 @@ from diffusion_refine.synthesis.pasting.opening import (
 )
 from diffusion_refine.synthesis.request import Request
 from scenes.formats.registry import AUTO
-from scenes.pictures.options import WhiteLevelOption
+from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
@@ -50,6 +50,7 @@ def synthesis(
     recipe: SurfaceOption = "plate",
     format: FormatOption = AUTO,
     white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_PHOTO_MILLIONS,
 ) -> "Synthesis":
     """Paste pieces of a picture elsewhere on it.
 
@@ -58,7 +59,6 @@ def synthesis(
     from diffusion_refine.synthesis.cutpaste.generator import CutPasteGenerator, CutPasteSettings
     from diffusion_refine.synthesis.pasting.chosen import chosen_surfaces
     from procgen.errors import BlemishError
-    from scenes.pictures.reading import ReadingOptions
 
     ranges = {"--area": (*area, 1.0), "--scar-width": (*scar_width, 1e4), "--scar-length": (*scar_length, 1e4)}
     for option, (least, most, limit) in ranges.items():
@@ -71,7 +71,7 @@ def synthesis(
         kind.value, area, scar_width=scar_width, scar_length=scar_length, jitter=jitter, pieces=pieces,
         class_name=class_name,
     )  # fmt: skip
-    samples = chosen_surfaces(request.inputs, only, ReadingOptions(white_level), format)
+    samples = chosen_surfaces(request.inputs, only, reading(white_level, most_pixels), format)
     return pasting(
         "cutpaste",
         request,

@@ -15,7 +15,7 @@ from diffusion_refine.synthesis.pasting.opening import (
 )
 from diffusion_refine.synthesis.request import Request
 from scenes.formats.registry import AUTO
-from scenes.pictures.options import WhiteLevelOption
+from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
@@ -36,6 +36,7 @@ def synthesis(
     recipe: SurfaceOption = "plate",
     format: FormatOption = AUTO,
     white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_PHOTO_MILLIONS,
 ) -> "Synthesis":
     """Lay foreign textures over pictures, in the shape of noise.
 
@@ -44,7 +45,6 @@ def synthesis(
     from diffusion_refine.synthesis.draem.generator import DraemGenerator, DraemSettings
     from diffusion_refine.synthesis.pasting.chosen import chosen_surfaces
     from procgen.errors import BlemishError
-    from scenes.pictures.reading import ReadingOptions
 
     if not 0 < opacity[0] <= opacity[1] <= 1:
         raise BlemishError(
@@ -52,7 +52,7 @@ def synthesis(
             "first"
         )
     settings = DraemSettings(threshold, opacity, class_name)
-    samples = chosen_surfaces(request.inputs, only, ReadingOptions(white_level), format)
+    samples = chosen_surfaces(request.inputs, only, reading(white_level, most_pixels), format)
     return pasting(
         "draem",
         request,

@@ -1,6 +1,7 @@
 """How the methods that paste are opened: their common options, what they work on, and what comes of a request."""
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from scenes.formats.registry import AUTO, FORMATS
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Generator, Synthesis
     from diffusion_refine.synthesis.pasting.surfaces import Surfaces
+    from scenes.datasets.reader import Dataset
     from scenes.formats.sample import Sample
 
 CountOption = Annotated[
@@ -74,6 +76,7 @@ def pasting(
     """
     from diffusion_refine.synthesis.generator import Synthesis
     from diffusion_refine.synthesis.pasting.pastes import told_of
+    from diffusion_refine.synthesis.pasting.sheet import write_sheet
     from diffusion_refine.synthesis.pasting.surfaces import free_surface
     from procgen.errors import BlemishError
 
@@ -82,6 +85,12 @@ def pasting(
         if there.get(each, "defect") != "defect":
             raise BlemishError(f"{name}: found {each}, which is a class of impurities there; expected one of defects")
         there = there | {each: "defect"}
+
+    def report(made: "Dataset") -> list[str]:
+        # The colours of the sheet come with an extra that nothing else here needs.
+        sheet = write_sheet(surfaces, made) if find_spec("matplotlib") else None
+        return told_of(made) if sheet is None else [*told_of(made), f"look at    {sheet}"]
+
     recipe = surfaces.recipe.class_families
     beyond = {each: family for each, family in there.items() if each not in recipe}
     bits = {each: bit for bit, each in enumerate([*recipe, *beyond])}
@@ -94,5 +103,5 @@ def pasting(
         {"pasted": {"method": name, "on": surfaces.written(), **settings}},
         classes=beyond,
         where=free_surface,
-        report=told_of,
+        report=report,
     )

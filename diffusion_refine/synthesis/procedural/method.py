@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diffusion_refine.synthesis.request import Request
-from scenes.pictures.options import WhiteLevelOption
+from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
@@ -39,6 +39,7 @@ def synthesis(
         float, typer.Option(min=0, max=1, help="Share of the picture that is mirrored, not scattered, light.")
     ] = GLOSS,
     white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_PHOTO_MILLIONS,
 ) -> "Synthesis":
     """Put a recipe's defects and impurities on photographs of good surfaces.
 
@@ -47,7 +48,6 @@ def synthesis(
     from diffusion_refine.synthesis.procedural.drawing import Lamp
     from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
     from procgen.errors import BlemishError
-    from scenes.pictures.reading import ReadingOptions
     from scenes.recipes.recipe import load_recipe
 
     if request.label_check:
@@ -63,7 +63,7 @@ def synthesis(
         request.seed,
         scale=scale,
         lamp=lamp,
-        options=ReadingOptions(white_level),
+        options=reading(white_level, most_pixels),
     )
     return procedural_synthesis(source, gloss)
 

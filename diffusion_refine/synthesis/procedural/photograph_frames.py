@@ -12,7 +12,14 @@ from diffusion_refine.synthesis.generator import Ids, SourceFrame
 from diffusion_refine.synthesis.procedural.drawing import Lamp, draw_on
 from diffusion_refine.synthesis.procedural.painting import Painted, painted
 from procgen.surface.layer import Instance
-from scenes.pictures.reading import Photograph, Pixels, ReadingOptions, read_photograph, with_white_level
+from scenes.pictures.reading import (
+    MOST_PHOTO_PIXELS,
+    Photograph,
+    Pixels,
+    ReadingOptions,
+    read_photograph,
+    with_white_level,
+)
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
 
@@ -68,7 +75,7 @@ class PhotographFrames:
         *,
         scale: float | None = None,
         lamp: Lamp | None = None,
-        options: ReadingOptions = ReadingOptions(),
+        options: ReadingOptions = ReadingOptions(most_pixels=MOST_PHOTO_PIXELS),
     ) -> None:
         self.paths, self._recipe, self.count, self._seed = tuple(photographs), recipe, count, seed
         self.scale, self.lamp = scale, lamp

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from diffusion_refine.editing.pixels import colour
-from diffusion_refine.metrics.difference import Comparison, comparison_sheet
-from scenes.datasets.files import write_atomically
+from diffusion_refine.metrics.difference import Comparison
+from diffusion_refine.synthesis.sheets import cutting, evenly, write_beside
 from scenes.datasets.reader import Dataset, Frame
 
 LINES = 6
-LEAST_SIDE, ROOM = 96, 1.6  # of a cutting: pixels, and its side over that of what it shows
-HEIGHT = 288  # of a picture on the sheet
 
 
 def sheet_path(refined: Path) -> Path:
@@ -29,13 +24,8 @@ def write_sheet(source: Dataset, refined: Dataset, lines: int = LINES) -> Path |
     chosen = [frame for frame in refined if (frame.refinement or {}).get("metrics", {}).get("psnr") is not None]
     if not chosen:
         return None
-    places = np.unique(np.linspace(0, len(chosen) - 1, lines).round().astype(int))
-    sheet = comparison_sheet([comparison(source, chosen[place]) for place in places], HEIGHT)
-    path = sheet_path(refined.path.resolve())
-    content = io.BytesIO()
-    Image.fromarray(sheet).save(content, format="png")
-    write_atomically(path, content.getvalue())
-    return path
+    places = evenly(len(chosen), lines)
+    return write_beside(sheet_path(refined.path.resolve()), [comparison(source, chosen[place]) for place in places])
 
 
 def comparison(source: Dataset, frame: Frame) -> Comparison:
@@ -52,18 +42,3 @@ def comparison(source: Dataset, frame: Frame) -> Comparison:
     figures = f"PSNR {metrics['psnr']:.1f} dB, SSIM {metrics['ssim']:.3f}"
     title = ", ".join(filter(None, [shown, words, record["outcome"], figures]))
     return Comparison(title, before[rows, columns], after[rows, columns], frame.defects[rows, columns] > 0)
-
-
-def cutting(frame: Frame, changed: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Rows and columns of a square around the largest defect that changed; of the whole frame where none did."""
-    ids = frame.defects[changed & (frame.defects > 0)]
-    if not ids.size:
-        return slice(None), slice(None)
-    there = frame.defects == np.bincount(ids).argmax()
-    spans = []
-    boxes = [np.flatnonzero(there.any(axis=axis)) for axis in (1, 0)]
-    side = max(LEAST_SIDE, int(ROOM * max(np.ptp(box) + 1 for box in boxes)))
-    for box, length in zip(boxes, there.shape, strict=True):
-        start = int(np.clip((box[0] + box[-1] + 1 - side) // 2, 0, max(0, length - side)))
-        spans.append(slice(start, min(length, start + side)))
-    return spans[0], spans[1]

@@ -48,6 +48,23 @@ def synthesis(
         list[str] | None,
         typer.Option(help="What a defect may become; repeatable. By default all that befalls the material."),
     ] = None,
+    originals: Annotated[
+        bool, typer.Option(help="Whether the refined frames come first; without them there are the variants alone.")
+    ] = True,
+    keep_classes: Annotated[
+        bool,
+        typer.Option(
+            "--keep-classes", help="A word changes how a defect of a variant looks, and not what it is labelled as."
+        ),
+    ] = False,
+    relabel: Annotated[
+        bool,
+        typer.Option("--relabel", help="Find a mask again where an edit has moved its edge, and keep the old one."),
+    ] = False,
+    relabel_share: Annotated[
+        float,
+        typer.Option(min=0.01, max=0.99, help="Share of a defect's contrast from which on a pixel changed sides."),
+    ] = 0.5,
     inversion: Annotated[Inversion, typer.Option(help="How those swaps keep to the picture.")] = Inversion.direct,
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")] = 50,
     guidance: Annotated[
@@ -87,6 +104,7 @@ def synthesis(
     from diffusion_refine.core.models import load_model
     from diffusion_refine.editing.label_check import Limits
     from diffusion_refine.editing.realism import RealismSettings
+    from diffusion_refine.editing.relabelling import RelabelSettings
     from diffusion_refine.editing.word_swap import SwapSettings
     from diffusion_refine.synthesis.refine.settings import RefineSettings
     from procgen.errors import BlemishError
@@ -94,6 +112,8 @@ def synthesis(
 
     if word and not variants:
         raise BlemishError("--word says what defects become in variants; give --variants as well")
+    if not originals and not variants:
+        raise BlemishError("--no-originals leaves the variants alone; give --variants as well")
     if len(request.inputs) != 1:
         raise BlemishError(f"refine: found {len(request.inputs)} inputs; expected the folder of one dataset")
     dataset = Dataset(request.inputs[0])
@@ -105,6 +125,9 @@ def synthesis(
         words=tuple(word or ()),
         attempts=attempts,
         seed=request.seed,
+        originals=originals,
+        keep_classes=keep_classes,
+        relabel=RelabelSettings(relabel_share) if relabel else None,
     )
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -114,7 +137,7 @@ def synthesis(
 def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettings") -> "Synthesis":
     """The refinement of a finished dataset by a model. Raises BlemishError where the settings do not fit it."""
     from diffusion_refine.synthesis.dataset_frames import DatasetFrames
-    from diffusion_refine.synthesis.generator import Editing, Synthesis
+    from diffusion_refine.synthesis.generator import Editing, Relabelling, Synthesis
     from diffusion_refine.synthesis.refine.generator import RefineGenerator
     from diffusion_refine.synthesis.refine.records import measured
     from diffusion_refine.synthesis.refine.summary import summary_lines
@@ -122,8 +145,8 @@ def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettin
     from diffusion_refine.synthesis.refine.units import units_of
     from procgen.errors import BlemishError
 
-    source = DatasetFrames(dataset, settings.variants)
-    words = SwapWords(dataset, settings.words)
+    source = DatasetFrames(dataset, settings.variants, settings.originals)
+    words = SwapWords(dataset, settings.words, settings.keep_classes)
     if settings.variants and not any(words.offered.values()):
         raise BlemishError(
             f"{dataset.path}: none of the words {', '.join(settings.words) or 'of its material'} can stand for its "
@@ -132,6 +155,9 @@ def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettin
     classes = words.new_classes(settings.variants)
     bits = {name: bit for bit, name in enumerate(dict.fromkeys([*dataset.classes, *classes]))}
     generator = RefineGenerator(model, settings, words, bits)
+    relabelling = None
+    if settings.relabel is not None:
+        relabelling = Relabelling(settings.relabel, settings.realism.band, bits)
     inherited = {name: value for name, value in dataset.header.settings.items() if name != "refined"}
     refined = {"source": source.written(), "model": generator.record["model"], **settings.written()}
     return Synthesis(
@@ -143,7 +169,11 @@ def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettin
         settings={"refined": refined, **inherited},
         classes=classes,
         editing=Editing(
-            lambda frame: units_of(frame.defects, settings.realism), settings.limits, settings.attempts, measured
+            lambda frame: units_of(frame.defects, settings.realism),
+            settings.limits,
+            settings.attempts,
+            measured,
+            relabelling,
         ),
         report=partial(summary_lines, dataset, limits=settings.limits),
     )

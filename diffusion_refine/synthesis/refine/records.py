@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.metrics import fidelity as metrics
-from diffusion_refine.synthesis.attempts import DIGITS
 from diffusion_refine.synthesis.generator import Mask
+from diffusion_refine.synthesis.tracking import DIGITS
 
 
 def measured(before: NDArray[np.float64], after: NDArray[np.float64], mask: Mask) -> dict[str, float | None]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from diffusion_refine.editing.label_check import Limits
 from diffusion_refine.editing.realism import RealismSettings
+from diffusion_refine.editing.relabelling import RelabelSettings
 from diffusion_refine.editing.word_swap import SwapSettings
 
 ATTEMPTS = 4
@@ -18,7 +19,9 @@ class RefineSettings:
 
     limits: of the label check, None without one. variants: of every frame with a defect in sight, beside the refined
     frame. words: that a defect may become; those of the material's corpus when empty. attempts: with other noise, and
-    other words, before a defect is left as it was.
+    other words, before a defect is left as it was. originals: whether the refined frames come before the variants.
+    keep_classes: whether a variant's defects stay of their classes. relabel: how masks are found again, None where they
+    stay.
     """
 
     realism: RealismSettings = field(default_factory=RealismSettings)
@@ -28,10 +31,19 @@ class RefineSettings:
     words: tuple[str, ...] = ()
     attempts: int = ATTEMPTS
     seed: int = 0
+    originals: bool = True
+    keep_classes: bool = False
+    relabel: RelabelSettings | None = None
 
     def written(self) -> dict[str, Any]:
         """All that frames depend on, as JSON; the number of variants is none of it, so that it may grow."""
         swap = {**asdict(self.swap), "blocks": list(self.swap.blocks)}
+        # What is as it was before there was a choice is not told, so that datasets begun then can be gone on with.
+        chosen = {
+            **({} if self.originals else {"originals": False}),
+            **({"keep_classes": True} if self.keep_classes else {}),
+            **({} if self.relabel is None else {"relabel": asdict(self.relabel)}),
+        }
         return {
             "realism": asdict(self.realism),
             "swap": swap,
@@ -39,4 +51,5 @@ class RefineSettings:
             "words": list(self.words),
             "attempts": self.attempts,
             "seed": self.seed,
+            **chosen,
         }

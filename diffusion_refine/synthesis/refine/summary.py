@@ -9,6 +9,7 @@ from diffusion_refine.editing.label_check import Limits
 from diffusion_refine.synthesis.attempts import OUTCOMES, UNTOUCHED
 from diffusion_refine.synthesis.refine.before_after import write_sheet
 from scenes.datasets.reader import Dataset
+from scenes.datasets.relabelling import label_counts, label_table, thresholds
 
 
 @dataclass(frozen=True)
@@ -39,5 +40,24 @@ def summary_lines(source: Dataset, refined: Dataset, limits: Limits | None) -> l
         lines.append("labels     not checked")
     else:
         lines.append(f"labels     {summary.checked} defects checked, {summary.refused} edits refused ({limits})")
+    lines += relabelled_lines(refined)
     sheet = write_sheet(source, refined)
     return lines if sheet is None else [*lines, f"look at    {sheet}"]
+
+
+def relabelled_lines(refined: Dataset) -> list[str]:
+    """The table of masks that were kept and found again and of edits refused, and the thresholds; none without it."""
+    counts = label_counts(refined)
+    if not counts:
+        return []
+    table = label_table(counts)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    rows = [f"{row[0]:{widths[0]}}  " + "  ".join(map(str.rjust, row[1:], widths[1:])) for row in table]
+    lines = [f"{'masks' if not number else '':10} {row}" for number, row in enumerate(rows)]
+    found = sorted(thresholds(refined))
+    if found:
+        middle = found[len(found) // 2]
+        lines.append(
+            f"threshold  {middle:.3f} of white of the difference map, in the middle ({found[0]:.3f} to {found[-1]:.3f})"
+        )
+    return lines

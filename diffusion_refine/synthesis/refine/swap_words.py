@@ -16,10 +16,13 @@ from scenes.scene import Scene
 
 
 class SwapWords:
-    """The words that may stand in the place of a dataset's defects. words: these alone, where any are given."""
+    """The words that may stand in the place of a dataset's defects. words: these alone, where any are given.
 
-    def __init__(self, dataset: Dataset, words: tuple[str, ...] = ()) -> None:
-        self.dataset, self.words = dataset, words
+    keep_classes: whether a defect stays of its class whatever word it is drawn by, as in [Jo 2025].
+    """
+
+    def __init__(self, dataset: Dataset, words: tuple[str, ...] = (), keep_classes: bool = False) -> None:
+        self.dataset, self.words, self.keep_classes = dataset, words, keep_classes
 
     def subject(self, scene: Scene) -> Subject:
         """What a scene shows, with the recipe's part where the scene's own is a photograph of it."""
@@ -45,7 +48,7 @@ class SwapWords:
             for word in offered:
                 if self.words and word not in self.words:
                     continue
-                becomes = class_of(word, families)
+                becomes = name if self.keep_classes else class_of(word, families)
                 if becomes not in known and len(known) == CLASSES:
                     continue
                 known[becomes] = None

@@ -8,6 +8,7 @@ import pytest
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
 from anomaly.inspection.train import train_inspector
 from anomaly.inspection.verify import damages, repair
+from procgen.errors import BlemishNote
 from scenes.formats.registry import read_samples
 
 
@@ -26,3 +27,18 @@ def test_flipped_bits_of_a_bank_are_noticed(folders, tmp_path):
             Inspector.load(tmp_path / "damaged")
         assert len(list(damages(tmp_path / "damaged"))) == 1
     assert "train it again" in repair(tmp_path / "damaged")
+
+
+def test_a_damaged_inspector_is_trained_anew(folders, tmp_path):
+    def train():
+        samples = read_samples(folders[0])
+        train_inspector(samples, tmp_path / "bank", backbone="untrained", image_size=80, size=50, epochs=1)
+
+    train()
+    path = tmp_path / "bank" / BANK_FILE
+    whole = path.read_bytes()
+    for damaged in (whole[:-1], whole[:-1] + bytes([whole[-1] ^ 1])):
+        path.write_bytes(damaged)
+        with pytest.warns(BlemishNote, match="it is trained anew"):
+            train()
+        assert path.read_bytes() == whole

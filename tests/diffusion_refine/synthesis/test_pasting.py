@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from diffusion_refine.synthesis.loop import carry_out
+from diffusion_refine.synthesis.pasting.sheet import sheet_path
 from diffusion_refine.synthesis.registry import factory_of
 from diffusion_refine.synthesis.request import Request
 from procgen.errors import BlemishError
@@ -173,6 +174,9 @@ def test_commands_and_their_refusals(tmp_path: Path, defects: Path, run: Run) ->
     told = run("synthesize", picture, "--method", "cutpaste", "--class", "foreign", "--out", tmp_path / "cut")
     assert told.code == 0, told
     assert "defects    1 foreign" in told.out
+    with Image.open(sheet_path(tmp_path / "cut")) as sheet:
+        assert min(sheet.size) > 200
+    assert str(sheet_path(tmp_path / "cut")) in told.out
     assert json.loads((tmp_path / "cut" / "dataset.json").read_text())["classes"] == {
         "foreign": {"bit": 0, "family": "defect"}
     }

@@ -12,9 +12,10 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import Limits, Verdict
 from diffusion_refine.editing.realism import RealismSettings
+from diffusion_refine.editing.relabelling import RelabelSettings
 from diffusion_refine.editing.word_swap import SwapSettings
 from diffusion_refine.synthesis import attempts
-from diffusion_refine.synthesis.generator import GeneratedFrame
+from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame
 from diffusion_refine.synthesis.loop import carry_out, frame_of
 from diffusion_refine.synthesis.refine.generator import RefineGenerator
 from diffusion_refine.synthesis.refine.method import refine_synthesis
@@ -27,6 +28,7 @@ from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from procgen.errors import BlemishError
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
+from scenes.datasets.relabelling import label_counts, masks_before
 from scenes.jobs.progress import Progress
 
 FRAMES, SEED = 3, 5
@@ -172,7 +174,7 @@ def test_only_the_defect_that_is_refused_is_tried_again_and_with_other_noise(
 ) -> None:
     tried = []
 
-    def evaluate(before: np.ndarray, after: np.ndarray, ids: np.ndarray, limits: Limits) -> tuple[Verdict, ...]:
+    def evaluate(before: np.ndarray, after: np.ndarray, ids: np.ndarray, *_: object) -> tuple[Verdict, ...]:
         tried.append(after)
         return tuple(Verdict(int(n), n == 1 or len(tried) > 2) for n in np.unique(ids[ids > 0]))
 
@@ -327,3 +329,94 @@ def test_words_become_classes_of_the_dataset_before_any_other() -> None:
     assert class_of("stain", {"water_stain": "impurity"}) == "stain"
     assert class_of("missing hole", {}) == "missing_hole"
     assert class_of("cold shut", {}) == "cold_shut"
+
+
+class Growing:
+    """An edit whose extent is known: defects in the mask are drawn anew with `grown` pixels more to every side."""
+
+    def __init__(self, grown: int) -> None:
+        self.grown = grown
+
+    def generate(self, frame: SourceFrame, mask: np.ndarray, stream: FrameStream) -> GeneratedFrame:
+        shown = (frame.defects > 0) & mask
+        image = frame.image.copy()
+        image[shown] = np.median(frame.image[~(frame.defects > 0)])
+        image[resized(shown, self.grown)] = 66
+        return GeneratedFrame(image, frame.classes, frame.defects, frame.impurities, frame.instances)
+
+    def described(self, variant: int) -> dict[str, Any]:
+        return {"method": "growing"}
+
+
+def resized(mask: np.ndarray, grown: int) -> np.ndarray:
+    if grown < 0:
+        return ~binary_dilation(~mask, np.ones((3, 3)), iterations=-grown)
+    return binary_dilation(mask, np.ones((3, 3)), iterations=grown) if grown else mask
+
+
+@pytest.mark.parametrize("grown", [-1, 0, 2])
+def test_masks_are_found_again_where_edges_moved_and_the_old_ones_stay_beside_them(
+    source: Dataset, model: Model, tmp_path: Path, grown: int
+) -> None:
+    limits = Limits(visible=0, in_place=0, stray=1e9, spill=1e9)
+    settings = replace(QUICK, limits=limits, relabel=RelabelSettings(), realism=RealismSettings(band=3))
+    synthesis = replace(refine_synthesis(source, model, settings), generator=Growing(grown))
+    made = carry_out(synthesis, tmp_path / "out")
+    crack = source.classes["crack"]
+    stain = source.classes["water_stain"]
+    for before, after in zip(source, made, strict=True):
+        for number in {1, 2} & set(np.unique(before.defects).tolist()):
+            expected, found = resized(before.defects == number, grown), after.defects == number
+            assert (expected & found).sum() / (expected | found).sum() > 0.9
+        np.testing.assert_array_equal(after.classes >> crack & 1, after.defects > 0)
+        np.testing.assert_array_equal(after.classes >> stain & 1, before.impurities > 0)
+        old = masks_before(after)
+        assert set(old) == ({1, 2} & set(np.unique(before.defects).tolist()) if grown else set())
+        for number, mask in old.items():
+            np.testing.assert_array_equal(mask, before.defects == number)
+    counts = label_counts(made)
+    assert counts == {"crack": {"re-labelled" if grown else "kept": 3}}
+    printed = synthesis.report(made)
+    assert [line.split() for line in printed if "crack" in line] == [
+        ["crack", "0", "3", "0"] if grown else ["crack", "3", "0", "0"]
+    ]
+    assert any(line.startswith("threshold") for line in printed) is bool(grown)
+    boxes = json.loads((tmp_path / "out" / "annotations.json").read_bytes())["annotations"]
+    assert sum(box["area"] for box in boxes if box["category_id"] == crack + 1) == sum(
+        np.count_nonzero(frame.defects) for frame in made
+    )
+
+
+def test_an_edit_that_heals_a_defect_is_refused_though_nothing_else_is_checked(source: Dataset, model: Model) -> None:
+    settings = replace(QUICK, limits=None, relabel=RelabelSettings(), attempts=2)
+    synthesis = replace(refine_synthesis(source, model, settings), generator=Growing(-5))
+    made = frame_of(synthesis, source[0])
+    np.testing.assert_array_equal(made.image, source[0].image)
+    np.testing.assert_array_equal(made.defects, source[0].defects)
+    assert made.record["labels"]["outcomes"] == {"1": "refused", "2": "refused"}
+    assert {entry["reason"] for entry in made.record["refused"]} == {"its mask was not found again"}
+
+
+def test_a_word_alone_makes_a_dataset_of_its_variants_with_the_classes_as_they_were(
+    source: Dataset, model: Model, tmp_path: Path
+) -> None:
+    settings = replace(QUICK, variants=1, words=("rust",), originals=False, keep_classes=True)
+    made, _ = refine_dataset(source, tmp_path / "rust", model, settings)
+    assert made.classes == source.classes
+    assert len(made) == 2  # frames 0 and 2 show defects
+    for before, after in zip((source[0], source[2]), made, strict=True):
+        record = after.refinement
+        assert record is not None
+        assert record["parents"][0]["frame"] == before.index
+        assert {(entry["from"], entry["to"], entry["word"]) for entry in record["swapped"]} == {
+            ("crack", "crack", "rust")
+        }
+        assert any("rust defect" in prompt for prompt in record["prompts"])
+        np.testing.assert_array_equal(after.classes, before.classes)
+    together, _ = refine_dataset(
+        source, tmp_path / "both", model, replace(settings, words=("rust", "dent"), variants=2)
+    )
+    assert {frame.refinement["swapped"][0]["word"] for frame in together if frame.refinement} == {"rust", "dent"}
+    assert len(together) == 4
+    with pytest.raises(DatasetError, match="begun differently"):
+        refine_dataset(source, tmp_path / "rust", model, replace(settings, keep_classes=False))

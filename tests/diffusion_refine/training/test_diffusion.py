@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -186,6 +187,12 @@ def test_tuning_all_weights_lowers_the_error_on_the_pictures(photographs: Path, 
 
 def test_another_training_in_the_folder_is_named(photographs: Path, start: Path, tmp_path: Path) -> None:
     out = train_diffusion([photographs], tmp_path / "out", replace(QUICK, start=str(start), steps=2), "cpu")
+    elsewhere = tmp_path / "elsewhere" / "photographs"
+    shutil.copytree(photographs, elsewhere)
+    written = contents(out)
+    assert train_diffusion([elsewhere], out, replace(QUICK, start=str(start), steps=2), "cpu") == out
+    assert contents(out) == written
+    assert str(photographs) not in (out / "training/settings.json").read_text()
     with pytest.raises(CheckpointError, match="seed was 0 and is 9"):
         train_diffusion([photographs], out, replace(QUICK, start=str(start), steps=2, seed=9), "cpu")
     with pytest.raises(TrainingError, match="not empty"):

@@ -1,5 +1,6 @@
 """What a training keeps beside its weights: settings that are refused by name, and a curve of means."""
 
+import pickle
 import subprocess
 import sys
 from itertools import count
@@ -7,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from scenes.jobs.checkpoints import CheckpointError, Curve, begin, changes
+from scenes.jobs.checkpoints import (
+    CheckpointError,
+    Curve,
+    begin,
+    changes,
+    read_checked,
+    with_one_of_each_text,
+    write_checked,
+)
 
 
 def test_settings_are_compared_as_the_disk_has_them() -> None:
@@ -53,3 +62,29 @@ def test_rows_of_a_curve_are_means_of_what_came_since_the_last(tmp_path: Path) -
 def test_it_needs_no_torch() -> None:
     code = "import scenes.jobs.checkpoints, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_checkpoint_is_refused_where_any_bit_is_another_or_its_end_is_missing(tmp_path: Path) -> None:
+    path, content = tmp_path / "some.pt", bytes(range(40))
+    write_checked(path, content)
+    assert read_checked(path) == content
+    written = path.read_bytes()
+    spoilt = [written[:end] for end in range(len(written))]
+    for bit in range(8 * len(written)):
+        flipped = bytearray(written)
+        flipped[bit // 8] ^= 1 << bit % 8
+        spoilt.append(bytes(flipped))
+    for damaged in spoilt:
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="was changed or damaged"):
+            read_checked(path)
+
+
+def test_a_state_that_was_read_back_is_written_in_the_same_bytes() -> None:
+    state = {"step": [{"step": 1}, {"weights": ("step", 2.5)}], "weights": {0: "step"}}
+    pickled = pickle.dumps(with_one_of_each_text(state))
+    assert pickle.loads(pickled) == state
+    assert pickle.dumps(with_one_of_each_text(pickle.loads(pickled))) == pickled
+    other = {"st" + "ep"[0:]: [dict([("".join(["s", "tep"]), 1)]), {"weights": ("".join(["ste", "p"]), 2.5)}]}
+    other["weights"] = {0: "".join("step")}
+    assert pickle.dumps(other) != pickled == pickle.dumps(with_one_of_each_text(other))

@@ -14,8 +14,6 @@ from random import Random
 
 import pytest
 
-from procgen.errors import BlemishError
-from scenes.datasets.verify import damages
 from tests.faults.stages import Stage, begins_anew, calls, ended, forked, killed, left, run, span, stray
 
 Contents = dict[str, bytes | str | None]
@@ -137,36 +135,4 @@ def test_full_disk(stage: str, stages: dict[str, Stage], out: Path, whole: Conte
 
         counts["taken for whole"] += ended(forked(limited)) == 0
         compare(stages[stage], out, whole, counts)
-    judge(counts)
-
-
-def noticed(folder: Path) -> bool:
-    try:
-        return next(damages(folder), None) is not None
-    except BlemishError:
-        return True
-
-
-def test_flipped_bits_and_truncation_of_datasets(
-    made: Path, out: Path, counts: Counter[str], pytestconfig: pytest.Config
-) -> None:
-    """Every kind of file in turn; one run in three cuts the file short instead."""
-    rng = Random("flips")
-    kinds = ["dataset.json", "annotations.json", *(f"{k}/000001.png" for k in ("images", "classes", "defects"))]
-    kinds += ["impurities/000001.png", "scenes/000001.json"]
-    assert not noticed(made / "data")
-    shutil.copytree(made / "data", out)
-    for number in range(pytestconfig.getoption("--flips")):
-        path = out / kinds[number % len(kinds)]
-        content = path.read_bytes()
-        damaged = bytearray(content)
-        place = rng.randrange(len(content))
-        if number % 3 == 2:
-            del damaged[place:]
-        else:
-            damaged[place] ^= 1 << rng.randrange(8)
-        path.write_bytes(damaged)
-        counts["runs"] += 1
-        counts["used unseen"] += not noticed(out)
-        path.write_bytes(content)
     judge(counts)
