@@ -37,9 +37,9 @@ test-gpu: setup  ## Run the tests that need a graphics card
 fuzz: setup  ## Spoil 100,000 files for every reader with hypothesis, and with atheris where it is installed; hours
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.fuzz.run
 
-test-faults: setup  ## Kill, crowd and damage every writer and count what is lost; KILLS=100 CALLS=0 FLIPS=1000
+test-faults: setup  ## Kill, crowd and damage every writer and count what is lost; KILLS=100 CALLS=0 FLIPS=1000 ONLY=
 	OMP_NUM_THREADS=1 $(PYTEST) tests/faults --kills $(or $(KILLS),100) --calls $(or $(CALLS),0) \
-		--flips $(or $(FLIPS),1000)
+		--flips $(or $(FLIPS),1000) $(and $(ONLY),-k "$(ONLY)")
 
 test-blender: setup  ## Work the panel in the window of Debian's Blender 3.4; pictures of it in out/test-blender
 	@tools/blenders

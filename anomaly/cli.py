@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -353,7 +354,6 @@ def meld(
     from anomaly.inspection.maintenance import melded
 
     _use(threads)
-    _refuse_inspector(out)
     _keep(melded([Inspector.load(folder) for folder in banks], size), out, threshold, validation)
 
 
@@ -412,7 +412,6 @@ def bank(
     if out is None:
         _describe(changed)
         return
-    _refuse_inspector(out)
     if forget:
         changed, gone = without_pictures(changed, forget)
         typer.echo(f"forgot    {gone} rows of {len(forget)} pictures")
@@ -447,7 +446,7 @@ def _keep(
         samples = _read([validation], AUTO, options) if validation else []
         with _progress(BEGUN_ANEW) as progress:
             inspector = with_found_thresholds(inspector, rule, rules, samples, progress)
-    inspector.save(out)
+    _save_new(inspector, out)
     _describe(inspector)
     typer.echo(f"written to {out}")
 
@@ -480,10 +479,18 @@ def _region_rules(written: list[str] | None) -> dict[int, ThresholdRule]:
     return rules
 
 
-def _refuse_inspector(out: Path) -> None:
+def _save_new(inspector: Inspector, out: Path) -> None:
+    """Write an inspector; where one is there it has to be this very one, from the same command before."""
     from anomaly.inspection.inspector import BANK_FILE, InspectorError
 
-    if (out / BANK_FILE).exists():
+    there = out / BANK_FILE
+    if not there.exists():
+        inspector.save(out)
+        return
+    with TemporaryDirectory(prefix="blemish-") as scratch:
+        inspector.save(scratch)
+        same = (Path(scratch) / BANK_FILE).read_bytes() == there.read_bytes()
+    if not same:
         raise InspectorError(f"{out}: holds an inspector already; choose another --out, or remove it")
 
 

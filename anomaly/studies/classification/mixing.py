@@ -13,7 +13,7 @@ from torch import Tensor
 def mixed(images: Tensor, labels: Tensor, method: str, alpha: float, classes: int, seed: int) -> tuple[Tensor, Tensor]:
     """A batch (B, 3, H, W) mixed with itself in reverse, and its labels (B,) as shares (B, classes); B is even.
 
-    method: mixup [Zhang 2018] or cutmix [Yun 2019]; alpha: of the beta distribution that the shares come from.
+    method: mixup [Zhang 2017] or cutmix [Yun 2019]; alpha: of the beta distribution that the shares come from.
     """
     strengths = {f"{name}_alpha": alpha if name == method else 0.0 for name in ("mixup", "cutmix")}
     mixup = Mixup(**strengths, label_smoothing=0.0, num_classes=classes)
