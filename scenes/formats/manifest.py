@@ -25,6 +25,7 @@ from scenes.formats.errors import SampleError
 from scenes.formats.sample import GOOD, UNLABELLED, Sample
 from scenes.formats.surfaces import content_group, joined
 from scenes.formats.truth import Annotation, MaskFile, NothingThere, Unknown
+from scenes.quantities.distribution import shown
 from scenes.recipes.reading import recipe_fields
 
 MANIFEST, WORDS = "manifest.csv", "manifest.yaml"
@@ -132,6 +133,10 @@ def _listed(folder: Path, name: str, manifest: Path) -> Path:
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or not name:
         raise SampleError(f"{manifest}: names {name or 'nothing'}, which is no file inside {folder}; restore it")
     path = folder / name
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:  # a name that no file can have
+        raise SampleError(f"{manifest}: names {shown(name)}: {error.strerror}; restore it") from None
+    if not is_there:
         raise SampleError(f"{path}: is listed in {manifest.name} but missing; restore it or remove its line")
     return path

@@ -36,7 +36,8 @@ def unwrapped(surface: Surface) -> Part:
     for number in range(int(chart_of.max()) + 1):
         mine = np.flatnonzero(chart_of == number)
         chart = MeshChart.of(corners[mine], triangles[mine], normals[mine])
-        uvs[mine, :3] = chart.flat / np.array(chart.size)
+        extent = np.array(chart.size)
+        uvs[mine, :3] = chart.flat / np.where(extent > 0, extent, 1.0)  # 0 of slivers, which hold a texel's part
         charts.append(chart)
     largest = np.argsort([-chart.size[0] * chart.size[1] for chart in charts], kind="stable")
     mesh = Mesh(

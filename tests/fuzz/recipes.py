@@ -61,7 +61,7 @@ def yaml_text(_: bytes, value: Any) -> bytes:
 
 
 def studies(folder: Path) -> list[bytes]:
-    from anomaly.studies.study_file import PRESETS
+    from anomaly.studies.engine.study_file import PRESETS
 
     return [path.read_bytes() for path in sorted(PRESETS.glob("*.yaml"))]
 

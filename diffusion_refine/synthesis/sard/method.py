@@ -15,7 +15,7 @@ from diffusion_refine.synthesis.pasting.opening import (
 )
 from diffusion_refine.synthesis.request import Request
 from scenes.formats.registry import AUTO
-from scenes.pictures.options import WhiteLevelOption
+from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
@@ -56,6 +56,7 @@ def synthesis(
     recipe: SurfaceOption = "plate",
     format: FormatOption = AUTO,
     white_level: WhiteLevelOption = None,
+    most_pixels: MostPixelsOption = MOST_PHOTO_MILLIONS,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
     threads: Annotated[
         int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
@@ -71,11 +72,10 @@ def synthesis(
     from diffusion_refine.synthesis.sard.generator import SardGenerator
     from diffusion_refine.synthesis.sard.model import load_sard
     from procgen.errors import BlemishError
-    from scenes.pictures.reading import ReadingOptions
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    options = ReadingOptions(white_level)
+    options = reading(white_level, most_pixels)
     loaded = load_sard(model, device)
     if surface is None and len(loaded.surfaces) > 1:
         raise BlemishError(f"--surface: {model} learnt {', '.join(loaded.surfaces)}; say which the pictures show")

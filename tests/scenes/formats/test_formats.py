@@ -270,6 +270,12 @@ def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path):
         read_samples(folder)
 
 
+def test_a_manifest_that_names_what_no_file_can_be_called_is_refused(tmp_path):
+    (tmp_path / "manifest.csv").write_text(f"image,label\n{'a' * 5000}.png,good\n")
+    with pytest.raises(SampleError, match=r"manifest\.csv: names 'aaa.*: File name too long; restore it"):
+        read_samples(tmp_path)
+
+
 def test_samples_travel_to_loader_processes(mvtec):
     scratched = pickle.loads(pickle.dumps(read_samples(mvtec)[-1]))
     assert scratched.truth().defect.sum() == 11

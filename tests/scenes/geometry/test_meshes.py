@@ -156,3 +156,11 @@ def test_a_mesh_that_changed_after_drawing_is_refused(lump: Path, tmp_path: Path
     trimesh.creation.box((3, 4, 5)).export(lump)
     with pytest.raises(BlemishError, match="has changed since its scene was drawn"):
         build_part(scene.part)
+
+
+def test_sides_of_a_micrometre_have_finite_coordinates(tmp_path: Path) -> None:
+    corners = [(x, y, z) for z in (0.0, 1e-3) for x, y in ((0.0, 0.0), (40.0, 0.0), (40.0, 30.0), (0.0, 30.0))]
+    faces = [(5, 6, 7, 8), (4, 3, 2, 1), (1, 2, 6, 5), (2, 3, 7, 6), (3, 4, 8, 7), (4, 1, 5, 8)]
+    with np.errstate(all="raise"):
+        part = part_from(obj(tmp_path / "sheet.obj", corners, faces))
+    assert np.isfinite(part.mesh.uvs).all()
