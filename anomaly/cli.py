@@ -128,8 +128,9 @@ def train(
     backbone: Annotated[
         str | None,
         typer.Option(
-            help="dinov2-small, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, or several "
-            "joined by +. By default dinov2-small where the package with its weights is installed, else embedded."
+            help="dinov2-small, distilled, efficientnet-lite0, embedded, untrained, filters, the name of a timm model, "
+            "each with :scaled behind it for channels on one scale, or several joined by +. By default dinov2-small "
+            "where the package with its weights is installed, else distilled."
         ),
     ] = None,
     pretrained: Annotated[bool, typer.Option("--pretrained", help="Fetch the backbone's weights from timm's hub.")] = (
@@ -181,12 +182,12 @@ def train(
 
         blemish train photos/magnetic_tile --threshold good:2% --validation-share 0.5 --out out/careful
 
-    The embedded backbone was trained on procedural pictures alone; DINOv2-small, which tells flaws better, comes in a
+    Two backbones come along, distilled and embedded; DINOv2-small, which tells most flaws better, comes in a
     package. Both work offline; --pretrained fetches the weights of a timm model from its hub.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
     from anomaly.backbone.packaged_weights import DINOV2_SMALL, best_at_hand
-    from anomaly.backbone.patch_extractor import BACKBONE, EMBEDDED
+    from anomaly.backbone.patch_extractor import BACKBONE, DISTILLED
     from anomaly.inspection.augmentation import Augmentation
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.inspection.train import train_inspector, training_part
@@ -203,8 +204,8 @@ def train(
     typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
     if backbone is None and not (start or pretrained or weights):
         backbone = best_at_hand()
-        if backbone == EMBEDDED:
-            typer.echo(f"backbone  {EMBEDDED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
+        if backbone == DISTILLED:
+            typer.echo(f"backbone  {DISTILLED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
     with _progress("stopped; the same command goes on from the last finished epoch") as progress:
         inspector = train_inspector(
             good,

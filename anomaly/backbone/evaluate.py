@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +19,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from anomaly.backbone.normalisation import normalised
-from anomaly.backbone.patch_extractor import EMBEDDED, FILTERS, UNTRAINED, PatchExtractor, patch_extractor
+from anomaly.backbone.patch_extractor import (
+    BACKBONES,
+    EMBEDDED,
+    FILTERS,
+    UNTRAINED,
+    PatchExtractor,
+    bare_name,
+    patch_extractor,
+)
 from anomaly.evaluation.metrics import Evaluator, Metrics
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 
-BACKBONES = (UNTRAINED, FILTERS, EMBEDDED)
+COMPARED = (UNTRAINED, FILTERS, EMBEDDED)
 CLEARANCE = 2  # patches between a defect and what may fill a bank
 EPOCHS = 5
 
@@ -52,21 +61,38 @@ def split_set(samples: Sequence[Sample], seed: int = 0, most: int | None = None)
     return Split(_some(bank, most, seed), parts)
 
 
-def extractor_of(name: str, seed: int = 0) -> PatchExtractor:
-    """A backbone by its name, or the embedded one's architecture with a file of weights."""
-    return patch_extractor(weights=name) if name.endswith(".safetensors") else patch_extractor(name, seed=seed)
+def extractor_of(name: str, seed: int = 0, pretrained: bool = False) -> PatchExtractor:
+    """A backbone by its name, as NAME=FILE with a file of its weights, or a file of the embedded one's.
+
+    pretrained: timm's networks have their weights from its hub.
+    """
+    backbone, given, file = name.partition("=")
+    if given:
+        return patch_extractor(backbone, weights=file, seed=seed)
+    if name.endswith(".safetensors"):
+        return patch_extractor(weights=name)
+    return patch_extractor(name, seed=seed, pretrained=pretrained and bare_name(name) not in BACKBONES)
 
 
 def filled(
-    extractor: PatchExtractor, bank: Sequence[Sample], size: int, seed: int = 0, scale: float = 1.0
+    extractor: PatchExtractor,
+    bank: Sequence[Sample],
+    size: int,
+    seed: int = 0,
+    scale: float = 1.0,
+    turns: Sequence[int] = (0,),
 ) -> SequentialPatchcoreModel:
-    """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch."""
+    """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch.
+
+    turns: by how many quarters of a turn every picture is shown.
+    """
     model = SequentialPatchcoreModel(extractor, size)
     rows: list[Tensor] = []
-    for sample in bank:
-        features = model.features(normalised(sample.image(), scale))
+    for sample, turn in product(bank, turns):
+        features = model.features(normalised(np.rot90(sample.image(), turn), scale))
         if sample.label != GOOD:
-            features = features[_clear(sample.truth().defect, extractor.strides[0], scale)]
+            defect = np.rot90(sample.truth().defect, turn).copy()
+            features = features[_clear(defect, extractor.strides[0], scale)]
         rows.append(features)
     for epoch in range(EPOCHS):
         order = np.random.default_rng([seed, epoch]).permutation(len(rows))
@@ -116,8 +142,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--backbone",
         action="append",
-        help=f"repeatable; {', '.join(BACKBONES)}, any other of `blemish train`, or a weights file",
+        help=f"repeatable; {', '.join(COMPARED)}, any other of `blemish train`, NAME=FILE with a file of its weights, "
+        "or such a file of the embedded one",
     )
+    parser.add_argument("--pretrained", action="store_true", help="weights of timm's networks from its hub")
     parser.add_argument("--size", type=int, default=2048, help="rows of the bank")
     parser.add_argument("--most", type=int, help="pictures of every part at the most")
     parser.add_argument("--scale", type=float, default=1.0, help="of the pictures, as seen by the backbone")
@@ -129,8 +157,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for folder in given.folders:
         split = split_set(read_samples(folder), given.seed, given.most)
-        for name in given.backbone or BACKBONES:
-            model = filled(extractor_of(name, given.seed), split.bank, given.size, given.seed, given.scale)
+        for name in given.backbone or COMPARED:
+            model = filled(
+                extractor_of(name, given.seed, given.pretrained), split.bank, given.size, given.seed, given.scale
+            )
             for part, metrics in evaluated(model, split.parts, given.scale).items():
                 figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro, metrics.best_pixel_f1)
                 values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]

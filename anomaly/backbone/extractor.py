@@ -53,7 +53,7 @@ class FeatureExtractor(nn.Module):
         embedded = backbone == EMBEDDED and not pretrained and weights is None
         self.pretrained = pretrained or embedded or weights is not None
         with seeded(seed):
-            self.network: Any = _network(name, self.strides, pretrained)
+            self.network: Any = stages_of(name, self.strides, pretrained)
         self._normalisation = normalisation_of(self.network.pretrained_cfg if self.pretrained else {})
         if embedded:
             load_strictly(self.network, name, EMBEDDED_WEIGHTS)
@@ -134,7 +134,7 @@ def refuse_unknown(backbone: str) -> None:
         raise BackboneError(f"{backbone} is no timm model; {hint}")
 
 
-def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
+def stages_of(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
     refuse_unknown(backbone)
     try:
         with torch.device("meta"):
@@ -153,18 +153,24 @@ def _network(backbone: str, strides: tuple[int, ...], pretrained: bool) -> Any:
     return network
 
 
-def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
-    """Load every parameter; the file may hold the rest of that timm model (deeper stages, classifier), no more."""
+def tensors_of(path: Path) -> dict[str, Tensor]:
+    """What a safetensors file holds. Raises BackboneError where it is none."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if path.exists() and not path.is_file():
             raise BackboneError(f"{path}: is a folder, a pipe or a device; give a safetensors file")
-        found: dict[str, Any] = load_file(path)
+        return dict(load_file(path))
     except (OSError, SafetensorError) as error:
         raise BackboneError(f"{path}: is no safetensors file that can be read ({brief(error)})") from error
+
+
+def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
+    """Load every parameter; the file may hold the rest of that timm model (deeper stages, classifier), no more."""
+    found = tensors_of(path)
     wanted = network.state_dict()
+    found = {_flattened(name, wanted): value for name, value in found.items()}
     missing = sorted(set(wanted) - set(found))
     if missing:
         raise BackboneError(
@@ -183,6 +189,12 @@ def load_strictly(network: nn.Module, backbone: str, path: Path) -> None:
         if not bool(torch.isfinite(found[name]).all()):
             raise BackboneError(f"{path}: {name} holds NaN or infinity; give sound weights")
     network.load_state_dict({name: found[name] for name in wanted})
+
+
+def _flattened(name: str, wanted: Mapping[str, Tensor]) -> str:
+    """The name of a tensor of a whole timm model in what timm makes of it for its features: `features_0` of VGG."""
+    joined = name.replace(".", "_", 1)
+    return joined if joined in wanted else name
 
 
 def brief(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anomaly.backbone.feature_statistics import nearest_distance
-from anomaly.backbone.patch_extractor import BACKBONES, JOIN, BackboneError, PatchExtractor, patch_extractor
+from anomaly.backbone.patch_extractor import BACKBONES, JOIN, BackboneError, PatchExtractor, bare_name, patch_extractor
 
 
 class JoinedExtractor(nn.Module):
@@ -33,7 +33,9 @@ class JoinedExtractor(nn.Module):
             raise BackboneError(f"{backbone}: one weights file cannot serve several backbones; leave out --weights")
         names = backbone.split(JOIN)
         self.parts = nn.ModuleList(
-            cast(nn.Module, patch_extractor(name, pretrained=pretrained and name not in BACKBONES, seed=seed))
+            cast(
+                nn.Module, patch_extractor(name, pretrained=pretrained and bare_name(name) not in BACKBONES, seed=seed)
+            )
             for name in names
         )
         parts = self._extractors()

@@ -190,8 +190,8 @@ DINOV2_SMALL = Package(
 
 
 def best_at_hand() -> str:
-    """The backbone `dinov2-small` where its weights are, else the embedded one: docs/inspectors.md compares them."""
-    return registry.DINOV2_SMALL if DINOV2_SMALL.at_hand() else registry.EMBEDDED
+    """The backbone `dinov2-small` where its weights are, else the distilled one: docs/inspectors.md compares them."""
+    return registry.DINOV2_SMALL if DINOV2_SMALL.at_hand() else registry.DISTILLED
 
 
 def efficientnet_lite0(
@@ -211,7 +211,7 @@ def dinov2_small(
 ) -> PatchExtractor:
     """DINOv2-small with the package's weights; layers, stride and scaling by name. Raises BackboneError."""
     _refuse_other(backbone, pretrained, weights)
-    own, model = re.split("[@/:]", backbone)[0], DINOV2_SMALL.model
+    own, model = registry.bare_name(backbone), DINOV2_SMALL.model
     extractor = VisionTransformer(backbone.replace(own, model, 1), weights=DINOV2_SMALL.file_of_weights(), seed=seed)
     extractor.weights = _in_words(DINOV2_SMALL)
     return extractor

@@ -1,7 +1,7 @@
 """What an inspector sees with: the protocol that every backbone keeps, and all of them by name.
 
 A name is `NAME`, for a vision transformer `NAME@LAYERS/STRIDE:SCALING` (`anomaly/backbone/vision_transformer.py`), and
-several are joined by `+`.
+several are joined by `+`. `:scaled` after any name brings its channels to one scale.
 
 To add one, write a module with a class that keeps `PatchExtractor` and is called as `Maker` says, and name it in
 `BACKBONES`; it is imported when it is first asked for.
@@ -21,22 +21,26 @@ from procgen.errors import BlemishError
 if TYPE_CHECKING:
     from torch import Tensor
 
-EMBEDDED, UNTRAINED, FILTERS = "embedded", "untrained", "filters"
+EMBEDDED, DISTILLED, UNTRAINED, FILTERS = "embedded", "distilled", "untrained", "filters"
 LITE0, DINOV2_SMALL = "efficientnet-lite0", "dinov2-small"  # whose weights come in packages of the registry
 BACKBONE = EMBEDDED  # where none is named; `blemish train` asks `best_at_hand`
 ARCHITECTURE = "mobilenetv3_large_100"  # of the embedded and of the untrained one
 CONVOLUTIONAL = "anomaly.backbone.extractor:FeatureExtractor"
 JOIN = "+"  # between the names of backbones whose features are joined
 JOINED = "anomaly.backbone.joined:JoinedExtractor"
+SCALED = ":scaled"  # after a name: channels divided by their deviation on procedural pictures
+SCALING = "anomaly.backbone.scaled:ScaledExtractor"
 TIMM = "anomaly.backbone.vision_transformer:timm_extractor"
 # Module and class by name; every other name is one of timm's.
 BACKBONES: dict[str, str] = {
     EMBEDDED: CONVOLUTIONAL,
+    DISTILLED: "anomaly.backbone.distilled:DistilledExtractor",
     UNTRAINED: CONVOLUTIONAL,
     FILTERS: "anomaly.backbone.derivative_filters:DerivativeFilters",
     LITE0: "anomaly.backbone.packaged_weights:efficientnet_lite0",
     DINOV2_SMALL: "anomaly.backbone.packaged_weights:dinov2_small",
 }
+TRANSFORMERS = (DINOV2_SMALL,)  # whose own names say how they are scaled
 
 
 class BackboneError(BlemishError):
@@ -83,10 +87,21 @@ def patch_extractor(
     backbone: str = BACKBONE, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
 ) -> PatchExtractor:
     """The backbone of a name. Raises BackboneError: no such name, weights missing, unreachable or not fitting."""
-    where = JOINED if JOIN in backbone else BACKBONES.get(re.split("[@/:]", backbone)[0], TIMM)
-    module, _, name = where.partition(":")
-    make = cast(Maker, getattr(import_module(module), name))
+    name = bare_name(backbone)
+    if JOIN in backbone:
+        where = JOINED
+    elif backbone == name + SCALED and name in BACKBONES and name not in TRANSFORMERS:
+        where = SCALING
+    else:
+        where = BACKBONES.get(name, TIMM)
+    module, _, maker = where.partition(":")
+    make = cast(Maker, getattr(import_module(module), maker))
     return make(backbone, pretrained=pretrained, weights=weights, seed=seed)
+
+
+def bare_name(backbone: str) -> str:
+    """Without layers, stride and scaling: the name in `BACKBONES` or timm."""
+    return re.split("[@/:]", backbone)[0]
 
 
 def weight_bytes(extractor: PatchExtractor) -> Iterator[bytes]:

@@ -30,7 +30,8 @@ from anomaly.backbone.extractor import (
 )
 from anomaly.backbone.feature_statistics import channel_deviations
 from anomaly.backbone.normalisation import OwnNormalisation
-from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor
+from anomaly.backbone.patch_extractor import SCALED, BackboneError, PatchExtractor, bare_name
+from anomaly.backbone.scaled import ScaledExtractor
 
 MODULES = ("deit", "eva", "vision_transformer")  # of timm, whose networks hand out any block's patches at any size
 STRIDES = (8, 16)
@@ -70,13 +71,16 @@ def timm_extractor(
     backbone: str, *, pretrained: bool = False, weights: Path | str | None = None, seed: int = 0
 ) -> PatchExtractor:
     """A timm model by its name, convolutional or a vision transformer. Raises BackboneError."""
-    model = re.split("[@/:]", backbone)[0]
+    model = bare_name(backbone)
     refuse_unknown(model)
     if is_model_in_modules(model.split(".")[0], MODULES):
         return VisionTransformer(backbone, pretrained=pretrained, weights=weights, seed=seed)
+    if backbone == model + SCALED:
+        return ScaledExtractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
     if model != backbone:
         raise BackboneError(
-            f"{model} is no vision transformer that features of chosen layers are taken from; give {model} alone"
+            f"{model} is no vision transformer that features of chosen layers are taken from; "
+            f"give {model} or {model}{SCALED}"
         )
     return FeatureExtractor(backbone, pretrained=pretrained, weights=weights, seed=seed)
 

@@ -154,6 +154,8 @@ def inspect(
             else:
                 _tell(line)
             progress("inspecting", done, max(total, done))
+    if file is not None and is_endless:
+        file.reread()
     page.end(lines)
     raise typer.Exit(summary_of(lines).exit_code)
 

@@ -15,16 +15,69 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, FiniteFloat, TypeAdapter, model_validator
 
 from procgen.errors import BlemishError
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import as_json, explained, parsed, write_atomically
+from scenes.datasets.files import as_json, explained, is_temporary, parsed, write_atomically
 
 SETTINGS, VERDICTS, PAGE = "inspection.json", "verdicts.jsonl", "inspection.html"
 GOOD, FLAWED, UNREADABLE = "good", "flawed", "unreadable"
 
 Line = dict[str, Any]
+
+
+class _Place(BaseModel):
+    """What was found, as a line has it."""
+
+    box: tuple[int, int, int, int]
+    peak: FiniteFloat
+    peak_at: tuple[int, int]
+    area_pixels: int
+    length_pixels: FiniteFloat
+    width_pixels: FiniteFloat
+    area_mm2: FiniteFloat = 0.0
+    length_mm: FiniteFloat = 0.0
+    width_mm: FiniteFloat = 0.0
+
+
+class _Drift(BaseModel):
+    evidence: Annotated[FiniteFloat, Field(gt=0)]
+    is_found: bool
+
+
+class _Unread(BaseModel):
+    """A line of a picture without verdict."""
+
+    number: int
+    picture: str
+    sha256: str
+    verdict: Literal["unreadable"]
+    error: str
+
+
+class _Read(BaseModel):
+    """A line of a picture with one."""
+
+    number: int
+    picture: str
+    sha256: str
+    verdict: Literal["good", "flawed"]
+    score: FiniteFloat
+    found: list[_Place]
+    overlay: Annotated[str, Field(pattern=r"^overlays/\d+\.png$")] = ""
+    drift: _Drift = _Drift(evidence=1.0, is_found=False)
+
+    @model_validator(mode="after")
+    def _flawed_somewhere(self) -> _Read:
+        if (self.verdict == FLAWED) != bool(self.found):
+            raise ValueError("a picture is flawed exactly where something was found")
+        return self
+
+
+_LINE: TypeAdapter[_Read | _Unread] = TypeAdapter(_Read | _Unread)
 
 
 class InspectionError(BlemishError):
@@ -68,12 +121,19 @@ class VerdictFile:
         self.lines.append(line)
         self._known.add((line["picture"], line["sha256"]))
 
+    def reread(self) -> None:
+        """Have the lines that are on the disk: one may be there that a stop kept from being counted."""
+        self.lines[:] = self._read()
+
     def _keep_settings(self, settings: Mapping[str, object]) -> None:
         path = self.folder / SETTINGS
         wanted = json.loads(as_json(settings))
         if not path.is_file():
-            if self._path.exists():
-                raise InspectionError(f"{self.folder}: holds {VERDICTS} without {SETTINGS}; choose another --out")
+            if any(not is_temporary(entry.name) for entry in self.folder.iterdir()):
+                raise InspectionError(
+                    f"{self.folder}: found other files and no {SETTINGS}; expected a new or empty folder; choose "
+                    "another --out"
+                )
             write_atomically(path, as_json(settings))
             return
         found = parsed(path.read_bytes(), path)
@@ -96,11 +156,8 @@ class VerdictFile:
         for number, written in enumerate(content[:whole].splitlines(), 1):
             try:
                 line = json.loads(written)
-                if not (isinstance(line["picture"], str) and isinstance(line["sha256"], str)):
-                    raise TypeError
-                if line["verdict"] != UNREADABLE:
-                    float(line["score"])
-            except (ValueError, TypeError, KeyError, RecursionError):
+                _LINE.validate_python(line, strict=False)
+            except (ValueError, RecursionError):  # the former also where a field is missing or nonsense
                 raise InspectionError(
                     f"{self._path}: line {number} is damaged; remove the lines from there on, or choose another --out"
                 ) from None

@@ -19,7 +19,11 @@ PROFILES = "profiles"
 def load_study(name_or_path: str | Path) -> StudyFile[Study]:
     """Read a shipped study of inspectors by name, or a YAML file. Raises StudyError with one line per problem."""
     path = study_path(name_or_path)
-    return StudyFile(checked(fields_of(path), Study, path), path)
+    fields = fields_of(path)
+    if fields.get("task", INSPECTION) in TASKS:
+        problem = f"task: found {fields['task']}; expected {INSPECTION}: `blemish study` runs the others"
+        raise StudyError(str(path), [problem])
+    return StudyFile(checked(fields, Study, path), path)
 
 
 def load_any(
@@ -34,10 +38,12 @@ def load_any(
     fields = fields_of(path)
     profiles = fields.pop(PROFILES, {})
     if profile != FULL:
-        if not isinstance(profiles, dict) or profile not in profiles:
-            known = ", ".join([FULL, *(profiles if isinstance(profiles, dict) else ())])
-            raise StudyError(str(path), [f"{PROFILES}: found no {shown(profile)}; expected one of {known}"])
-        fields = overlaid(fields, profiles[profile] or {})
+        changes = profiles.get(profile) if isinstance(profiles, dict) else None
+        if not isinstance(changes, dict):
+            known = ", ".join([FULL, *(map(str, profiles) if isinstance(profiles, dict) else ())])
+            problem = f"{PROFILES}: found no fields of {shown(profile)}; expected one of {known}"
+            raise StudyError(str(path), [problem])
+        fields = overlaid(fields, changes)
     declared = fields.get("task", task or INSPECTION)
     if declared not in (INSPECTION, *TASKS):
         known = ", ".join((INSPECTION, *TASKS))

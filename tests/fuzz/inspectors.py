@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ def banks(folder: Path) -> list[bytes]:
     import torch
 
     from anomaly.backbone.patch_extractor import FILTERS, patch_extractor
-    from anomaly.inspection.inspector import BANK_FILE, Inspector, TrainingRecord
+    from anomaly.inspection.inspector import BANK_FILE, Inspector, PixelSize, TrainingRecord
+    from anomaly.inspection.regions import Regions
     from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 
     assert timm.list_models()
@@ -26,7 +28,13 @@ def banks(folder: Path) -> list[bytes]:
         FILTERS, False, "none", 4, 1, 1.0, 0, ("a",), ("b",), "c", sources={"01": "a.png"}, accepted=(4,)
     )
     Inspector(model, record).save(folder)
-    return [(folder / BANK_FILE).read_bytes()]
+    plain = (folder / BANK_FILE).read_bytes()
+    levels = np.full((16, 16), 128, np.uint8)
+    levels[:4], levels[8:] = 0, 255
+    regions = Regions(levels).with_thresholds({128: 0.5})
+    known = replace(record, good_scores=(0.5, 1.5), calibration=(0.5, 1.5), pixel_size=PixelSize(0.001, 16, 16))
+    Inspector(model, replace(known, threshold=1.0, threshold_origin="given")).with_regions(regions).save(folder)
+    return [plain, (folder / BANK_FILE).read_bytes()]
 
 
 def bank_tree(content: bytes) -> Any:
@@ -69,6 +77,32 @@ def read_bank(path: Path) -> object:
     return inspector.predict(np.zeros((16, 16, 3), np.uint8)), inspector.known_sources
 
 
+def inspections(folder: Path) -> list[bytes]:
+    """Verdicts of three pictures: a good one, a flawed one, and one that could not be read."""
+    (folder / "inspection.json").write_text("{}")
+    place = {"box": [1, 2, 3, 4], "peak": 2.0, "peak_at": [1, 2], "area_pixels": 9, "length_pixels": 4.0}
+    place |= {"width_pixels": 3.0, "area_mm2": 0.09, "length_mm": 0.4, "width_mm": 0.3}
+    common = {"score": 2.0, "threshold": 1.0, "drift": {"evidence": 0.9, "is_found": False}}
+    lines = [
+        {"number": 0, "picture": "a.png", "sha256": "0", "verdict": "good", **common, "found": []},
+        {"number": 1, "picture": "b.png", "sha256": "1", "verdict": "flawed", **common, "found": [place]},
+        {"number": 2, "picture": "c.png", "sha256": "2", "verdict": "unreadable", "error": "is empty"},
+    ]
+    return [b"".join(json.dumps(line).encode() + b"\n" for line in lines)]
+
+
+def read_inspection(path: Path) -> object:
+    from anomaly.line.inspection import summary_of
+    from anomaly.line.verdict_file import VerdictFile
+    from anomaly.reporting.inspection_page import write_inspection_page
+
+    lines = VerdictFile(path.parent, {}).lines
+    return write_inspection_page(
+        path.parent / "inspection.html", lines, summary=summary_of(lines).described, threshold=1.0,
+        threshold_origin="given", inspector={}, drift="none", is_drifted=False, alarm=100.0, notes=(), command="",
+    )  # fmt: skip
+
+
 def evaluations(folder: Path) -> list[bytes]:
     """One of two pictures, a flawed one and a good one."""
     from anomaly.evaluation.metrics import Evaluator
@@ -108,6 +142,10 @@ TARGETS = (
     Target(
         "bank", "bank.safetensors", banks, read_bank, JSON_TOKENS, Tree(bank_tree, bank_bytes), with_digest,
         instrumented=("anomaly.inspection", "anomaly.patchcore"),
+    ),
+    Target(
+        "verdicts", "verdicts.jsonl", inspections, read_inspection, JSON_TOKENS,
+        instrumented=("anomaly.line", "anomaly.reporting"),
     ),
     Target(
         "results", "results.json", evaluations, read_evaluation, JSON_TOKENS, SEALED, with_seal,

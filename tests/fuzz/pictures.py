@@ -109,7 +109,23 @@ def read_exr(path: Path) -> object:
     return read_exr(path)
 
 
+def looks(folder: Path) -> list[bytes]:
+    from scenes.pictures.png import encode
+
+    levels = np.zeros((9, 7), np.uint8)
+    levels[2:5, 1:4], levels[6:] = 255, 128
+    return [encode(levels), encode(np.repeat(levels[..., None], 3, axis=2)), encode(levels.astype(np.uint16))]
+
+
+def read_look(path: Path) -> object:
+    from anomaly.inspection.regions import read_regions
+
+    regions = read_regions(path)
+    return regions.with_thresholds(dict.fromkeys(regions.numbers, 1.0)).scaled(regions.levels.astype(np.float32), 2.0)
+
+
 TARGETS = (
+    Target("look", "look.png", looks, read_look, PNG_TOKENS, mend=with_checksums),
     Target("png", "picture.png", pngs, read_picture, PNG_TOKENS, mend=with_checksums),
     Target("picture", "picture.tif", pictures, read_picture, BINARY_TOKENS),
     Target("exr", "picture.exr", exrs, read_exr, BINARY_TOKENS, instrumented=("blender_addon.rendering.exr",)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +20,8 @@ from anomaly.studies.engine.labelled import IGNORED, LabelledPicture
 from anomaly.studies.engine.run import Outcome
 from anomaly.studies.engine.study import REAL
 from anomaly.studies.engine.task import Figure, Prediction, Values
-from scenes.datasets.files import write_atomically
+from anomaly.studies.engine.verify import FIGURES_FILE, REPORT
+from scenes.datasets.files import sealed, sealed_page, write_atomically
 from scenes.version import blemish_version
 
 PICTURE_LENGTH = 200  # pixels, longest side
@@ -85,8 +85,7 @@ def write_downstream(outcome: Outcome, out: Path, command: str) -> tuple[list[st
     """Write `figures.json` and `report.html` to `out`; gives lines for the terminal, and the report's path."""
     results = results_of(outcome)
     out.mkdir(parents=True, exist_ok=True)
-    plain = json.dumps(_plain(outcome, results), indent=1, ensure_ascii=False)
-    write_atomically(out / "figures.json", plain.encode() + b"\n")
+    write_atomically(out / FIGURES_FILE, sealed(_plain(outcome, results)))
     environment = Environment(
         loader=PackageLoader("anomaly.reporting"),
         autoescape=True,
@@ -95,9 +94,9 @@ def write_downstream(outcome: Outcome, out: Path, command: str) -> tuple[list[st
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "signed": signed, "verdict": verdict}
-    path = out / "report.html"
+    path = out / REPORT
     html = environment.get_template("downstream.html").render(**_context(outcome, results, command))
-    write_atomically(path, html.encode())
+    write_atomically(path, sealed_page(html))
     return list(_told(outcome, results)), path
 
 
@@ -149,7 +148,6 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         "examples": {name: [_example(p) for p in found] for name, found in outcome.examples.items()},
         "cases": _cases(outcome),
         "colours": [("rgb({} {} {})".format(*_colour(k)), name) for k, name in enumerate(outcome.classes.names, 1)],
-        "has_masks": any(p.mask is not None or len(p.boxes) for found in outcome.predictions.values() for p in found),
         "device": outcome.device,
         "command": command,
         "version": blemish_version(),

@@ -13,6 +13,7 @@ from scenes.quantities.recipe_model import RecipeModel, together
 
 REAL = "real"  # the arm that all others are compared with
 OUT, TRAIN, GOOD_PICTURES, SEED = "{out}", "{train}", "{good}", "{seed}"
+MOST_CLASSES = 254  # that a mask of 8 bits tells apart, beside the background and what is ignored
 MAKERS = ("render", "synthesize", "refine")  # commands that make a dataset
 
 
@@ -113,7 +114,7 @@ class DownstreamStudy(StudyBase):
     """
 
     real: RealSettings
-    classes: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    classes: Annotated[dict[str, tuple[str, ...]], Field(max_length=MOST_CLASSES)] = Field(default_factory=dict)
     datasets: dict[str, DatasetSettings] = Field(default_factory=dict)
     arms: dict[str, ArmSettings]
     learner: dict[str, Any]

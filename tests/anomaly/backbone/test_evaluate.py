@@ -2,8 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from scipy import ndimage
 
 from anomaly.backbone import evaluate
@@ -57,6 +59,16 @@ def test_patches_near_a_defect_never_fill_a_bank(tmp_path):
     cells[30 // 8 : 33 // 8 + 1, 41 // 8 : 43 // 8 + 1] = cells[70 // 8, 0] = True
     clear = ~ndimage.binary_dilation(cells, np.ones((5, 5)))
     assert len(torch.unique(model.memory_bank, dim=0)) == clear.sum()
+
+
+def test_a_name_may_bring_a_file_of_weights(tmp_path):
+    torch.manual_seed(7)
+    whole = timm.create_model("resnet10t").state_dict()
+    save_file(whole, tmp_path / "weights.safetensors")
+    extractor = evaluate.extractor_of(f"resnet10t={tmp_path / 'weights.safetensors'}")
+    assert torch.equal(extractor.weight_tensors()["conv1.0.weight"], whole["conv1.0.weight"])
+    assert extractor.weights == "local weights from weights.safetensors"
+    assert evaluate.extractor_of("filters", pretrained=True).backbone == "filters"  # no hub is asked for its weights
 
 
 def test_figures_of_all_parts_are_those_of_their_pictures_together(tmp_path):

@@ -70,6 +70,37 @@ def test_local_weights_of_the_whole_timm_model_are_loaded(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("mobilenetv3_small_100", 24 + 48),
+        ("mobilenetv3_large_100", 40 + 112),
+        ("resnet18", 128 + 256),
+        ("resnet50", 512 + 1024),
+        ("wide_resnet50_2", 512 + 1024),
+        ("vgg16", 512 + 512),
+        ("convnext_atto", 80 + 160),
+        ("densenet121", 512 + 1024),
+    ],
+)
+def test_stages_of_timm_networks_with_weights_of_a_file_are_those_of_the_whole_network(tmp_path, name, channels):
+    torch.manual_seed(2)
+    whole = timm.create_model(name).eval()
+    state = {key: value for key, value in whole.state_dict().items() if value.numel() < 4_000_000}  # no classifiers
+    save_file(state, tmp_path / "weights.safetensors")
+    extractor = FeatureExtractor(name, weights=tmp_path / "weights.safetensors")
+    images = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        deepest = {
+            48 // stage.shape[-2]: stage for stage in whole.forward_intermediates(images, intermediates_only=True)
+        }
+        found = extractor.network(images)
+    for stage, stride in zip(found, (8, 16), strict=True):
+        torch.testing.assert_close(stage, deepest[stride], rtol=1e-4, atol=1e-5)
+    assert extractor.channels == channels
+    assert extractor(images[..., :40, :56]).shape == (1, channels, 5, 7)
+
+
+@pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda state: state.pop("blocks.1.0.bn1.weight"), r"lacks 1 of .*first blocks.1.0.bn1.weight"),

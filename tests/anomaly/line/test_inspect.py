@@ -157,6 +157,12 @@ def test_other_settings_and_damaged_lines_are_refused(trained, pictures, tmp_pat
     assert "line 1 is damaged" in str(inspect(trained / "inspector", pictures, "--out", out).exception)
 
 
+def test_a_folder_with_other_files_is_refused(trained, pictures):
+    refused = inspect(trained / "inspector", pictures, "--out", pictures)
+    assert "found other files and no inspection.json" in str(refused.exception)
+    assert len(list(pictures.iterdir())) == 6
+
+
 def test_an_inspector_without_threshold_says_how_to_get_one(trained, pictures):
     result = inspect(trained / "bare", pictures)
     assert isinstance(result.exception, InspectorError)

@@ -3,13 +3,18 @@
 import pytest
 
 from anomaly.studies.engine.study import DownstreamStudy
-from anomaly.studies.engine.study_file import checked, fields_of, shipped_studies, study_path
+from anomaly.studies.engine.study_file import StudyError, checked, fields_of, shipped_studies, study_path
 from anomaly.studies.registry import task_named
 from anomaly.studies.sources.renders import held_out_sets, recipe_with
-from anomaly.studies.study_file import load_any
+from anomaly.studies.study_file import load_any, load_study
 from scenes import draw
 
 DOWNSTREAM = [name for name in shipped_studies() if fields_of(study_path(name)).get("task", "anomaly") != "anomaly"]
+
+
+def test_the_reader_of_inspectors_studies_says_who_reads_the_others():
+    with pytest.raises(StudyError, match="task: found classification; expected anomaly: `blemish study` runs"):
+        load_study("tile_classification")
 
 
 def test_five_studies_ship_beside_those_of_inspectors():

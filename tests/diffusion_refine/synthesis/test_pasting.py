@@ -13,7 +13,7 @@ from diffusion_refine.synthesis.pasting.sheet import sheet_path
 from diffusion_refine.synthesis.registry import factory_of
 from diffusion_refine.synthesis.request import Request
 from procgen.errors import BlemishError
-from scenes import Dataset
+from scenes import Dataset, DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
 from scenes.jobs.progress import Progress
 from scenes.pictures.reading import read_photograph
@@ -208,3 +208,18 @@ def test_a_list_beside_files_and_an_empty_one_are_refused(tmp_path: Path, defect
     good.write_text("train/good/000\n")
     with pytest.raises(BlemishError, match="no picture with a labelled defect"):
         made_by("copy-paste", [defects], tmp_path / "out", None, only=good)
+
+
+def test_a_frame_with_a_copied_defect_shows_the_surface_of_its_own_frame(tmp_path: Path, defects: Path) -> None:
+    recipe = load_recipe("plate").only()
+    writer = DatasetWriter(tmp_path / "rendered", recipe, 0, 3)
+    for index in range(3):
+        scene = draw(recipe, 0, index)
+        shape = (scene.camera.height, scene.camera.width)
+        picture = np.rint(surface(index, shape) * 255).astype(np.uint8)
+        writer.write(index, picture, *np.zeros((3, *shape), np.uint16), scene, ())
+    writer.finish()
+    made_by("copy-paste", [tmp_path / "rendered"], tmp_path / "out", defects)
+    groups = [[sample.group for sample in read_samples(folder)] for folder in (tmp_path / "rendered", tmp_path / "out")]
+    assert groups[0] == groups[1]
+    assert len(set(groups[0])) == 3

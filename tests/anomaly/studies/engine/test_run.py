@@ -18,6 +18,7 @@ from anomaly.studies.engine.report import results_of, write_downstream
 from anomaly.studies.engine.run import run_downstream
 from anomaly.studies.engine.study import ArmSettings
 from anomaly.studies.engine.study_file import StudyError
+from anomaly.studies.engine.verify import damages
 from anomaly.studies.sources import datasets
 from anomaly.studies.sources.arms import training_set
 from anomaly.studies.sources.real_set import parted
@@ -325,6 +326,8 @@ def test_differences_are_of_the_same_draws(whole):
 def test_the_report_shows_what_was_found(whole, tmp_path):
     _, outcome, _ = whole
     told, path = write_downstream(outcome, tmp_path, "blemish study <small>")
+    shutil.copytree(whole[0] / "cache", tmp_path / "cache")
+    assert list(damages(tmp_path)) == []
     html, figures = path.read_text(), json.loads((tmp_path / "figures.json").read_text())
     for arm, found in figures["figures"].items():
         assert f"{100 * found['accuracy']['value']:.1f}" in html
@@ -333,6 +336,9 @@ def test_the_report_shows_what_was_found(whole, tmp_path):
     assert 'src="http' not in html
     assert "No photographs were at hand" not in html
     assert html.count("<img") == 6 * 3 + 3
+    path.write_text(html.replace("Accuracy", "accuracy"))
+    next((tmp_path / "cache" / "models").rglob("means.npy")).write_bytes(b"")
+    assert len(list(damages(tmp_path))) == 2
 
 
 @pytest.mark.parametrize(
@@ -377,7 +383,7 @@ def test_profiles_replace_fields_and_take_arms_out(tmp_path, photos, pores):
     small = load_any(path, profile="small").study
     assert set(small.arms) == {"pores 1x"}
     assert small.learner == {"epochs": 1, "batch": 4, "learning_rate": 0.1}
-    with pytest.raises(StudyError, match=r"profiles: found no 'large'; expected one of full, small"):
+    with pytest.raises(StudyError, match=r"profiles: found no fields of 'large'; expected one of full, small"):
         load_any(path, profile="large")
     with pytest.raises(StudyError, match="task: found classification; expected anomaly, which --task asks for"):
         load_any(path, task="anomaly")
