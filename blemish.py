@@ -27,6 +27,10 @@ COMMANDS = {
     "inspect": ("anomaly.line.cli", "Inspect pictures, a folder, a video or a camera: what is flawed, and where."),
     "regions": ("anomaly.line.cli", "Make a page to draw on a picture where an inspector shall look."),
     "study": ("anomaly.studies.cli", "Compare training on real pictures, on renders and on both."),
+    "export": (
+        "anomaly.deployment.cli",
+        "Write an inspector as ONNX, OpenVINO or torch.export, to run without Blemish.",
+    ),
     "meld": ("anomaly.cli", "Meld the banks of several inspectors into one."),
     "bank": ("anomaly.cli", "Look at an inspector's bank; forget pictures, age out rows, grow or shrink it."),
     "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
@@ -64,6 +68,7 @@ AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not dis
 EXTRAS = {
     "bpy": "render",
     **dict.fromkeys(("accelerate", "diffusers", "peft", "tokenizers", "transformers"), "diffusion"),
+    **dict.fromkeys(("onnx", "onnxruntime", "onnxscript", "openvino"), "export"),
     **dict.fromkeys(("anomalib", "cv2", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
 }
 

@@ -1,6 +1,7 @@
 """One way for every benchmark to measure, to print its table and to write the same figures as JSON."""
 
 import json
+import re
 import statistics
 import sys
 import time
@@ -31,6 +32,13 @@ def seconds(work: Callable[[], object], repeats: int = 3) -> float:
         work()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
+
+
+def peak_now() -> int:
+    """KiB that this process has held at most since its peak was last forgotten (Linux)."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1])
 
 
 def report(rows: Sequence[Mapping[str, Figure]], json_path: Path | None = None, title: str | None = None) -> None:

@@ -10,7 +10,6 @@ of its own for its peak memory.
 
 import argparse
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from anomaly.backbone.normalisation import patches, standardised
 from anomaly.backbone.training.textures import draw_texture
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
-from benchmarks.common import Figure, anomalib_patchcore, report
+from benchmarks.common import Figure, anomalib_patchcore, peak_now, report
 
 SIZES = ((256, 256), (1024, 1024), (2050, 2448))  # pixels, height first
 ROWS = 2048
@@ -118,13 +117,6 @@ def worker(model: str, size: tuple[int, int]) -> None:
         before = peak_now()
         both[model](picture)
     print((peak_now() - before) / 1024)
-
-
-def peak_now() -> int:
-    """KiB that this process has held at most since its peak was last forgotten (Linux)."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1])
 
 
 def rows(sizes: tuple[tuple[int, int], ...], repeats: int) -> Iterator[dict[str, Figure]]:

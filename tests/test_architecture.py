@@ -35,7 +35,7 @@ LIBRARIES = {
     "scenes": COMMON | MODELS | {"PIL", "filelock", "mapbox_earcut", "pycocotools", "tifffile", "trimesh", "xatlas"},
     "blender_addon": COMMON | BLENDER | {"rich", "typer"},
     "diffusion_refine": COMMON | LEARNING | MODELS | REPORTS,
-    "anomaly": COMMON | LEARNING | MODELS | REPORTS | {"cv2", "onnx", "pycocotools"},
+    "anomaly": COMMON | LEARNING | MODELS | REPORTS | {"cv2", "onnx", "onnxruntime", "openvino", "pycocotools"},
     "blemish": {"typer", "pydantic"},
 }
 

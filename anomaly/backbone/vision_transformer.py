@@ -31,6 +31,7 @@ from anomaly.backbone.extractor import (
 from anomaly.backbone.feature_statistics import channel_deviations
 from anomaly.backbone.normalisation import OwnNormalisation
 from anomaly.backbone.patch_extractor import SCALED, BackboneError, PatchExtractor, bare_name
+from anomaly.backbone.resampling import antialiased
 from anomaly.backbone.scaled import ScaledExtractor
 
 MODULES = ("deit", "eva", "vision_transformer")  # of timm, whose networks hand out any block's patches at any size
@@ -156,6 +157,11 @@ class VisionTransformer(nn.Module):
             self._deviation = channel_deviations(lambda images: torch.cat(self._blocks(images), dim=1))
         return self._deviation
 
+    def fix_size(self, height: int, width: int) -> None:
+        """Interpolate the positions once for pictures of this size, so that exported models need not."""
+        sides = [-(-side // self._name.stride) * self._patch for side in (height, width)]
+        self.network.set_input_size(img_size=tuple(sides))
+
     def forward(self, images: Tensor) -> Tensor:
         maps = self._blocks(images)
         if self._name.scaling == "scaled":
@@ -170,9 +176,10 @@ class VisionTransformer(nn.Module):
         padded = functional.pad(images, (0, -width % stride, 0, -height % stride), mode="replicate")
         if stride != self._patch:
             size = [side // stride * self._patch for side in padded.shape[-2:]]
-            padded = functional.interpolate(
-                padded, size, mode="bilinear", align_corners=False, antialias=stride > self._patch
-            )
+            if stride > self._patch:
+                padded = antialiased(padded, size)
+            else:
+                padded = functional.interpolate(padded, size, mode="bilinear", align_corners=False)
         indices = [layer - 1 for layer in self._name.layers]
         maps: Sequence[Tensor] = self.network.forward_intermediates(
             self._normalisation(padded), indices=indices, intermediates_only=True

@@ -45,6 +45,7 @@ PICTURES, PICTURE_FOLDERS = "pictures", ("images", "maps", "truths")
 _PICTURES = re.compile(rf"{PICTURES}-[0-9a-f]{{16}}")
 UNFINISHED = ".unfinished"
 RESULTS, REPORT = "results.json", "report.html"
+LONGEST_NUMBER = 20  # digits; a seed has up to 64 bits
 FINITE = ConfigDict(allow_inf_nan=False)
 THUMBNAIL = 1024  # longest side in pixels of the stored picture
 
@@ -208,7 +209,10 @@ class EvaluationRecord:
         return np.asarray(self._open(sample.truth)).astype(bool)
 
     def _open(self, relative: str) -> Image.Image:
-        path = (self.folder / relative).resolve()
+        try:
+            path = (self.folder / relative).resolve()
+        except (OSError, ValueError) as error:  # a name that no file can have
+            raise ResultsError(f"{self.folder / RESULTS}: names {shown(relative)} ({error})") from error
         if not path.is_relative_to(self.folder.resolve()):
             raise ResultsError(f"{self.folder / 'results.json'} names {relative}, which lies outside its folder")
         try:
@@ -350,12 +354,19 @@ class ResultsWriter:
         return record
 
 
+def _whole_number(written: str) -> int:
+    """Raises ValueError for one of more digits than any count or seed has."""
+    if len(written) > LONGEST_NUMBER:
+        raise ValueError(f"found a number of {len(written)} digits")
+    return int(written)
+
+
 def read_results(folder: Path | str) -> EvaluationRecord:
     """The evaluation that a `ResultsWriter` finished in `folder`; raises ResultsError naming what is missing."""
     path = Path(folder) / "results.json"
     try:
         content = content_of(path)
-        data = json.loads(content)
+        data = json.loads(content, parse_int=_whole_number)
     except FileNotFoundError:
         raise ResultsError(f"{path} is missing; run `blemish evaluate` with --out {folder} first") from None
     except (OSError, ValueError, RecursionError) as error:

@@ -41,6 +41,7 @@ from scenes.version import blemish_version
 SCHEMAS = (1, 2, 3, 4)
 LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
+HALF_PRECISION = 0.01  # share of the threshold within which a score of half precision is computed again
 STRIP = 128  # rows of patches of a picture in tiles that are made pixels at once
 CALIBRATED = ("calibration", "kept_back")  # fields of a record that only schema 3 has
 ON_THE_LINE = ("good_scores", "region_thresholds", "pixel_size", "white_level")  # and those that only schema 4 has
@@ -213,7 +214,24 @@ class Inspector:
                 anomaly_map[~view.mask] = 0
             if self.regions is not None:
                 anomaly_map = self.regions.scaled(anomaly_map, self.training.threshold)
-            yield (view.image, view.mask), anomaly_map, float(anomaly_map.max())
+            score = float(anomaly_map.max())
+            if self.model.half_precision and self._is_close(score):
+                anomaly_map, score = self._in_full_precision(view.image, view.mask)
+            yield (view.image, view.mask), anomaly_map, score
+
+    def _is_close(self, score: float) -> bool:
+        """Whether half precision might put a score on the other side of the threshold."""
+        threshold = self.training.threshold
+        return threshold is not None and abs(score - threshold) <= HALF_PRECISION * threshold
+
+    def _in_full_precision(
+        self, image: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.float32], float]:
+        self.model.half_precision = False
+        try:
+            return self.predict(image, mask)
+        finally:
+            self.model.half_precision = True
 
     def _whole_map(self, view: View, distances: Tensor) -> Tensor:
         """(1, 1, h, w) of the distances (1, 1, h', w') of the picture's patches."""

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anomaly.backbone.normalisation import standardised
+from anomaly.backbone.resampling import resampling
 
 TILE = 1280  # pixels of a side, overlaps included
 OVERLAP = 192  # pixels on each side; the embedded networks' and EfficientNet-Lite0's convolutions reach 178
@@ -84,7 +85,7 @@ def scaled_part(image: NDArray[np.uint8], size: Size, part: tuple[slice, slice])
         values = image[part].astype(np.float32)
     else:
         down, across = (
-            _resampling(length, scaled)[side] for length, scaled, side in zip(image.shape[:2], size, part, strict=True)
+            _matrix(length, scaled)[side] for length, scaled, side in zip(image.shape[:2], size, part, strict=True)
         )
         values = _applied(down, _narrowed(image, across, _reached(down)))
     return standardised(torch.from_numpy(values).permute(2, 0, 1)[None] / 255)
@@ -103,18 +104,11 @@ def _nearest(length: int, scaled: int) -> NDArray[np.int64]:
     return places
 
 
-def _resampling(length: int, scaled: int) -> csr_array:
-    """(scaled, length) by which torch interpolates bilinearly with antialiasing: triangles, cut at the ends."""
-    ratio = length / scaled
-    reach = max(1.0, ratio)
-    centres = (np.arange(scaled) + 0.5) * ratio
-    first = np.maximum(np.floor(centres - reach + 0.5), 0).astype(np.int64)
-    places = first[:, None] + np.arange(int(np.ceil(2 * reach)) + 1)
-    weights = np.maximum(0, 1 - np.abs(places + 0.5 - centres[:, None]) / reach) * (places < length)
-    weights /= weights.sum(axis=1, keepdims=True)
+def _matrix(length: int, scaled: int) -> csr_array:
+    """(scaled, length) of `resampling`."""
+    places, weights = resampling(length, scaled)
     rows, which = np.nonzero(weights)
-    values = weights[rows, which].astype(np.float32)
-    return csr_array((values, (rows, places[rows, which])), shape=(scaled, length))
+    return csr_array((weights[rows, which], (rows, places[rows, which])), shape=(scaled, length))
 
 
 def _reached(weights: csr_array) -> slice:

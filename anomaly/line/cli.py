@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from anomaly.inspection.options import BATCH, BatchOption, DeviceOption, PrecisionOption, TileOption, computing
 from scenes.datasets.lock import one_writer
 from scenes.jobs.progress import Progress, shown
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
@@ -80,6 +81,10 @@ def inspect(
     ] = None,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
+    tile: TileOption = None,
     threads: Annotated[
         int,
         typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower."),
@@ -106,6 +111,7 @@ def inspect(
     scores of good surfaces with it, and a running test says whether those of good pictures left where they were, as
     when light, lens or parts change.
     """
+    where = computing(device, batch, precision, tile)
     import torch
 
     from anomaly.inspection.inspector import Inspector
@@ -116,7 +122,7 @@ def inspect(
     torch.set_num_threads(threads)
     options = reading(white_level, most_pixels)
     metres = checked_scale(mm_per_pixel)
-    loaded = Inspector.load(inspector)
+    loaded = Inspector.load(inspector).on(where)
     options = replace(options, learnt=loaded.training.white_level)
     value = begun(loaded, inspector, threshold)
     inspection = Inspection(loaded, value, smallest, metres, keep)
@@ -125,7 +131,7 @@ def inspect(
     sources = None if watch else found_sources(pictures, options)
     if sources is not None:
         options = sources.options
-    asked = {"white_level": options.white_level, "flagged_at_most": flagged_at_most}
+    asked = {"white_level": options.white_level, "flagged_at_most": flagged_at_most, "tile": tile}
     file = VerdictFile(out, {**inspection.settings(inspector), **asked}) if out else None
     lines = file.lines if file else []
     known = file.knows if file else lambda name, sha256: False

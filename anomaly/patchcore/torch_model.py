@@ -93,7 +93,10 @@ class SequentialPatchcoreModel(nn.Module):
         """(B, 1, h, w) distance of each patch from the bank. Raises ValueError while that is empty."""
         if len(self.memory_bank) == 0:
             raise ValueError("the bank is empty: train on good images first")
-        grid = self.grid(images)
+        return self.distances_of(self.grid(images))
+
+    def distances_of(self, grid: Tensor) -> Tensor:
+        """(B, 1, h, w) of features (B, D, h, w)."""
         return self._distances(patches(grid)).reshape(-1, 1, *grid.shape[-2:])
 
     def pixels(self, distances: Tensor, size: Sequence[int], valid_mask: Tensor | None = None) -> Tensor:

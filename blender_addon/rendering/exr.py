@@ -54,6 +54,9 @@ def _channels(content: bytes) -> dict[str, NDArray[np.floating[Any]]]:
     left, top, right, bottom = struct.unpack("<4i", attributes["dataWindow"])
     width, height = right - left + 1, bottom - top + 1
     types = _channel_types(attributes["channels"])
+    needed = height * (CHUNK_HEAD + width * sum(kind.itemsize for kind in types.values()))
+    if width < 1 or height < 1 or not 0 < needed <= len(content):  # NumPy does not survive types of other sizes
+        raise ValueError(f"found {len(content)} bytes for {width} x {height} pixels")
     line = np.dtype(
         [("y", "<i4"), ("length", "<i4"), *((name, kind, (width,)) for name, kind in types.items())], align=False
     )

@@ -23,7 +23,7 @@ from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import model_in, save_pipeline
 from procgen.errors import BlemishError
-from scenes.datasets.files import is_temporary
+from scenes.datasets.files import is_temporary, remove_leftovers
 from scenes.datasets.lock import locked
 from scenes.jobs.checkpoints import begin
 from scenes.jobs.progress import Progress
@@ -108,6 +108,8 @@ def _train(
     state = out / STATE
     written = state / SETTINGS
     wanted = {"datasets": [digest_of_pictures(folder) for folder in datasets], **asdict(settings)}
+    if state.is_dir():
+        remove_leftovers(state, even_of_the_living=True)  # none lives that may write here
     if written.is_file():
         begin(written, wanted)
         if (out / INDEX).is_file() and not any(damages(out)):

@@ -30,7 +30,7 @@ from typing import Any
 from procgen.errors import BlemishError
 from scenes.datasets.digests import differing, digests_of
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import read_bytes, seal_of, sealed, sha256_of, write_atomically
+from scenes.datasets.files import read_bytes, remove_leftovers, seal_of, sealed, sha256_of, write_atomically
 from scenes.datasets.schema import CHANGED
 from scenes.formats.sample import Sample
 
@@ -96,6 +96,7 @@ class Cache:
         try:
             unfinished.mkdir(parents=True, exist_ok=True)
             place.parent.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(unfinished, even_of_the_living=True)  # one study at a time works here
         except OSError as error:
             raise CacheError(f"{self.folder}: cannot be written ({error.strerror}); choose another folder") from error
         make(unfinished)

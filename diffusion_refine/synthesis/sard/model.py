@@ -14,8 +14,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from diffusion_refine.core.models import ModelError
+from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.network import GeneratorNetwork, NetworkShape
-from diffusion_refine.synthesis.sard.region_constraint import Background
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from scenes.datasets.files import parsed, read_bytes, seal_of, sealed, sha256_of, write_atomically
 

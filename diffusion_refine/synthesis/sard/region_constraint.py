@@ -8,19 +8,11 @@ itself. `literal` does what is printed, and the picture is put back after the la
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import torch
 from torch import Tensor
 
+from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
-
-
-class Background(StrEnum):
-    """What stays outside the mask from step to step."""
-
-    forward = "forward"
-    literal = "literal"
 
 
 def fused(made: Tensor, background: Tensor, mask: Tensor) -> Tensor:

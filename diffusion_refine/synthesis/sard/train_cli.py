@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from diffusion_refine.synthesis.sard.region_constraint import Background
+from diffusion_refine.synthesis.sard.background import Background
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 

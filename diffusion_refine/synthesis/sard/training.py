@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
+from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape
 from diffusion_refine.synthesis.sard.losses import (
     Reduction,
@@ -27,7 +28,7 @@ from diffusion_refine.synthesis.sard.losses import (
 from diffusion_refine.synthesis.sard.model import save_model
 from diffusion_refine.synthesis.sard.network import Conditions, GeneratorNetwork, NetworkShape
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, Pairs, draw_pairs
-from diffusion_refine.synthesis.sard.region_constraint import Background, fused
+from diffusion_refine.synthesis.sard.region_constraint import fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.training.loop import GradientDescent, TrainingLoop
 from diffusion_refine.training.model_shapes import random_start

@@ -97,6 +97,19 @@ def test_half_precision_changes_a_map_by_less_than_a_thousandth(backbone):
     assert half_score == pytest.approx(score, rel=1e-3)
 
 
+def test_a_score_of_half_precision_close_to_the_threshold_is_computed_in_full():
+    inspector, image = inspector_of("untrained"), picture(2)
+    image[40:60, 50:90] = 255
+    full, score = inspector.predict(image)
+    inspector.model.half_precision = True
+    far = inspector.with_threshold(score * 0.9, "").predict(image)
+    close = inspector.with_threshold(score * 1.005, "").predict(image)
+    assert (far[0] != full).any()
+    assert close[1] == score
+    np.testing.assert_array_equal(close[0], full)
+    assert inspector.model.half_precision
+
+
 def test_a_device_that_is_not_here_is_refused():
     assert device_named("cpu") == "cpu"
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"

@@ -270,6 +270,8 @@ def test_results_survive_the_disk(evaluated):
         ('{"schema": 99}', "schema 99 found, 1 expected"),
         ("[]", "schema list found"),
         ('{"schema": 1}', "incomplete or damaged"),
+        ('{"schema": 1, "metrics": %s}' % ("9" * 400), "found a number of 400 digits"),
+        ("[" * 100_000, "is no results file"),
     ],
 )
 def test_unreadable_results_are_named(tmp_path, content, message):

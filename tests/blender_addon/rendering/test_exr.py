@@ -1,5 +1,6 @@
 """Our reader of OpenEXR files beside the OpenEXR library, on files that this library writes."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,20 @@ def test_passes_are_what_the_library_wrote(order: str, tmp_path: Path) -> None:
         assert passes[layer].dtype == np.float32
 
 
-@pytest.mark.parametrize("spoil", ["compressed", "cut", "no magic", "empty"])
+@pytest.mark.parametrize("spoil", ["compressed", "cut", "no magic", "empty", "wider than memory"])
 def test_other_files_are_refused(spoil: str, tmp_path: Path) -> None:
     path = tmp_path / "a.exr"
     written(path, "ZIP_COMPRESSION" if spoil == "compressed" else "NO_COMPRESSION")
     content = path.read_bytes()
-    path.write_bytes({"compressed": content, "cut": content[:-9], "no magic": b"\0" + content[1:], "empty": b""}[spoil])
+    size = content.index(b"box2i") + 10
+    wider = content[:size] + struct.pack("<4i", 0, 0, 0xF1F9FB, 3) + content[size + 16 :]
+    spoilt = {
+        "compressed": content,
+        "cut": content[:-9],
+        "no magic": b"\0" + content[1:],
+        "empty": b"",
+        "wider than memory": wider,
+    }
+    path.write_bytes(spoilt[spoil])
     with pytest.raises(BlemishError, match=r"a\.exr: not an OpenEXR file of plain scan lines"):
         read_exr(path)

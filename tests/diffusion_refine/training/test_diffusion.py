@@ -18,6 +18,7 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from diffusion_refine.core.models import load_model
+from diffusion_refine.core.verify import STATE
 from diffusion_refine.training.crops import PicturesError
 from diffusion_refine.training.diffusion import ADDITIONS, DiffusionSettings, TrainingError, train_diffusion
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
@@ -102,8 +103,11 @@ def test_a_training_stopped_at_random_moments_ends_in_the_same_bytes(
     while stops:
         with pytest.raises(Stopped):
             train_diffusion([photographs], out, whole.settings, "cpu", stopping)
+    if (out / STATE).is_dir():  # as a writer leaves it that is killed
+        (out / STATE / ".denoiser.pt.999999999.tmp").write_bytes(b"half")
     train_diffusion([photographs], out, whole.settings, "cpu")
     assert contents(out) == whole.files
+    assert not list(out.rglob(".*"))
 
 
 # Trains in children of one process that has loaded torch: each is killed at its moment, the last one ends by itself.

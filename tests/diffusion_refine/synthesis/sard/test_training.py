@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from diffusion_refine.core.models import ModelError
+from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.discriminator import DiscriminatorShape
 from diffusion_refine.synthesis.sard.model import RECORD, WEIGHTS, load_sard
 from diffusion_refine.synthesis.sard.network import Conditions, NetworkShape
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, draw_pairs
-from diffusion_refine.synthesis.sard.region_constraint import Background
 from diffusion_refine.synthesis.sard.sampling import sample
 from diffusion_refine.synthesis.sard.training import SardSettings, SardTraining, train_sard
 
