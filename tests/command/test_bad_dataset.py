@@ -116,7 +116,7 @@ def test_dataset_that_cannot_be_judged(
 def test_picture_without_bytes(refused: Refused, at: Path) -> None:
     (at / "mvtec/train/good/1.png").write_bytes(b"")
     line = refused("train", at / "mvtec", *TINY, "--out", at / "new")
-    assert line.startswith(f"{at / 'mvtec/train/good/1.png'}: is no picture that can be read")
+    assert line.startswith(f"{at / 'mvtec/train/good/1.png'}: is empty; replace or remove it")
     assert line.endswith("; replace or remove it")
 
 

@@ -67,10 +67,10 @@ def studies(folder: Path) -> list[bytes]:
 
 
 def read_study(path: Path) -> object:
-    from anomaly.studies.study_file import load_study
+    from anomaly.studies.study_file import load_any
 
-    study = load_study(path)
-    return study.study.chosen, study.beside(study.study.real.dataset or "")
+    study = load_any(path)
+    return study.study, study.beside(study.study.real.dataset or "")
 
 
 # Manifests

@@ -5,21 +5,25 @@ from __future__ import annotations
 from anomaly.studies.engine.cache import READING, StepKind
 
 SEEING = ("backbone/patch_extractor", "backbone/normalisation")  # a backbone's own module is in `class_digest`
+INSPECTING = (
+    "inspection/inspector", "inspection/computing", "inspection/tiles", "inspection/view", "inspection/regions",
+    "inspection/verdict", "evaluation/regions", "backbone/resampling",
+)  # fmt: skip
 
 BANKS = StepKind(
     "banks",
     code=(
-        "inspection/augmentation", "patchcore/coreset", *SEEING, "inspection/inspector",
+        "inspection/augmentation", "patchcore/coreset", *SEEING, *INSPECTING,
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/anomaly/banks", "patchcore/torch_model", "inspection/train", "inspection/maintenance",
+        "inspection/pixel_size",
     ),
     libraries=("numpy", "pillow", "timm", "torch"),
 )  # fmt: skip
 EVALUATIONS = StepKind(
     "evaluations",
     code=(
-        "patchcore/coreset", "inspection/threshold", *SEEING, "inspection/inspector", "evaluation/metrics",
-        "evaluation/regions",
+        "patchcore/coreset", "inspection/threshold", *SEEING, *INSPECTING, "evaluation/metrics",
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
         "studies/anomaly/evaluation", "studies/anomaly/counts", "patchcore/torch_model",
     ),
