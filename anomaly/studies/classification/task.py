@@ -13,7 +13,15 @@ from anomaly.studies.classification.learner import built, lesson, probabilities,
 from anomaly.studies.classification.published import TABLES
 from anomaly.studies.classification.settings import ClassificationSettings
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
-from anomaly.studies.engine.task import Figure, LearnerSettings, Prediction, PublishedTable, SurfaceStatistics, Values
+from anomaly.studies.engine.task import (
+    LEARNING,
+    Figure,
+    LearnerSettings,
+    Prediction,
+    PublishedTable,
+    SurfaceStatistics,
+    Values,
+)
 from anomaly.studies.engine.training import Fitting, fit, keep_network, restore_network
 from scenes.formats.sample import UNLABELLED
 from scenes.jobs.progress import Progress
@@ -33,8 +41,7 @@ class Classification:
     settings: type[LearnerSettings] = ClassificationSettings
     figures = FIGURES
     code = (
-        "studies/engine/crops", "studies/engine/descent", "studies/engine/encoders", "studies/engine/labelled",
-        "studies/engine/training",
+        *LEARNING,
         "studies/classification/settings", "studies/classification/mixing", "studies/classification/learner",
         "studies/classification/figures", "studies/classification/task",
     )  # fmt: skip

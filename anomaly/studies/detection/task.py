@@ -13,7 +13,15 @@ from torch import nn
 from anomaly.studies.detection.average_precision import Boxes, best_threshold, figures_of, matches
 from anomaly.studies.detection.learner import DetectionSettings, built, detected, lesson, settings_of, truth_of
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
-from anomaly.studies.engine.task import Figure, LearnerSettings, Prediction, PublishedTable, SurfaceStatistics, Values
+from anomaly.studies.engine.task import (
+    LEARNING,
+    Figure,
+    LearnerSettings,
+    Prediction,
+    PublishedTable,
+    SurfaceStatistics,
+    Values,
+)
 from anomaly.studies.engine.training import Fitting, fit, keep_network, restore_network
 from scenes.datasets.files import write_atomically
 from scenes.formats.sample import GOOD, UNLABELLED
@@ -42,8 +50,7 @@ class Detection:
     settings: type[LearnerSettings] = DetectionSettings
     figures = FIGURES
     code = (
-        "studies/engine/crops", "studies/engine/descent", "studies/engine/encoders", "studies/engine/labelled",
-        "studies/engine/training",
+        *LEARNING,
         "studies/detection/networks", "studies/detection/learner", "studies/detection/average_precision",
         "studies/detection/task",
     )  # fmt: skip

@@ -104,6 +104,13 @@ class Prediction:
     scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
+# Modules of the engine that decide what any task's learner becomes.
+LEARNING = (
+    "studies/engine/crops", "studies/engine/descent", "studies/engine/encoders", "studies/engine/labelled",
+    "studies/engine/training",
+)  # fmt: skip
+
+
 class Task(Protocol):
     """One kind of downstream task; its object holds no state.
 

@@ -10,7 +10,15 @@ import numpy as np
 from torch import nn
 
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
-from anomaly.studies.engine.task import Figure, LearnerSettings, Prediction, PublishedTable, SurfaceStatistics, Values
+from anomaly.studies.engine.task import (
+    LEARNING,
+    Figure,
+    LearnerSettings,
+    Prediction,
+    PublishedTable,
+    SurfaceStatistics,
+    Values,
+)
 from anomaly.studies.engine.training import Fitting, fit, keep_network, restore_network
 from anomaly.studies.segmentation.confusion import confusion, figures_of
 from anomaly.studies.segmentation.learner import SegmentationSettings, built, lesson, segmented, settings_of
@@ -43,8 +51,7 @@ class Segmentation:
     settings: type[LearnerSettings] = SegmentationSettings
     figures = FIGURES
     code = (
-        "studies/engine/crops", "studies/engine/descent", "studies/engine/encoders", "studies/engine/labelled",
-        "studies/engine/training",
+        *LEARNING,
         "studies/segmentation/bisenet_v2", "studies/segmentation/fast_scnn", "studies/segmentation/networks",
         "studies/segmentation/losses", "studies/segmentation/learner", "studies/segmentation/confusion",
         "studies/segmentation/task",

@@ -6,39 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from anomaly.studies.detection.average_precision import Boxes
 from anomaly.studies.detection.learner import DetectionSettings, built, corners, detected, drawn
 from anomaly.studies.detection.networks import NetworkError
 from anomaly.studies.detection.task import Detection
-from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
-from scenes.formats.sample import Sample
-from scenes.formats.truth import MaskFile
+from anomaly.studies.engine.labelled import LabelledPicture, TrainingSet
 from scenes.jobs.progress import Progress
+from tests.anomaly.studies.four_pictures import CLASSES, four_pictures
 
-CLASSES = Classes(("bright", "dark"))
 QUICK = DetectionSettings(epochs=40, batch=4, learning_rate=0.005, width=32, crop=64, flips=False, around_defects=0)
 TASK = Detection()
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelledPicture, ...]:
-    """Grey noise, each with a bright and a dark rectangle at places of its own."""
-    root, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
-    made = []
-    for index, (row, column) in enumerate([(2, 4), (6, 32), (34, 4), (38, 36)]):
-        picture = rng.normal(120, 8, (64, 64))
-        mask = np.zeros((64, 64), np.uint8)
-        for value, place, grey in ((1, (row, column), 220), (2, (44 - row, 40 - column), 30)):
-            rows, columns = slice(place[0], place[0] + 14), slice(place[1], place[1] + 20)
-            mask[rows, columns], picture[rows, columns] = value, grey
-        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(root / f"{index}.png")
-        Image.fromarray(mask).save(root / f"{index}_mask.png")
-        truth = MaskFile(root / f"{index}_mask.png", {1: "bright", 2: "dark"})
-        sample = Sample(str(index), f"s{index % 2}", "bright+dark", root / f"{index}.png", truth)
-        made.append(LabelledPicture(sample, CLASSES))
-    return tuple(made)
+    return four_pictures(tmp_path_factory.mktemp("pictures"), 14, (44, 40))
 
 
 def learnt(

@@ -5,19 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from pydantic import ValidationError
 
 from anomaly.backbone.packaged_weights import EFFICIENTNET_LITE0
-from anomaly.studies.engine.labelled import IGNORED, Classes, LabelledPicture, TrainingSet
+from anomaly.studies.engine.labelled import IGNORED, LabelledPicture, TrainingSet
 from anomaly.studies.segmentation.learner import SegmentationSettings, built, drawn
 from anomaly.studies.segmentation.networks import NetworkError
 from anomaly.studies.segmentation.task import Segmentation
-from scenes.formats.sample import Sample
-from scenes.formats.truth import MaskFile
 from scenes.jobs.progress import Progress
+from tests.anomaly.studies.four_pictures import CLASSES, four_pictures
 
-CLASSES = Classes(("bright", "dark"))
 QUICK = SegmentationSettings(
     epochs=40, batch=4, learning_rate=0.01, network="fast_scnn", loss="cross_entropy+dice", crop=64, around_defects=0.5
 )
@@ -26,21 +23,7 @@ TASK = Segmentation()
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelledPicture, ...]:
-    """Grey noise, each with a bright and a dark square at places of its own."""
-    root, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
-    made = []
-    for index, (row, column) in enumerate([(2, 4), (6, 32), (34, 4), (38, 36)]):
-        picture = rng.normal(120, 8, (64, 64))
-        mask = np.zeros((64, 64), np.uint8)
-        for value, place, grey in ((1, (row, column), 220), (2, (40 - row, 38 - column), 30)):
-            rows, columns = slice(place[0], place[0] + 18), slice(place[1], place[1] + 20)
-            mask[rows, columns], picture[rows, columns] = value, grey
-        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(root / f"{index}.png")
-        Image.fromarray(mask).save(root / f"{index}_mask.png")
-        truth = MaskFile(root / f"{index}_mask.png", {1: "bright", 2: "dark"})
-        sample = Sample(str(index), f"s{index % 2}", "bright+dark", root / f"{index}.png", truth)
-        made.append(LabelledPicture(sample, CLASSES))
-    return tuple(made)
+    return four_pictures(tmp_path_factory.mktemp("pictures"), 18, (40, 38))
 
 
 def learnt(
