@@ -30,6 +30,7 @@ from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rg
 from scenes.scene import Scene
 
 LEAST_SHARE = 0.002  # of a crop, for a defect to be named; one that covers less, but something, makes no crop
+FEWEST_CROPS, MOST_CROPS = 256, 8000  # that a training has, however few or many its pictures are
 ATTEMPTS = 20  # draws of a crop until one can be captioned
 # Words that mean the same picture; a caption now and then takes the other one, so that both are known.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -146,6 +147,11 @@ def photographs_in(folder: Path) -> list[Path]:
 
 def _hidden(path: Path, folder: Path) -> bool:
     return any(is_hidden(Path(name)) for name in path.relative_to(folder).parts)
+
+
+def crops_of(pictures: int, each: int) -> int:
+    """How many crops a training on so many pictures has, where nobody says it: `each` of a picture, within limits."""
+    return min(max(each * pictures, FEWEST_CROPS), MOST_CROPS)
 
 
 def draw_crops(

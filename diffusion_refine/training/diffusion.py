@@ -18,7 +18,7 @@ from diffusion_refine.core.models import Model, load_model
 from diffusion_refine.core.verify import INDEX, STATE, damages
 from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
-from diffusion_refine.training.crops import Crops, CropSettings, digest_of_pictures, draw_crops, read_pictures
+from diffusion_refine.training.crops import Crops, CropSettings, crops_of, digest_of_pictures, draw_crops, read_pictures
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import model_in, save_pipeline
@@ -32,7 +32,7 @@ from scenes.pictures.reading import ReadingOptions
 
 SCRATCH = "scratch"  # a start from nothing
 SETTINGS, ADDITIONS = "settings.json", "lora"
-CROPS_A_PICTURE, FEWEST_CROPS, MOST_CROPS = 16, 256, 8000
+CROPS_A_PICTURE = 16
 RATES = {SCRATCH: 6e-4, "whole": 5e-5, "lora": 5e-4}
 
 
@@ -164,7 +164,7 @@ def _crops(
     for number, folder in enumerate(datasets):
         pictures += read_pictures(folder, settings.caption, options)
         progress("reading", number + 1, len(datasets))
-    count = settings.crops or min(max(CROPS_A_PICTURE * len(pictures), FEWEST_CROPS), MOST_CROPS)
+    count = settings.crops or crops_of(len(pictures), CROPS_A_PICTURE)
     style = CropSettings(grey=0.0, light=0.08, turns=settings.turns)
     return draw_crops(pictures, count, size, settings.seed, style, lambda done: progress("crops", done, count))
 

@@ -74,7 +74,6 @@ def train(
     """
     import torch
 
-    from diffusion_refine.synthesis.sard.discriminator import DiscriminatorShape
     from diffusion_refine.synthesis.sard.network import NetworkShape
     from diffusion_refine.synthesis.sard.pairs import read_labelled
     from diffusion_refine.synthesis.sard.training import SardSettings, train_sard
@@ -100,7 +99,6 @@ def train(
         every=every,
         half=half,
         network=NetworkShape(size=size, mask_input=mask_input),
-        discriminator=DiscriminatorShape(),
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
         train_sard(pictures, out, settings, device, progress)

@@ -30,12 +30,14 @@ from diffusion_refine.synthesis.sard.network import Conditions, GeneratorNetwork
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, Pairs, draw_pairs
 from diffusion_refine.synthesis.sard.region_constraint import fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
+from diffusion_refine.training.crops import crops_of
 from diffusion_refine.training.loop import GradientDescent, TrainingLoop
 from diffusion_refine.training.model_shapes import random_start
 from scenes.datasets.lock import locked
 from scenes.jobs.progress import Progress
 
 STATE = "training"
+PAIRS_A_PICTURE = 32
 LAST_RATE = 1e-5  # that the cosine ends at [Xiao 2022]
 BETAS = (0.5, 0.9)
 COLUMNS = ("discriminator", "foreground", "generator", "mask", "error", "penalty")
@@ -191,7 +193,7 @@ def train_sard(
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     with locked(out):
-        count = settings.pairs or min(max(32 * len(pictures), 256), 8000)
+        count = settings.pairs or crops_of(len(pictures), PAIRS_A_PICTURE)
         pairs = draw_pairs(
             pictures, count, settings.network.size, settings.seed, on_pair=lambda done: progress("pairs", done, count)
         )
