@@ -67,6 +67,7 @@ AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not dis
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
     "bpy": "render",
+    "ray": "ray",
     **dict.fromkeys(("accelerate", "diffusers", "peft", "tokenizers", "transformers"), "diffusion"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript", "openvino"), "export"),
     **dict.fromkeys(("anomalib", "cv2", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),

@@ -11,6 +11,7 @@ import typer
 
 from procgen.errors import BlemishError, Stopped
 from scenes.datasets.lock import locked
+from scenes.jobs.options import RayOption, WorkersOption, executor_for
 
 
 def register(app: typer.Typer) -> None:
@@ -45,12 +46,8 @@ def study(
     show: Annotated[
         bool, typer.Option("--show", help="Print the study's YAML, to copy and change, and do no more.")
     ] = (False),
-    workers: Annotated[
-        int,
-        typer.Option(
-            min=1, max=256, help="Learners trained at once, each in a process of its own; inspectors one by one."
-        ),
-    ] = 1,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
     threads: Annotated[
         int, typer.Option(min=1, help="Processor threads for learning and evaluating; rendering uses all there are.")
     ] = 2,
@@ -112,7 +109,7 @@ def study(
                     store,
                     progress,
                     real,
-                    workers=workers,
+                    executor=executor_for(workers, ray),
                     threads=threads,
                     device=_device(device),
                 )

@@ -26,6 +26,7 @@ from anomaly.studies.study_file import load_any
 from procgen.surface.layer import Instance
 from scenes import DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
+from scenes.jobs.local import Local
 
 sys.path.insert(0, str(Path(__file__).parent))
 from throwaway import NearestGrey
@@ -189,7 +190,7 @@ def test_so_many_workers_make_the_same_bytes(tmp_path, real_data):
     )
     file = load_any(_with(tmp_path / "study.yaml", learner=learner))
     for workers in (1, 2):
-        run_downstream(file, Classification(), Cache(tmp_path / str(workers)), Steps(), workers=workers)
+        run_downstream(file, Classification(), Cache(tmp_path / str(workers)), Steps(), executor=Local(workers))
     assert digests(tmp_path / "1") == digests(tmp_path / "2")
 
 
