@@ -3,8 +3,9 @@
     CACHE/DIGEST/NAME         the copy of s3://BUCKET/…/NAME on this machine; commands work in it as in any folder
     CACHE/DIGEST/known.json   which objects it was compared with
 
-What is written goes there in an order in which nobody ever sees half of it: first a note of what is to come, then all
-files, then those by which a folder is known, such as dataset.json; then what is no longer part of it goes, and the note.
+What is written goes there in an order in which nobody ever sees half of it: first a note of what is to come, then
+all files, then those by which a folder is known, such as dataset.json; then what is no longer part of it goes, and the
+note.
 """
 
 from __future__ import annotations
