@@ -86,7 +86,7 @@ def study(
     from anomaly.studies.engine.cache import Cache
     from anomaly.studies.engine.progress import ProgressDisplay
 
-    progress = ProgressDisplay()
+    progress, executor = ProgressDisplay(), executor_for(workers, ray)
     store, command = Cache(cache or out / "cache"), shlex.join(["blemish", *sys.argv[1:]])
     try:
         with locked(out), progress:
@@ -95,7 +95,7 @@ def study(
                 from anomaly.studies.anomaly.run import run_study
 
                 torch.set_num_threads(threads)
-                inspected = run_study(StudyFile(file.study, file.path), store, progress, real)
+                inspected = run_study(StudyFile(file.study, file.path), store, progress, real, executor)
                 progress.step("intervals and report", True)
                 lines, report = write_study(inspected, out, command)
             else:
@@ -109,7 +109,7 @@ def study(
                     store,
                     progress,
                     real,
-                    executor=executor_for(workers, ray),
+                    executor=executor,
                     threads=threads,
                     device=_device(device),
                 )
