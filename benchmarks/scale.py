@@ -2,14 +2,15 @@
 
     python benchmarks/scale.py [--quick] [--only costs|workers|handing|writing] [--json FILE]
 
-costs      seconds and bytes of a frame by resolution and samples, rendered by one worker on all cores, and the sum
-           for a million at a price of a core hour that --price changes
+costs      seconds, seconds of cores and bytes of a frame by resolution and samples, rendered by one worker on all
+           cores, and the sum for a million at a price of a core hour that --price changes
 workers    frames a second of one worker, of two, and of two through Ray, on the same machine in the same run; rounds
            take turns, so that what else the machine does hits all
 handing    what a frame costs over its making: the files of one, made beforehand, from workers to the disk
 writing    empty frames through the writer of datasets, and what finishes a dataset: seconds and memory as they grow
 
-The load of the machine stands beside the figures: they are true on one that does nothing else.
+The load of the machine stands beside the figures: those of time are true on one that does nothing else; seconds of
+cores hardly depend on it.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -46,36 +48,56 @@ def sized(recipe: Recipe, side: int) -> Recipe:
     return recipe.model_copy(update={"camera": recipe.camera.model_copy(update={"resolution": (side, side)})})
 
 
-def rendering(recipe: Recipe, folder: Path, frames: int, samples: int, executor: Executor) -> tuple[float, int]:
-    """Seconds a frame once every worker has delivered its first, and bytes a frame on disk."""
+@dataclass(frozen=True)
+class Cost:
+    """Of a frame, once every worker has delivered its first: seconds, those of cores, and bytes on disk."""
+
+    seconds: float
+    core_seconds: float
+    size: int
+
+
+def rendering(recipe: Recipe, folder: Path, frames: int, samples: int, executor: Executor) -> Cost:
     from blender_addon import render_dataset
 
-    times: list[float] = []
+    moments: list[tuple[float, float]] = []
     render_dataset(
-        recipe, folder, frames, samples=samples, executor=executor, on_frame=lambda _: times.append(time.perf_counter())
+        recipe,
+        folder,
+        frames,
+        samples=samples,
+        executor=executor,
+        on_frame=lambda _: moments.append((time.perf_counter(), children_worked())),
     )
     first = executor.workers or 1
+    begun, ended = moments[first - 1], moments[-1]
+    seconds, core_seconds = ((after - before) / (frames - first) for before, after in zip(begun, ended, strict=True))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return (times[-1] - times[first - 1]) / (frames - first), size // frames
+    return Cost(seconds, core_seconds, size // frames)
+
+
+def children_worked() -> float:
+    """Seconds of cores that the processes of this one have used."""
+    times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
+    return sum(each.user + each.system for each in times)
 
 
 def costs(which: str, frames: int, price: float, scratch: Path) -> list[dict[str, Figure]]:
     rows = []
-    cores = os.cpu_count() or 1
     for side in SIDES[which]:
         for samples in RAYS[which]:
-            seconds, size = rendering(
-                sized(load_recipe("plate"), side), scratch / f"{side}-{samples}", frames, samples, Local(1)
-            )
-            hours = seconds * cores * MILLION / 3600
+            folder = scratch / f"{side}-{samples}"
+            cost = rendering(sized(load_recipe("plate"), side), folder, frames, samples, Local(1))
+            hours = cost.core_seconds * MILLION / 3600
             rows.append(
                 {
                     "pixels": f"{side} x {side}",
                     "samples": samples,
-                    "s a frame": seconds,
-                    "kB a frame": size / 1e3,
+                    "s a frame": cost.seconds,
+                    "core s a frame": cost.core_seconds,
+                    "kB a frame": cost.size / 1e3,
                     "million: core hours": hours,
-                    "million: TB": size * MILLION / 1e12,
+                    "million: GB": cost.size * MILLION / 1e9,
                     "million: $": hours * price,
                     "load": os.getloadavg()[0],
                 }
@@ -88,8 +110,8 @@ def workers(frames: int, side: int, rounds: int, scratch: Path) -> list[dict[str
     arms: dict[str, Executor] = {"1 worker": Local(1), "2 workers": Local(2), "2 through Ray": Ray(LOCAL, 2)}
     for turn in range(rounds):
         for name, executor in arms.items():
-            seconds, _ = rendering(recipe, scratch / f"{turn} {name}", frames, SAMPLES, executor)
-            found.setdefault(name, []).append(1 / seconds)
+            cost = rendering(recipe, scratch / f"{turn} {name}", frames, SAMPLES, executor)
+            found.setdefault(name, []).append(1 / cost.seconds)
     rates = {name: statistics.median(values) for name, values in found.items()}
     return [
         {

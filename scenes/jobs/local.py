@@ -92,6 +92,8 @@ class _Threads(Generic[Task, Result]):
             thread.join(GRACE)
 
     def _serve(self, seat: int) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # of Ctrl-C this process is told, who then stops those it started
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which have their mask from this thread
         while (task := self._tasks[seat].get()) is not None:
             try:
                 answer = Answer(self._worker(seat).do(task))
@@ -148,7 +150,6 @@ def _last_words(code: int | None) -> str:
 
 def _serve(connection: Connection, opened: bytes) -> None:
     """What a child does: open the work once, then task by task, until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C the parent is told, who then stops its children
     signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     worker: Worker[object, object] | None = None

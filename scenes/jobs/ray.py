@@ -6,7 +6,7 @@ import os
 import pickle
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -89,8 +89,10 @@ def _connected(address: str) -> Iterator[None]:
 class _Serving:
     """What an actor is: a worker of work that is opened once."""
 
-    def __init__(self, opened: bytes, version: str) -> None:
+    def __init__(self, opened: bytes, version: str, folder: str) -> None:
         self._opened, self._version = opened, version
+        with suppress(OSError):  # paths of the command are from where it runs
+            os.chdir(folder)
         self._worker: Worker[Any, Any] | None = None
 
     def do(self, task: bytes) -> bytes:
@@ -122,6 +124,8 @@ class _Actors(Generic[Task, Result]):
         self._ray = ray
         self._work, self._cores = work, cores
         self._kind = ray.remote(_Serving)
+        raised = ray.exceptions
+        self._lost = (raised.RayActorError, raised.WorkerCrashedError, raised.NodeDiedError, raised.OutOfMemoryError)
         self._actors: dict[int, Any] = {}
         self._asked: dict[Any, int] = {}
 
@@ -131,7 +135,7 @@ class _Actors(Generic[Task, Result]):
             place = Place(seat, max(1, int(cores)), is_here=False)
             options = {"num_cpus": cores, "max_restarts": 0, "max_task_retries": 0}
             opened = pickle.dumps((self._work, place))
-            self._actors[seat] = self._kind.options(**options).remote(opened, blemish_version())
+            self._actors[seat] = self._kind.options(**options).remote(opened, blemish_version(), os.getcwd())
         self._asked[self._actors[seat].do.remote(pickle.dumps(task))] = seat
 
     def next_answer(self) -> tuple[int, Answer[Result]]:
@@ -139,7 +143,7 @@ class _Actors(Generic[Task, Result]):
         seat = self._asked.pop(done)
         try:
             answer: Answer[Result] = pickle.loads(self._ray.get(done))
-        except self._ray.exceptions.RayActorError as error:
+        except self._lost as error:
             reason = str(error).strip().splitlines()[0]
             answer = Answer(error=WorkerLost(f"a worker on the Ray cluster was lost: {reason}"))
         if isinstance(answer.error, WorkerLost):
