@@ -3,7 +3,8 @@
     python benchmarks/studies.py [--quick] [--json FILE]
 
 Both decode once, cut crops, descend by AdamW and see the same number of pixels; the bare loop draws crops anywhere, and
-neither turns them nor weighs pictures. Processor time on one thread, the two in turn, medians.
+neither turns them nor weighs pictures. Classifiers see whole pictures of a crop's size, which the studies' own mirrors
+and weighs. Processor time on one thread, the two in turn, medians.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from anomaly.studies.classification import learner as classification
+from anomaly.studies.classification.settings import ClassificationSettings
 from anomaly.studies.detection import learner as detection
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
 from anomaly.studies.segmentation import learner as segmentation
@@ -89,8 +92,31 @@ def bare(task: Any, network: str, training: TrainingSet) -> Callable[[int], obje
     return step
 
 
-def compared(task: Any, network: str, training: TrainingSet, steps: int) -> dict[str, Figure]:
-    both = {"studies": studied(task, network, training), "bare loop": bare(task, network, training)}
+def classified(network: str, training: TrainingSet) -> dict[str, Callable[[int], object]]:
+    """Both steps of a classifier."""
+    settings = ClassificationSettings(network=network, image_size=CROP, epochs=1000, batch=BATCH, learning_rate=0.001)
+    own = classification.built(settings, CLASSES, 0, "cpu")
+    step, _ = classification.lesson(own, training, CLASSES, settings, "cpu")
+    model: Any = classification.built(settings, CLASSES, 0, "cpu").train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.001)
+    small = [classification.squared(each, CROP) for each in training.pictures]
+    images = torch.stack([torch.from_numpy(each).permute(2, 0, 1) for each in small]).float()
+    labels = torch.tensor([each.label for each in training.pictures])
+
+    def plain(number: int) -> None:
+        places = slice(number % 2 * BATCH, number % 2 * BATCH + BATCH)
+        batch = (images[places] / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        optimizer.zero_grad()
+        torch.autograd.backward(torch.nn.functional.cross_entropy(model(batch), labels[places]))
+        optimizer.step()
+
+    return {
+        "studies": lambda number: step(list(range(number % 2 * BATCH, number % 2 * BATCH + BATCH)), torch.Generator()),
+        "bare loop": plain,
+    }
+
+
+def compared(network: str, both: dict[str, Callable[[int], object]], steps: int) -> dict[str, Figure]:
     spent: dict[str, list[float]] = {name: [] for name in both}
     for number in range(steps + 2):
         for name, step in both.items():
@@ -116,9 +142,15 @@ def main() -> None:
         made = pictures(Path(folder))
         training = TrainingSet(made, len(made))
         rows = [
-            compared(segmentation, "fast_scnn", training, steps),
-            compared(segmentation, "fpn", training, steps),
-            compared(detection, "fcos", training, steps),
+            compared(
+                network,
+                {"studies": studied(task, network, training), "bare loop": bare(task, network, training)},
+                steps,
+            )
+            for task, network in ((segmentation, "fast_scnn"), (segmentation, "fpn"), (detection, "fcos"))
+        ]
+        rows += [
+            compared(network, classified(network, training), steps) for network in ("efficientnet_lite0", "resnet18")
         ]
     report(rows, given.json, f"a step of {BATCH} crops of {CROP} pixels")
 
