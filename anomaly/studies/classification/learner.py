@@ -51,8 +51,11 @@ def built(
         network.load_state_dict(headless.state_dict(), strict=False)
     if settings.frozen:
         network.requires_grad_(False)
-        classifier: nn.Module = network.get_classifier()  # type: ignore[operator]
-        classifier.requires_grad_(True)
+        place = str(network.default_cfg["classifier"])  # type: ignore[index]
+        linear = network.get_submodule(place)
+        # What it sees is brought to one scale first, as linear probes have it; [He 2022].
+        setattr(network, place, nn.Sequential(nn.BatchNorm1d(int(linear.in_features), affine=False), linear))  # type: ignore[arg-type]
+        linear.requires_grad_(True)
     # torch declares no such overload
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -65,7 +68,10 @@ def lesson(
     descent = Descent(network, "adamw", settings.learning_rate, settings.weight_decay, steps)
     decoded = crops.DecodedPictures(training.pictures, lambda picture: (squared(picture, settings.image_size), None))
     by_class = class_weights(training, classes, device) if settings.balanced else None
-    network.train(not settings.frozen)
+    network.train()
+    if settings.frozen:
+        network.eval()
+        network.get_classifier().train()  # type: ignore[operator]
     seen = Seen(network, decoded, device) if settings.frozen and settings.mixing == "none" else None
 
     def step(chosen: Sequence[int], generator: torch.Generator) -> Tensor:
