@@ -53,12 +53,12 @@ def test_mixed_pictures_hold_what_their_labels_say(method):
     torch.testing.assert_close(again, pictures, rtol=0, atol=0)
 
 
-def pictures(folder: Path, count: int, seed: int) -> tuple[LabelledPicture, ...]:
-    """Noise: dark in a corner, bright in a corner, or neither."""
+def pictures(folder: Path, count: int, seed: int, side: int = 16) -> tuple[LabelledPicture, ...]:
+    """Noise of 32 pixels a side: dark in a corner of so many, bright there, or neither."""
     rng, made = np.random.default_rng(seed), []
     for index in range(count):
         label, image = index % 3, rng.normal(128, 20, (32, 32, 3))
-        image[:16, :16] += (0, -90, 90)[label]
+        image[:side, :side] += (0, -90, 90)[label]
         path = folder / f"{seed}_{index}.png"
         Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(path)
         made.append(LabelledPicture(Sample(path.stem, path.stem, CLASSES.all_names[label], path), CLASSES))
@@ -101,10 +101,10 @@ def test_pictures_of_no_weight_teach_nothing(tmp_path):
     assert accuracy(tmp_path / "model", training, test) > 0.8
 
 
-@pytest.mark.parametrize("mixing", ["mixup", "cutmix"])
-def test_mixed_pictures_teach_as_well(tmp_path, mixing):
-    """Of three classes one is right by chance."""
-    train, test = pictures(tmp_path, 192, 6), pictures(tmp_path, 60, 7)
+@pytest.mark.parametrize(("mixing", "side"), [("mixup", 16), ("cutmix", 32)])
+def test_mixed_pictures_teach_as_well(tmp_path, mixing, side):
+    """Of three classes one is right by chance. CutMix's labels are shares of the area, so that all of it must show."""
+    train, test = pictures(tmp_path, 192, 6, side), pictures(tmp_path, 60, 7, side)
     settings = SETTINGS.model_copy(update={"mixing": mixing, "epochs": 5})
     assert accuracy(tmp_path / "model", TrainingSet(train, len(train)), test, settings) > 0.8
 
