@@ -55,7 +55,8 @@ def built(
         linear = network.get_submodule(place)
         # What it sees is brought to one scale first, as linear probes have it; [He 2022].
         setattr(network, place, nn.Sequential(nn.BatchNorm1d(int(linear.in_features), affine=False), linear))  # type: ignore[arg-type]
-        linear.requires_grad_(True)
+        for parameter in linear.parameters():  # random ones would stay wherever no picture has anything to say
+            nn.init.zeros_(parameter.requires_grad_(True))
     # torch declares no such overload
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
