@@ -199,7 +199,7 @@ def test_another_training_in_the_folder_is_named(photographs: Path, start: Path,
     assert contents(out) == written
     for path in (photographs, start):
         assert str(path).encode() not in b"".join(filter(None, written.values()))
-    with pytest.raises(CheckpointError, match="start was {'sha256': .*} and is {'sha256': "):
+    with pytest.raises(CheckpointError, match=r"start was \{'sha256': .*\} and is \{'sha256': "):
         train_diffusion([photographs], out, replace(QUICK, start=str(out), steps=2), "cpu")
     with pytest.raises(CheckpointError, match="seed was 0 and is 9"):
         train_diffusion([photographs], out, replace(QUICK, start=str(start), steps=2, seed=9), "cpu")
