@@ -63,7 +63,9 @@ class Focus:
         """(B, 1, h, w): squared distances from the centre, rows and columns over `scale`, one or (B, 2)."""
         rows, columns = self._apart(shape)
         spread = torch.as_tensor(scale, device=rows.device, dtype=rows.dtype).expand(len(self.centre), 2)
-        squares = (rows / spread[:, 0, None]).square()[:, :, None] + (columns / spread[:, 1, None]).square()[:, None]
+        squares: Tensor = (rows / spread[:, 0, None]).square()[:, :, None] + (columns / spread[:, 1, None]).square()[
+            :, None
+        ]
         return squares[:, None]
 
     def within(self, shape: tuple[int, int], reach: float) -> Tensor:
