@@ -71,10 +71,9 @@ class Focus:
     def within(self, shape: tuple[int, int], reach: float) -> Tensor:
         """(B, 1, h, w) whether a pixel lies in the box, its sides `reach` times as long."""
         rows, columns = self._apart(shape)
-        inside = [
-            abs(values) <= reach * half[:, None] for values, half in zip((rows, columns), self.half.T, strict=True)
-        ]
-        return (inside[0][:, :, None] & inside[1][:, None])[:, None]
+        in_rows: Tensor = rows.abs() <= reach * self.half[:, :1]
+        in_columns: Tensor = columns.abs() <= reach * self.half[:, 1:]
+        return (in_rows[:, :, None] & in_columns[:, None])[:, None]
 
     def _apart(self, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Rows (B, h) and columns (B, w) as seen from the centre."""

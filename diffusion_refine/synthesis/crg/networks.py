@@ -79,7 +79,8 @@ class Prior:
 
 
 def device_of(network: UNet2DModel) -> torch.device:
-    return next(network.parameters()).device
+    device: torch.device = next(network.parameters()).device
+    return device
 
 
 def written(shape: DenoiserShape) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from diffusion_refine.synthesis.crg.attention import AttentionSettings, Focus
 from diffusion_refine.synthesis.crg.guidance import GuidanceSettings, windows_of
+from diffusion_refine.synthesis.crg.method import JUMP, START, STEPS, TRAVELS
 from diffusion_refine.synthesis.crg.sampling import (
     Calls,
     CrgSettings,
@@ -120,6 +121,12 @@ def test_the_published_schedule_asks_so_often() -> None:
     From timestep 0, where alone the prior begins again, nothing is denoised: it is not asked once more.
     """
     assert expected_calls(literal()) == (Calls(73 * 3, 73), Calls(73 * (1 + 2 * 12), 73))
+
+
+def test_the_schedule_of_the_command_asks_so_often() -> None:
+    """38 visits, and thrice the prior begins again from a level that is denoised from: what the page says."""
+    settings = CrgSettings(schedule=Schedule(STEPS, START, JUMP, TRAVELS))
+    assert expected_calls(settings)[0] == Calls(114, 41)
 
 
 def test_the_prior_begins_again_where_it_is_told_to() -> None:
