@@ -51,6 +51,7 @@ VERIFIERS = {
     "bank.safetensors": "anomaly.inspection.verify",
     "training.safetensors": "anomaly.inspection.verify",
     "results.json": "anomaly.evaluation.verify",
+    "inspection.json": "anomaly.line.verify",
     "model_index.json": "diffusion_refine.core.verify",
     "training/settings.json": "diffusion_refine.core.verify",
     "figures.json": "anomaly.studies.engine.verify",
@@ -116,15 +117,17 @@ def verify(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FOLDER...", help="Datasets, inspectors, evaluations, trained models, studies.", show_default=False
+            metavar="FOLDER...",
+            help="Datasets, inspectors, evaluations, inspections, trained models, studies.",
+            show_default=False,
         ),
     ],
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
     ] = False,
 ) -> None:
-    """Compare every file of datasets, inspectors, evaluations, trained models and studies with its digest, and name
-    what was changed or damaged.
+    """Compare every file of datasets, inspectors, evaluations, inspections, trained models and studies with its digest,
+    and name what was changed or damaged.
 
         blemish verify out/train out/inspector out/report
 
@@ -155,8 +158,8 @@ def verifier_of(folder: Path) -> ModuleType:
         if (folder / name).is_file():
             return importlib.import_module(module)
     raise BlemishError(
-        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector, an evaluation, a "
-        "trained model or a study"
+        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector, an evaluation, "
+        "an inspection, a trained model or a study"
     )
 
 
