@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from scenes.jobs.executor import Answer, Place, Result, Take, Task, Work, Worker
 from scenes.version import blemish_version
 
 LOCAL = "local"
+HOST = re.compile(r"(?:ray://)?([^:/]+):(\d{1,5})")
+PATIENCE = 5  # s, for a host to answer
 USAGE = "RAY_USAGE_STATS_ENABLED"
 
 
@@ -70,6 +74,8 @@ def _connected(address: str) -> Iterator[None]:
     heeded = signal.getsignal(signal.SIGTERM)
     alone: dict[str, Any] = {"num_cpus": os.cpu_count(), "include_dashboard": False} if address == LOCAL else {}
     try:
+        if place := HOST.fullmatch(address):  # whom Ray would try to reach for minutes
+            socket.create_connection((place[1], int(place[2])), PATIENCE).close()
         ray.init(address, log_to_driver=False, logging_level="error", **alone)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
