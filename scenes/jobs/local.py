@@ -34,7 +34,7 @@ GRACE = 10  # s that a process has to end by itself
 
 @dataclass(frozen=True)
 class Local:
-    """So many workers on this machine. One of work without a process of its own is this very process."""
+    """So many workers on this machine. One alone, of work without a process of its own, is this very process."""
 
     workers: int = 1
 
@@ -50,7 +50,7 @@ class Local:
             return
         count = min(self.workers, len(tasks))
         cores = max(1, (os.cpu_count() or 1) // count)
-        if self.is_here and not work.has_own_process:
+        if count == 1 and not work.has_own_process:
             worker = work.open(Place(cores=cores))
             for position, task in enumerate(tasks):
                 take(position, worker.do(task))

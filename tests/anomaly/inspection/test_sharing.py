@@ -117,6 +117,7 @@ def test_one_goes_on_from_a_bank_in_shards(folder, sharded, tmp_path):
     assert Inspector.load(tmp_path).training == tuned.training
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_same_bytes(folder, sharded, tmp_path):
     samples = read_samples(folder)
     train_inspector(samples, tmp_path / "bank", **SETTINGS, executor=Local(2))

@@ -238,6 +238,7 @@ def test_only_the_scenarios_asked_for_are_evaluated_and_only_their_renders_made(
     ]
 
 
+@pytest.mark.slow
 def test_seeds_of_two_workers_are_the_same_bytes(tmp_path, photos, recipe):
     outcomes = []
     for workers in (1, 2):
