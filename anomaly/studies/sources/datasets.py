@@ -27,6 +27,8 @@ from anomaly.studies.engine.study import (
 from anomaly.studies.engine.study_file import StudyFile
 from anomaly.studies.sources.renders import RenderedSet, is_rendered, make_dataset, recipe_with, render, train_model
 from scenes.datasets.files import write_atomically
+from scenes.datasets.reader import Dataset
+from scenes.datasets.relabelling import OUTCOMES, label_counts
 from scenes.datasets.schema import HEADER, committed, read_header
 from scenes.formats.manifest import MANIFEST, WORDS
 from scenes.formats.registry import read_samples
@@ -65,6 +67,12 @@ class Sources:
                 raise self.file.error(f"datasets.{name}.dataset", f"found no folder {folder}; expected a dataset there")
             return read_samples(folder, source.format)
         return read_samples(self._folder(name, train, seed)[1], "blemish")
+
+    def labels(self, name: str, train: Sequence[LabelledPicture], seed: int) -> dict[str, dict[str, int]]:
+        """Of a dataset whose masks were found again after an edit: class -> outcome -> masks; of others nothing."""
+        folder = self._folder(name, train, seed)[1]
+        counts = label_counts(Dataset(folder)) if (folder / HEADER).is_file() else {}
+        return {kind: {outcome: found[outcome] for outcome in OUTCOMES} for kind, found in counts.items()}
 
     def depends_on_split(self, name: str) -> bool:
         """Whether a dataset or model is another for every seed: made of the real side, the seed, or such a one."""
@@ -126,13 +134,16 @@ class Sources:
         }
         inputs: dict[str, Any] = {"command": list(command), "of": {other: key for other, (key, _) in others.items()}}
         inputs |= _real_side(command, train, seed)
+        most = self.file.study.datasets[name].good
+        if most is not None:
+            inputs["good"] = most
         key = key_of(DATASETS, inputs)
         self.progress.step(f"{self._whose(name, seed)}making {name}", not self.cache.is_done(DATASETS, key))
 
         def make(out: Path) -> None:
             if TRAIN_SIDE in inputs:
                 write_part(train, out / TRAIN.strip("{}"))
-            words = list(self._words(command, f"datasets.{name}.command", out, MADE, others, seed))
+            words = list(self._words(command, f"datasets.{name}.command", out, MADE, others, seed, most))
             make_dataset(words, out / MADE, name, lambda: self.progress.advance(name, *_frames(out / MADE)))
 
         return key, self.cache.step(DATASETS, key, inputs, make) / MADE
@@ -165,15 +176,20 @@ class Sources:
         made: str,
         others: Mapping[str, tuple[str, Path]],
         seed: int,
+        most: int | None = None,
     ) -> Iterator[str]:
-        """A command's words with what stands for those in braces; made: the folder in `out` that it makes."""
+        """A command's words with what stands for those in braces.
+
+        made: the folder in `out` that it makes. most: of the good pictures, spread evenly.
+        """
         part = out / TRAIN.strip("{}")
         for word in command:
             if word == GOOD_PICTURES:
                 good = [str(sample.image_path) for sample in read_samples(part) if sample.label == GOOD]
                 if not good:
                     raise self.file.error(field_name, f"found {GOOD_PICTURES}, but no real picture to train on is good")
-                yield from good
+                chosen = min(len(good), most or len(good))
+                yield from (good[k] for k in np.linspace(0, len(good) - 1, chosen).round().astype(int))
             elif named_in(word) in others:
                 yield str(others[named_in(word)][1])
             else:

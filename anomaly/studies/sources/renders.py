@@ -18,7 +18,7 @@ from typing import Any
 from anomaly.studies.engine.settings import Changes, RenderedSettings, StudyBase
 from anomaly.studies.engine.study_file import StudyFile
 from procgen.errors import BlemishError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import remove_leftovers, write_atomically
 from scenes.datasets.schema import ANNOTATIONS, committed
 from scenes.datasets.verify import damages
 from scenes.jobs.child_process import CHILD_PROGRAM
@@ -92,6 +92,7 @@ def render(wanted: RenderedSet, folder: Path, progress: Callable[[int, int], Non
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = folder.with_name(f"{folder.name}.yaml")  # JSON is YAML
+    remove_leftovers(recipe.parent)
     write_atomically(recipe, json.dumps(wanted.recipe.model_dump(mode="json"), indent=1).encode())
     command = ["render", str(recipe), "--out", str(folder)]
     command += ["--frames", str(wanted.frames), "--seed", str(wanted.seed), "--samples", str(wanted.samples)]
