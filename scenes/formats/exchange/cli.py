@@ -45,7 +45,7 @@ def export(
         typer.echo(
             f"pictures   {deep} of {len(samples)} have more than 8 bits, which not every program reads: --eight-bits"
         )
-    typer.echo(f"{len(samples)} pictures in {out}")
+    typer.echo(f"{found.pictures} pictures in {out}")
 
 
 def import_(

@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from procgen.surface.layer import Family
 from scenes.datasets.files import (
     HOLDER,
     LOCK,
@@ -32,11 +31,11 @@ from scenes.datasets.files import (
     write_atomically,
 )
 from scenes.datasets.lock import locked
-from scenes.datasets.reader import Dataset
-from scenes.datasets.schema import CHANGED, HEADER
+from scenes.datasets.schema import CHANGED
 from scenes.formats.blemish import FrameOfDataset
 from scenes.formats.errors import SampleError
 from scenes.formats.exchange.loss import Kept, kept
+from scenes.formats.exchange.source import looked_through
 from scenes.formats.exchange.splits import splits_of
 from scenes.formats.exchange.writer import ASIDE, Entries, Labelled, Setup, Writer
 from scenes.formats.labels.coco import Instances
@@ -77,23 +76,10 @@ def writer_named(name: str) -> Writer:
     return cast(Writer, import_module(WRITERS[name]))
 
 
-def classes_of(folder: Path, samples: Sequence[Sample]) -> dict[str, Family]:
-    """Every class with its family: of a dataset of Blemish all, in the order of their bits; else those there are."""
-    if (folder / HEADER).is_file():
-        entries = sorted(Dataset(folder).header.classes.items(), key=lambda item: item[1].bit)
-        return {name: entry.family for name, entry in entries}
-    found: dict[str, Family] = {}
-    for sample in samples:
-        for family, name in sample.truth().kinds():
-            if found.setdefault(name, family) != family:
-                raise SampleError(f"{folder}: {name} is a class of defects and of impurities; rename one of them")
-    return dict(sorted(found.items()))
-
-
 def write_export(
     folder: Path, samples: Sequence[Sample], out: Path, export: Export, progress: Progress = lambda *_: None
 ) -> Kept:
-    """Write all samples of a folder, and give what of their labels comes back.
+    """Write the samples of a folder, and give what of their labels comes back.
 
     What a stopped run has written is kept; the same is written again to the same bytes. Raises SampleError,
     PictureError; DatasetError where `out` holds anything else.
@@ -104,9 +90,10 @@ def write_export(
         raise SampleError(f"--shape: found {export.shape}; labels of {export.format} are {drawn}")
     if out.resolve().is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(out.resolve()):
         raise SampleError(f"{out}: lies with the pictures that are exported; choose another folder for --out")
+    samples, classes = looked_through(folder, samples)
     setup = Setup(
         export.name or folder.resolve().name,
-        classes_of(folder, samples),
+        classes,
         export.shape or next(iter(writer.SHAPES), ""),
         export.shard,
     )

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from procgen.errors import BlemishNote
-from procgen.surface.layer import Family
 from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset
 from scenes.datasets.writer import DatasetWriter
 from scenes.formats.errors import SampleError
-from scenes.formats.exchange.export import classes_of
+from scenes.formats.exchange.source import looked_through
 from scenes.formats.labels.coco import Instances
 from scenes.formats.numbering import numbered
 from scenes.formats.provenance import digest_of, parents_of
@@ -40,7 +39,7 @@ def write_import(
     if out.resolve() == folder.resolve():
         raise SampleError(f"{out}: is the folder that is imported; choose another for --out")
     surface = recipe.only()
-    classes: dict[str, Family] = classes_of(folder, samples)
+    samples, classes = looked_through(folder, samples)
     bits = {name: bit for bit, name in enumerate(classes)}
     hidden = 0
     with locked(out):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,27 +13,31 @@ from numpy.typing import NDArray
 from procgen.surface.layer import Family
 from scenes.formats.truth import DefectInstance, Truth
 
+FAMILIES: tuple[Family, ...] = get_args(Family)
+
 
 @dataclass(frozen=True)
 class Kept:
-    """Counts over pictures.
+    """Counts over `pictures`.
 
-    instances: written; found: read back; same: of class, family and every pixel. labelled: pixels, counted once for
-    every class that is there; differing: those of classes that are there and not read back, or the reverse.
+    instances: written; found: read back; same: of class, family and every pixel. marked: pixels that are of a family,
+    before or after; moved: those that are of it once only; renamed: those that are of other classes of it then.
     """
 
+    pictures: int = 0
     instances: int = 0
     found: int = 0
     same: int = 0
-    labelled: int = 0
-    differing: int = 0
+    marked: int = 0
+    moved: int = 0
+    renamed: int = 0
 
     def __add__(self, other: Kept) -> Kept:
         return Kept(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     @property
     def everything(self) -> bool:
-        return self.same == self.instances == self.found and not self.differing
+        return self.same == self.instances == self.found and not self.moved and not self.renamed
 
     def as_json(self) -> dict[str, int]:
         return asdict(self)
@@ -41,11 +46,15 @@ class Kept:
         """For people, a line each."""
         if self.everything:
             return [f"labels     all {self.instances} instances come back as they were, pixel by pixel"]
-        share = 100 * self.differing / max(1, self.labelled)
         return [
             f"instances  {self.same} of {self.instances} come back as they were; {self.found} are found",
-            f"pixels     {self.differing} of {self.labelled} labels of pixels differ, {share:.2g} %",
+            f"pixels     {self.moved} of {self.marked} marked ones are lost or added, {self.share(self.moved):.2g} %",
+            f"classes    {self.renamed} of them are of other classes, {self.share(self.renamed):.2g} %",
         ]
+
+    def share(self, count: int) -> float:
+        """Of the marked pixels, per cent."""
+        return 100 * count / max(1, self.marked)
 
 
 def kept(
@@ -53,18 +62,21 @@ def kept(
 ) -> Kept:
     """What comes back of one picture. under: of a class, but of no instance."""
     ours, theirs = (Counter(map(_key, truth.instances)) for truth in (written, back))
+    marked = moved = renamed = 0
     before, after = _by_class(written, under), _by_class(back, back_under)
     nothing = np.zeros(written.defect.shape, bool)
-    return Kept(
-        ours.total(),
-        theirs.total(),
-        (ours & theirs).total(),
-        sum(int(np.count_nonzero(mask)) for mask in before.values()),
-        sum(
-            int(np.count_nonzero(before.get(kind, nothing) ^ after.get(kind, nothing)))
-            for kind in before.keys() | after.keys()
-        ),
-    )
+    for family in FAMILIES:
+        kinds = [kind for kind in before.keys() | after.keys() if kind[0] == family]
+        pairs = [(before.get(kind, nothing), after.get(kind, nothing)) for kind in kinds]
+        was, found, off = nothing.copy(), nothing.copy(), nothing.copy()
+        for one, other in pairs:
+            was |= one
+            found |= other
+            off |= one ^ other
+        marked += int(np.count_nonzero(was | found))
+        moved += int(np.count_nonzero(was ^ found))
+        renamed += int(np.count_nonzero(off & ~(was ^ found)))
+    return Kept(1, ours.total(), theirs.total(), (ours & theirs).total(), marked, moved, renamed)
 
 
 def _key(instance: DefectInstance) -> tuple[Family, str, bytes]:

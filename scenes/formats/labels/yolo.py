@@ -38,7 +38,7 @@ SHAPES = (POLYGON, BOX, ORIENTED)
 LEARNS_FLAWS = True
 WITHIN = 0.25  # of a pixel: where its corner and its middle are nearer than any other's, cut off or rounded
 DIGITS = 7  # of a share: a hundredth of a pixel in pictures of 100,000
-SPLITS = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
+SPLITS = {"train": TRAIN, "test": TEST, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION}
 FOLDERS = {TRAIN: "train", VALIDATION: "val", TEST: "test"}
 OUTSIDE = 1.0  # sides of a picture that a point may lie beside it
 
@@ -69,16 +69,16 @@ def read(folder: Path) -> list[Sample]:
     settings, where = _settings(folder)
     names = _names(settings, where)
     impurities = settings.get("impurities", [])
-    if not isinstance(impurities, list) or not set(impurities) <= set(names.values()):
+    if not isinstance(impurities, list) or not all(impurity in names.values() for impurity in impurities):
         raise SampleError(f"{where}: impurities: found {shown(impurities)}; expected some of names")
-    found = []
+    splits: dict[Path, str] = {}  # a folder may serve for several: it is of the first in the order of SPLITS
     for field, split in SPLITS.items():
         for place in _places(settings.get(field), field, where):
             for picture in _pictures(folder, place, f"{where}: {field}"):
-                found.append(_sample(folder, picture, split if field in settings else "", names, tuple(impurities)))
+                splits.setdefault(picture, split)
     if not any(field in settings for field in SPLITS):
-        found = [_sample(folder, picture, "", names, tuple(impurities)) for picture in pictures_in(folder / "images")]
-    return sorted(found, key=lambda sample: sample.name)
+        splits = dict.fromkeys(pictures_in(folder / "images"), "")
+    return [_sample(folder, picture, split, names, tuple(impurities)) for picture, split in sorted(splits.items())]
 
 
 def instances_of(
@@ -154,6 +154,7 @@ def close(setup: Setup, entries: Entries, folder: Path) -> Iterator[tuple[str, I
     """data.yaml, which names classes and folders; `impurities` in it is Blemish's own."""
     there = set(entries())
     settings: dict[str, Any] = {name: f"images/{name}" for name in FOLDERS.values() if name in there}
+    settings.setdefault("val", settings.get(FOLDERS[TEST], settings.get(FOLDERS[TRAIN])))  # which trainers ask for
     settings["names"] = dict(enumerate(setup.classes))
     if impurities := _impurities(setup):
         settings["impurities"] = impurities
