@@ -30,7 +30,7 @@ from scenes import load_recipe
 from scenes.formats.blemish import FrameOfDataset
 from scenes.formats.exchange.export import Export, write_export
 from scenes.formats.exchange.importing import write_import
-from scenes.formats.exchange.loss import Kept, kept
+from scenes.formats.exchange.loss import Kept, kept, percent
 from scenes.formats.registry import FORMATS, WRITERS, read_samples
 from scenes.formats.truth import DefectInstance, Truth, of_instances
 from scenes.pictures.run_lengths import decoded
@@ -107,8 +107,9 @@ def row(format: str, shape: str, source: Path, folder: Path) -> dict[str, Figure
         "instances": found.instances,
         "found": found.found,
         "same": found.same,
-        "pixels lost or added": f"{found.share(found.moved):.2g} %",
-        "pixels of other classes": f"{found.share(found.renamed):.2g} %",
+        "pixels": f"{percent(found.moved, found.marked):.2g} %",
+        "of defects": f"{percent(found.defects_moved, found.defects_marked):.2g} %",
+        "of other classes": f"{percent(found.renamed, found.marked):.2g} %",
     }
 
 

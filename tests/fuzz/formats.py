@@ -24,8 +24,12 @@ def picture(path: Path) -> None:
 
 def coco(folder: Path) -> list[bytes]:
     """Polygons, run lengths of both kinds and a box."""
+    from scenes.pictures.run_lengths import encoded
+
     picture(folder / "a.png")
-    marks = [[[2, 2, 9, 2, 9, 9]], {"size": [20, 24], "counts": "W4`0"}, {"size": [20, 24], "counts": [30, 450]}, []]
+    square = np.zeros((20, 24), bool)
+    square[3:9, 4:12] = True
+    marks = [[[2, 2, 9, 2, 9, 9]], encoded(square), {"size": [20, 24], "counts": [30, 90, 360]}, []]
     written = {
         "images": [{"id": 1, "file_name": "a.png", "width": 24, "height": 20, "under": []}],
         "categories": [{"id": 1, "name": "nick", "supercategory": "defect"}],

@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from procgen.errors import BlemishError
 from scenes.datasets.files import (
     HOLDER,
     LOCK,
@@ -37,7 +38,7 @@ from scenes.formats.errors import SampleError
 from scenes.formats.exchange.loss import Kept, kept
 from scenes.formats.exchange.source import looked_through
 from scenes.formats.exchange.splits import splits_of
-from scenes.formats.exchange.writer import ASIDE, Entries, Labelled, Setup, Writer
+from scenes.formats.exchange.writer import ASIDE, Labelled, Setup, Writer
 from scenes.formats.labels.coco import Instances
 from scenes.formats.provenance import digest_of
 from scenes.formats.registry import WRITERS
@@ -116,8 +117,14 @@ def write_export(
         splits = splits_of(samples, export.share, export.seed, writer.LEARNS_FLAWS)
         for number, (sample, split) in enumerate(zip(samples, splits, strict=True)):
             progress("exporting", number, len(samples))
-            if not (out / ASIDE / f"{number:06d}.json").is_file():
-                _write_picture(writer, labelled(number, sample, split, export.eight_bits), setup, out)
+            if not _record(out, number).is_file():
+                try:
+                    picture = labelled(number, sample, split, export.eight_bits)
+                except BlemishError:
+                    if number == 0:  # nothing came of it
+                        shutil.rmtree(out / ASIDE)
+                    raise
+                _write_picture(writer, picture, setup, out)
         progress("exporting", len(samples), len(samples))
         return _close(writer, setup, settings, len(samples), out)
 
@@ -154,7 +161,12 @@ def _write_picture(writer: Writer, picture: Labelled, setup: Setup, out: Path) -
         write_atomically(path, content)
         digests[name] = hashlib.sha256(content).hexdigest()
     record = {"files": digests, "entry": written.entry, "kept": found.as_json()}
-    write_atomically(out / ASIDE / f"{picture.stem}.json", as_json(record))
+    write_atomically(_record(out, picture.number), as_json(record))
+
+
+def _record(out: Path, number: int) -> Path:
+    """What came of a picture: it is there when all of the picture's files are."""
+    return out / ASIDE / f"{number:06d}.json"
 
 
 def _close(writer: Writer, setup: Setup, settings: Mapping[str, Any], count: int, out: Path) -> Kept:
@@ -162,10 +174,12 @@ def _close(writer: Writer, setup: Setup, settings: Mapping[str, Any], count: int
 
     def records() -> Iterator[dict[str, Any]]:
         for number in range(count):
-            path = out / ASIDE / f"{number:06d}.json"
+            path = _record(out, number)
             yield cast(dict[str, Any], parsed(read_bytes(path), path))
 
-    entries: Entries = lambda: (record["entry"] for record in records())  # noqa: E731
+    def entries() -> Iterator[Any]:
+        return (record["entry"] for record in records())
+
     digests: dict[str, str] = {}
     total = Kept()
     for record in records():
@@ -183,7 +197,7 @@ def _close(writer: Writer, setup: Setup, settings: Mapping[str, Any], count: int
 
 
 def _begin(out: Path, settings: Mapping[str, Any]) -> None:
-    """Make the folder this export's, or find that it is. Raises DatasetError for one that holds anything else."""
+    """Make the folder this export's, or find that it is. Raises SampleError for one that holds anything else."""
     aside = out / ASIDE
     if (aside / SETTINGS).is_file():
         _refuse_others(out, parsed(read_bytes(aside / SETTINGS), aside / SETTINGS), settings)

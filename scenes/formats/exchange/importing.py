@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from procgen.errors import BlemishNote
+from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset
 from scenes.datasets.writer import DatasetWriter
@@ -48,18 +48,11 @@ def write_import(
         missing = writer.missing()
         for done, index in enumerate(missing):
             progress("importing", done, len(missing))
-            sample = samples[index]
-            photograph = read_photograph(sample.image_path, sample.options, cut_out=True, sha256=sample.sha256)
-            truth, annotation = sample.truth(), sample.annotation
-            maps = numbered(truth, bits, annotation.under_others() if isinstance(annotation, Instances) else ())
-            hidden += maps.covered
-            record: dict[str, Any] = {"generator": "import", "parents": parents_of(sample, index, photograph, folder)}
-            if sample.split:
-                record["split"] = sample.split
-            scene = draw_on(photograph, surface, 0, index, None, None)
-            writer.write(
-                index, photograph.pixels, maps.classes, maps.defects, maps.impurities, scene, maps.instances, record
-            )
+            try:
+                hidden += _write_frame(writer, index, samples[index], folder, bits)
+            except BlemishError:
+                writer.discard()  # unless a frame is there
+                raise
         progress("importing", len(missing), len(missing))
         writer.finish()
     if hidden:
@@ -70,3 +63,16 @@ def write_import(
             stacklevel=2,
         )
     return Dataset(out)
+
+
+def _write_frame(writer: DatasetWriter, index: int, sample: Sample, folder: Path, bits: Mapping[str, int]) -> int:
+    """Write the frame of a sample; how many of its instances lie partly under others."""
+    photograph = read_photograph(sample.image_path, sample.options, cut_out=True, sha256=sample.sha256)
+    under = sample.annotation.under_others() if isinstance(sample.annotation, Instances) else ()
+    maps = numbered(sample.truth(), bits, under)
+    record: dict[str, Any] = {"generator": "import", "parents": parents_of(sample, index, photograph, folder)}
+    if sample.split:
+        record["split"] = sample.split
+    scene = draw_on(photograph, writer.recipe, 0, index, None, None)
+    writer.write(index, photograph.pixels, maps.classes, maps.defects, maps.impurities, scene, maps.instances, record)
+    return maps.covered

@@ -22,6 +22,7 @@ class Kept:
 
     instances: written; found: read back; same: of class, family and every pixel. marked: pixels that are of a family,
     before or after; moved: those that are of it once only; renamed: those that are of other classes of it then.
+    defects_marked, defects_moved: of these, those of the defect family.
     """
 
     pictures: int = 0
@@ -31,6 +32,8 @@ class Kept:
     marked: int = 0
     moved: int = 0
     renamed: int = 0
+    defects_marked: int = 0
+    defects_moved: int = 0
 
     def __add__(self, other: Kept) -> Kept:
         return Kept(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -48,13 +51,15 @@ class Kept:
             return [f"labels     all {self.instances} instances come back as they were, pixel by pixel"]
         return [
             f"instances  {self.same} of {self.instances} come back as they were; {self.found} are found",
-            f"pixels     {self.moved} of {self.marked} marked ones are lost or added, {self.share(self.moved):.2g} %",
-            f"classes    {self.renamed} of them are of other classes, {self.share(self.renamed):.2g} %",
+            f"pixels     {self.moved} of {self.marked} marked ones are lost or added, "
+            f"{percent(self.moved, self.marked):.2g} %; of those of defects {self.defects_moved} of "
+            f"{self.defects_marked}, {percent(self.defects_moved, self.defects_marked):.2g} %",
+            f"classes    {self.renamed} of them are of other classes, {percent(self.renamed, self.marked):.2g} %",
         ]
 
-    def share(self, count: int) -> float:
-        """Of the marked pixels, per cent."""
-        return 100 * count / max(1, self.marked)
+
+def percent(count: int, whole: int) -> float:
+    return 100 * count / max(1, whole)
 
 
 def kept(
@@ -62,7 +67,7 @@ def kept(
 ) -> Kept:
     """What comes back of one picture. under: of a class, but of no instance."""
     ours, theirs = (Counter(map(_key, truth.instances)) for truth in (written, back))
-    marked = moved = renamed = 0
+    marked, moved, renamed = ({family: 0 for family in FAMILIES} for _ in range(3))
     before, after = _by_class(written, under), _by_class(back, back_under)
     nothing = np.zeros(written.defect.shape, bool)
     for family in FAMILIES:
@@ -73,10 +78,20 @@ def kept(
             was |= one
             found |= other
             off |= one ^ other
-        marked += int(np.count_nonzero(was | found))
-        moved += int(np.count_nonzero(was ^ found))
-        renamed += int(np.count_nonzero(off & ~(was ^ found)))
-    return Kept(1, ours.total(), theirs.total(), (ours & theirs).total(), marked, moved, renamed)
+        marked[family] = int(np.count_nonzero(was | found))
+        moved[family] = int(np.count_nonzero(was ^ found))
+        renamed[family] = int(np.count_nonzero(off & ~(was ^ found)))
+    return Kept(
+        1,
+        ours.total(),
+        theirs.total(),
+        (ours & theirs).total(),
+        sum(marked.values()),
+        sum(moved.values()),
+        sum(renamed.values()),
+        marked["defect"],
+        moved["defect"],
+    )
 
 
 def _key(instance: DefectInstance) -> tuple[Family, str, bytes]:

@@ -205,7 +205,9 @@ def _pictures(folder: Path, place: str, where: str) -> list[Path]:
 
     A leading ../ is passed over: some programs write it for folders that lie beside the file itself.
     """
-    there = named_inside(folder, folder, place.replace("\\", "/").removeprefix("../"), where)
+    first, second, *_ = [*place.replace("\\", "/").split("/"), ""]
+    base = folder / "below" if first == ".." != second else folder
+    there = named_inside(folder, base, place, where)
     if is_file(there) and there.suffix == ".txt":
         listed = [line.strip() for line in _lines(there) if line.strip()]
         return [named_inside(folder, folder, line, f"{there}: line {n}") for n, line in enumerate(listed, 1)]

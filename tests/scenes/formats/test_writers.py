@@ -211,7 +211,7 @@ def test_mvtec_folders_are_loaded_by_anomalib(labelled, tmp_path):
     folder = Folder(
         name="parts", root=out, normal_dir="train/good", normal_test_dir="test/good",
         abnormal_dir=[f"test/{name}" for name in flawed], mask_dir=[f"ground_truth/{name}" for name in flawed],
-        train_batch_size=1, eval_batch_size=1, num_workers=0,
+        train_batch_size=1, eval_batch_size=1, num_workers=0, val_split_mode="same_as_test",
     )  # fmt: skip
     folder.setup()
     assert len(folder.train_data) == 1
