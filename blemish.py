@@ -64,6 +64,7 @@ INTERRUPTED = 130  # of a command that was stopped
 STOPPED = "stopped; the same command goes on from what is finished"  # of one that had not yet begun to say what is
 # The signals that end a command: Ctrl-C, and those by which systems and closing terminals do; Windows has no SIGHUP.
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+NEAR = 40  # characters of a text about the one that is none
 AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
@@ -259,6 +260,9 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
         code = refuse(wrong_usage(command, error))
     except ModuleNotFoundError as error:
         code = refuse(missing_extra(error))
+    except UnicodeEncodeError as error:  # of what people type or name; we write UTF-8
+        near = error.object[max(0, error.start - NEAR) : error.end + NEAR]
+        code = refuse(f"found {near!a}, which is no UTF-8; expected names of files, folders and options that are")
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = refuse(f"{place}{error.strerror or error}")
