@@ -158,6 +158,7 @@ class _SeedRun:
             "pictures": self._content(scenario.name, samples),
             "augmentation": None if augmentation is None else vars(augmentation),
             "parents": [self._keys[name] for name in scenario.parents],
+            "size": scenario.size,
         }
         key = self._keys[scenario.name] = key_of(BANKS, inputs)
         self._progress.step(f"seed {self._seed}: bank of {scenario.name}", not self._cache.is_done(BANKS, key))
@@ -165,7 +166,7 @@ class _SeedRun:
 
         def make(out: Path) -> None:
             if scenario.kind == "melding":
-                banks.meld(parents, out)
+                banks.meld(parents, max(2, round(scenario.size * self.settings.size)), out)
                 return
             banks.train(
                 self.settings,

@@ -26,12 +26,13 @@ class RealSettings(RealSet):
     """The real set, and renders that stand for it where no photographs are at hand.
 
     train, validation, test: shares of the surfaces, parted anew for every seed, those with the rarest class first; what
-    they leave over is neither trained on nor judged.
+    they leave over is neither trained on nor judged. most_of_surface: pictures of each surface that are used at most.
     """
 
     train: Share = 0.5
     validation: Share = 0.1
     test: Share = 0.4
+    most_of_surface: Annotated[int, Field(strict=True, ge=1)] | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -58,19 +59,22 @@ class DatasetSettings(RecipeModel):
     dataset: a folder, relative to the study's file. rendered: made from a recipe. command: arguments of `blemish`, made
     for every seed; in it stand {out} for the folder it makes, {train} for one with the real pictures to train on and
     their masks, {good} for the good ones among these, each an argument of its own, {seed} for the seed, and {NAME} for
-    the folder of another dataset of the study.
+    the folder of another dataset of the study. good: so many of the good ones at most, spread evenly.
     """
 
     dataset: str | None = None
     format: str = AUTO
     rendered: RenderSettings | None = None
     command: tuple[str, ...] | None = None
+    good: Annotated[int, Field(strict=True, ge=1)] | None = None
 
     @model_validator(mode="after")
     def _one_of_three(self) -> Self:
         given = [name for name in ("dataset", "rendered", "command") if getattr(self, name) is not None]
         if len(given) != 1:
             raise together(f"found {' and '.join(given) or 'nothing'}; expected one of dataset, rendered and command")
+        if self.good is not None and GOOD_PICTURES not in (self.command or ()):
+            raise together(f"found good without {GOOD_PICTURES} in a command, which it is the number of; leave it out")
         return self
 
     @field_validator("command")

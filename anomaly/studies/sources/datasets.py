@@ -27,6 +27,8 @@ from anomaly.studies.engine.study import (
 from anomaly.studies.engine.study_file import StudyFile
 from anomaly.studies.sources.renders import RenderedSet, is_rendered, make_dataset, recipe_with, render
 from scenes.datasets.files import write_atomically
+from scenes.datasets.reader import Dataset
+from scenes.datasets.relabelling import OUTCOMES, label_counts
 from scenes.datasets.schema import HEADER, committed, read_header
 from scenes.formats.manifest import MANIFEST, WORDS
 from scenes.formats.registry import read_samples
@@ -62,6 +64,12 @@ class Sources:
                 raise self.file.error(f"datasets.{name}.dataset", f"found no folder {folder}; expected a dataset there")
             return read_samples(folder, source.format)
         return read_samples(self._folder(name, train, seed)[1], "blemish")
+
+    def labels(self, name: str, train: Sequence[LabelledPicture], seed: int) -> dict[str, dict[str, int]]:
+        """Of a dataset whose masks were found again after an edit: class -> outcome -> masks; of others nothing."""
+        folder = self._folder(name, train, seed)[1]
+        counts = label_counts(Dataset(folder)) if (folder / HEADER).is_file() else {}
+        return {kind: {outcome: found[outcome] for outcome in OUTCOMES} for kind, found in counts.items()}
 
     def depends_on_split(self, name: str) -> bool:
         """Whether a dataset is another for every seed: its command names the real pictures, the seed, or such a one."""
@@ -115,6 +123,9 @@ class Sources:
             inputs["train"] = content_of([picture.sample for picture in train])
         if SEED in command:
             inputs["seed"] = seed
+        most = self.file.study.datasets[name].good
+        if most is not None:
+            inputs["good"] = most
         key = key_of(DATASETS, inputs)
         whose = f"seed {seed}: " if self.depends_on_split(name) else ""
         self.progress.step(f"{whose}making {name}", not self.cache.is_done(DATASETS, key))
@@ -139,7 +150,8 @@ class Sources:
                     raise self.file.error(
                         f"datasets.{name}.command", f"found {GOOD_PICTURES}, but no real picture to train on is good"
                     )
-                yield from good
+                most = min(len(good), self.file.study.datasets[name].good or len(good))
+                yield from (good[k] for k in np.linspace(0, len(good) - 1, most).round().astype(int))
             elif named_in(word) in others:
                 yield str(others[named_in(word)][1])
             else:
