@@ -260,9 +260,8 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
         code = refuse(wrong_usage(command, error))
     except ModuleNotFoundError as error:
         code = refuse(missing_extra(error))
-    except UnicodeEncodeError as error:  # of what people type or name; we write UTF-8
-        near = error.object[max(0, error.start - NEAR) : error.end + NEAR]
-        code = refuse(f"found {near!a}, which is no UTF-8; expected names of files, folders and options that are")
+    except UnicodeEncodeError as error:
+        code = refuse(no_text(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = refuse(f"{place}{error.strerror or error}")
@@ -292,6 +291,14 @@ def missing_extra(error: ModuleNotFoundError) -> str:
     if library not in EXTRAS:
         raise error
     return f"{library} is not installed; this command needs: pip install 'blemish[{EXTRAS[library]}]'"
+
+
+def no_text(error: UnicodeEncodeError) -> str:
+    """The line for a name that cannot be written down, or that an output does not take."""
+    near = error.object[max(0, error.start - NEAR) : error.end + NEAR]
+    if error.encoding == "utf-8":
+        return f"found {near!a}, which is no UTF-8; expected names of files, folders and options that are"
+    return f"the output takes {error.encoding} alone, not {near!a}; set PYTHONIOENCODING=utf-8"
 
 
 def note(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:
