@@ -24,6 +24,7 @@ COMMANDS = {
     "render": ("blender_addon.cli", "Render a recipe into a dataset of pictures with exact masks."),
     "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
     "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
+    "report": ("anomaly.gallery.cli", "Write a page to look through a dataset, with what inspectors say of it."),
     "inspect": ("anomaly.line.cli", "Inspect pictures, a folder, a video or a camera: what is flawed, and where."),
     "regions": ("anomaly.line.cli", "Make a page to draw on a picture where an inspector shall look."),
     "study": ("anomaly.studies.cli", "Compare training on real pictures, on renders and on both."),
