@@ -132,14 +132,12 @@ def main() -> None:
         with browser(Path(scratch) / "profile", (1600, 1000)) as window:
             opening = []
             for _ in range(REPEATS):
-                window.open(Path("/"))
                 window.open(page)
                 opening.append(float(window.call(OPENED)) / 1000)
             rows.append({"what": f"open {frames} frames", "s": statistics.median(opening)})
             for name, action in ACTIONS.items():
                 times = []
                 for _ in range(REPEATS):
-                    window.open(Path("/"))
                     window.open(page)
                     window.call(OPENED)
                     times.append(pressed(window, action))

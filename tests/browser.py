@@ -60,6 +60,9 @@ class Browser:
         return self._of("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def open(self, page: Path) -> None:
+        """Open a page anew, whatever was open, and forget what that complained of."""
+        self._of("POST", "/url", {"url": "about:blank"})
+        self._of("POST", "/se/log", {"type": "browser"})
         self._of("POST", "/url", {"url": page.resolve().as_uri()})
 
     def run(self, script: str, *arguments: object) -> Any:

@@ -19,6 +19,7 @@ def recipe_of(**camera: Any) -> Recipe:
     recipe = load_recipe("plate").only("crack", "water_stains")
     fields = recipe.model_dump(mode="json")
     fields["camera"] |= {"resolution": [WIDTH, HEIGHT], **camera}
+    fields["light"]["power_w"] = {"uniform": [3, 5]}
     return Recipe.model_validate(fields | {"texel_um": 1000, "name": "made"})
 
 

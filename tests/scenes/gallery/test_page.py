@@ -89,7 +89,6 @@ def shared(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bro
 @pytest.fixture
 def window(shared: Browser, page: Path) -> Iterator[Browser]:
     """The page as it opens."""
-    shared.open(Path("/"))  # away from what the last test opened
     shared.open(page)
     shared.one("#count")
     yield shared
