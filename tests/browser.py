@@ -123,8 +123,9 @@ class Browser:
 
     @property
     def troubles(self) -> list[str]:
-        """What the page complained of since it was last asked."""
-        return [entry["message"] for entry in self._of("POST", "/se/log", {"type": "browser"})]
+        """Errors of the page since it was last asked."""
+        said = self._of("POST", "/se/log", {"type": "browser"})
+        return [entry["message"] for entry in said if entry["level"] == "SEVERE"]
 
     def close(self) -> None:
         self._of("DELETE", "")

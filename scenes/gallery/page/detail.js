@@ -64,8 +64,7 @@ function Detail({ state, set, position, order, open }) {
         <img src=${imageOf(position)} width=${width} height=${height} alt=${describe(state, position)} /><canvas ref=${canvas}></canvas></div></div>
       ${detail?.error && html`<p class="notice">${detail.error.message}.</p>`}
     </div><div class="facts">
-      ${judge && html`<p class="verdict"><span class=${`outcome o${outcomeOf(judge, threshold, position)}`}>${OUTCOMES[outcomeOf(judge, threshold, position)]}</span>
-        score <b>${short(judge.scores[position])}</b>, threshold ${short(threshold)} · ${judge.name}</p>`}
+      ${judge && html`<p class="verdict"><span class=${`outcome o${outcomeOf(judge, threshold, position)}`}>${OUTCOMES[outcomeOf(judge, threshold, position)]}</span>${" "}score <b>${short(judge.scores[position])}</b>, threshold ${short(threshold)} · ${judge.name}</p>`}
       <h3>On it</h3>
       ${to > from ? html`<table><thead><tr><th>class</th><th>pixels</th><th>contrast to noise</th>${judge && html`<th>highest value</th>`}</tr></thead><tbody>
         ${Array.from({ length: to - from }, (_, k) => from + k).map(k => html`<tr><td><i style=${{ background: classes[things.class_number[k]].colour }}></i>${classes[things.class_number[k]].name}</td>

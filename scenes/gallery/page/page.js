@@ -70,7 +70,7 @@ function Page() {
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
   }, []);
-  const go = position => { location.hash = position === null ? "" : `frame=${data.indices[position]}`; };
+  const go = position => { setOpen(position); location.hash = position === null ? "" : `frame=${data.indices[position]}`; };
   const clear = () => set({ classes: START.classes, bare: false, ranges: {}, outcomes: [], duplicates: false });
   window.state = state;  // to look at from the console
   const moreThanClick = event => {
