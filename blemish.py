@@ -52,6 +52,7 @@ VERIFIERS = {
     "bank.safetensors": "anomaly.inspection.verify",
     "training.safetensors": "anomaly.inspection.verify",
     "results.json": "anomaly.evaluation.verify",
+    "inspection.json": "anomaly.line.verify",
     "model_index.json": "diffusion_refine.core.verify",
     "training/settings.json": "diffusion_refine.core.verify",
     "figures.json": "anomaly.studies.engine.verify",
@@ -68,6 +69,8 @@ AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not dis
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
     "bpy": "render",
+    "ray": "ray",
+    **dict.fromkeys(("fsspec", "s3fs"), "remote"),
     **dict.fromkeys(("accelerate", "diffusers", "peft", "tokenizers", "transformers"), "diffusion"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript", "openvino"), "export"),
     **dict.fromkeys(("anomalib", "cv2", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
@@ -117,15 +120,17 @@ def verify(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FOLDER...", help="Datasets, inspectors, evaluations, trained models, studies.", show_default=False
+            metavar="FOLDER...",
+            help="Datasets, inspectors, evaluations, inspections, trained models, studies.",
+            show_default=False,
         ),
     ],
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
     ] = False,
 ) -> None:
-    """Compare every file of datasets, inspectors, evaluations, trained models and studies with its digest, and name
-    what was changed or damaged.
+    """Compare every file of datasets, inspectors, evaluations, inspections, trained models and studies with its digest,
+    and name what was changed or damaged.
 
         blemish verify out/train out/inspector out/report
 
@@ -156,8 +161,8 @@ def verifier_of(folder: Path) -> ModuleType:
         if (folder / name).is_file():
             return importlib.import_module(module)
     raise BlemishError(
-        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector, an evaluation, a "
-        "trained model or a study"
+        f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector, an evaluation, "
+        "an inspection, a trained model or a study"
     )
 
 
@@ -245,7 +250,8 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
     try:
         with importing:
             app = program(command) if command in COMMANDS else overview()
-        code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
+        with local(arguments) as words:
+            code = app(words, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
         if code == INTERRUPTED:  # typer's word for Ctrl-C
             raise Stopped(STOPPED)
     except (Stopped, KeyboardInterrupt) as stop:
@@ -261,6 +267,14 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
         place = f"{error.filename}: " if error.filename else ""
         code = refuse(f"{place}{error.strerror or error}")
     return code if isinstance(code, int) else 0
+
+
+def local(arguments: list[str]) -> AbstractContextManager[list[str]]:
+    """The command line with copies on this machine in the place of URLs of folders, if there are any."""
+    if not any("://" in word for word in arguments):
+        return nullcontext(arguments)
+    copies: AbstractContextManager[list[str]] = importlib.import_module("scenes.urls").localised(arguments, VERIFIERS)
+    return copies
 
 
 def wrong_usage(command: str, error: typer.TyperException) -> str:

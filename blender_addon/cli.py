@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from blender_addon.errors import RenderError
 from blender_addon.workers.devices import CPU, NAMES
 from procgen.errors import Stopped
+from scenes.jobs.options import MOST_WORKERS, RayOption, executor_for
 
 if TYPE_CHECKING:
     from scenes import Recipe
@@ -34,9 +35,13 @@ def render(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, max=256, help="Blender processes, sharing this machine's cores; by default one, or one a card."
+            min=1,
+            max=MOST_WORKERS,
+            help="Blender processes, sharing this machine's cores; by default one, or one a card, or with --ray as "
+            "many as the cluster has cores.",
         ),
     ] = None,
+    ray: RayOption = None,
     without: Annotated[
         list[str] | None,
         typer.Option(help="Leave a family off (defects or impurities); all else stays the same to the bit."),
@@ -112,6 +117,7 @@ def render(
                 seed,
                 samples=samples,
                 workers=workers,
+                executor=None if ray is None else executor_for(workers, ray),
                 without=without or (),
                 blender=blender,
                 device=device,

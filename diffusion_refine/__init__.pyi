@@ -34,6 +34,14 @@ from .prompt_to_prompt.maps import key_tokens as key_tokens
 from .prompt_to_prompt.maps import token_maps as token_maps
 from .prompts.captions import caption as caption
 from .prompts.captions import caption_of as caption_of
+from .synthesis.crg.model import CrgModel as CrgModel
+from .synthesis.crg.model import load_crg as load_crg
+from .synthesis.crg.sampling import CrgSettings as CrgSettings
+from .synthesis.crg.training.denoisers import CrgTrainingSettings as CrgTrainingSettings
+from .synthesis.crg.training.denoisers import train_context as train_context
+from .synthesis.crg.training.denoisers import train_prior as train_prior
+from .synthesis.crg.training.patches import read_boxed as read_boxed
+from .synthesis.crg.training.patches import read_good as read_good
 from .synthesis.generator import FrameStream as FrameStream
 from .synthesis.generator import GeneratedFrame as GeneratedFrame
 from .synthesis.generator import Generator as Generator

@@ -133,6 +133,12 @@ class Metrics:
         if any(curve is not None and len(curve) != len(self.coverages) for curve in curves):
             raise ValueError(f"curves of other lengths than the {len(self.coverages)} coverages")
 
+    @property
+    def mean_impurity_wise_recall(self) -> float | None:
+        """Share of impurities with at least one predicted pixel, mean over their classes; None without any."""
+        found = [recall.defect_wise_recall for recall in self.classes.values() if recall.family == "impurity"]
+        return sum(found) / len(found) if found else None
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` is its inverse."""
         return asdict(self)

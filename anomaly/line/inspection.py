@@ -53,7 +53,7 @@ class Inspection:
     def settings(self, folder: Path) -> dict[str, object]:
         """What decides the verdicts, of an inspector read from this folder."""
         return {
-            "schema": 1,
+            "schema": 2,
             "inspector": sha256_of(folder / BANK_FILE),
             "threshold": self.threshold,
             "smallest": self.smallest,
@@ -181,15 +181,17 @@ def _kept(file: VerdictFile, pixels: Pixels, verdict: Verdict) -> Line:
     low, high = float(verdict.anomaly_map.min()), float(verdict.anomaly_map.max())
     levels = np.rint((verdict.anomaly_map - low) / ((high - low) or 1.0) * DEEPEST).astype(np.uint16)
     boxes = [finding.box for finding in verdict.findings]
-    kept: Line = {
-        "overlay": file.write(
-            "overlays", _png(overlaid(pixels, verdict.anomaly_map, verdict.threshold, verdict.mask, boxes))
-        ),
-        "map": {"file": file.write("maps", png.encode(levels)), "low": low, "high": high},
-    }
+    overlay, overlay_digest = file.write(
+        "overlays", _png(overlaid(pixels, verdict.anomaly_map, verdict.threshold, verdict.mask, boxes))
+    )
+    heat_map, map_digest = file.write("maps", png.encode(levels))
+    kept: Line = {"overlay": overlay, "map": {"file": heat_map, "low": low, "high": high}}
+    digests = {overlay: overlay_digest, heat_map: map_digest}
     if verdict.is_flawed:
-        kept["mask"] = file.write("masks", png.encode(np.where(verdict.mask, np.uint8(255), np.uint8(0))))
-    return kept
+        kept["mask"], digests[kept["mask"]] = file.write(
+            "masks", png.encode(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
+        )
+    return {**kept, "digests": digests}
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

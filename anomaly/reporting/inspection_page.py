@@ -5,8 +5,11 @@ One HTML file like the report: pictures are data URIs, styles and script are inl
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,15 @@ from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import run_chart
 from anomaly.reporting.report import BAD_COLOUR, GOOD_COLOUR, ReportError
 from scenes.datasets.errors import DatasetError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import sealed_page, write_atomically
+from scenes.datasets.schema import CHANGED
+from scenes.files import content_of
 
 FLAWED_SHOWN, GOOD_SHOWN = 60, 12
 POINTS_SHOWN = 600  # of the latest pictures, in charts
 ROWS_SHOWN = 500
 SHOWN_LENGTH = 1100  # pixels, longest side of an overlay on the page
+_SHOWN = re.compile(rb'<meta name="verdicts" content="([0-9]+) ([0-9a-f]*)">')
 
 Line = Mapping[str, Any]
 
@@ -60,6 +66,7 @@ def write_inspection_page(
     )
     environment.filters |= {"si": lambda value: f"{value:.4g}", "place": _place}
     html = environment.get_template("inspection.html").render(
+        verdicts=f"{len(lines)} {lines[-1]['seal'] if lines else ''}",
         summary=summary,
         counts=(len(flawed), len(good), len(lines) - len(flawed) - len(good)),
         threshold=threshold,
@@ -76,11 +83,12 @@ def write_inspection_page(
         heat_range=(pictures.HEAT_FROM * threshold, pictures.HEAT_ABOVE * threshold),
         found_colour="rgb({} {} {})".format(*pictures.TRUTH_OUTLINE),
         galleries=[
-            ("Flawed", "Highest score first.", *_gallery(path.parent, flawed, FLAWED_SHOWN)),
+            ("Flawed", "Highest score first.", list(pictures_shown(path.parent, flawed, FLAWED_SHOWN)), len(flawed)),
             (
                 "Good",
                 "The highest scores of the good ones: how near they come.",
-                *_gallery(path.parent, _near(good), GOOD_SHOWN),
+                list(pictures_shown(path.parent, _near(good), GOOD_SHOWN)),
+                len(good),
             ),
         ],
         places=[(line, finding) for line in flawed for finding in line["found"]][:ROWS_SHOWN],
@@ -90,24 +98,40 @@ def write_inspection_page(
         command=command,
     )
     try:
-        write_atomically(path, html.encode())
+        write_atomically(path, sealed_page(html))
     except DatasetError as error:
         raise ReportError(str(error)) from error
     return path
+
+
+def verdicts_shown(page: bytes) -> tuple[int, str] | None:
+    """How many lines a page was written from, and the seal of the last; None where it does not say."""
+    found = _SHOWN.search(page)
+    return (int(found[1]), found[2].decode()) if found else None
 
 
 def _near(good: Sequence[Line]) -> list[Line]:
     return sorted(good, key=lambda line: -line["score"])
 
 
-def _gallery(folder: Path, lines: Sequence[Line], most: int) -> tuple[list[tuple[Line, str]], int]:
-    """At most so many of the lines with their overlays, and how many there are."""
-    shown = [line for line in lines if "overlay" in line and (folder / line["overlay"]).is_file()]
-    return [(line, _picture(folder / line["overlay"])) for line in shown[:most]], len(lines)
+def pictures_shown(folder: Path, lines: Sequence[Line], most: int) -> Iterator[tuple[Line, str]]:
+    """At most so many of the lines with their overlays as data URIs, where these are there.
+
+    Raises ReportError for an overlay that was damaged.
+    """
+    there = [line for line in lines if "overlay" in line and (folder / line["overlay"]).is_file()]
+    for line in there[:most]:
+        yield line, _picture(folder / line["overlay"], line["digests"][line["overlay"]])
 
 
-def _picture(path: Path) -> str:
-    with Image.open(path) as picture:
+def _picture(path: Path, sha256: str) -> str:
+    try:
+        content = content_of(path)
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror}); remove it to have the page without") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ReportError(f"{path}: {CHANGED}; remove it to have the page without")
+    with Image.open(BytesIO(content)) as picture:
         size = pictures.fitted(picture.width, picture.height, SHOWN_LENGTH)
         return pictures.jpeg(np.asarray(picture.convert("RGB").resize(size)))
 

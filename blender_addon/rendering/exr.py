@@ -76,6 +76,8 @@ def _attributes(content: bytes, place: int) -> tuple[dict[str, bytes], int]:
         name, place = _text(content, place)
         _, place = _text(content, place)
         (size,) = struct.unpack_from("<i", content, place)
+        if size < 0:  # by which one would come back to where one was
+            raise ValueError(f"found an attribute of {size} bytes")
         attributes[name] = content[place + 4 : place + 4 + size]
         place += 4 + size
     return attributes, place + 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from scenes.datasets.digests import differing
+from scenes.datasets.digests import differing, digests_of
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import read_bytes, seal_of
 from scenes.datasets.schema import CHANGED
@@ -44,6 +45,12 @@ def model_damages(folder: Path) -> Iterator[str]:
         yield from differing(folder, files)
     else:
         yield f"{folder / DIGESTS}: {CHANGED}"
+
+
+def digest_of_model(folder: Path) -> str:
+    """SHA-256 of the files that a model is read from, by their names, wherever it lies. Raises DatasetError."""
+    files = _kept(folder).get("files") or digests_of(folder)
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def repair(folder: Path) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Name -> the module whose function `synthesis(request, *, …)` opens it; its keyword parameters become options.
 METHODS = {
     "copy-paste": "diffusion_refine.synthesis.copy_paste.method",
+    "crg": "diffusion_refine.synthesis.crg.method",
     "cutpaste": "diffusion_refine.synthesis.cutpaste.method",
     "draem": "diffusion_refine.synthesis.draem.method",
     "procedural": "diffusion_refine.synthesis.procedural.method",

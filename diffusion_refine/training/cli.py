@@ -8,6 +8,8 @@ import typer
 
 # Name -> the module whose function `train` has the method's arguments, options and help.
 METHODS = {
+    "crg-context": "diffusion_refine.synthesis.crg.training.context_cli",
+    "crg-prior": "diffusion_refine.synthesis.crg.training.prior_cli",
     "diffusion": "diffusion_refine.training.diffusion_cli",
     "sard": "diffusion_refine.synthesis.sard.train_cli",
 }

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_refine.core.models import Model, load_model
-from diffusion_refine.core.verify import INDEX, STATE, damages
+from diffusion_refine.core.models import EMBEDDED, Model, load_model
+from diffusion_refine.core.verify import INDEX, STATE, damages, digest_of_model
 from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
 from diffusion_refine.training.crops import Crops, CropSettings, crops_of, digest_of_pictures, draw_crops, read_pictures
@@ -107,7 +107,10 @@ def _train(
 ) -> Path:
     state = out / STATE
     written = state / SETTINGS
-    wanted = {"datasets": [digest_of_pictures(folder) for folder in datasets], **asdict(settings)}
+    wanted = {
+        "datasets": [digest_of_pictures(folder) for folder in datasets], **asdict(settings),
+        "start": _start_as_written(settings.start),
+    }  # fmt: skip
     if state.is_dir():
         remove_leftovers(state, even_of_the_living=True)  # none lives that may write here
     if written.is_file():
@@ -155,6 +158,13 @@ def _train(
             merge_adapter(pipeline, part / ADDITIONS)
         save_pipeline(pipeline, part)
     return out
+
+
+def _start_as_written(start: str) -> str | dict[str, str]:
+    """What tells a start from others: of a folder its content, not where it lies."""
+    folder = Path(start)
+    is_folder = start not in (SCRATCH, EMBEDDED) and folder.is_dir()
+    return {"sha256": digest_of_model(folder)} if is_folder else start
 
 
 def _crops(

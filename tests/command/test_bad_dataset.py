@@ -113,6 +113,16 @@ def test_dataset_that_cannot_be_judged(
     assert told in line
 
 
+@pytest.mark.parametrize("name", ["images/000002.png", "annotations.json"])
+def test_of_flawed_frames_alone_the_damaged_one_is_named(refused: Refused, at: Path, name: str) -> None:
+    path = at / "data" / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-200])
+    line = refused("train", at / "data", *TINY, "--out", at / "new")
+    assert line.startswith(f"{path}: was changed or damaged since it was written")
+    assert MEND in line
+
+
 def test_picture_without_bytes(refused: Refused, at: Path) -> None:
     (at / "mvtec/train/good/1.png").write_bytes(b"")
     line = refused("train", at / "mvtec", *TINY, "--out", at / "new")

@@ -60,7 +60,7 @@ def learnt(made: Path) -> None:
 
 @pytest.fixture
 def stages(made: Path, stage: str, request: pytest.FixtureRequest) -> dict[str, Stage]:
-    if stage in ("evaluate", "meld", "bank"):
+    if stage in ("evaluate", "inspect", "meld", "bank"):
         request.getfixturevalue("learnt")
     return all_stages.stages(made)
 

@@ -30,21 +30,24 @@ RENDERING = ("--frames", "6", "--samples", "1")
 class Stage:
     """A command; `begun`: the file, or pattern of files, with which the first of its work is on the disk.
 
-    anew: what it tells a program where it begins from nothing, though the first of its work is on the disk.
+    anew: what it tells a program where it begins from nothing, though the first of its work is on the disk. verdict:
+    its exit code where all went well.
     """
 
     name: str
     arguments: tuple[str, ...]
     begun: str
     anew: str = ""
+    verdict: int = 0
 
     def run(self, out: Path) -> int:
-        """Carry it out in this process; gives the exit code."""
+        """Carry it out in this process; gives the exit code, 0 where that is its verdict."""
         if self.name == "frames":
             write_frames(Path(self.arguments[0]), out)
             return 0
         sys.argv = ["blemish", *self.arguments, "--out", str(out)]
-        return blemish.run(sys.argv[1:])
+        code = blemish.run(sys.argv[1:])
+        return 0 if code == self.verdict else code or 1
 
     def has_begun(self, out: Path) -> bool:
         return any(out.glob(self.begun))
@@ -53,6 +56,7 @@ class Stage:
 def stages(made: Path) -> dict[str, Stage]:
     """Of every stage one, from what the fixtures `made` and `learnt` made."""
     good = sorted(map(str, (made / "mvtec/train/good").iterdir()))
+    tested = [str(made / "mvtec/test" / name) for name in ("good", "square")]
     recipe, data, mvtec = str(made / "recipe.yaml"), str(made / "data"), str(made / "mvtec")
     bank, other = str(made / "bank"), str(made / "other")
     training = ("--size", "16", "--backbone", "embedded", "--augment", "--epochs", "12")
@@ -64,6 +68,7 @@ def stages(made: Path) -> dict[str, Stage]:
         Stage("render-2", ("render", recipe, *RENDERING, "--workers", "2"), scenes),
         Stage("train", ("train", mvtec, *training), "training.safetensors", r'\["epoch 1 of'),
         Stage("evaluate", ("evaluate", bank, mvtec, "--validation-share", "0.5"), ".unfinished/*/*/*"),
+        Stage("inspect", ("inspect", bank, *tested, "--threshold", "1"), "verdicts.jsonl", verdict=1),
         Stage("synthesize", ("synthesize", *good, "--recipe", recipe), scenes, r"0, 4\]"),
         Stage("refine", ("refine", data, "--steps", "2", "--no-label-check"), scenes, r"0, 4\]"),
         Stage("meld", ("meld", bank, other), ".blemish.lock.json"),

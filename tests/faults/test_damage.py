@@ -30,6 +30,7 @@ from tests.command.inputs import SAMPLES, SEED, write_frame, written
 from tests.faults.stages import REPOSITORY, Stage, ended, forked, left, run
 
 Used = Callable[[Path], Any]
+PICTURES_INSPECTED = 8
 HEAD = 4096  # bytes, within which half of the flips lie: sizes and names, where a large file is mostly numbers
 
 
@@ -85,6 +86,17 @@ def evaluation(folder: Path) -> Any:
     return record, [np.asarray(picture).tobytes() for picture in pictures]
 
 
+def inspection(folder: Path) -> Any:
+    """What `inspect` goes on with; what is missing it makes anew."""
+    from anomaly.line.verdict_file import VERDICTS, VerdictFile, read_settings
+    from anomaly.reporting.inspection_page import pictures_shown
+
+    lines = VerdictFile(folder, read_settings(folder)).lines
+    if len(lines) < PICTURES_INSPECTED:
+        raise BlemishError(f"{folder / VERDICTS}: made anew")
+    return lines, list(pictures_shown(folder, lines, len(lines)))
+
+
 def model(folder: Path) -> Any:
     from diffusion_refine.core.models import load_model
 
@@ -130,6 +142,10 @@ EVALUATION = (
          evaluation),
     Kind(("report.html",), nothing),
 )  # fmt: skip
+INSPECTION = (
+    Kind(("inspection.json", "verdicts.jsonl", "overlays/000001.png"), inspection),
+    Kind(("maps/000001.png", "masks/*.png", "inspection.html"), nothing),
+)
 GENERATOR = (
     Kind(("model_index.json", "digests.json", "scheduler/*.json", "tokenizer/*.json", "tokenizer_2/*.json", "vae/*",
           "unet/*", "text_encoder/*", "text_encoder_2/*"), model),
@@ -265,7 +281,7 @@ def test_damage_to_stopped_trainings(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "kinds", "share"),
-    [("evaluate", EVALUATION, 1), ("train-generator", GENERATOR, 1), ("study", STUDY, 2)],
+    [("evaluate", EVALUATION, 1), ("inspect", INSPECTION, 1), ("train-generator", GENERATOR, 1), ("study", STUDY, 2)],
 )
 def test_damage_to_results(
     stage: str,
@@ -280,7 +296,7 @@ def test_damage_to_results(
     assert run(stages[stage], out) == 0
     hurt(out, kinds, counts, flips // share)
     path = next(out.glob(kinds[0].files[0]))
-    if stage != "evaluate":  # which writes all of it again anyhow
+    if stage not in ("evaluate", "inspect"):  # the one writes all of it again anyhow, the other refuses it
         path.write_bytes(damaged(path.read_bytes(), Random(1), cut=False))
     assert run(stages[stage], out) == 0
     assert left(out) == whole

@@ -17,7 +17,7 @@ import pytest
 from tests.faults.stages import Stage, begins_anew, calls, ended, forked, killed, left, run, span, stray
 
 Contents = dict[str, bytes | str | None]
-SLOW = ("train", "evaluate", "synthesize", "refine", "meld", "bank", "train-generator", "study")
+SLOW = ("train", "evaluate", "inspect", "synthesize", "refine", "meld", "bank", "train-generator", "study")
 RENDERING = [pytest.param(f"render-{n}", marks=[pytest.mark.slow, pytest.mark.render]) for n in (1, 2)]
 STAGES = ["frames", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW), *RENDERING]
 

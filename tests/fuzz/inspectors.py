@@ -79,7 +79,9 @@ def read_bank(path: Path) -> object:
 
 def inspections(folder: Path) -> list[bytes]:
     """Verdicts of three pictures: a good one, a flawed one, and one that could not be read."""
-    (folder / "inspection.json").write_text("{}")
+    from scenes.datasets.files import sealed
+
+    (folder / "inspection.json").write_bytes(sealed({"threshold": 1.0}))
     place = {"box": [1, 2, 3, 4], "peak": 2.0, "peak_at": [1, 2], "area_pixels": 9, "length_pixels": 4.0}
     place |= {"width_pixels": 3.0, "area_mm2": 0.09, "length_mm": 0.4, "width_mm": 0.3}
     common = {"score": 2.0, "threshold": 1.0, "drift": {"evidence": 0.9, "is_found": False}}
@@ -88,19 +90,41 @@ def inspections(folder: Path) -> list[bytes]:
         {"number": 1, "picture": "b.png", "sha256": "1", "verdict": "flawed", **common, "found": [place]},
         {"number": 2, "picture": "c.png", "sha256": "2", "verdict": "unreadable", "error": "is empty"},
     ]
-    return [b"".join(json.dumps(line).encode() + b"\n" for line in lines)]
+    return [lines_of_verdicts(b"", lines)]
+
+
+def verdict_tree(content: bytes) -> Any:
+    return [{key: value for key, value in json.loads(line).items() if key != "seal"} for line in content.splitlines()]
+
+
+def lines_of_verdicts(_: bytes, lines: Any) -> bytes:
+    return with_seals(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+
+
+def with_seals(content: bytes) -> bytes:
+    """Lines with the seals that they ought to have."""
+    from anomaly.line.verdict_file import SEAL, line_digest
+
+    sealed, before = b"", ""
+    for line in content.split(b"\n")[:-1]:
+        bare = line.rpartition(b', "seal": ')[0] or line.removesuffix(b"}")
+        before = line_digest(bare, before)
+        sealed += bare + SEAL % before.encode()
+    return sealed
 
 
 def read_inspection(path: Path) -> object:
     from anomaly.line.inspection import summary_of
     from anomaly.line.verdict_file import VerdictFile
+    from anomaly.line.verify import damages
     from anomaly.reporting.inspection_page import write_inspection_page
 
-    lines = VerdictFile(path.parent, {}).lines
-    return write_inspection_page(
+    lines = VerdictFile(path.parent, {"threshold": 1.0}).lines
+    page = write_inspection_page(
         path.parent / "inspection.html", lines, summary=summary_of(lines).described, threshold=1.0,
         threshold_origin="given", inspector={}, drift="none", is_drifted=False, alarm=100.0, notes=(), command="",
     )  # fmt: skip
+    return page, list(damages(path.parent))
 
 
 def evaluations(folder: Path) -> list[bytes]:
@@ -145,6 +169,7 @@ TARGETS = (
     ),
     Target(
         "verdicts", "verdicts.jsonl", inspections, read_inspection, JSON_TOKENS,
+        Tree(verdict_tree, lines_of_verdicts), with_seals,
         instrumented=("anomaly.line", "anomaly.reporting"),
     ),
     Target(

@@ -98,9 +98,9 @@ def refuse_other_weights(inspector: Inspector, extractor: PatchExtractor, folder
         )
 
 
-def meld(banks: Sequence[Path], out: Path) -> None:
-    """Meld banks into one of the first one's size, and write the inspector to `out`."""
-    melded([Inspector.load(bank) for bank in banks]).save(out)
+def meld(banks: Sequence[Path], size: int, out: Path) -> None:
+    """Meld banks into one of so many rows, and write the inspector to `out`."""
+    melded([Inspector.load(bank) for bank in banks], size).save(out)
 
 
 def _longest(samples: Sequence[Sample]) -> int:

@@ -53,7 +53,7 @@ TABLE_II: dict[str, tuple[float, float, float, float]] = {
 
 def of_table_ii(scenario: str, figure: str) -> float | None:
     """The paper's value as a share, or None where Table II has none."""
-    if figure not in TABLE_II_FIGURES:
+    if figure not in TABLE_II_FIGURES or scenario not in TABLE_II:
         return None
     return TABLE_II[scenario][TABLE_II_FIGURES.index(figure)] / 100
 

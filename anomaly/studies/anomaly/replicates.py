@@ -22,6 +22,7 @@ FIGURES = (
     "pixel_recall",
     "pixel_f1",
     "mean_defect_wise_recall",
+    "mean_impurity_wise_recall",
     "image_auroc",
     "pixel_auroc",
     "aupro",
@@ -34,13 +35,16 @@ def replicated(counts: SurfaceCounts, weights: Values) -> dict[str, Values]:
     with np.errstate(invalid="ignore", divide="ignore"):
         precision = np.where(tp + fp > 0, tp / (tp + fp), 0.0)  # torchmetrics has 0 where nothing is predicted
         recall, f1 = tp / (tp + fn), 2 * tp / (2 * tp + fp + fn)
-    found = [values for (family, _), (_, values) in class_recalls(counts, weights).items() if family == "defect"]
+    found: dict[str, list[Values]] = {"defect": [], "impurity": []}
+    for (family, _), (_, values) in class_recalls(counts, weights).items():
+        found[family].append(values)
     pixel_auroc, aupro = _pixel_areas(counts, weights)
     return {
         "pixel_precision": np.where(tp + fn > 0, precision, np.nan),
         "pixel_recall": recall,
         "pixel_f1": f1,
-        "mean_defect_wise_recall": mean_of_defined(found, len(weights)),
+        "mean_defect_wise_recall": mean_of_defined(found["defect"], len(weights)),
+        "mean_impurity_wise_recall": mean_of_defined(found["impurity"], len(weights)),
         "image_auroc": _image_auroc(counts, weights),
         "pixel_auroc": pixel_auroc,
         "aupro": aupro,

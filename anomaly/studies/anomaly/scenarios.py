@@ -1,4 +1,8 @@
-"""The nineteen ways of training that the paper compares ([Mao 2025], Tables I and II), and what each is made of."""
+"""The ways of training that the paper compares, and what each is made of.
+
+They are the nineteen of [Mao 2025], Tables I and II, and melding into banks of half and double the size, which its
+section V.C tried without seeing a benefit and gives no figures of.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,8 @@ class Scenario:
     """One way of training an inspector.
 
     stained: renders with the impurity, twins of those without; randomised: renders under the other lights as well;
-    augmented: pictures changed at random, epoch by epoch; fine_tuned: the bank is then updated with real pictures.
+    augmented: pictures changed at random, epoch by epoch; fine_tuned: the bank is then updated with real pictures;
+    size: rows of the bank as a share of what the study says.
     """
 
     kind: Literal["real", "synthetic", "melding"]
@@ -23,16 +28,22 @@ class Scenario:
     randomised: bool = False
     augmented: bool = False
     fine_tuned: bool = False
+    size: float = 1.0
 
     @property
     def name(self) -> str:
         """As the tables have it, in plain text: `Synth_WS+DR+DA (ft)`."""
         first, index = self.subscripted
-        return first + (f"_{index}" if index else "") + (" (ft)" if self.fine_tuned else "")
+        return first + (f"_{index}" if index else "") + self.suffix
+
+    @property
+    def suffix(self) -> str:
+        """What stands behind the name, in brackets."""
+        return " (ft)" if self.fine_tuned else _SIZES[self.size]
 
     @property
     def subscripted(self) -> tuple[str, str]:
-        """The name without "(ft)", in two: what stands on the line and what below it."""
+        """The name without its suffix, in two: what stands on the line and what below it."""
         if self.kind == "real":
             return REAL, ""
         marks = [(self.stained, STAINS), (self.randomised, "DR"), (self.augmented, "DA")]
@@ -46,6 +57,7 @@ class Scenario:
         return (replace(self, fine_tuned=False).name,) if self.fine_tuned else ()
 
 
+_SIZES = {1.0: "", 0.5: " (half)", 2.0: " (double)"}
 _VARIANTS = ((False, False), (False, True), (True, False), (True, True))  # randomised, augmented
 _SYNTHETIC = tuple(
     Scenario("synthetic", stained, randomised, augmented)
@@ -58,11 +70,10 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("real"),
         *_SYNTHETIC,
         *(replace(scenario, fine_tuned=True) for scenario in _SYNTHETIC),
-        Scenario("melding"),
-        Scenario("melding", stained=True),
+        *(Scenario("melding", stained, size=size) for size in _SIZES for stained in (False, True)),
     )
 }
-"""In the order of Table II."""
+"""In the order of Table II, and the other sizes."""
 
 
 def with_parents(names: tuple[str, ...]) -> tuple[str, ...]:

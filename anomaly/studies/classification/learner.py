@@ -23,6 +23,8 @@ from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSe
 from anomaly.studies.engine.training import Stateful, Step
 from procgen.errors import BlemishError
 
+Flip = tuple[int, int]  # steps over the rows and columns of a picture, each 1 or -1
+
 
 class ClassifierError(BlemishError):
     """A classifier that cannot be built."""
@@ -47,6 +49,14 @@ def built(
         headless = timm.create_model(name, pretrained=False, num_classes=0)
         load_imagenet(headless)
         network.load_state_dict(headless.state_dict(), strict=False)
+    if settings.frozen:
+        network.requires_grad_(False)
+        place = str(network.default_cfg["classifier"])  # type: ignore[index]
+        linear = network.get_submodule(place)
+        # What it sees is brought to one scale first, as linear probes have it; [He 2022].
+        setattr(network, place, nn.Sequential(nn.BatchNorm1d(int(linear.in_features), affine=False), linear))  # type: ignore[arg-type]
+        for parameter in linear.parameters():  # random ones would stay wherever no picture has anything to say
+            nn.init.zeros_(parameter.requires_grad_(True))
     # torch declares no such overload
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -60,26 +70,57 @@ def lesson(
     decoded = crops.DecodedPictures(training.pictures, lambda picture: (squared(picture, settings.image_size), None))
     by_class = class_weights(training, classes, device) if settings.balanced else None
     network.train()
+    if settings.frozen:
+        network.eval()
+        network.get_classifier().train()  # type: ignore[operator]
+    seen = Seen(network, decoded, device) if settings.frozen and settings.mixing == "none" else None
 
     def step(chosen: Sequence[int], generator: torch.Generator) -> Tensor:
         rng = crops.generator_of(generator)
         # A batch's statistics are not defined over one picture, and pictures are mixed in pairs.
         odd = len(chosen) % 2 and (len(chosen) == 1 or settings.mixing != "none")
         shown = [*chosen, chosen[0]] if odd else list(chosen)
-        pictures = [decoded[place][0] for place in shown]
-        images = crops.as_batch([flipped(each, rng) for each in pictures] if settings.flips else pictures, device)
+        turns = [flip(rng) if settings.flips else (1, 1) for _ in shown]
         labels = torch.tensor([training.pictures[place].label for place in shown], device=device)
         weights = torch.tensor([training.pictures[place].weight for place in shown], device=device)
         shares = functional.one_hot(labels, len(classes.all_names)).float()
-        if settings.mixing != "none":
-            seed = int(rng.integers(2**31))
-            images, shares = mixed(images, labels, settings.mixing, settings.alpha, shares.shape[1], seed)
-        losses = functional.cross_entropy(network(images), shares, by_class, reduction="none")
+        if seen is not None:
+            found = seen.classified(shown, turns)
+        else:
+            images = crops.as_batch([decoded[k][0][::a, ::b] for k, (a, b) in zip(shown, turns, strict=True)], device)
+            if settings.mixing != "none":
+                seed = int(rng.integers(2**31))
+                images, shares = mixed(images, labels, settings.mixing, settings.alpha, shares.shape[1], seed)
+            found = network(images)
+        losses = functional.cross_entropy(found, shares, by_class, reduction="none")
         loss = (losses * weights).mean()
         descent.take(loss)
         return loss
 
     return step, {"network": network, "descent": descent}
+
+
+class Seen:
+    """What a frozen network sees in pictures and in their mirror images, each once and by itself."""
+
+    def __init__(self, network: Any, decoded: crops.DecodedPictures[None], device: str) -> None:
+        self._network, self._decoded, self._device = network, decoded, device
+        self._known: dict[tuple[int, Flip], Tensor] = {}
+
+    def classified(self, places: Sequence[int], flips: Sequence[Flip]) -> Tensor:
+        """(N, classes) what the classifier makes of pictures by their places, each mirrored so."""
+        found: Tensor = self._network.get_classifier()(
+            torch.cat([self._of(place, each) for place, each in zip(places, flips, strict=True)])
+        )
+        return found
+
+    def _of(self, place: int, mirrored: Flip) -> Tensor:
+        if (place, mirrored) not in self._known:
+            image = self._decoded[place][0][:: mirrored[0], :: mirrored[1]]
+            with torch.no_grad():
+                features = self._network.forward_features(crops.as_batch([image], self._device))
+                self._known[place, mirrored] = self._network.forward_head(features, pre_logits=True)
+        return self._known[place, mirrored]
 
 
 def class_weights(training: TrainingSet, classes: Classes, device: str) -> Tensor:
@@ -109,10 +150,10 @@ def squared(picture: LabelledPicture, size: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
 
 
-def flipped(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The picture, mirrored or not, upside down or not."""
-    rows, columns = (slice(None, None, int(step)) for step in 1 - 2 * rng.integers(0, 2, 2))
-    return image[rows, columns]
+def flip(rng: np.random.Generator) -> Flip:
+    """Steps over the rows and the columns of a picture: upside down or not, mirrored or not."""
+    rows, columns = (1 - 2 * rng.integers(0, 2, 2)).tolist()
+    return rows, columns
 
 
 def settings_of(settings: ClassificationSettings, classes: Classes, seed: int) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class ClassificationSettings(LearnerSettings):
     """A network of timm; the values are those of [Jo 2025], Appendix A.
 
     imagenet: with the packaged ImageNet weights, which efficientnet_lite0 alone has. image_size: pixels a side to which
-    every picture is brought. flips: pictures are mirrored at random. mixing: of the pictures of a batch, with alpha.
+    every picture is brought. frozen: what comes before the classifier keeps its weights and statistics, so that it sees
+    every picture once. flips: pictures are mirrored at random. mixing: of the pictures of a batch, with alpha.
     balanced: a class counts in the loss the more, the fewer real pictures it has.
     """
 
@@ -41,6 +42,7 @@ class ClassificationSettings(LearnerSettings):
     batch: Annotated[int, Field(strict=True, ge=1, le=1024)] = 16
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 5e-3
     image_size: Annotated[int, Field(strict=True, ge=32, le=2048)] = 224
+    frozen: StrictBool = False
     flips: StrictBool = True
     mixing: Literal["none", "mixup", "cutmix"] = "none"
     alpha: Annotated[float, Field(gt=0, le=10)] = 1.0

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from anomaly.studies.classification.figures import counted, figures_of
 from anomaly.studies.classification.learner import built, lesson, probabilities, settings_of
 from anomaly.studies.classification.published import TABLES
 from anomaly.studies.classification.settings import ClassificationSettings
-from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
+from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet, undecided
 from anomaly.studies.engine.task import (
     LEARNING,
     Figure,
@@ -22,8 +20,7 @@ from anomaly.studies.engine.task import (
     SurfaceStatistics,
     Values,
 )
-from anomaly.studies.engine.training import Fitting, fit, keep_network, restore_network
-from scenes.formats.sample import UNLABELLED
+from anomaly.studies.engine.training import Fitting, fit, keep_network, restored
 from scenes.jobs.progress import Progress
 
 TOGETHER = 16  # pictures that are judged at once
@@ -48,9 +45,11 @@ class Classification:
     libraries = ("numpy", "opencv-python-headless", "timm", "torch", "torchmetrics")
     published: tuple[PublishedTable, ...] = TABLES
 
-    def accepts(self, picture: LabelledPicture) -> bool:
-        """Whether it is good or shows defects of a single class."""
-        return picture.sample.label != UNLABELLED and picture.label is not None
+    def refusal(self, picture: LabelledPicture) -> str:
+        """Why it is neither good nor shows defects of a single class."""
+        if (unknown := undecided(picture)) or picture.label is not None:
+            return unknown
+        return "of several classes" if "+" in picture.sample.label else "of a class that the study does not name"
 
     def train(
         self,
@@ -80,7 +79,7 @@ class Classification:
         progress: Progress,
     ) -> SurfaceStatistics:
         """Pictures of every surface by their true and their predicted class."""
-        classifier = self._restored(folder, classes, settings, device)
+        classifier = restored(folder, built(settings, classes, 0, device, is_trained=True))
         found: list[int] = []
         for begin in range(0, len(test), TOGETHER):
             part = test[begin : begin + TOGETHER]
@@ -96,11 +95,6 @@ class Classification:
         self, folder: Path, pictures: Sequence[LabelledPicture], classes: Classes, settings: Any, device: str
     ) -> list[Prediction]:
         """The likeliest class of each picture, and how likely it is."""
-        network = self._restored(folder, classes, settings, device)
+        network = restored(folder, built(settings, classes, 0, device, is_trained=True))
         found = probabilities(network, pictures, settings.image_size, device)
         return [Prediction(f"{classes.all_names[row.argmax()]} {100 * row.max():.0f} %") for row in found]
-
-    def _restored(self, folder: Path, classes: Classes, settings: ClassificationSettings, device: str) -> nn.Module:
-        network = built(settings, classes, 0, device, is_trained=True)
-        restore_network(folder, network)
-        return network.eval()

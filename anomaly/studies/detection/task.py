@@ -12,7 +12,7 @@ from torch import nn
 
 from anomaly.studies.detection.average_precision import Boxes, best_threshold, figures_of, matches
 from anomaly.studies.detection.learner import DetectionSettings, built, detected, lesson, settings_of, truth_of
-from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
+from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet, surfaces_of, undecided
 from anomaly.studies.engine.task import (
     LEARNING,
     Figure,
@@ -22,9 +22,8 @@ from anomaly.studies.engine.task import (
     SurfaceStatistics,
     Values,
 )
-from anomaly.studies.engine.training import Fitting, fit, keep_network, restore_network
+from anomaly.studies.engine.training import Fitting, fit, keep_network, restored
 from scenes.datasets.files import write_atomically
-from scenes.formats.sample import GOOD, UNLABELLED
 from scenes.jobs.progress import Progress
 
 THRESHOLD = "threshold.json"  # beside the weights: the score of best F1 on the validation surfaces
@@ -96,15 +95,11 @@ class Detection:
         progress: Progress,
     ) -> SurfaceStatistics:
         """Detections of all pictures, and which are right at which overlap."""
-        network = self._restored(folder, classes, settings, device)
-        surfaces = tuple(sorted({picture.surface for picture in test}))
-        places = [surfaces.index(picture.surface) for picture in test]
+        network = restored(folder, built(settings, classes, 0, device, is_trained=True))
+        surfaces, places, defective = surfaces_of(test)
         truths, found = _seen(network, test, settings, device, "evaluating", progress)
         counts = matches(truths, found, places, len(surfaces), len(classes.names))
         counts["threshold"] = np.array([_threshold(folder)])
-        defective = np.zeros(len(surfaces), bool)
-        for place, picture in zip(places, test, strict=True):
-            defective[place] |= picture.sample.label != GOOD
         return SurfaceStatistics(surfaces, defective, counts)
 
     def replicated(self, statistics: SurfaceStatistics, classes: Classes, weights: Values) -> dict[str, Values]:
@@ -115,7 +110,7 @@ class Detection:
         self, folder: Path, pictures: Sequence[LabelledPicture], classes: Classes, settings: Any, device: str
     ) -> list[Prediction]:
         """The boxes of a few pictures whose score is the threshold or more."""
-        network, threshold = self._restored(folder, classes, settings, device), _threshold(folder)
+        network, threshold = restored(folder, built(settings, classes, 0, device, is_trained=True)), _threshold(folder)
         predictions = []
         for picture in pictures:
             found = detected(network, picture.image(), settings, device)
@@ -125,14 +120,9 @@ class Detection:
             )
         return predictions
 
-    def accepts(self, picture: LabelledPicture) -> bool:
-        """Whether its defects are known."""
-        return picture.sample.label != UNLABELLED
-
-    def _restored(self, folder: Path, classes: Classes, settings: DetectionSettings, device: str) -> nn.Module:
-        network = built(settings, classes, 0, device, is_trained=True)
-        restore_network(folder, network)
-        return network.eval()
+    def refusal(self, picture: LabelledPicture) -> str:
+        """Why its defects are not known."""
+        return undecided(picture)
 
 
 def _seen(

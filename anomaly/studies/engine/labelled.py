@@ -127,6 +127,22 @@ class LabelledPicture:
         return self.truth_of or self.sample
 
 
+def undecided(picture: LabelledPicture) -> str:
+    """Why nothing is known of what a picture shows, or ""."""
+    return "not labelled" if picture.sample.label == UNLABELLED else ""
+
+
+def surfaces_of(pictures: Sequence[LabelledPicture]) -> tuple[tuple[str, ...], list[int], NDArray[np.bool_]]:
+    """The surfaces of pictures, G of them, sorted; which one each picture shows; and whether each is defective (G,)."""
+    surfaces = tuple(sorted({picture.surface for picture in pictures}))
+    place = {name: index for index, name in enumerate(surfaces)}
+    places = [place[picture.surface] for picture in pictures]
+    defective = np.zeros(len(surfaces), bool)
+    for index, picture in zip(places, pictures, strict=True):
+        defective[index] |= picture.sample.label != GOOD
+    return surfaces, places, defective
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """What one arm is trained on: real pictures first, then synthetic ones.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from anomaly.studies.engine.study import REAL
 from anomaly.studies.engine.task import Figure, Prediction, Values
 from anomaly.studies.engine.verify import FIGURES_FILE, REPORT
 from scenes.datasets.files import sealed, sealed_page, write_atomically
+from scenes.datasets.relabelling import label_table
 from scenes.version import blemish_version
 
 PICTURE_LENGTH = 200  # pixels, longest side
@@ -140,7 +142,16 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         "class_names": list(dict.fromkeys(key.partition("/")[2] for key in class_keys)),
         "published": outcome.task.published,
         "photographs": outcome.photographs.resolve().name if outcome.photographs else None,
-        "real": (len(outcome.real), len({picture.surface for picture in outcome.real}), outcome.left_out),
+        "real": (len(outcome.real), len({picture.surface for picture in outcome.real})),
+        "left_out": _reasons(outcome.left_out),
+        "offers": {
+            name: [
+                (offer.pictures - sum(offer.left_out.values()), offer.pictures, _reasons(offer.left_out))
+                for offer in found
+            ]
+            for name, found in outcome.offers.items()
+        },
+        "labels": _labels(outcome),
         "parts": _parts(outcome),
         "counts": outcome.counts,
         "settings": outcome.settings.model_dump(mode="json"),
@@ -179,6 +190,27 @@ def _parts(outcome: Outcome) -> list[tuple[str, list[tuple[int, int, int]]]]:
         )
         for words, name in (("trained on", "train"), ("validation", "validation"), ("judged", "test"))
     ]
+
+
+def _reasons(left_out: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+
+
+def _labels(outcome: Outcome) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Of every dataset whose masks were found again: the table of what came of them, all seeds together.
+
+    A dataset that no seed changes is the same for all, and is counted once.
+    """
+    tables = []
+    for name, offers in outcome.offers.items():
+        differ = offers if any(offer.labels != offers[0].labels for offer in offers) else offers[:1]
+        counts: dict[str, Counter[str]] = {}
+        for offer in differ:
+            for kind, found in offer.labels.items():
+                counts.setdefault(kind, Counter()).update(found)
+        if counts:
+            tables.append((name, label_table(counts)))
+    return tables
 
 
 def _cases(outcome: Outcome) -> list[dict[str, Any]]:
@@ -264,6 +296,10 @@ def _told(outcome: Outcome, results: Results) -> list[str]:
                 away = results.above_real[arm][figure.key]
                 cells.append(f"{value}, {signed(away.value)} [{signed(away.low)} to {signed(away.high)}]")
         lines.append(f"{arm:24}" + "".join(f"{cell:>30}" for cell in cells))
+    short = [(name, offer) for name, offers in outcome.offers.items() for offer in offers[:1] if offer.left_out]
+    if outcome.left_out:
+        lines += ["", f"left out of the real pictures: {_reasons(outcome.left_out)}"]
+    lines += [f"left out of {name}, {offer.pictures} pictures: {_reasons(offer.left_out)}" for name, offer in short]
     return lines
 
 
@@ -273,6 +309,8 @@ def _plain(outcome: Outcome, results: Results) -> dict[str, Any]:
         "study": outcome.file.study.model_dump(mode="json"),
         "photographs": outcome.photographs is not None,
         "classes": list(outcome.classes.names),
+        "left_out": dict(outcome.left_out),
+        "datasets": {name: [asdict(offer) for offer in found] for name, found in outcome.offers.items()},
         "counts": {arm: [asdict(count) for count in found] for arm, found in outcome.counts.items()},
         "figures": {arm: {k: asdict(v) for k, v in found.items()} for arm, found in results.figures.items()},
         "above_real": {arm: {k: asdict(v) for k, v in found.items()} for arm, found in results.above_real.items()},

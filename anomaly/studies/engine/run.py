@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +18,20 @@ from anomaly.studies.engine.task import LearnerSettings, Prediction, SurfaceStat
 from anomaly.studies.sources.arms import training_set
 from anomaly.studies.sources.datasets import Sources, rendered
 from anomaly.studies.sources.lineage import without_relatives
-from anomaly.studies.sources.real_set import Side, classes_of, parted, photographs_of, trouble_with
+from anomaly.studies.sources.real_set import Side, classes_of, parted, photographs_of, spread, thinned, trouble_with
 from anomaly.studies.sources.renders import held_out_sets
 from scenes.datasets.lock import locked
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
+from scenes.jobs.executor import Executor
+from scenes.jobs.local import Local
 
+HERE = Local()
 SHOWN = 6  # pictures whose predictions the report shows, of every arm
 EXAMPLES = 3  # pictures of every dataset that it shows
+
+
+RELATED = "of a surface that is not trained on, or made of one"
 
 
 @dataclass(frozen=True)
@@ -36,13 +43,25 @@ class Counts:
     related: int
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What a dataset offers to the arms of a seed: pictures in it, and those of them left out, by the reason.
+
+    labels: of a dataset whose masks were found again after an edit, by class how many were kept, re-labelled, refused.
+    """
+
+    pictures: int
+    left_out: Mapping[str, int]
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """All that a report is made of.
 
-    photographs: their folder, None where renders stand for them; left_out: real pictures that the task does not take.
-    statistics and counts: by arm, one for every seed. shown: test pictures of the first seed, with predictions by arm.
-    examples: pictures of every dataset that arms add.
+    photographs: their folder, None where renders stand for them; left_out: real pictures that the task does not take,
+    by the reason. statistics and counts: by arm, one for every seed; offers: likewise by dataset. shown: test pictures
+    of the first seed, with predictions by arm. examples: pictures of every dataset that arms add.
     """
 
     file: StudyFile[DownstreamStudy]
@@ -52,10 +71,11 @@ class Outcome:
     photographs: Path | None
     device: str
     real: list[LabelledPicture]
-    left_out: int
+    left_out: Mapping[str, int]
     sides: list[Side]
     statistics: dict[str, list[SurfaceStatistics]] = field(default_factory=dict)
     counts: dict[str, list[Counts]] = field(default_factory=dict)
+    offers: dict[str, list[Offer]] = field(default_factory=dict)
     shown: list[LabelledPicture] = field(default_factory=list)
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     examples: dict[str, list[LabelledPicture]] = field(default_factory=dict)
@@ -68,14 +88,14 @@ def run_downstream(
     progress: StudyProgress,
     real: Path | None = None,
     *,
-    workers: int = 1,
+    executor: Executor = HERE,
     threads: int = 1,
     device: str = "cpu",
 ) -> Outcome:
     """Do every step that is not in the cache yet, and gather the results.
 
-    real: the folder of photographs, in the stead of the study's own. workers: arms trained at once, each on so many
-    threads; how many changes no byte. Raises StudyError, CacheError, RenderingError, and what reading datasets raises.
+    real: the folder of photographs, in the stead of the study's own. executor: where arms are trained, each on so many
+    threads; that changes no byte. Raises StudyError, CacheError, RenderingError, and what reading datasets raises.
     """
     study = file.study
     settings = {name: _settings(file, task, arm, name) for name, arm in study.every_arm.items()}
@@ -90,15 +110,18 @@ def run_downstream(
             samples = [s for one in held_out for s in read_samples(rendered(cache, one, progress)[1], "blemish")]
         classes = classes_of(study, samples)
         every = [LabelledPicture(sample, classes, sample.weight) for sample in samples]
-        pictures = [picture for picture in every if task.accepts(picture)]
+        taken, left_out = _taken(task, every)
+        pictures = thinned(taken, study.real.most_of_surface)
+        if len(pictures) < len(taken):
+            left_out[f"over {study.real.most_of_surface} of their surface"] = len(taken) - len(pictures)
         sides = [parted(pictures, study.real, seed) for seed in study.seeds]
         for side in sides:
             if trouble := trouble_with(side):
                 raise file.error("real", trouble)
         first = next(iter(settings.values()))
-        outcome = Outcome(file, task, first, classes, folder, device, pictures, len(every) - len(pictures), sides)
+        outcome = Outcome(file, task, first, classes, folder, device, pictures, left_out, sides)
         jobs = _jobs(outcome, sources, samples, settings, threads)
-        _run_jobs(outcome, jobs, cache, workers, progress)
+        _run_jobs(outcome, jobs, cache, executor, progress)
     return outcome
 
 
@@ -121,11 +144,14 @@ def _jobs(
             if not any(name in arm.add for arm in study.every_arm.values()):
                 continue
             found = [LabelledPicture(s, outcome.classes, s.weight, True) for s in sources.read(name, side.train, seed)]
-            accepted = [picture for picture in found if outcome.task.accepts(picture)]
+            accepted, left_out = _taken(outcome.task, found)
             made[name], related[name] = without_relatives(accepted, side, samples)
             if not made[name]:
-                raise outcome.file.error(f"datasets.{name}", _nothing_left(len(found), related[name]))
-            outcome.examples.setdefault(name, _spread(made[name], EXAMPLES))
+                raise outcome.file.error(f"datasets.{name}", _nothing_left(len(found), related[name], left_out))
+            left_out = {**left_out, RELATED: related[name]} if related[name] else left_out
+            offer = Offer(len(found), left_out, sources.labels(name, side.train, seed))
+            outcome.offers.setdefault(name, []).append(offer)
+            outcome.examples.setdefault(name, spread(made[name], EXAMPLES))
         for name, arm in study.every_arm.items():
             training = training_set(arm, side.train, made, settings[name].synthetic_share, seed)
             job = Job(
@@ -140,7 +166,7 @@ def _jobs(
 
 
 def _run_jobs(
-    outcome: Outcome, jobs: Sequence[tuple[Job, _Inputs]], cache: Cache, workers: int, progress: StudyProgress
+    outcome: Outcome, jobs: Sequence[tuple[Job, _Inputs]], cache: Cache, executor: Executor, progress: StudyProgress
 ) -> None:
     """Run those whose results are missing, and gather the results of all."""
     missing: dict[str, tuple[Job, _Inputs]] = {}
@@ -163,8 +189,8 @@ def _run_jobs(
             if waiting:
                 progress.step(names[waiting[0]], True)
 
-        run_all(missing, cache, workers, done, progress.advance)
-    outcome.shown.extend(_spread(outcome.sides[0].test, SHOWN))
+        run_all(missing, cache, executor, done, progress.advance)
+    outcome.shown.extend(spread(outcome.sides[0].test, SHOWN))
     for job, inputs in jobs:
         outcome.statistics.setdefault(job.arm, []).append(statistics_of(cache, job, inputs))
         if job.arm not in outcome.predictions:
@@ -174,25 +200,24 @@ def _run_jobs(
             )
 
 
+def _taken(task: Task, pictures: Sequence[LabelledPicture]) -> tuple[list[LabelledPicture], dict[str, int]]:
+    """Those that a task takes, and how many it does not, by the reason."""
+    reasons = [task.refusal(picture) for picture in pictures]
+    taken = [picture for picture, reason in zip(pictures, reasons, strict=True) if not reason]
+    return taken, dict(sorted(Counter(filter(None, reasons)).items()))
+
+
 def _settings(file: StudyFile[DownstreamStudy], task: Task, arm: ArmSettings, name: str) -> LearnerSettings:
     """The learner's settings in an arm. Raises StudyError, which says whether the study's or the arm's are wrong."""
     checked(file.study.learner, task.settings, file.path, "learner.")
     return checked({**file.study.learner, **arm.learner}, task.settings, file.path, f"arms.{name}.learner.")
 
 
-def _spread(pictures: Sequence[LabelledPicture], count: int) -> list[LabelledPicture]:
-    """At most `count` pictures, taken in turn from every class, spread evenly within it."""
-    from anomaly.reporting.report import varied
-
-    chosen = varied([picture.sample for picture in pictures], count)
-    by_sample = {id(picture.sample): picture for picture in pictures}
-    return [by_sample[id(sample)] for sample in chosen]
-
-
-def _nothing_left(read: int, related: int) -> str:
+def _nothing_left(read: int, related: int, left_out: Mapping[str, int]) -> str:
     if related:
         return (
             f"found {related} pictures, all made of surfaces that are not trained on; expected some made of others: "
             "use {train} or {good} in its command"
         )
-    return f"found {read} pictures, none of which the task takes; expected some with its classes"
+    reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+    return f"found {read} pictures, none of which the task takes ({reasons}); expected some with its classes"

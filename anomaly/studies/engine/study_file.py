@@ -57,7 +57,8 @@ def study_path(name_or_path: str | Path) -> Path:
         return PRESETS / f"{text}.yaml"
     path = Path(name_or_path)
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "no such file and no such study"
+        other = "a folder" if path.is_dir() else "a pipe or a device"
+        found = other if path.exists() else "no such file and no such study"
         near = difflib.get_close_matches(text, shipped_studies(), 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise StudyError(text, [f"found {found}{hint} (shipped: {', '.join(shipped_studies())})"])

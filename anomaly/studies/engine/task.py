@@ -126,8 +126,11 @@ class Task(Protocol):
     libraries: tuple[str, ...]
     published: tuple[PublishedTable, ...]
 
-    def accepts(self, picture: LabelledPicture) -> bool:
-        """Whether a picture can be trained on and judged; the others are left out, and counted in the report."""
+    def refusal(self, picture: LabelledPicture) -> str:
+        """Why a picture can be neither trained on nor judged, as "of several classes"; "" where it can.
+
+        Those that cannot are left out, and the report counts them with the reason.
+        """
 
     def train(
         self,

@@ -88,14 +88,15 @@ def keep_network(folder: Path, network: nn.Module) -> None:
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def restore_network(folder: Path, network: nn.Module) -> None:
-    """Take over the weights that `keep_network` left. Raises CheckpointError where they are missing or damaged."""
+def restored(folder: Path, network: nn.Module) -> nn.Module:
+    """A network with the weights that `keep_network` left, in evaluation. Raises CheckpointError where it cannot be."""
     try:
         network.load_state_dict(load_state(folder / MODEL))
     except (OSError, *UNREADABLE) as error:
         raise CheckpointError(
             f"{folder / MODEL}: cannot be read ({brief(error)}); remove {folder} and run the study again"
         ) from None
+    return network.eval()
 
 
 def save_state(path: Path, state: Any) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
 
-from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
+from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet, surfaces_of, undecided
 from anomaly.studies.engine.task import (
     LEARNING,
     Figure,
@@ -19,11 +18,10 @@ from anomaly.studies.engine.task import (
     SurfaceStatistics,
     Values,
 )
-from anomaly.studies.engine.training import Fitting, fit, keep_network, restore_network
+from anomaly.studies.engine.training import Fitting, fit, keep_network, restored
 from anomaly.studies.segmentation.confusion import confusion, figures_of
 from anomaly.studies.segmentation.learner import SegmentationSettings, built, lesson, segmented, settings_of
 from anomaly.studies.segmentation.published import TABLES
-from scenes.formats.sample import GOOD, UNLABELLED
 from scenes.jobs.progress import Progress
 
 FIGURES = (
@@ -59,9 +57,9 @@ class Segmentation:
     libraries = ("numpy", "opencv-python-headless", "segmentation-models-pytorch", "timm", "torch", "torchvision")
     published: tuple[PublishedTable, ...] = TABLES
 
-    def accepts(self, picture: LabelledPicture) -> bool:
-        """Whether its pixels are known."""
-        return picture.sample.label != UNLABELLED
+    def refusal(self, picture: LabelledPicture) -> str:
+        """Why its pixels are not known."""
+        return undecided(picture)
 
     def train(
         self,
@@ -91,16 +89,13 @@ class Segmentation:
         progress: Progress,
     ) -> SurfaceStatistics:
         """Pixels of every surface by their true and their predicted class."""
-        network = self._restored(folder, classes, settings, device)
+        network = restored(folder, built(settings, classes, 0, device, is_trained=True))
         count = len(classes.all_names)
-        surfaces = tuple(sorted({picture.surface for picture in test}))
+        surfaces, places, defective = surfaces_of(test)
         counts = np.zeros((len(surfaces), count, count), np.int64)
-        defective = np.zeros(len(surfaces), bool)
-        for done, picture in enumerate(test, 1):
-            place = surfaces.index(picture.surface)
+        for done, (place, picture) in enumerate(zip(places, test, strict=True), 1):
             predicted = segmented(network, picture.image(), settings.scale, device)
             counts[place] += confusion(picture.class_mask(), predicted, count)
-            defective[place] |= picture.sample.label != GOOD
             progress("evaluating", done, len(test))
         return SurfaceStatistics(surfaces, defective, {"confusion": counts})
 
@@ -112,10 +107,5 @@ class Segmentation:
         self, folder: Path, pictures: Sequence[LabelledPicture], classes: Classes, settings: Any, device: str
     ) -> list[Prediction]:
         """The classes of the pixels of a few pictures."""
-        network = self._restored(folder, classes, settings, device)
+        network = restored(folder, built(settings, classes, 0, device, is_trained=True))
         return [Prediction(mask=segmented(network, each.image(), settings.scale, device)) for each in pictures]
-
-    def _restored(self, folder: Path, classes: Classes, settings: SegmentationSettings, device: str) -> nn.Module:
-        network = built(settings, classes, 0, device, is_trained=True)
-        restore_network(folder, network)
-        return network.eval()

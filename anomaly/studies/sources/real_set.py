@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from anomaly.studies.engine.labelled import Classes, LabelledPicture
 from anomaly.studies.engine.study import DownstreamStudy, RealSettings
 from anomaly.studies.engine.study_file import StudyFile
@@ -80,6 +82,31 @@ def parted(pictures: Sequence[LabelledPicture], real: RealSettings, seed: int) -
     place = {id(picture): index for index, picture in enumerate(pictures)}
     train, validation, test = (tuple(sorted(part, key=lambda picture: place[id(picture)])) for part in parts)
     return Side(train, validation, test)
+
+
+def thinned(pictures: Sequence[LabelledPicture], most: int | None) -> list[LabelledPicture]:
+    """At most so many pictures of each surface, in their order: as many of each kind, spread evenly within it."""
+    if most is None:
+        return list(pictures)
+    by_surface: dict[str, dict[frozenset[int], list[LabelledPicture]]] = {}
+    for picture in pictures:
+        by_surface.setdefault(picture.surface, {}).setdefault(picture.labels, []).append(picture)
+    kept: set[int] = set()
+    for kinds in by_surface.values():
+        each = max(1, most // len(kinds))
+        for members in list(kinds.values())[:most]:
+            places = np.linspace(0, len(members) - 1, min(each, len(members))).round().astype(int)
+            kept |= {id(members[place]) for place in places}
+    return [picture for picture in pictures if id(picture) in kept]
+
+
+def spread(pictures: Sequence[LabelledPicture], count: int) -> list[LabelledPicture]:
+    """At most `count` pictures, taken in turn from every class, spread evenly within it."""
+    from anomaly.reporting.report import varied
+
+    chosen = varied([picture.sample for picture in pictures], count)
+    by_sample = {id(picture.sample): picture for picture in pictures}
+    return [by_sample[id(sample)] for sample in chosen]
 
 
 def trouble_with(side: Side) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from anomaly.studies.engine.settings import Changes, RenderedSettings, StudyBase
 from anomaly.studies.engine.study_file import StudyFile
 from procgen.errors import BlemishError
-from scenes.datasets.files import write_atomically
+from scenes.datasets.files import remove_leftovers, write_atomically
 from scenes.datasets.schema import ANNOTATIONS, committed
 from scenes.datasets.verify import damages
 from scenes.jobs.child_process import CHILD_PROGRAM
@@ -92,6 +92,7 @@ def render(wanted: RenderedSet, folder: Path, progress: Callable[[int, int], Non
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     recipe = folder.with_name(f"{folder.name}.yaml")  # JSON is YAML
+    remove_leftovers(recipe.parent)
     write_atomically(recipe, json.dumps(wanted.recipe.model_dump(mode="json"), indent=1).encode())
     command = ["render", str(recipe), "--out", str(folder)]
     command += ["--frames", str(wanted.frames), "--seed", str(wanted.seed), "--samples", str(wanted.samples)]
@@ -105,8 +106,18 @@ def make_dataset(arguments: Sequence[str], folder: Path, name: str, look: Callab
     """
     code, said = _run([sys.executable, "-c", CHILD_PROGRAM, *arguments], look)
     if code or not is_rendered(folder):
-        reason = said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
-        raise RenderingError(f"{name}: {reason}")
+        raise RenderingError(f"{name}: {_reason(said, code)}")
+
+
+def train_model(arguments: Sequence[str], name: str) -> None:
+    """Run `blemish` with arguments that train the model of a name in the study. Raises RenderingError likewise."""
+    code, said = _run([sys.executable, "-c", CHILD_PROGRAM, *arguments], lambda: None)
+    if code:
+        raise RenderingError(f"{name}: {_reason(said, code)}")
+
+
+def _reason(said: str, code: int) -> str:
+    return said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
 
 
 def _run(command: list[str], look: Callable[[], None]) -> tuple[int, str]:

@@ -25,7 +25,8 @@ Values = NDArray[np.float64]
 class Paste:
     """One piece: mask (h, w) and pixels (h, w[, 3]) of its frame's type, from `top`, `left` on.
 
-    apart: whether pieces of the mask that do not touch are defects of their own. record: how it was made.
+    apart: whether pieces of the mask that do not touch are defects of their own. record: how it was made. labelled: of
+    the mask, what the defect is said to cover; all of it where None.
     """
 
     top: int
@@ -36,6 +37,12 @@ class Paste:
     apart: bool = False
     record: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[Mapping[str, Any], ...] = ()
+    labelled: Mask | None = None
+
+    @property
+    def covered(self) -> Mask:
+        """(h, w): what its masks are to mark."""
+        return self.mask if self.labelled is None else self.labelled
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -54,12 +61,13 @@ def pasted_frame(frame: SourceFrame, pastes: Sequence[Paste], bits: Mapping[str,
     told = []
     for paste in pastes:
         image[paste.slices][paste.mask] = paste.pixels[paste.mask]
-        classes[paste.slices][paste.mask] |= np.uint16(1 << bits[paste.class_name])
-        parts = label(paste.mask, connectivity=2) if paste.apart else paste.mask.astype(np.int64)
+        covered = paste.covered
+        classes[paste.slices][covered] |= np.uint16(1 << bits[paste.class_name])
+        parts = label(covered, connectivity=2) if paste.apart else covered.astype(np.int64)
         count = int(parts.max())
         if number + count > MOST_INSTANCES:
             raise BlemishError(f"frame {frame.index}: would show more than {MOST_INSTANCES} defects; make fewer of it")
-        defects[paste.slices][paste.mask] = (number + parts[paste.mask]).astype(np.uint16)
+        defects[paste.slices][covered] = (number + parts[covered]).astype(np.uint16)
         ids = range(number + 1, number + count + 1)
         instances += [Instance(each, "defect", paste.class_name) for each in ids]
         told.append({"instances": [ids[0], ids[-1]], "class": paste.class_name, **paste.record})

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 
-from diffusion_refine.core.models import ModelError
 from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.network import GeneratorNetwork, NetworkShape
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
-from scenes.datasets.files import parsed, read_bytes, seal_of, sealed, sha256_of, write_atomically
+from diffusion_refine.training.sealed_network import WEIGHTS, SealedNetwork
 
-RECORD, WEIGHTS = "sard.json", "sard.safetensors"
-VERSION = 1
+FILES = SealedNetwork("sard", "blemish_sard", 1, "blemish train-generator sard DATASET --out MODEL")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,49 +52,29 @@ def save_model(
     folder: Path,
 ) -> None:
     """Write a model into a folder that may hold other things; its record comes last."""
-    (folder / RECORD).unlink(missing_ok=True)
-    weights = {name: value.detach().half().cpu().contiguous() for name, value in network.state_dict().items()}
-    write_atomically(folder / WEIGHTS, save_tensors(weights))
     record = {
-        "blemish_sard": VERSION,
         "labels": labels,
         "surfaces": surfaces,
         "background": background,
         "network": asdict(network.shape),
         "schedule": asdict(schedule),
-        "weights": sha256_of(folder / WEIGHTS),
         "training": training,
     }
-    write_atomically(folder / RECORD, sealed(json.loads(json.dumps(record))))
+    FILES.save(network, record, folder)
 
 
 def load_sard(folder: Path, device: str | None = None) -> SardModel:
     """The model that `save_model` wrote. Raises ModelError for a folder that holds none, or a damaged one."""
-    path = folder / RECORD
-    if not path.is_file():
-        raise ModelError(
-            f"{folder}: holds no {RECORD}; give a folder that `blemish train-generator sard DATASET --out MODEL` wrote"
-        )
-    content = read_bytes(path)
-    record = parsed(content, path) if seal_of(content) == "whole" else None
-    if not isinstance(record, dict) or record.get("blemish_sard") != VERSION:
-        raise ModelError(f"{path}: damaged, or of another version of Blemish; train it anew")
-    weights = folder / WEIGHTS
-    if not weights.is_file() or sha256_of(weights) != record["weights"]:
-        raise ModelError(f"{weights}: missing, damaged or another model's; restore it or train it anew")
+    record = FILES.load_record(folder)
     shape = NetworkShape(**{**record["network"], "channels": tuple(record["network"]["channels"])})
     network = GeneratorNetwork(shape, len(record["labels"]), len(record["surfaces"]))
-    try:
-        network.load_state_dict(load_tensors(read_bytes(weights)))
-    except (SafetensorError, RuntimeError):
-        raise ModelError(f"{weights}: does not fit {path.name}; restore both or train it anew") from None
-    network.requires_grad_(False).eval().to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    FILES.load_weights(network, folder, device)
     return SardModel(
         network,
         StepSchedule(**record["schedule"]),
         tuple(record["labels"]),
         tuple(record["surfaces"]),
         None if record["background"] is None else Background(record["background"]),
-        record["weights"],
+        record[WEIGHTS],
         record["training"],
     )

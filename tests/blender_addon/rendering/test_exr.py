@@ -34,19 +34,21 @@ def test_passes_are_what_the_library_wrote(order: str, tmp_path: Path) -> None:
         assert passes[layer].dtype == np.float32
 
 
-@pytest.mark.parametrize("spoil", ["compressed", "cut", "no magic", "empty", "wider than memory"])
+@pytest.mark.parametrize("spoil", ["compressed", "cut", "no magic", "empty", "wider than memory", "leads back"])
 def test_other_files_are_refused(spoil: str, tmp_path: Path) -> None:
     path = tmp_path / "a.exr"
     written(path, "ZIP_COMPRESSION" if spoil == "compressed" else "NO_COMPRESSION")
     content = path.read_bytes()
     size = content.index(b"box2i") + 10
     wider = content[:size] + struct.pack("<4i", 0, 0, 0xF1F9FB, 3) + content[size + 16 :]
+    length = content.index(b"chlist\0") + 7
     spoilt = {
         "compressed": content,
         "cut": content[:-9],
         "no magic": b"\0" + content[1:],
         "empty": b"",
         "wider than memory": wider,
+        "leads back": content[:length] + struct.pack("<i", 8 - length - 4) + content[length + 4 :],
     }
     path.write_bytes(spoilt[spoil])
     with pytest.raises(BlemishError, match=r"a\.exr: not an OpenEXR file of plain scan lines"):

@@ -147,3 +147,16 @@ def test_without_diffusers_the_command_names_the_extra(
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, "diffusers", None)
     assert "blemish[diffusion]" in run("refine", drawn, "--out", tmp_path / "out").refusal()
+
+
+@pytest.mark.parametrize("method", [("--recipe", "plate"), ("--method", "cutpaste"), ("--method", "draem")])
+def test_a_photograph_of_more_pixels_than_may_be_is_refused_unopened(
+    method: tuple[str, ...], tmp_path: Path, run: Run
+) -> None:
+    """The file says 40 x 30 pixels and is cut short after that: whoever decodes it first says something else."""
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    told = run("synthesize", path, *method, "--most-pixels", "0.001", "--out", tmp_path / "out")
+    assert f"{path}: is 40 x 30 pixels, more than 0.001 million" in told.refusal()
+    assert "is truncated or damaged" in run("synthesize", path, *method, "--out", tmp_path / "out").refusal()

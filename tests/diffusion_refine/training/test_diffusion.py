@@ -194,9 +194,13 @@ def test_another_training_in_the_folder_is_named(photographs: Path, start: Path,
     elsewhere = tmp_path / "elsewhere" / "photographs"
     shutil.copytree(photographs, elsewhere)
     written = contents(out)
-    assert train_diffusion([elsewhere], out, replace(QUICK, start=str(start), steps=2), "cpu") == out
+    shutil.copytree(start, tmp_path / "copy")
+    assert train_diffusion([elsewhere], out, replace(QUICK, start=str(tmp_path / "copy"), steps=2), "cpu") == out
     assert contents(out) == written
-    assert str(photographs) not in (out / "training/settings.json").read_text()
+    for path in (photographs, start):
+        assert str(path).encode() not in b"".join(filter(None, written.values()))
+    with pytest.raises(CheckpointError, match=r"start was \{'sha256': .*\} and is \{'sha256': "):
+        train_diffusion([photographs], out, replace(QUICK, start=str(out), steps=2), "cpu")
     with pytest.raises(CheckpointError, match="seed was 0 and is 9"):
         train_diffusion([photographs], out, replace(QUICK, start=str(start), steps=2, seed=9), "cpu")
     with pytest.raises(TrainingError, match="not empty"):

@@ -5,13 +5,14 @@ import hashlib
 import json
 import re
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
-from anomaly.inspection.inspector import InspectorError
+from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.studies.anomaly import banks, run
 from anomaly.studies.anomaly.report import write_study
 from anomaly.studies.anomaly.run import run_study
@@ -27,6 +28,7 @@ from anomaly.studies.study_file import load_study
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
+from scenes.jobs.local import Local
 
 HEIGHT, WIDTH = 48, 64
 
@@ -142,7 +144,7 @@ def study(tmp_path, photos, recipe, **changes):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, photos, recipe):
-    """A cache with all nineteen scenarios of the study, and the outcome."""
+    """A cache with all scenarios of the study, and the outcome."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "render", fake_render)
@@ -168,11 +170,17 @@ def digests(folder):
 def test_every_scenario_is_made_and_evaluated_once(whole):
     _, outcome, progress = whole
     assert tuple(outcome.evaluations) == tuple(SCENARIOS)
-    assert progress.steps == progress.begun == len(progress.new) == 6 + 2 * 19
+    assert progress.steps == progress.begun == len(progress.new) == 6 + 2 * 23
     banks = [name for name in progress.new if "bank of" in name]
     for name, scenario in SCENARIOS.items():
         place = banks.index(f"seed 0: bank of {name}")
         assert all(banks.index(f"seed 0: bank of {parent}") < place for parent in scenario.parents)
+
+
+def test_melded_banks_have_half_and_double_the_rows_too(whole):
+    rows = Counter(len(Inspector.load(bank).model.memory_bank) for bank in (whole[0] / "cache/banks").iterdir())
+    size = whole[1].file.study.inspector.bank
+    assert rows == {size: 19, size // 2: 2, 2 * size: 2}
 
 
 def test_nothing_is_made_twice(cache, tmp_path, photos, recipe):
@@ -228,6 +236,20 @@ def test_only_the_scenarios_asked_for_are_evaluated_and_only_their_renders_made(
         "seed 0: bank of Synth (ft)",
         "seed 0: evaluating Synth (ft)",
     ]
+
+
+@pytest.mark.slow
+def test_seeds_of_two_workers_are_the_same_bytes(tmp_path, photos, recipe):
+    outcomes = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        file = study(folder, photos, recipe, seeds=[0, 1], scenarios=["Real"])
+        outcomes.append(run_study(file, Cache(folder / "cache"), Steps(), executor=Local(workers)))
+    assert digests(tmp_path / "1" / "cache") == digests(tmp_path / "2" / "cache")
+    one, two = ([each.metrics for each in outcome.evaluations["Real"]] for outcome in outcomes)
+    assert one == two
+    assert one[0] != one[1]
 
 
 @pytest.mark.parametrize("kill_at", [1, 3, 6, 10, 14, 19, 27, 40])
@@ -334,8 +356,14 @@ def test_renders_held_out_stand_for_photographs(tmp_path, recipe):
     assert not any(s.truth().kinds() for s in side.train)
     classes = outcome.evaluations["Real"][0].metrics.classes
     assert {name: recall.family for name, recall in classes.items()} == {"crack": "defect", "water_stain": "impurity"}
-    _, report = write_study(outcome, tmp_path / "out", "blemish study small")
+    told, report = write_study(outcome, tmp_path / "out", "blemish study small")
     assert "Prediction leakage" in report.read_text()
+    found = outcome.evaluations["Real"][0].metrics.mean_impurity_wise_recall
+    assert found == classes["water_stain"].defect_wise_recall
+    figure = json.loads((tmp_path / "out" / "figures.json").read_text())["figures"]["Real"]["mean_impurity_wise_recall"]
+    assert figure["value"] == pytest.approx(found)
+    assert any("mR_IW" in line for line in told)
+    assert "Impurity-wise recall" in report.read_text()
     with pytest.raises(StudyError, match=r"real\.rendered: found renders and --real"):
         run_study(file, Cache(tmp_path / "cache"), Steps(), real=tmp_path)
 
@@ -359,6 +387,9 @@ def test_report_shows_what_the_evaluations_say(whole, tmp_path):
     assert 'src="http' not in html
     assert "Synth<sub>WS+DR+DA</sub> (ft)" in html
     assert any(line.startswith("Melding_WS") and "53.9" in line for line in told)
+    assert "Melding<sub>WS</sub> (double)" in html
+    assert not any("mR_IW" in line for line in told)  # no impurities, nothing said of them
+    assert "Impurity-wise recall" not in html
     again = write_study(outcome, tmp_path / "again", "blemish study <small>")[1]
     assert again.read_bytes() == path.read_bytes()
 

@@ -9,10 +9,20 @@ from PIL import Image
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from anomaly.studies.classification.figures import confusion, figures_of
-from anomaly.studies.classification.learner import ClassifierError, built, class_weights, flipped
+from anomaly.studies.classification.learner import (
+    ClassifierError,
+    Seen,
+    built,
+    class_weights,
+    flip,
+    lesson,
+    probabilities,
+    squared,
+)
 from anomaly.studies.classification.mixing import mixed
 from anomaly.studies.classification.settings import ClassificationSettings
 from anomaly.studies.classification.task import Classification
+from anomaly.studies.engine import crops
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
 from anomaly.studies.engine.training import CHECKPOINT
 from scenes.formats.sample import Sample
@@ -53,12 +63,12 @@ def test_mixed_pictures_hold_what_their_labels_say(method):
     torch.testing.assert_close(again, pictures, rtol=0, atol=0)
 
 
-def pictures(folder: Path, count: int, seed: int) -> tuple[LabelledPicture, ...]:
-    """Noise: dark in a corner, bright in a corner, or neither."""
+def pictures(folder: Path, count: int, seed: int, side: int = 16) -> tuple[LabelledPicture, ...]:
+    """Noise of 32 pixels a side: dark in a corner of so many, bright there, or neither."""
     rng, made = np.random.default_rng(seed), []
     for index in range(count):
         label, image = index % 3, rng.normal(128, 20, (32, 32, 3))
-        image[:16, :16] += (0, -90, 90)[label]
+        image[:side, :side] += (0, -90, 90)[label]
         path = folder / f"{seed}_{index}.png"
         Image.fromarray(image.clip(0, 255).astype(np.uint8)).save(path)
         made.append(LabelledPicture(Sample(path.stem, path.stem, CLASSES.all_names[label], path), CLASSES))
@@ -101,6 +111,37 @@ def test_pictures_of_no_weight_teach_nothing(tmp_path):
     assert accuracy(tmp_path / "model", training, test) > 0.8
 
 
+@pytest.mark.parametrize(("mixing", "side"), [("mixup", 16), ("cutmix", 32)])
+def test_mixed_pictures_teach_as_well(tmp_path, mixing, side):
+    """Of three classes one is right by chance. CutMix's labels are shares of the area, so that all of it must show."""
+    train, test = pictures(tmp_path, 192, 6, side), pictures(tmp_path, 60, 7, side)
+    settings = SETTINGS.model_copy(update={"mixing": mixing, "epochs": 8})
+    assert accuracy(tmp_path / "model", TrainingSet(train, len(train)), test, settings) > 0.65
+
+
+def test_a_frozen_network_sees_every_picture_once_and_only_its_classifier_learns(tmp_path):
+    made = pictures(tmp_path, 12, 8)
+    settings = SETTINGS.model_copy(update={"frozen": True, "epochs": 40, "batch": 12, "learning_rate": 0.02})
+    network = built(settings, CLASSES, 0, "cpu")
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    looked = []
+    network.get_submodule("conv_stem").register_forward_hook(lambda *_: looked.append(1))
+    step, _ = lesson(network, TrainingSet(made, 12), CLASSES, settings, "cpu")
+    losses = [float(step(list(range(12)), torch.Generator().manual_seed(k))) for k in range(40)]
+    assert len(looked) <= 4 * 12
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert {name for name in changed if "running" not in name and "tracked" not in name} == {
+        "classifier.1.weight", "classifier.1.bias",
+    }  # fmt: skip
+    assert all(name.startswith("classifier.") for name in changed)
+    assert losses[-1] < 0.7 * losses[0]
+    # What was seen once is what the whole network makes of the same pictures.
+    found = probabilities(network.eval(), made, settings.image_size, "cpu")
+    decoded = crops.DecodedPictures(made, lambda each: (squared(each, settings.image_size), None))
+    seen = Seen(network, decoded, "cpu").classified(range(12), [(1, 1)] * 12).softmax(dim=1)
+    np.testing.assert_allclose(seen.detach().numpy(), found, atol=1e-5)
+
+
 def test_every_network_is_built_with_a_head_for_the_classes():
     for name in ("resnet18", "mobilenetv3_small", "mobilenetv3_large"):
         settings = ClassificationSettings(network=name, image_size=32)
@@ -122,7 +163,5 @@ def test_balanced_weights_make_classes_count_alike(tmp_path):
     assert weights[labels].mean() == pytest.approx(1)
 
 
-def test_flips_are_all_four_and_lose_nothing():
-    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    seen = {flipped(image, np.random.default_rng(seed)).tobytes() for seed in range(30)}
-    assert seen == {image[::a, ::b].tobytes() for a in (1, -1) for b in (1, -1)}
+def test_flips_are_all_four():
+    assert {flip(np.random.default_rng(seed)) for seed in range(30)} == {(1, 1), (1, -1), (-1, 1), (-1, -1)}

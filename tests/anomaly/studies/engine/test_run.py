@@ -15,7 +15,7 @@ from PIL import Image
 from anomaly.studies.engine.cache import Cache
 from anomaly.studies.engine.labelled import Classes, LabelledPicture
 from anomaly.studies.engine.report import results_of, write_downstream
-from anomaly.studies.engine.run import run_downstream
+from anomaly.studies.engine.run import RELATED, run_downstream
 from anomaly.studies.engine.study import ArmSettings
 from anomaly.studies.engine.study_file import StudyError
 from anomaly.studies.engine.verify import damages
@@ -26,6 +26,7 @@ from anomaly.studies.study_file import load_any
 from procgen.surface.layer import Instance
 from scenes import DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
+from scenes.jobs.local import Local
 
 sys.path.insert(0, str(Path(__file__).parent))
 from throwaway import NearestGrey
@@ -79,8 +80,11 @@ def photos(tmp_path_factory):
     return root
 
 
-def dataset(folder, parents=(), frames=12, seed=5, weight=1.0):
-    """Frames of pores on noise; each made of the pictures named by their digests, one after the other."""
+def dataset(folder, parents=(), frames=12, seed=5, weight=1.0, labels=()):
+    """Frames of pores on noise; each made of the pictures named by their digests, one after the other.
+
+    labels: what came of the mask of each, where an edit was looked at.
+    """
     recipe = load_recipe("plate")
     writer = DatasetWriter(folder, recipe, seed, frames, classes={"pore": "defect"})
     for index in writer.missing():
@@ -94,6 +98,8 @@ def dataset(folder, parents=(), frames=12, seed=5, weight=1.0):
             "weight": weight,
             "parents": [{"frame": index, "sha256": digest} for digest in parents[index::frames]],
         }
+        if labels:
+            record["labels"] = {"outcomes": {"1": labels[index]}}
         made_of = record if record["parents"] else {**record, "parents": [{"frame": index, "sha256": "0" * 64}]}
         image = picture(900 + index, 200)
         writer.write(index, image, bits, maps, np.zeros_like(maps), scene, (Instance(1, "defect", "pore"),), made_of)
@@ -189,7 +195,7 @@ def test_so_many_workers_make_the_same_bytes(tmp_path, real_data):
     )
     file = load_any(_with(tmp_path / "study.yaml", learner=learner))
     for workers in (1, 2):
-        run_downstream(file, Classification(), Cache(tmp_path / str(workers)), Steps(), workers=workers)
+        run_downstream(file, Classification(), Cache(tmp_path / str(workers)), Steps(), executor=Local(workers))
     assert digests(tmp_path / "1") == digests(tmp_path / "2")
 
 
@@ -237,6 +243,46 @@ def test_a_judged_picture_in_a_dataset_is_not_trained_on_either(whole, tmp_path,
     assert [(c.synthetic, c.related) for c in outcome.counts["pores 1x"]] == [(16, 60 - trained)]
 
 
+def test_what_a_dataset_offers_is_counted_with_the_reasons(whole, tmp_path, photos):
+    """Of five pictures one shows two classes, and one is judged."""
+    made = tmp_path / "made"
+    made.mkdir()
+    labels = ["pore", "crack+pore", "pore", "crack"]
+    for index, _ in enumerate(labels):
+        Image.fromarray(picture(700 + index, GREYS["pore"])).save(made / f"{index}.png")
+        Image.fromarray(np.eye(SIDE, dtype=np.uint8)).save(made / f"{index}_mask.png")
+    judged = next(p for p in whole[1].sides[0].test if p.label)
+    shutil.copy(judged.sample.image_path, made / "4.png")
+    shutil.copy(made / "0_mask.png", made / "4_mask.png")
+    rows = [f"{index}.png,{label},{index}_mask.png" for index, label in enumerate([*labels, "pore"])]
+    (made / "manifest.csv").write_text("\n".join(["image,label,mask", *rows]) + "\n")
+    outcome, _ = run(study(tmp_path, photos, made, seeds=[0]), tmp_path)
+    (offer,) = outcome.offers["pores"]
+    assert (offer.pictures, offer.left_out) == (5, {"of several classes": 1, RELATED: 1})
+    assert outcome.counts["pores 1x"][0].synthetic == 3
+    told, path = write_downstream(outcome, tmp_path / "out", "blemish")
+    assert told[-1] == f"left out of pores, 5 pictures: 1 of several classes, 1 {RELATED}"
+    assert f"3 of 5 pictures; left out: 1 of several classes, 1 {RELATED}" in path.read_text()
+
+
+def test_masks_found_again_are_told_in_a_table(tmp_path, photos):
+    outcomes = ["kept", "re-labelled", "refused", "kept"]
+    made = dataset(tmp_path / "made", frames=4, labels=outcomes)
+    outcome, _ = run(study(tmp_path, photos, made), tmp_path)
+    expected = {"pore": {"kept": 2, "re-labelled": 1, "refused": 1}}
+    assert [offer.labels for offer in outcome.offers["pores"]] == [expected, expected]
+    _, path = write_downstream(outcome, tmp_path / "out", "blemish")
+    row = re.search(r'<tr><th scope="row">pore</th>(<td>\d</td>)(<td>\d</td>)(<td>\d</td>)</tr>', path.read_text())
+    assert row.groups() == ("<td>2</td>", "<td>1</td>", "<td>1</td>"), "the same for both seeds: counted once"
+
+
+def test_so_many_pictures_of_a_surface_are_used_at_most(tmp_path, photos, pores):
+    outcome, _ = run(study(tmp_path, photos, pores, seeds=[0], real__most_of_surface=1), tmp_path)
+    surfaces = [p.surface for side in outcome.sides for part in (side.train, side.validation, side.test) for p in part]
+    assert len(surfaces) == len(set(surfaces)) == 30
+    assert outcome.left_out == {"over 1 of their surface": 30}
+
+
 def test_commands_see_the_training_side_alone(whole, tmp_path, photos, pores, monkeypatch):
     said = []
 
@@ -273,6 +319,60 @@ def test_commands_see_the_training_side_alone(whole, tmp_path, photos, pores, mo
         assert len(good) == sum(p.label == 0 for p in side.train)
         assert words[words.index("--seed") + 1] == str(seed)
         assert words[words.index("--like") + 1] == str(pores)
+    said.clear()
+    few = {"command": command, "good": 2}
+    outcome, _ = run(study(tmp_path, photos, pores, datasets__made=few, arms__made={"add": {"made": 1}}), tmp_path)
+    for (words, found, _), side in zip(said, outcome.sides, strict=True):
+        assert sum(word.endswith(".png") for word in words) == 2
+        assert sorted(found) == sorted(file_digests(side.train)), "of real defects it still sees all"
+
+
+def test_models_are_trained_on_the_training_side_once_for_all_that_draw_with_them(
+    whole, tmp_path, photos, pores, monkeypatch
+):
+    trained, drawn = [], []
+
+    def train(words, name):
+        folder = Path(words[words.index("--out") + 1])
+        folder.mkdir(exist_ok=True)
+        (folder / words[1]).write_text(words[1])
+        trained.append((words[1], name, len(read_samples(Path(words[2]))), words[words.index("--seed") + 1]))
+
+    def draw(words, folder, name, look):
+        model = Path(words[words.index("--model") + 1])
+        drawn.append((name, sorted(path.name for path in model.iterdir())))
+        dataset(folder, frames=4)
+
+    monkeypatch.setattr(datasets, "train_model", train)
+    monkeypatch.setattr(datasets, "make_dataset", draw)
+    halves = [["train-generator", half, "{train}", "--seed", "{seed}", "--out", "{out}"] for half in ("one", "other")]
+    command = ["synthesize", "{good}", "--model", "{both}", "--out", "{out}"]
+    file = study(
+        tmp_path,
+        photos,
+        pores,
+        models={"both": {"commands": halves}},
+        datasets__made={"command": command},
+        datasets__more={"command": [*command, "--more"]},
+        arms__made={"add": {"made": 1}},
+        arms__more={"add": {"more": 1}},
+    )
+    outcome, _ = run(file, tmp_path)
+    counts = [len(side.train) for side in outcome.sides]
+    halves_of = [("one", "both", count, str(seed)) for seed, count in enumerate(counts)]
+    assert sorted(trained) == sorted(halves_of + [("other", *rest) for _, *rest in halves_of])
+    assert sorted(drawn) == [(name, ["one", "other"]) for name in ("made", "made", "more", "more")]
+    trained.clear()
+    run(file, tmp_path)
+    assert not trained
+
+
+@pytest.mark.parametrize(
+    "words", [["synthesize", "{out}"], ["train-generator", "sard"], ["train-generator", "sard", "{made}", "{out}"]]
+)
+def test_what_is_no_training_of_a_model_is_refused(tmp_path, photos, pores, words):
+    with pytest.raises(StudyError, match="models"):
+        study(tmp_path, photos, pores, models={"one": {"commands": [words]}})
 
 
 def test_weights_of_records_and_arms_multiply_and_counts_follow_the_defective(whole, tmp_path):
@@ -348,6 +448,10 @@ def test_the_report_shows_what_was_found(whole, tmp_path):
         ({"arms__x": {"real": False}}, "arms.x: found neither real pictures nor added ones"),
         ({"datasets__x": {"command": ["train", "{out}"]}}, "datasets.x.command: found 'train {out}'; expected render"),
         ({"datasets__x": {"command": ["refine", "{y}", "{out}"]}}, "found {y} in the command of x"),
+        (
+            {"datasets__x": {"rendered": {"recipe": "plate", "frames": 2, "seed": 0}, "good": 2}},
+            "found good without {good}",
+        ),
         ({"datasets__x": {}}, "datasets.x: found nothing; expected one of dataset, rendered and command"),
         ({"real__train": 0.9}, "real: found shares that sum to 1.5"),
         ({"real__trian": 0.9}, r"real.trian: unknown field; did you mean train\?"),

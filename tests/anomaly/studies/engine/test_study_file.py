@@ -159,4 +159,4 @@ def test_parents_come_before_what_is_made_of_them():
     for name, scenario in SCENARIOS.items():
         order = with_parents((name,))
         assert all(order.index(parent) < order.index(name) for parent in scenario.parents)
-    assert len(SCENARIOS) == 19
+    assert len(SCENARIOS) == 23

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
-from anomaly.studies.engine.training import MODEL, Fitting, fit, keep_network, restore_network
+from anomaly.studies.engine.training import MODEL, Fitting, fit, keep_network, restored
 from scenes.formats.sample import Sample
 from scenes.jobs.checkpoints import CheckpointError
 
@@ -62,8 +62,8 @@ def test_a_killed_training_ends_in_the_same_bytes(tmp_path: Path, kill_at: int) 
 
 def test_the_weights_come_back(tmp_path: Path) -> None:
     trained = train(tmp_path)
-    other = nn.Sequential(nn.Linear(5, 8), nn.Dropout(0.5), nn.Linear(8, 1))
-    restore_network(tmp_path, other)
+    other = restored(tmp_path, nn.Sequential(nn.Linear(5, 8), nn.Dropout(0.5), nn.Linear(8, 1)))
+    assert not other.training
     torch.testing.assert_close(other.state_dict(), trained.state_dict(), rtol=0, atol=0)
 
 
@@ -74,4 +74,4 @@ def test_anothers_checkpoint_and_a_damaged_model_are_refused(tmp_path: Path) -> 
         train(tmp_path, rate=0.02)
     (tmp_path / MODEL).write_bytes(b"nothing")
     with pytest.raises(CheckpointError, match="cannot be read"):
-        restore_network(tmp_path, nn.Linear(1, 1))
+        restored(tmp_path, nn.Linear(1, 1))

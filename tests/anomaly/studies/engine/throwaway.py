@@ -16,8 +16,8 @@ class NearestGrey:
     libraries = ("numpy",)
     published = ()
 
-    def accepts(self, picture):
-        return picture.label is not None
+    def refusal(self, picture):
+        return "" if picture.label is not None else "of several classes"
 
     def train(self, training, validation, classes, settings, seed, device, folder, progress):
         sums = np.zeros((len(classes.all_names), 2))

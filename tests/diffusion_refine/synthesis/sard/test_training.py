@@ -10,7 +10,7 @@ import torch
 from diffusion_refine.core.models import ModelError
 from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.discriminator import DiscriminatorShape
-from diffusion_refine.synthesis.sard.model import RECORD, WEIGHTS, load_sard
+from diffusion_refine.synthesis.sard.model import FILES, load_sard
 from diffusion_refine.synthesis.sard.network import Conditions, NetworkShape
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, draw_pairs
 from diffusion_refine.synthesis.sard.sampling import sample
@@ -132,14 +132,14 @@ def test_what_is_drawn_lies_in_the_mask_alone(tmp_path: Path, background: Backgr
 
 def test_a_damaged_model_is_refused_by_its_file(tmp_path: Path) -> None:
     train_sard(spotted(), tmp_path, TINY, "cpu")
-    for name in (WEIGHTS, RECORD):
-        content = (tmp_path / name).read_bytes()
+    for path in (FILES.weights_in(tmp_path), FILES.record_in(tmp_path)):
+        content = path.read_bytes()
         spoilt = bytearray(content)
         spoilt[len(spoilt) // 2] ^= 4
-        (tmp_path / name).write_bytes(bytes(spoilt))
-        with pytest.raises(ModelError, match=name):
+        path.write_bytes(bytes(spoilt))
+        with pytest.raises(ModelError, match=path.name):
             load_sard(tmp_path)
-        (tmp_path / name).write_bytes(content)
+        path.write_bytes(content)
     load_sard(tmp_path)
     with pytest.raises(ModelError, match="train-generator sard"):
         load_sard(tmp_path / "nowhere")

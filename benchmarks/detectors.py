@@ -1,0 +1,260 @@
+"""Inspectors beside anomalib's detectors on photographs: figures of both, seconds and memory.
+
+    python benchmarks/detectors.py [--quick] [--set magnetic_tile ...] [--most 30] [--seeds 3] [--json detectors.json]
+    python benchmarks/detectors.py --set magnetic_tile --bank out/tiles     # trained on renders instead
+
+Judged are the surfaces that `python -m anomaly.backbone.evaluate` holds out, on which nothing was chosen. Every seed
+draws other surfaces to train on from all the others. Figures are means over the seeds; beside them the 95 % interval of
+the difference to the first detector, over surfaces and seeds. Each training has a process of its own, and its result is
+kept in --cache, from which a stopped run goes on.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from anomaly.backbone.evaluate import extractor_of, filled, split_set
+from anomaly.backbone.normalisation import normalised
+from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.anomaly.replicates import replicated
+from anomaly.studies.engine.bootstrap import Draws, Values, draw, estimate
+from benchmarks import anomalib_detectors
+from benchmarks.common import Figure, peak_now, report
+from scenes.formats.registry import read_samples
+from scenes.formats.sample import GOOD, Sample
+from scenes.formats.splitting import split_by_group
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SETS = ("magnetic_tile", "neu_seg_dedup", "crackforest", "ballscrew_pitting", "deeppcb")
+FIGURES = ("image AUROC", "pixel AUROC", "AUPRO", "best pixel F1", "false alarms at 95 % recall")
+RECALL = 0.95
+REPLICATES = 500
+
+
+class Detector(Protocol):
+    """What is trained on pictures and gives maps (H, W), not negative, with a score, of images (H, W, 3)."""
+
+    needs_good_pictures: bool
+
+    def fit(self, bank: Sequence[Sample], rows: int, seed: int) -> None: ...
+
+    def predict(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]: ...
+
+
+class Inspector:
+    """Sequential PatchCore with one of our backbones, at its defaults."""
+
+    needs_good_pictures = False
+    model: SequentialPatchcoreModel
+
+    def __init__(self, backbone: str) -> None:
+        self.backbone = backbone
+
+    def fit(self, bank: Sequence[Sample], rows: int, seed: int) -> None:
+        self.model = filled(extractor_of(self.backbone), bank, rows, seed)
+
+    @torch.inference_mode()
+    def predict(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+        found = self.model.anomaly_maps(normalised(image))[0, 0].numpy()
+        return found, float(found.max())
+
+
+OURS = ("dinov2-small", "embedded", "distilled", "efficientnet-lite0")
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    **{name: lambda name=name: Inspector(name) for name in OURS},
+    "anomalib's Patchcore": anomalib_detectors.Patchcore,
+    "anomalib's PaDiM": anomalib_detectors.Padim,
+    "anomalib's STFPM": anomalib_detectors.StudentTeacher,
+}
+
+
+def parted(samples: Sequence[Sample], seed: int, most: int | None) -> tuple[list[Sample], list[Sample]]:
+    """Pictures to train on, half of the surfaces as the seed draws them, and those that are judged, always the same."""
+    judged = split_set(samples, 0, most).parts["held out"]
+    apart = {sample.group for sample in split_set(samples, 0).parts["held out"]}
+    half = split_by_group([sample for sample in samples if sample.group not in apart], (2 / 3,), seed)[0]
+    bank = [sample for sample in half if sample.label == GOOD] or half
+    if most is not None and len(bank) > most:
+        chosen = np.random.default_rng(seed).permutation(len(bank))[:most]
+        bank = [bank[index] for index in sorted(chosen)]
+    return bank, judged
+
+
+def best_f1(counts: SurfaceCounts, weights: Values) -> Values:
+    """(1 + B,) highest pixel F1 of any threshold, for weights (1 + B, G) of the surfaces."""
+    good, bad = ((weights @ part)[:, ::-1].cumsum(axis=1) for part in (counts.good, counts.bad))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.max(2 * bad / (bad + good + bad[:, -1:]), axis=1)
+
+
+def false_alarms(counts: SurfaceCounts, weights: Values) -> Values:
+    """(1 + B,) share of good pictures flagged where `RECALL` of the flawed ones are."""
+    every = weights[:, counts.surface]  # of pictures
+    order = np.argsort(-counts.scores, kind="stable")
+    bad, good = (every * flag for flag in (counts.defective, ~counts.defective))
+    found, alarms = bad[:, order].cumsum(axis=1), good[:, order].cumsum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        enough = np.argmax(found >= RECALL * found[:, -1:], axis=1)
+        return alarms[np.arange(len(alarms)), enough] / alarms[:, -1]
+
+
+def figures_of(counts: SurfaceCounts, weights: Values) -> dict[str, Values]:
+    """Every one of FIGURES, (1 + B,)."""
+    known = replicated(counts, weights)
+    values = [known["image_auroc"], known["pixel_auroc"], known["aupro"], best_f1(counts, weights)]
+    return dict(zip(FIGURES, [*values, false_alarms(counts, weights)], strict=True))
+
+
+def train_and_judge(
+    detector: Detector, bank: Sequence[Sample], judged: Sequence[Sample], rows: int, seed: int, out: Path
+) -> None:
+    """Write counts.npz and costs.json into `out`: processor seconds of training, of one picture, MiB of the process."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    start = time.process_time()
+    detector.fit(bank, rows, seed)
+    trained = time.process_time()
+    counter = SurfaceCounter(float("inf"))
+    spent = 0.0
+    for sample in judged:
+        image = sample.image()
+        before = time.process_time()
+        anomaly_map, score = detector.predict(image)
+        spent += time.process_time() - before
+        counter.update(anomaly_map, sample.truth(), sample.label, sample.group, score)
+    counter.counts().save(out / "counts.npz")
+    costs = {"train, s": trained - start, "a picture, s": spent / len(judged), "memory, MiB": peak_now() / 1024}
+    (out / "costs.json").write_text(json.dumps({**costs, "pictures": len(judged), "bank": len(bank)}))
+
+
+def run_apart(step: Path, arguments: Sequence[str]) -> bool:
+    """Do a step in a process of its own, unless it is done; False where the detector cannot be trained on the set."""
+    if (step / "costs.json").is_file():
+        return True
+    if (step / "cannot").is_file():
+        return False
+    step.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, __file__, "--step", str(step), *arguments]
+    run = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
+    if run.returncode:
+        raise SystemExit(run.returncode)
+    return not (step / "cannot").is_file()
+
+
+def row(
+    name: str,
+    counts: Sequence[SurfaceCounts],
+    costs: Sequence[Mapping[str, float]],
+    first: Sequence[SurfaceCounts],
+    draws: Draws,
+) -> dict[str, Figure]:
+    """A detector's row: means over seeds, and the interval of the difference to the first one."""
+
+    def by_seed(every: Sequence[SurfaceCounts]) -> dict[str, Values]:
+        found = [figures_of(each, draws.weights(each.surfaces)) for each in every]
+        return {figure: np.stack([each[figure] for each in found]) for figure in FIGURES}
+
+    own, its = by_seed(counts), by_seed(first)
+    shown: dict[str, Figure] = {"detector": name}
+    for figure in FIGURES:
+        value = estimate(own[figure], draws, 0.95).value
+        if not np.isfinite(value):
+            shown[figure] = None
+        elif counts is first:
+            shown[figure] = f"{value:.3f}"
+        else:
+            against = estimate(own[figure] - its[figure], draws, 0.95)
+            shown[figure] = f"{value:.3f} ({against.low:+.3f} to {against.high:+.3f})"
+    for cost in ("train, s", "a picture, s", "memory, MiB"):
+        shown[cost] = float(np.median([each[cost] for each in costs]))
+    return shown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few pictures of one set, one seed, two detectors")
+    parser.add_argument(
+        "--data", type=Path, default=Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
+    )
+    parser.add_argument("--set", action="append", help=f"folder of --data, repeatable; {', '.join(SETS)}")
+    parser.add_argument("--bank", type=Path, help="folder whose good pictures are trained on instead of the set's")
+    parser.add_argument("--detector", action="append", help=f"repeatable; {', '.join(DETECTORS)}, or any backbone")
+    parser.add_argument("--rows", type=int, default=2048, help="of the bank")
+    parser.add_argument("--most", type=int, help="pictures to train on, and to judge, at the most")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--cache", type=Path, default=REPOSITORY / "out/detectors")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--step", type=Path, help=argparse.SUPPRESS)
+    settings = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    names = settings.detector or list(DETECTORS)
+    sets, seeds, most, rows = settings.set or list(SETS), settings.seeds, settings.most, settings.rows
+    if settings.quick:
+        sets, seeds, most, rows, names = ["magnetic_tile"], 1, 6, 256, ["embedded", "anomalib's Patchcore"]
+    if settings.step:
+        step(settings.step, settings.data / sets[0], settings.bank, names[0], rows, most, seeds)
+        return
+    tables: list[dict[str, Figure]] = []
+    for each in sets:
+        if not (settings.data / each).is_dir():
+            print(f"{settings.data / each} is not there: nothing to measure")
+            continue
+        found: dict[str, tuple[list[SurfaceCounts], list[dict[str, float]]]] = {}
+        for name in names:
+            for seed in range(seeds):
+                given = {
+                    "set": each,
+                    "detector": name,
+                    "rows": rows,
+                    "seeds": seed,
+                    "most": most,
+                    "bank": settings.bank,
+                }
+                said = [str(part) for key, value in given.items() if value is not None for part in (f"--{key}", value)]
+                key = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+                folder = settings.cache / f"{each}-{key}"
+                if run_apart(folder, [*said, "--data", str(settings.data)]):
+                    counts, costs = found.setdefault(name, ([], []))
+                    counts.append(SurfaceCounts.load(folder / "counts.npz"))
+                    costs.append(json.loads((folder / "costs.json").read_text()))
+        first = next(iter(found.values()))
+        one = first[0][0]
+        defective = dict(zip(one.surfaces, map(bool, one.defective_surfaces), strict=True))
+        draws = draw(defective, seeds, REPLICATES, 0)
+        table = [row(name, counts, costs, first[0], draws) for name, (counts, costs) in found.items()]
+        bank, judged = (round(first[1][0][part]) for part in ("bank", "pictures"))
+        report(table, title=f"{each}: {bank} pictures to train on, {judged} judged, {seeds} seeds")
+        tables += [{"set": each, **each_row} for each_row in table]
+    if settings.json:
+        settings.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
+
+
+def step(out: Path, folder: Path, other: Path | None, name: str, rows: int, most: int | None, seed: int) -> None:
+    """One training and what it finds, in this process."""
+    bank, judged = parted(read_samples(folder), seed, most)
+    if other is not None:
+        bank = [sample for sample in read_samples(other) if sample.label == GOOD][: most or None]
+    detector = DETECTORS[name]() if name in DETECTORS else Inspector(name)
+    if detector.needs_good_pictures and any(sample.label != GOOD for sample in bank):
+        (out / "cannot").write_text("there are no good pictures to train on\n")
+        return
+    print(f"{folder.name}, {name}, seed {seed}", file=sys.stderr, flush=True)
+    train_and_judge(detector, bank, judged, rows, seed, out)
+
+
+if __name__ == "__main__":
+    main()

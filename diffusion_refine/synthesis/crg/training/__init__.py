@@ -1,0 +1,1 @@
+"""How CRG's two networks are trained: of good pictures, and of patches round the boxes of defects."""
