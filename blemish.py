@@ -24,6 +24,7 @@ COMMANDS = {
     "render": ("blender_addon.cli", "Render a recipe into a dataset of pictures with exact masks."),
     "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
     "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
+    "report": ("anomaly.gallery.cli", "Write a page to look through a dataset, with what inspectors say of it."),
     "inspect": ("anomaly.line.cli", "Inspect pictures, a folder, a video or a camera: what is flawed, and where."),
     "regions": ("anomaly.line.cli", "Make a page to draw on a picture where an inspector shall look."),
     "study": ("anomaly.studies.cli", "Compare training on real pictures, on renders and on both."),
@@ -69,6 +70,8 @@ AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not dis
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
     "bpy": "render",
+    "ray": "ray",
+    **dict.fromkeys(("fsspec", "s3fs"), "remote"),
     **dict.fromkeys(("accelerate", "diffusers", "peft", "tokenizers", "transformers"), "diffusion"),
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript", "openvino"), "export"),
     **dict.fromkeys(("anomalib", "cv2", "matplotlib", "timm", "torch", "torchmetrics", "torchvision"), "anomaly"),
@@ -248,7 +251,8 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
     try:
         with importing:
             app = program(command) if command in COMMANDS else overview()
-        code = app(arguments, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
+        with local(arguments) as words:
+            code = app(words, prog_name="blemish", standalone_mode=False)  # else typer frames its errors in lines
         if code == INTERRUPTED:  # typer's word for Ctrl-C
             raise Stopped(STOPPED)
     except (Stopped, KeyboardInterrupt) as stop:
@@ -266,6 +270,14 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
         place = f"{error.filename}: " if error.filename else ""
         code = refuse(f"{place}{error.strerror or error}")
     return code if isinstance(code, int) else 0
+
+
+def local(arguments: list[str]) -> AbstractContextManager[list[str]]:
+    """The command line with copies on this machine in the place of URLs of folders, if there are any."""
+    if not any("://" in word for word in arguments):
+        return nullcontext(arguments)
+    copies: AbstractContextManager[list[str]] = importlib.import_module("scenes.urls").localised(arguments, VERIFIERS)
+    return copies
 
 
 def wrong_usage(command: str, error: typer.TyperException) -> str:

@@ -26,6 +26,7 @@ from scenes.datasets.lock import one_writer
 from scenes.datasets.schema import HEADER
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.formats.sample import GOOD
+from scenes.jobs.options import RayOption, WorkersOption, executor_for
 from scenes.jobs.progress import shown
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
@@ -119,6 +120,14 @@ def train(
             "less; 4 make the file's bank five times as large. 0, or as --start has.",
         ),
     ] = None,
+    shards: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Part the pictures into so many, each of which fills a bank of its own, and meld these in pairs until "
+            "one is left: what --workers share among themselves.",
+        ),
+    ] = 1,
     image_size: Annotated[
         int | None,
         typer.Option(
@@ -163,6 +172,8 @@ def train(
     precision: PrecisionOption = "full",
     tile: TileOption = None,
     threads: ThreadsOption = 1,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
 ) -> None:
     """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
 
@@ -184,6 +195,10 @@ def train(
 
         blemish train photos/magnetic_tile --threshold good:2% --validation-share 0.5 --out out/careful
 
+    More pictures than one process is to see, in shards that four share:
+
+        blemish train out/train --shards 8 --workers 4 --out out/sharded
+
     Two backbones come along, distilled and embedded; DINOv2-small, which tells most flaws better, comes in a
     package. Both work offline; --pretrained fetches the weights of a timm model from its hub.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
@@ -196,7 +211,8 @@ def train(
     from anomaly.inspection.train import train_inspector, training_part
     from scenes.formats.splitting import split_by_group
 
-    where = computing(device, batch, precision, tile)
+    executor = executor_for(workers, ray)
+    where = computing(device if executor.is_here or device != "auto" else "cpu", batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     options = replace(reading(white_level, most_pixels), learnt=_white_level_of(start))
@@ -227,6 +243,7 @@ def train(
             weights=weights,
             augmentation=Augmentation() if augment else None,
             boundary_patches=boundary_patches,
+            shards=shards,
             trained_on=[dataset.resolve().name for dataset in datasets],
             validation=_read([validation], AUTO, options) if validation else (),
             threshold=rule,
@@ -235,11 +252,12 @@ def train(
             regions=_regions(look, options),
             region_thresholds=_region_rules(region),
             progress=progress,
+            executor=executor,
         )
     training = inspector.training
     _describe(inspector)
     typer.echo(f"accepted  {', '.join(map(str, training.accepted))} patches in {len(training.accepted)} epochs")
-    if training.accepted[-1] == 0 and inspector.model.coreset.count == training.size:
+    if training.shards == 1 and training.accepted[-1] == 0 and inspector.model.coreset.count == training.size:
         typer.echo(
             f"settled   every patch trained on lies within {inspector.model.coreset.closest:.4g} of the bank, at most "
             f"twice what any {training.size} points could reach"
@@ -275,6 +293,8 @@ def evaluate(
     threads: ThreadsOption = 1,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
 ) -> None:
     """Evaluate an inspector on pictures with known defects: every figure, heat maps and a report.
 
@@ -298,7 +318,8 @@ def evaluate(
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.reporting.report import write_report
 
-    where = computing(device, batch, precision, tile)
+    executor = executor_for(workers, ray)
+    where = computing(device if executor.is_here or device != "auto" else "cpu", batch, precision, tile)
     _use(threads)
     rule = None if threshold is None else threshold_rule(threshold)
     if rule is not None and rule.value is not None and validation is not None:
@@ -326,6 +347,7 @@ def evaluate(
             evaluated_on=[str(dataset) for dataset in datasets],
             command=command,
             progress=progress,
+            executor=executor,
         )
     typer.echo(f"backbone   {named(record.inspector.backbone, record.inspector.weights)}")
     typer.echo(f"threshold  {record.metrics.threshold:.4g}: {record.threshold_origin}")

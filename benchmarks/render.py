@@ -37,7 +37,7 @@ def overhead(label: str, recipe: Recipe, samples: int, frames: int) -> dict[str,
         writer = DatasetWriter(Path(folder) / "set", recipe, 0, frames + 1, samples=samples)
         for index in range(frames + 1):
             start = time.perf_counter()
-            worker.render_frame(stage, draw(recipe, 0, index), writer)
+            writer.put(index, worker.render_frame(stage, draw(recipe, 0, index), writer.recipe))
             whole.append(time.perf_counter() - start)
             start = time.perf_counter()
             bpy.ops.render.render(scene=stage.picture.name)
@@ -73,7 +73,7 @@ def steadiness(name: str, frames: int) -> dict[str, Figure]:
         writer = DatasetWriter(Path(folder) / "set", recipe, 0, frames)
         for index in range(frames):
             start = time.perf_counter()
-            worker.render_frame(stage, draw(recipe, 0, index), writer)
+            writer.put(index, worker.render_frame(stage, draw(recipe, 0, index), writer.recipe))
             times.append(time.perf_counter() - start)
             memory.append(process.memory_info().rss / MEBIBYTE)
     quarter = frames // 4

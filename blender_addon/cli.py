@@ -1,5 +1,6 @@
 """The command `blemish render`."""
 
+import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from blender_addon.errors import RenderError
 from blender_addon.workers.devices import CPU, NAMES
 from procgen.errors import Stopped
+from scenes.jobs.options import MOST_WORKERS, RayOption, executor_for
 
 if TYPE_CHECKING:
     from scenes import Recipe
@@ -33,9 +35,13 @@ def render(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, max=256, help="Blender processes, sharing this machine's cores; by default one, or one a card."
+            min=1,
+            max=MOST_WORKERS,
+            help="Blender processes, sharing this machine's cores; by default one, or one a card, or with --ray as "
+            "many as the cluster has cores.",
         ),
     ] = None,
+    ray: RayOption = None,
     without: Annotated[
         list[str] | None,
         typer.Option(help="Leave a family off (defects or impurities); all else stays the same to the bit."),
@@ -111,6 +117,7 @@ def render(
                 seed,
                 samples=samples,
                 workers=workers,
+                executor=None if ray is None else executor_for(workers, ray),
                 without=without or (),
                 blender=blender,
                 device=device,
@@ -120,7 +127,7 @@ def render(
             )
     except KeyboardInterrupt:
         raise Stopped("stopped; every finished frame is kept, and the same command goes on from there") from None
-    typer.echo(f"{len(dataset)} frames in {out}")
+    typer.echo(f"{len(dataset)} frames in {out}; look through them with: blemish report {shlex.quote(str(out))}")
 
 
 def with_object(recipe: "Recipe", name: str, blend: Path | None, blender: str | None, folder: Path) -> "Recipe":

@@ -32,7 +32,9 @@ MODELS = {"pydantic", "pydantic_core", "rich", "typer", "yaml"}  # of recipes an
 REPORTS = {"PIL", "jinja2", "markupsafe", "matplotlib"}
 LIBRARIES = {
     "procgen": COMMON | {"PIL"},  # Pillow draws the numbers on stickers
-    "scenes": COMMON | MODELS | {"PIL", "filelock", "mapbox_earcut", "pycocotools", "tifffile", "trimesh", "xatlas"},
+    "scenes": COMMON
+    | MODELS
+    | {"PIL", "fsspec", "filelock", "mapbox_earcut", "pycocotools", "ray", "tifffile", "trimesh", "xatlas"},
     "blender_addon": COMMON | BLENDER | {"rich", "typer"},
     "diffusion_refine": COMMON | LEARNING | MODELS | REPORTS,
     "anomaly": COMMON | LEARNING | MODELS | REPORTS | {"cv2", "onnx", "onnxruntime", "openvino", "pycocotools"},

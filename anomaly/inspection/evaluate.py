@@ -10,6 +10,7 @@ from pathlib import Path
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.predicting import HERE, Prediction, predict_samples
 from anomaly.inspection.threshold import (
     BEST_F1,
     VALIDATION_SHARE,
@@ -22,6 +23,7 @@ from procgen.errors import BlemishNote
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.surfaces import BY_CONTENT
+from scenes.jobs.executor import Executor
 from scenes.jobs.progress import Progress
 from scenes.version import blemish_version
 
@@ -39,13 +41,15 @@ def evaluate_inspector(
     evaluated_on: Sequence[str] = (),
     command: str = "",
     progress: Progress = lambda what, done, total: None,
+    executor: Executor = HERE,
 ) -> EvaluationRecord:
     """Evaluate the inspector on `samples` and write results, pictures and heat maps to `out`.
 
     Surfaces that it was trained on, or that its training kept back, are left out, and so are a source's own training
     pictures. The threshold is found on `validation`, by default that of best pixel F1; without it the bank's own, where
     none is asked for; without that one, on the source's validation pictures or on a share of the groups, which are then
-    not evaluated. Predicted regions of fewer than `smallest` pixels are dropped.
+    not evaluated. Predicted regions of fewer than `smallest` pixels are dropped. executor: where maps are made, which
+    changes no byte.
 
     Raises:
         InspectorError: the bank cannot be used, or nothing is left to evaluate.
@@ -59,16 +63,21 @@ def evaluate_inspector(
             "its threshold; evaluate it on others, or train with --share below 1"
         )
     _note_surfaces_by_path(evaluated, inspector)
-    evaluated, value, origin = _with_threshold(inspector, evaluated, validation, threshold, share, seed, progress)
+    evaluated, value, origin = _with_threshold(
+        inspector, evaluated, validation, threshold, share, seed, progress, executor
+    )
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(value, smallest=smallest)
     with locked(out), ResultsWriter(out) as writer:
-        predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in evaluated)
-        for done, (sample, prediction) in enumerate(zip(evaluated, predictions, strict=True), 1):
-            ((image, valid_mask), anomaly_map, score), truth = prediction, sample.truth()
+
+        def take(position: int, prediction: Prediction) -> None:
+            ((image, valid_mask), anomaly_map, score), sample = prediction, evaluated[position]
+            truth = sample.truth()
             evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
             writer.add(sample, score, anomaly_map, truth, image)
-            progress("evaluating", done, len(evaluated))
+            progress("evaluating", position + 1, len(evaluated))
+
+        predict_samples(inspector, evaluated, take, executor)
         return writer.finish(
             evaluator.compute(),
             inspector_record(inspector),
@@ -87,12 +96,13 @@ def _with_threshold(
     share: float,
     seed: int,
     progress: Progress,
+    executor: Executor,
 ) -> tuple[list[Sample], float, str]:
     """What of the samples is left to evaluate, the threshold, and a sentence on how it was found."""
     training = inspector.training
     if validation is not None:
         note_shared(validation, samples, "evaluated")
-        return samples, *found_threshold(rule or BEST_F1, inspector, validation, progress)[:2]
+        return samples, *found_threshold(rule or BEST_F1, inspector, validation, progress, executor=executor)[:2]
     if rule is None and training.threshold is not None:
         return samples, training.threshold, training.threshold_origin
     rule = rule or BEST_F1
@@ -101,7 +111,7 @@ def _with_threshold(
     of = samples if rule == BEST_F1 else [sample for sample in samples if sample.label == GOOD]
     own, _, where = validation_part(of, share, seed)
     groups = {sample.group for sample in own}
-    value, origin = found_threshold(rule, inspector, own, progress)[:2]
+    value, origin = found_threshold(rule, inspector, own, progress, executor=executor)[:2]
     return [sample for sample in samples if sample.group not in groups], value, f"{origin}: {where}"
 
 

@@ -37,10 +37,12 @@ from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 from scenes.version import blemish_version
 
 # 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see; 4 what an
-# inspector on the line knows. What has none of them is written as schema 1 had it.
-SCHEMAS = (1, 2, 3, 4)
+# inspector on the line knows; 5 into how many shards its pictures were parted. What has none of them is written as
+# schema 1 had it.
+SCHEMAS = (1, 2, 3, 4, 5)
 LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
+SHARDS = "shards"  # the folder beside it in which banks of shards lie while it is trained
 HALF_PRECISION = 0.01  # share of the threshold within which a score of half precision is computed again
 STRIP = 128  # rows of patches of a picture in tiles that are made pixels at once
 CALIBRATED = ("calibration", "kept_back")  # fields of a record that only schema 3 has
@@ -79,7 +81,8 @@ class TrainingRecord:
     that training did not see, of each the highest of its pictures'; kept_back: those of its own pictures' surfaces
     that training left to them. good_scores: ascending, of one picture of each of these surfaces. region_thresholds: of
     those levels of `Inspector.regions` that have one of their own. pixel_size: of pictures of what shape. white_level:
-    what white was in pictures of more than 8 bits, where it was the same in all.
+    what white was in pictures of more than 8 bits, where it was the same in all. shards: into how many the pictures
+    were parted, whose banks were melded.
     """
 
     backbone: str
@@ -109,6 +112,7 @@ class TrainingRecord:
     region_thresholds: Mapping[int, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = field(default_factory=dict)
     pixel_size: PixelSize | None = None
     white_level: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    shards: Annotated[int, Field(ge=1, le=LARGEST_BANK)] = 1
 
     def has_seen(self, group: str) -> bool:
         """Whether a surface was trained on."""
@@ -323,6 +327,8 @@ class Inspector:
         for name in ON_THE_LINE:
             if not described[name]:
                 del described[name]
+        if self.training.shards == 1:
+            del described["shards"]
         if self.levels is not None:
             tensors[REGIONS] = torch.from_numpy(self.levels)
             described["region_thresholds"] = {str(k): v for k, v in self.training.region_thresholds.items()}
@@ -341,7 +347,7 @@ class Inspector:
         """
         path = Path(folder) / BANK_FILE
         if not path.is_file():
-            unfinished = (Path(folder) / "training.safetensors").is_file()
+            unfinished = (Path(folder) / "training.safetensors").is_file() or (Path(folder) / SHARDS).is_dir()
             raise InspectorError(
                 f"{folder}: its training was stopped; repeat the `blemish train` command to finish it"
                 if unfinished
@@ -441,6 +447,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
 
     schema = 4 if not described.keys().isdisjoint(ON_THE_LINE) else 3 if "calibration" in described else 0
     schema = schema or (2 if "boundary_patches" in described else 1)
+    schema = 5 if described.get("shards", 1) > 1 else schema
     described = {"schema": schema, "blemish": blemish_version(), **described}
     tensors = {name: value.cpu() for name, value in tensors.items()}
     # One metadata key: safetensors writes several in no fixed order.

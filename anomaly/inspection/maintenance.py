@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from anomaly.backbone.patch_extractor import same_weights
+from anomaly.inspection.filling import recorded
 from anomaly.inspection.inspector import Inspector, InspectorError, bank_tensors, restore, source_key, source_of
 from anomaly.inspection.regions import Regions
-from anomaly.inspection.train import recorded
 from anomaly.patchcore.boundary_patches import melded as melded_coreset
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel

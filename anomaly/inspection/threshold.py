@@ -20,9 +20,11 @@ import numpy as np
 
 from anomaly.evaluation.metrics import ThresholdFinder
 from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.predicting import HERE, Prediction, predict_samples
 from procgen.errors import BlemishNote
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
+from scenes.jobs.executor import Executor
 from scenes.jobs.progress import Progress
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the evaluated dataset itself
@@ -124,10 +126,11 @@ def found_threshold(
     validation: Sequence[Sample],
     progress: Progress = lambda what, done, total: None,
     within: Collection[int] | None = None,
+    executor: Executor = HERE,
 ) -> FoundThreshold:
     """The threshold that the rule asks for, found on the samples of `validation`, for a risk on the good ones alone.
 
-    within: levels of the inspector's regions that it is found in, by default all.
+    within: levels of the inspector's regions that it is found in, by default all. executor: where maps are made.
 
     Raises:
         InspectorError: too few good surfaces for the risk, or a score that is not finite.
@@ -140,9 +143,10 @@ def found_threshold(
         refuse_too_few(len({sample.group for sample in samples}), rule.risk)
     finder, defective = ThresholdFinder(), 0
     scores: dict[str, list[float]] = {}
-    predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
-    for done, (sample, prediction) in enumerate(zip(samples, predictions, strict=True), 1):
-        (_, valid_mask), anomaly_map, score = prediction
+
+    def take(position: int, prediction: Prediction) -> None:
+        nonlocal defective
+        ((_, valid_mask), anomaly_map, score), sample = prediction, samples[position]
         if within is not None and inspector.regions is not None:
             valid_mask = inspector.regions.only(within).looked_at(valid_mask, sample.shape())
             score = float(anomaly_map.max(where=valid_mask, initial=0))
@@ -154,7 +158,9 @@ def found_threshold(
             defective += bool(defect.any())
         if sample.label == GOOD and not inspector.training.has_seen(sample.group):
             scores.setdefault(sample.group, []).append(score)
-        progress("finding the threshold", done, len(samples))
+        progress("finding the threshold", position + 1, len(samples))
+
+    predict_samples(inspector, samples, take, executor)
     calibration = tuple(sorted(map(max, scores.values())))
     good_scores = tuple(sorted(one_of_each(scores)))
     if rule.value is not None:
@@ -176,6 +182,7 @@ def with_found_thresholds(
     region_rules: Mapping[int, ThresholdRule],
     validation: Sequence[Sample],
     progress: Progress = lambda what, done, total: None,
+    executor: Executor = HERE,
 ) -> Inspector:
     """The inspector with the threshold that the rule asks for, and with those of regions that have a rule of their own.
 
@@ -187,7 +194,7 @@ def with_found_thresholds(
     """
     regions = inspector.regions
     if not region_rules:
-        return inspector.with_threshold(*found_threshold(rule, inspector, validation, progress))
+        return inspector.with_threshold(*found_threshold(rule, inspector, validation, progress, executor=executor))
     if regions is None:
         raise InspectorError(
             "a region's threshold is asked for, but there are no regions; give them with --look FILE.png"
@@ -195,14 +202,16 @@ def with_found_thresholds(
     regions.with_thresholds(dict.fromkeys(region_rules, 1.0))
     bare = inspector.with_regions(regions.with_thresholds({}))
     found = {
-        level: found_threshold(own, bare, validation, progress, [level]).value for level, own in region_rules.items()
+        level: found_threshold(own, bare, validation, progress, [level], executor).value
+        for level, own in region_rules.items()
     }
     rest = set(regions.numbers) - set(region_rules) or set(regions.numbers)
-    value, origin, *_ = found_threshold(rule, bare, validation, progress, rest)
+    value, origin, *_ = found_threshold(rule, bare, validation, progress, rest, executor)
     result = inspector.with_regions(regions.with_thresholds(found)).with_threshold(value, origin)
     if not validation:
         return result
-    again = found_threshold(ThresholdRule(value), result, validation, progress)  # scores as they are from now on
+    # Scores as they are from now on.
+    again = found_threshold(ThresholdRule(value), result, validation, progress, executor=executor)
     return result.with_threshold(value, _of_regions(origin, found), again.calibration, again.good_scores)
 
 

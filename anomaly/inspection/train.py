@@ -8,38 +8,37 @@ after every epoch from which a killed training goes on to the same bytes, and no
 from __future__ import annotations
 
 import hashlib
+import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from anomaly.backbone.patch_extractor import BACKBONE, PatchExtractor, patch_extractor, weight_bytes, weights_digest
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.computing import PROCESSOR, Computing
+from anomaly.inspection.filling import CACHE_FILE, STATE_FILE, fill, recorded, refuse_other_settings, sound
 from anomaly.inspection.inspector import (
     BANK_FILE,
-    DamagedError,
+    SHARDS,
     Inspector,
     InspectorError,
     PixelSize,
     TrainingRecord,
     bank_tensors,
-    read_tensors,
     restore,
-    source_key,
-    source_of,
-    training_from,
-    write_tensors,
 )
+from anomaly.inspection.maintenance import melded
 from anomaly.inspection.pixel_size import pixel_size_of
-from anomaly.inspection.regions import Regions, RegionsError
+from anomaly.inspection.predicting import HERE
+from anomaly.inspection.regions import Regions
 from anomaly.inspection.threshold import (
     BEST_F1,
     VALIDATION_SHARE,
@@ -48,15 +47,15 @@ from anomaly.inspection.threshold import (
     refuse_too_few,
     with_found_thresholds,
 )
-from anomaly.inspection.view import Picture
-from anomaly.patchcore.boundary_patches import BoundaryPatches, BoundaryPatchFinder
+from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.torch_model import BANK_SIZE, SequentialPatchcoreModel
 from procgen.errors import BlemishNote
 from scenes.datasets.files import sha256_of
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
-from scenes.jobs.progress import Progress
+from scenes.jobs.executor import Executor, Place, Simple, Worker
+from scenes.jobs.progress import Progress, untold
 
 EPOCHS = 5  # [Mao 2025], section V.B
 # Without augmentation the features are kept, a further pass costs little, and a fixed set settles: usually in about 10
@@ -64,11 +63,6 @@ EPOCHS = 5  # [Mao 2025], section V.B
 SETTLING_EPOCHS = 20
 FAR_LARGER = 3.0  # times as long as the others, from where a picture that sets the scale of all is named
 LONGEST_SIDE = 640  # pixels to which the largest training picture is reduced by default
-STATE_FILE = "training.safetensors"
-CACHE_FILE = "features.part"
-PIECE = 1 << 16  # rows of kept features that are read at once
-Read = TypeVar("Read")
-CACHE_LIMIT = 4 << 30  # bytes of features kept on disk between epochs; beyond, every epoch extracts them again
 
 
 def train_inspector(
@@ -85,6 +79,7 @@ def train_inspector(
     weights: Path | str | None = None,
     augmentation: Augmentation | None = None,
     boundary_patches: int | None = None,
+    shards: int = 1,
     trained_on: Sequence[str] = (),
     validation: Sequence[Sample] = (),
     threshold: ThresholdRule | None = None,
@@ -93,6 +88,7 @@ def train_inspector(
     region_thresholds: Mapping[int, ThresholdRule] = MappingProxyType({}),
     computing: Computing = PROCESSOR,
     progress: Progress = lambda what, done, total: None,
+    executor: Executor = HERE,
 ) -> Inspector:
     """Train on the good ones of `samples` and write the inspector to the folder `out`.
 
@@ -101,11 +97,13 @@ def train_inspector(
     default 5 with augmentation and 20 without, where it ends when one changes nothing. image_size: pixels to which the
     longest side of the largest training picture is scaled, all others by the same factor (by default larger ones are
     reduced to 640, smaller ones left alone). boundary_patches: so many of the farthest patches of each row's cell are
-    kept beside it for melding, found in one more pass (none, or as `start` has). validation: samples that the
-    threshold is found on, by default that of best pixel F1; for a threshold of a risk to good surfaces without them,
-    training keeps `validation_share` of the good surfaces back. regions: where on every picture it looks, to learn and
-    to inspect (everywhere, or as `start` does); region_thresholds: of those that get their own. computing: on which
-    device and in which tiles. A stopped training continues after its last whole epoch; a finished one is read back.
+    kept beside it for melding, found in one more pass (none, or as `start` has). shards: into so many the pictures are
+    parted, each of which fills a bank of its own; these are melded in pairs, until one is left. validation: samples
+    that the threshold is found on, by default that of best pixel F1; for a threshold of a risk to good surfaces without
+    them, training keeps `validation_share` of the good surfaces back. regions: where on every picture it looks, to
+    learn and to inspect (everywhere, or as `start` does); region_thresholds: of those that get their own. computing: on
+    which device and in which tiles. executor: where shards are trained and maps are made, which changes no byte. A
+    stopped training continues after its last whole epoch; a finished one is read back.
 
     Raises InspectorError for no good sample, settings out of range or at odds with `start`, or an `out` that holds a
     training with other settings; DatasetError where `out` cannot be written, or another process writes there.
@@ -116,6 +114,8 @@ def train_inspector(
             raise InspectorError(f"{name} is {value}; expected at least 1")
     if boundary_patches is not None and boundary_patches < 0:
         raise InspectorError(f"boundary_patches is {boundary_patches}; expected at least 0")
+    if shards < 1:
+        raise InspectorError(f"shards is {shards}; expected at least 1")
     if image_size is not None and image_size < 32:
         raise InspectorError(f"image size is {image_size}; expected at least 32 pixels")
     good = training_part(samples)
@@ -170,26 +170,34 @@ def train_inspector(
         kept_back=tuple(sorted({sample.group for sample in kept})),
         pixel_size=_pixel_size(good, begun),
         white_level=_white_level(good, begun),
+        shards=shards,
     )
+    _refuse_unfit_shards(training, len(good))
     model = SequentialPatchcoreModel(extractor, training.size)
     inspector = Inspector(model, training, None, levels).on(computing)
     with locked(out):
-        finished = _sound(out / BANK_FILE, Inspector.load, out)
+        finished = sound(out / BANK_FILE, Inspector.load, out)
         if finished is not None:
-            _refuse_other_settings(finished.training, training, out / BANK_FILE)
+            refuse_other_settings(finished.training, training, out / BANK_FILE)
             inspector = finished.on(computing)
         else:
             if begun is not None:
                 _take_bank(inspector.model, begun)
-            inspector = _fill(inspector, good, augmentation, out, progress, known)
+            if shards == 1:
+                inspector = fill(inspector, good, augmentation, out, progress, known)
+            else:
+                inspector = _melded_from_shards(inspector, good, augmentation, out.resolve(), progress, executor)
             inspector.save(out)
         for name in (STATE_FILE, CACHE_FILE):  # the latter where an earlier run was killed
             (out / name).unlink(missing_ok=True)
+        shutil.rmtree(out / SHARDS, ignore_errors=True)
         if validation:
             note_shared(validation, good, "trained on")
         if validation or threshold is not None:
             rule = threshold or BEST_F1
-            inspector = with_found_thresholds(inspector, rule, region_thresholds, validation or kept, progress)
+            inspector = with_found_thresholds(
+                inspector, rule, region_thresholds, validation or kept, progress, executor
+            )
             inspector.save(out)
     return inspector
 
@@ -224,17 +232,6 @@ def training_part(samples: Sequence[Sample]) -> list[Sample]:
     return good
 
 
-def _sound(path: Path, read: Callable[[Path], Read], where: Path) -> Read | None:
-    """What is read of a file; None where there is none, or where it is damaged, which is said: it is trained anew."""
-    if not path.is_file():
-        return None
-    try:
-        return read(where)
-    except DamagedError as error:
-        warnings.warn(f"{str(error).rpartition('; ')[0]}; it is trained anew", BlemishNote, stacklevel=3)
-        return None
-
-
 def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
     size = model.coreset.size
     model.coreset.resize(begun.model.coreset.size)
@@ -243,169 +240,125 @@ def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
     model.take_over()
 
 
-def _fill(
+Shards = tuple[int, int]  # the first and the last of those whose pictures a bank is of
+
+
+def _refuse_unfit_shards(training: TrainingRecord, pictures: int) -> None:
+    if training.shards > pictures:
+        raise InspectorError(f"found {pictures} good pictures for {training.shards} shards; give each at least one")
+    if training.shards > 1 and training.boundary_patches:
+        raise InspectorError(
+            "a bank that is melded from shards has no boundary patches; leave out --shards, or give "
+            "--boundary-patches 0"
+        )
+
+
+def _melded_from_shards(
     inspector: Inspector,
     good: Sequence[Sample],
     augmentation: Augmentation | None,
     out: Path,
     progress: Progress,
-    known: BoundaryPatches | None,
+    executor: Executor,
 ) -> Inspector:
-    """Run the epochs that are missing, saving the bank after each; end early when one changes nothing.
+    """The inspector with a bank from every shard of the pictures, melded as a tree."""
+    training = inspector.training
+    if inspector.computing.on_card and not executor.is_here:
+        raise InspectorError(
+            f"several workers compute on processors, found the device {inspector.computing.device}; give --device cpu, "
+            "or leave out --workers and --ray"
+        )
+    order = np.random.default_rng([training.seed, training.shards]).permutation(len(good))
+    parts = tuple(tuple(good[k] for k in sorted(order[first :: training.shards])) for first in range(training.shards))
+    within = progress if executor.is_here else untold
+    work = _Sharding(inspector, parts, augmentation, out / SHARDS, torch.get_num_threads(), within)
+    accepted: list[tuple[int, ...]] = []
+    done, total = 0, 2 * training.shards - 1
+    progress("shards", 0, total)
 
-    known: boundary patches of the bank gone on from, which are looked at like patches of the pictures shown.
-    """
-    model, training = inspector.model, inspector.training
-    state = out / STATE_FILE
-    if (begun := _sound(state, read_tensors, state)) is not None:
-        tensors, described = begun
-        try:
-            found = training_from({**asdict(training), **described})
-        except ValueError as error:
-            raise InspectorError(f"{state}: is damaged ({error}); delete it to train anew") from None
-        if found.settings != training.settings:
-            _refuse(_plain(found), _plain(training), state)
-        training = found
-        try:
-            restore(model, tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InspectorError(f"{state}: is damaged ({error}); delete it to train anew") from None
-    model.coreset.generation = training.generation
-    features = FeatureSource(inspector, good, augmentation, out / CACHE_FILE)
-    try:
-        training = _run_epochs(model, training, features, state, progress)
-        boundary = _boundary_patches(model, training, features, known, progress) if training.boundary_patches else None
-    finally:
-        features.remove()
-    if not model.coreset.count:
-        raise InspectorError(f"none of the {len(good)} pictures has a patch that is wholly seen; give larger ones")
-    done = f"{'trained' if not training.history else 'gone on'} with {len(good)} pictures"
-    named = {source_key(features.number(index)): sample.image_path.name for index, sample in enumerate(good)}
-    return recorded(replace(inspector, training=training, boundary_patches=boundary), done, named)
+    def take(position: int, found: tuple[int, ...]) -> None:
+        nonlocal done
+        done += 1
+        accepted.append(found)
+        progress("shards", done, total)
 
-
-def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
-    """The inspector with one more line of history, and with the names of those pictures that it knows patches of."""
-    training, coreset, boundary = inspector.training, inspector.model.coreset, inspector.boundary_patches
-    names = {**training.sources, **named}
-    kept = sorted({source_key(source) for source in inspector.known_sources} & set(names))
-    line = f"{done}: {coreset.count} of {coreset.size} rows" + (
-        f", {len(boundary)} boundary patches" if boundary else ""
+    for level in _tree((0, training.shards - 1)):
+        executor.run(work, level, take)
+    bank = Inspector.load(work.place((0, training.shards - 1)))
+    sums = tuple(map(sum, zip_longest(*accepted, fillvalue=0)))
+    melded_one = replace(
+        inspector, model=bank.model, training=replace(training, accepted=sums, sources=bank.training.sources)
     )
-    training = replace(training, history=(*training.history, line), sources={key: names[key] for key in kept})
-    return replace(inspector, training=training)
+    return recorded(
+        melded_one.on(inspector.computing), f"trained with {len(good)} pictures in {training.shards} shards", {}
+    )
 
 
-def _run_epochs(
-    model: SequentialPatchcoreModel, training: TrainingRecord, features: FeatureSource, state: Path, progress: Progress
-) -> TrainingRecord:
-    while len(training.accepted) < training.epochs and (not training.accepted or training.accepted[-1] > 0):
-        epoch = len(training.accepted)
-        what = f"epoch {epoch + 1} of {'at most ' if not training.augmented else ''}{training.epochs}"
-        accepted = 0
-        progress(what, 0, len(features))
-        order = np.random.default_rng([training.seed, epoch]).permutation(len(features)).tolist()
-        for done, (index, pieces) in enumerate(features.in_turn(order, epoch), 1):
-            accepted += sum(model.update_features(piece, features.number(index)) for piece in pieces)
-            progress(what, done, len(features))
-        training = replace(training, accepted=(*training.accepted, accepted))
-        write_tensors(state, bank_tensors(model.coreset), {**_plain(training), "accepted": training.accepted})
-    return training
+def _tree(root: Shards) -> list[list[Shards]]:
+    """The banks on the way to that of all shards, level by level: first each by itself, then of two halves."""
+    below = [_tree(half) for half in _halves(root)]
+    together = [list(chain.from_iterable(levels)) for levels in zip_longest(*below, fillvalue=())]
+    return [*together, [root]]
 
 
-def _boundary_patches(
-    model: SequentialPatchcoreModel,
-    training: TrainingRecord,
-    features: FeatureSource,
-    known: BoundaryPatches | None,
-    progress: Progress,
-) -> BoundaryPatches:
-    """Those among the known ones and the patches of one more epoch, which the bank is not offered."""
-    finder = BoundaryPatchFinder(model.coreset.bank, training.boundary_patches)
-    if known is not None:
-        finder.offer(known.features, known.sources, known.generations)
-    progress("boundary patches", 0, len(features))
-    for index, pieces in features.in_turn(range(len(features)), len(training.accepted)):
-        for piece in pieces:
-            finder.offer(piece, features.number(index), training.generation)
-        progress("boundary patches", index + 1, len(features))
-    return finder.found()
+def _halves(shards: Shards) -> list[Shards]:
+    first, last = shards
+    middle = (first + last) // 2
+    return [] if first == last else [(first, middle), (middle + 1, last)]
 
 
-class FeatureSource:
-    """Patch features by picture and epoch: augmented anew each time, or extracted once and kept in a file."""
+@dataclass(frozen=True)
+class _Sharding:
+    """Filling banks with shards, and melding two, as work; they lie in a folder that every worker reaches."""
 
-    def __init__(
-        self, inspector: Inspector, samples: Sequence[Sample], augmentation: Augmentation | None, path: Path
-    ) -> None:
-        self._inspector, self._samples, self._augmentation = inspector, samples, augmentation
-        self._path = path
-        self._numbers: dict[int, int] = {}
-        self._places: dict[int, tuple[int, int]] = {}  # picture: first value in the file, number of rows
-        self._end = 0
-        self.remove()
+    inspector: Inspector
+    parts: tuple[tuple[Sample, ...], ...]
+    augmentation: Augmentation | None
+    folder: Path
+    threads: int
+    progress: Progress
 
-    def __len__(self) -> int:
-        return len(self._samples)
+    has_own_process = False
 
-    def remove(self) -> None:
-        """Delete the file; a training that goes on extracts the features again."""
-        self._path.unlink(missing_ok=True)
-        self._places.clear()
+    def place(self, shards: Shards) -> Path:
+        return self.folder / "-".join(map(str, shards))
 
-    def number(self, index: int) -> int:
-        """By which the bank knows a picture."""
-        if index not in self._numbers:
-            self._numbers[index] = source_of(self._samples[index].image_path)
-        return self._numbers[index]
+    def open(self, place: Place) -> Worker[Shards, tuple[int, ...]]:
+        torch.set_num_threads(self.threads)
+        return Simple(self._bank)
 
-    def in_turn(self, order: Iterable[int], epoch: int) -> Iterator[tuple[int, Iterator[Tensor]]]:
-        """The pictures in that order, with their features in an epoch, in pieces (N, D) to be taken before the next."""
-        order = list(order)
-        fresh = self._inspector.features_of_each(self._picture(k, epoch) for k in order if k not in self._places)
-        for index in order:
-            yield index, self._kept(index) if index in self._places else self._keeping(index, next(fresh))
+    def _bank(self, shards: Shards) -> tuple[int, ...]:
+        """Make the bank of these shards, unless it is there; what it accepted, by epoch, of a single one."""
+        out, halves = self.place(shards), _halves(shards)
+        training = self._record(shards)
+        made = sound(out / BANK_FILE, Inspector.load, out)
+        if made is None:
+            made = self._melded(halves, training) if halves else self._filled(shards[0], training, out)
+            made.save(out)
+        else:
+            refuse_other_settings(made.training, training, out / BANK_FILE)
+        return () if halves else made.training.accepted
 
-    def _picture(self, index: int, epoch: int) -> Picture:
-        sample = self._samples[index]
-        if self._augmentation is None:
-            return sample.image(), self._looked_at(sample)
-        rng = np.random.default_rng([self._inspector.training.seed, epoch, index])
-        return self._augmentation(sample.image(), self._looked_at(sample), rng)
+    def _record(self, shards: Shards) -> TrainingRecord:
+        training, (first, last) = self.inspector.training, shards
+        groups = {sample.group for part in self.parts[first : last + 1] for sample in part}
+        of = f"{training.pictures}, shards {first} to {last}"
+        return replace(training, groups=tuple(sorted(groups)), pictures=of)
 
-    def _kept(self, index: int) -> Iterator[Tensor]:
-        channels, (begin, rows) = self._inspector.model.extractor.channels, self._places[index]
-        for first in range(0, rows, PIECE):
-            count = min(PIECE, rows - first) * channels
-            values = np.fromfile(self._path, np.float32, count, offset=4 * (begin + first * channels))
-            yield torch.from_numpy(values.reshape(-1, channels)).to(self._inspector.computing.device)
+    def _filled(self, shard: int, training: TrainingRecord, out: Path) -> Inspector:
+        empty = SequentialPatchcoreModel(self.inspector.model.extractor, training.size)
+        restore(empty, bank_tensors(self.inspector.model.coreset))
+        begun = replace(self.inspector, model=empty, training=training)
 
-    def _keeping(self, index: int, pieces: Iterator[Tensor]) -> Iterator[Tensor]:
-        """The pieces; where they are the same in every epoch they are kept, if all of the picture's find room."""
-        begin, rows, is_kept = self._end, 0, self._augmentation is None
-        for piece in pieces:
-            is_kept = is_kept and 4 * (self._end + piece.numel()) <= CACHE_LIMIT
-            if is_kept:
-                self._append(piece)
-                rows += len(piece)
-            yield piece
-        if is_kept:
-            self._places[index] = (begin, rows)
+        def told(what: str, done: int, total: int) -> None:
+            self.progress(f"shard {shard + 1}: {what}", done, total)
 
-    def _append(self, features: Tensor) -> None:
-        try:
-            with self._path.open("ab") as file:
-                file.write(features.cpu().numpy().tobytes())
-        except OSError as error:
-            reason = f"cannot be written ({error.strerror}); choose another --out"
-            raise InspectorError(f"{self._path}: {reason}") from error
-        self._end += features.numel()
+        out.mkdir(parents=True, exist_ok=True)
+        return fill(begun.on(self.inspector.computing), self.parts[shard], self.augmentation, out, told, None)
 
-    def _looked_at(self, sample: Sample) -> NDArray[np.bool_] | None:
-        try:
-            return self._inspector.looked_at(sample.valid_mask(), sample.shape())
-        except RegionsError as error:
-            raise InspectorError(f"{sample.image_path}: {error}") from None
+    def _melded(self, halves: Sequence[Shards], training: TrainingRecord) -> Inspector:
+        made = melded([Inspector.load(self.place(half)) for half in halves], training.size)
+        return replace(made, training=replace(training, sources=made.training.sources))
 
 
 def _scale(good: Sequence[Sample], image_size: int | None) -> float:
@@ -448,24 +401,3 @@ def _digest(
     if tile is not None:
         digest.update(f"tiles of {tile}".encode())
     return digest.hexdigest()
-
-
-def _plain(training: TrainingRecord) -> dict[str, object]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in training.settings.items()}
-
-
-def _refuse_other_settings(found: TrainingRecord, wanted: TrainingRecord, path: Path) -> None:
-    if found.settings != wanted.settings:
-        _refuse(_plain(found), _plain(wanted), path)
-
-
-def _refuse(found: dict[str, object], wanted: dict[str, object], path: Path) -> None:
-    name = next(name for name in wanted if found.get(name) != wanted[name])
-    said = {
-        "pictures": "the pictures, their tiles, the bank gone on from, the augmentation or the backbone's weights",
-        "groups": "the pictures",
-    }
-    differing = said.get(name, f"{name.replace('_', ' ')} ({found.get(name)} there, {wanted[name]} asked for)")
-    raise InspectorError(
-        f"{path}: was trained with other settings: {differing} differ; choose another --out, or remove {path.parent}"
-    )

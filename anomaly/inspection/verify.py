@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from anomaly.inspection.filling import STATE_FILE
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError, read_tensors
-from anomaly.inspection.train import STATE_FILE
 
 
 def damages(folder: Path) -> Iterator[str]:

@@ -11,6 +11,7 @@ import typer
 
 from procgen.errors import BlemishError, Stopped
 from scenes.datasets.lock import locked
+from scenes.jobs.options import RayOption, WorkersOption, executor_for
 
 
 def register(app: typer.Typer) -> None:
@@ -45,12 +46,8 @@ def study(
     show: Annotated[
         bool, typer.Option("--show", help="Print the study's YAML, to copy and change, and do no more.")
     ] = (False),
-    workers: Annotated[
-        int,
-        typer.Option(
-            min=1, max=256, help="Learners trained at once, each in a process of its own; inspectors one by one."
-        ),
-    ] = 1,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
     threads: Annotated[
         int, typer.Option(min=1, help="Processor threads for learning and evaluating; rendering uses all there are.")
     ] = 2,
@@ -89,7 +86,7 @@ def study(
     from anomaly.studies.engine.cache import Cache
     from anomaly.studies.engine.progress import ProgressDisplay
 
-    progress = ProgressDisplay()
+    progress, executor = ProgressDisplay(), executor_for(workers, ray)
     store, command = Cache(cache or out / "cache"), shlex.join(["blemish", *sys.argv[1:]])
     try:
         with locked(out), progress:
@@ -98,7 +95,7 @@ def study(
                 from anomaly.studies.anomaly.run import run_study
 
                 torch.set_num_threads(threads)
-                inspected = run_study(StudyFile(file.study, file.path), store, progress, real)
+                inspected = run_study(StudyFile(file.study, file.path), store, progress, real, executor)
                 progress.step("intervals and report", True)
                 lines, report = write_study(inspected, out, command)
             else:
@@ -112,7 +109,7 @@ def study(
                     store,
                     progress,
                     real,
-                    workers=workers,
+                    executor=executor,
                     threads=threads,
                     device=_device(device),
                 )

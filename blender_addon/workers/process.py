@@ -4,18 +4,23 @@ Blender keeps one scene a process, talks on standard output and can die of a dri
 caller, never inside.
 """
 
+import shutil
 import signal
 import subprocess
-from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 from blender_addon.errors import RenderError
-from blender_addon.workers.blenders import Blender
+from blender_addon.workers.blenders import Blender, find
 from blender_addon.workers.control import Control
 from blender_addon.workers.job import ERROR_MARK, FRAME_MARK, READY_MARK, Job
+from scenes import Recipe
+from scenes.datasets.frame_files import FrameFiles
+from scenes.datasets.schema import PICTURES, SCENES
+from scenes.jobs.executor import Place, WorkerLost
+from scenes.parts.mesh import MeshRecipe
 
 STDERR_LINES_SHOWN = 6
 
@@ -40,55 +45,103 @@ def ask(program: Blender, request: str, mark: str) -> tuple[list[str], str]:
     return answers, errors[-1].strip() if errors else ""
 
 
-@dataclass
-class BlenderProcess:
-    """One Blender at work on one job; `follow` blocks until it is done."""
+class BlenderLost(RenderError, WorkerLost):
+    """A Blender that something has killed, or that has crashed."""
 
-    program: Blender
+
+@dataclass(frozen=True)
+class Rendering:
+    """Rendering frames of a dataset, as work for Blender processes.
+
+    job: but for what each process gets of its own. mesh: the file of the part, where it is one. program: of this
+    machine, found by what the user gave; others find their own. cards: of graphics, which processes share; 0: none.
+    """
+
     job: Job
+    program: Blender
+    given: str | None
+    mesh: bytes | None
+    cards: int
+    control: Control
 
-    def __post_init__(self) -> None:
-        self.errors = TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 - closed by `stop`
-        self.extensions = TemporaryDirectory(prefix="blemish-", ignore_cleanup_errors=True)
+    has_own_process = True
+
+    def open(self, place: Place) -> "BlenderProcess":
+        """A Blender process that is being started. Raises RenderError."""
+        program = self.program if place.is_here else find(self.given)
+        if program.version != self.program.version:
+            raise RenderError(
+                f"found Blender {program.series} on another machine; expected {self.program.series} on all of them"
+            )
+        job = replace(self.job, threads=place.cores, card=place.number % max(1, self.cards))
+        return BlenderProcess(program, job, None if place.is_here else self.mesh, self.control)
+
+
+class BlenderProcess:
+    """One Blender, which renders one frame after the other as it is told.
+
+    mesh: the file of the part, where the path in the job's recipe is another machine's.
+    """
+
+    def __init__(self, program: Blender, job: Job, mesh: bytes | None, control: Control) -> None:
+        self.control = control
+        self._is_ready = False
+        self._errors = TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 - closed by `stop`
+        self._own = TemporaryDirectory(prefix="blemish-", ignore_cleanup_errors=True)
+        self._frames = Path(self._own.name) / "frames"
+        self._frames.mkdir()
+        recipe = job.recipe if mesh is None else _with_mesh(job.recipe, mesh, Path(self._own.name))
+        self._job = replace(job, recipe=recipe, folder=str(self._frames))
         self.process = subprocess.Popen(
-            self.program.command(),
-            env=self.program.environment(self.extensions.name),
+            program.command(),
+            env=program.environment(self._own.name),
             stdin=subprocess.PIPE,  # held open: the process ends when this one does
             stdout=subprocess.PIPE,
-            stderr=self.errors,
+            stderr=self._errors,
             text=True,
             errors="replace",
         )
-
-    def tell(self, word: str) -> None:
-        """Send PAUSE or RESUME; a process that is gone has nothing to heed."""
-        assert self.process.stdin is not None
-        with suppress(OSError, ValueError):
-            self.process.stdin.write(word + "\n")
-            self.process.stdin.flush()
-
-    def follow(self, on_frame: Callable[[int], None], control: Control) -> None:
-        """Hand over the job, report frames as they come; raises RenderError where the process fails."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        with suppress(BrokenPipeError):  # it died at once; its exit code and last words tell more
-            self.process.stdin.write(self.job.to_json() + "\n")
-            self.process.stdin.flush()
         control.attach(self)
+
+    def do(self, task: int) -> FrameFiles:
+        """The files of a frame. Raises RenderError, BlenderLost, Cancelled."""
+        if not self._is_ready:
+            self._tell(self._job.to_json())
+            self._hear(READY_MARK)
+            self._is_ready = True
+            self.control.on_ready()
+        self.control.wait()
+        self._tell(str(task))
+        self._hear(FRAME_MARK)
+        folder = self._frames / str(task)
+        files = {name: (folder / name).read_bytes() for name in (*PICTURES, SCENES)}
+        shutil.rmtree(folder)
+        return files
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        with suppress(OSError, ValueError):  # it is dead; its exit code and last words tell more
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+
+    def _hear(self, mark: str) -> None:
+        """Wait for a line that begins so. Raises RenderError, BlenderLost, Cancelled."""
+        assert self.process.stdout is not None
         message = ""
         for line in self.process.stdout:
-            if line.startswith(FRAME_MARK):
-                on_frame(int(line.removeprefix(FRAME_MARK)))
-            elif line.startswith(READY_MARK):
-                control.on_ready()
-            elif line.startswith(ERROR_MARK):
+            if line.startswith(mark):
+                return
+            if line.startswith(ERROR_MARK):
                 message = line.removeprefix(ERROR_MARK).strip()
-        if self.process.wait():
-            raise RenderError(message or self._last_words())
+        code = self.process.wait()
+        self.control.raise_if_cancelled()
+        if message:
+            raise RenderError(message)
+        raise (BlenderLost if code < 0 else RenderError)(self._last_words())
 
     def _last_words(self) -> str:
-        self.errors.seek(0)
-        tail = " | ".join(line.strip() for line in self.errors.readlines()[-STDERR_LINES_SHOWN:] if line.strip())
+        self._errors.seek(0)
+        tail = " | ".join(line.strip() for line in self._errors.readlines()[-STDERR_LINES_SHOWN:] if line.strip())
         code = self.process.returncode
         cause, fewer = (f"killed by signal {-code}" if code < 0 else f"stopped with exit code {code}"), ""
         if code == -signal.SIGKILL:
@@ -101,27 +154,19 @@ class BlenderProcess:
         self.process.kill()
 
     def stop(self) -> None:
-        """End the process at once; the frame it was at is not written."""
+        """End the process at once; the frame it was at is lost."""
         self.kill()
         self.process.wait()
         with suppress(OSError):  # what it was told last and did not read
             self.process.stdin.close()  # type: ignore[union-attr]
-        self.errors.close()
-        self.extensions.cleanup()
+        self._errors.close()
+        self._own.cleanup()
 
 
-def run_all(program: Blender, jobs: list[Job], on_frame: Callable[[int], None], control: Control) -> None:
-    """Run every job in a Blender of its own, side by side; the first failure, Ctrl-C or a cancel stops them all."""
-    if not jobs:
-        return
-    blenders = [BlenderProcess(program, job) for job in jobs]
-    with ThreadPoolExecutor(len(blenders)) as threads:
-        try:
-            followed = [threads.submit(blender.follow, on_frame, control) for blender in blenders]
-            wait(followed, return_when=FIRST_EXCEPTION)
-        finally:
-            for blender in blenders:
-                blender.stop()
-        control.raise_if_cancelled()
-        for future in followed:
-            future.result()
+def _with_mesh(recipe: str, mesh: bytes, folder: Path) -> str:
+    """The recipe with its part's file in a folder of this machine."""
+    read = Recipe.model_validate_json(recipe)
+    assert isinstance(read.part, MeshRecipe)
+    path = folder / Path(read.part.path).name
+    path.write_bytes(mesh)
+    return read.model_copy(update={"part": read.part.model_copy(update={"path": str(path)})}).model_dump_json()

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from os import cpu_count
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,14 @@ from blender_addon.workers.blenders import USUAL, Blender, find
 from blender_addon.workers.control import Control
 from blender_addon.workers.devices import CPU, usable_device
 from blender_addon.workers.job import CARDS_MARK, EXPORT, EXPORTED_MARK, LIST_CARDS, Job
-from blender_addon.workers.process import ask, run_all
-from procgen.errors import BlemishError
+from blender_addon.workers.process import Rendering, ask
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
 from scenes.datasets.lock import locked
 from scenes.datasets.schema import HEADER, recipe_in
+from scenes.jobs.executor import Executor
+from scenes.jobs.frames import write_missing
+from scenes.jobs.local import Local
+from scenes.parts.mesh import MeshRecipe
 from scenes.recipes.reading import shipped_recipes
 from scenes.recipes.recipe import recipe_from
 
@@ -31,6 +32,7 @@ def render_dataset(
     *,
     samples: int = 32,
     workers: int | None = None,
+    executor: Executor | None = None,
     without: Iterable[str] = (),
     blender: str | Path | None = None,
     device: str = CPU,
@@ -45,10 +47,11 @@ def render_dataset(
 
     Frames that the folder already holds are kept, so a stopped run is taken up by calling again; the files are the same
     bytes whatever the number of `workers`, each of which is a Blender process with its share of the cores, or a
-    graphics card of its own (by default one process, or one a card). samples: Cycles samples a pixel. without: families
-    to leave off ("defects", "impurities"), which changes nothing else. blender: a Blender program or a Python with bpy,
-    by default the bpy of this Python. device: one of `blender_addon.workers.devices.NAMES`; where no card is found
-    for it, the processor serves, and `on_note` is told so.
+    graphics card of its own (by default one process, or one a card). One that is killed or crashes is replaced.
+    executor: where they are, instead of on this machine. samples: Cycles samples a pixel. without: families to leave
+    off ("defects", "impurities"), which changes nothing else. blender: a Blender program or a Python with bpy, by
+    default the bpy of this Python. device: one of `blender_addon.workers.devices.NAMES`; where no card is found for it,
+    the processor serves, and `on_note` is told so.
     on_begin: called once with the number of frames yet to render; on_frame: with the index of each as it is written.
     control: by which another thread pauses, goes on and cancels. Raises RecipeError, DatasetError, RenderError, and
     Cancelled where `control` said so.
@@ -58,6 +61,8 @@ def render_dataset(
         recipe = recipe.without(family)
     if workers is not None and workers < 1:
         raise RenderError(f"found {workers} workers; expected 1 or more")
+    if executor is not None and device != CPU:
+        raise RenderError(f"device: found {device} and workers on other machines; expected cpu, which those render on")
     program = find(blender)
     device, cards = device_of(program, device, on_note)
     settings: dict[str, Any] = {"samples": samples, **({} if device == CPU else {"device": device})}
@@ -65,28 +70,17 @@ def render_dataset(
         settings["blender"] = program.series
     with locked(out):
         writer = DatasetWriter(out, recipe, seed, frames, **settings)
-        missing = writer.missing()
-        on_begin(len(missing))
-        count = workers or max(1, cards)
-        shares = [share for share in (missing[k::count] for k in range(count)) if share]
-        threads = max(1, (cpu_count() or 1) // max(1, len(shares)))
-        job = Job(
-            writer.recipe.model_dump_json(),
-            str(Path(out).resolve()),
-            seed,
-            frames,
-            samples,
-            settings,
-            threads,
-            device=device,
+        part = writer.recipe.part
+        work = Rendering(
+            Job(writer.recipe.model_dump_json(), seed, samples, device=device),
+            program,
+            None if blender is None else str(blender),
+            Path(part.path).read_bytes() if isinstance(part, MeshRecipe) else None,
+            cards,
+            control or Control(),
         )
-        jobs = [replace(job, indices=tuple(share), card=k % max(1, cards)) for k, share in enumerate(shares)]
-        try:
-            run_all(program, jobs, on_frame, control or Control())
-        except BlemishError:
-            writer.discard()
-            raise
-        writer.finish()
+        chosen = executor or Local(workers or max(1, cards))
+        write_missing(writer, work, chosen, on_begin=on_begin, on_frame=on_frame)
     return Dataset(out)
 
 

@@ -1,7 +1,8 @@
-"""The loop inside a Blender process: draw a scene, put it on the stage, render its passes, write the frame.
+"""The loop inside a Blender process: draw a scene, put it on the stage, render its passes, hand over the frame.
 
-Started by `blender_addon.workers.process`, which sends one job as a line of JSON on standard input and keeps that
-open. The libraries are imported only once the job is there, so that a Blender whose Python cannot load them can say so.
+Started by `blender_addon.workers.process`, which sends one job as a line of JSON on standard input, then line by line
+the number of a frame, and keeps that open. The libraries are imported only once the job is there, so that a Blender
+whose Python cannot load them can say so.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from blender_addon.workers.job import (
@@ -22,25 +25,25 @@ from blender_addon.workers.job import (
     EXPORTED_MARK,
     FRAME_MARK,
     LIST_CARDS,
-    PAUSE,
     READY_MARK,
-    RESUME,
     Job,
 )
 from procgen.errors import BlemishError
 
 if TYPE_CHECKING:
     from blender_addon.rendering.stage import Stage
-    from scenes import DatasetWriter, Scene
+    from scenes import Recipe, Scene
+    from scenes.datasets.frame_files import FrameFiles
 
 
-def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
-    """Render one drawn scene on the stage and write it as a frame of the dataset."""
+def render_frame(stage: Stage, scene: Scene, recipe: Recipe) -> FrameFiles:
+    """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset."""
     import numpy as np
 
     from blender_addon.rendering.label_refinement import refine_labels
     from blender_addon.rendering.passes import render_labels, render_picture
     from scenes import build_part, develop, surface_maps
+    from scenes.datasets.frame_files import frame_files
     from scenes.geometry.atlas import texture
 
     part, maps = build_part(scene.part), surface_maps(scene)
@@ -51,33 +54,34 @@ def render_frame(stage: Stage, scene: Scene, writer: DatasetWriter) -> None:
         label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
         uvs = texture(part, scene.texel_size).uvs
         labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
-    writer.write(scene.index, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
+    return frame_files(recipe, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
 
 
-def run(job: Job, may_go_on: threading.Event) -> None:
-    """Render every frame of the job, telling of each on standard output; begins none while it may not go on."""
+def run(job: Job, next_frame: Callable[[], int]) -> None:
+    """Render frame after frame of the job, telling of each on standard output, until the process is ended."""
     from blender_addon.rendering.stage import build_stage
     from blender_addon.workers import devices
-    from scenes import DatasetWriter, Recipe, draw
+    from scenes import Recipe, draw
+    from scenes.datasets.files import explained
 
     recipe = Recipe.model_validate_json(job.recipe)
-    writer = DatasetWriter(job.out, recipe, job.seed, job.frames, verify=False, **job.settings)
     stage = build_stage(job.samples, job.threads, on_card=job.device != devices.CPU)
     devices.use(job.device, job.card)
     print(f"\n{READY_MARK}", flush=True)
-    for index in job.indices:
-        may_go_on.wait()
-        render_frame(stage, draw(recipe, job.seed, index), writer)
+    while True:
+        index = next_frame()
+        files, folder = render_frame(stage, draw(recipe, job.seed, index), recipe), Path(job.folder) / str(index)
+        with explained(folder):
+            folder.mkdir()
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
         print(f"\n{FRAME_MARK}{index}", flush=True)
 
 
-def heed_parent(may_go_on: threading.Event) -> None:
-    """Pause and go on as told; leave when standard input closes, as it does when the process that holds it dies."""
+def heed_parent(frames: SimpleQueue[int]) -> None:
+    """Pass on which frames are asked for; leave when standard input closes, as when the process that holds it dies."""
     for line in sys.stdin:
-        if line.strip() == PAUSE:
-            may_go_on.clear()
-        elif line.strip() == RESUME:
-            may_go_on.set()
+        frames.put(int(line))
     os._exit(1)
 
 
@@ -95,10 +99,9 @@ def answer(line: str) -> int:
             blend, name, folder = json.loads(line.removeprefix(EXPORT))
             print(f"\n{EXPORTED_MARK}{open_and_export(blend, name, Path(folder))}", flush=True)
             return 0
-        may_go_on = threading.Event()
-        may_go_on.set()
-        threading.Thread(target=heed_parent, args=[may_go_on], daemon=True).start()
-        run(Job.from_json(line), may_go_on)
+        frames: SimpleQueue[int] = SimpleQueue()
+        threading.Thread(target=heed_parent, args=[frames], daemon=True).start()
+        run(Job.from_json(line), frames.get)
     except BlemishError as error:
         print(f"\n{ERROR_MARK}{error}", flush=True)
         return 2

@@ -3,6 +3,7 @@
 import inspect
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ import typer
 from diffusion_refine.synthesis.refine.method import Inversion
 from diffusion_refine.synthesis.registry import METHODS, factory_of
 from diffusion_refine.synthesis.request import Request
+from scenes.jobs.executor import Executor
+from scenes.jobs.options import RayOption, WorkersOption, executor_for
 
 PROCEDURAL = "procedural"
 
@@ -36,6 +39,8 @@ def synthesize(
     out: OutFolder = Path("out/synthesized"),
     seed: Seed = 0,
     label_check: LabelCheck = None,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
     **options: Any,
 ) -> None:
     """Make a dataset of pictures of good surfaces, or of another dataset, by the method that you choose.
@@ -60,7 +65,7 @@ def synthesize(
     The options of a method: `blemish synthesize --method NAME --help`. A stopped run goes on from the last finished
     frame; scenes/*.json say how each was made.
     """
-    _run(method, inputs, out, seed, label_check, options)
+    _run(method, Request(tuple(inputs), seed, label_check), out, executor_for(workers, ray), options)
 
 
 def refine(
@@ -70,6 +75,8 @@ def refine(
     out: OutFolder,
     seed: Seed = 0,
     label_check: LabelCheck = None,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
     **options: Any,
 ) -> None:
     """Make the defects of a dataset look more real, and multiply them; every mask stays true.
@@ -102,17 +109,16 @@ def refine(
     Pixels that may not change keep every bit. An edit after which a defect has faded, moved or doubled is refused and
     tried again with other noise; what no attempt gets right stays as it was rendered. scenes/*.json say what was done.
     """
-    _run("refine", [dataset], out, seed, label_check, options)
+    _run("refine", Request((dataset,), seed, label_check), out, executor_for(workers, ray), options)
 
 
-def _run(
-    method: str, inputs: Sequence[Path], out: Path, seed: int, label_check: bool | None, options: dict[str, Any]
-) -> None:
+def _run(method: str, request: Request, out: Path, executor: Executor, options: dict[str, Any]) -> None:
     """Carry a method out and tell what came of it."""
     from diffusion_refine.synthesis.loop import carry_out
     from scenes.jobs.progress import shown
 
-    synthesis = factory_of(method)(Request(tuple(inputs), seed, label_check), **options)
+    opened = partial(factory_of(method), request, **options)
+    synthesis = opened()
     begin = time.perf_counter()
     made = 0
     with shown("stopped; the same command goes on from the last finished frame") as progress:
@@ -122,7 +128,7 @@ def _run(
             made = total
             progress(what, done, total)
 
-        dataset = carry_out(synthesis, out, report)
+        dataset = carry_out(synthesis, out, report, executor=executor, opened=opened)
     seconds = time.perf_counter() - begin
     for line in synthesis.report(dataset):
         typer.echo(line)

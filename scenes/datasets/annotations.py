@@ -21,17 +21,16 @@ def _pieces(dataset: Dataset) -> Iterator[bytes]:
     """COCO instances with compressed run lengths of every instance that is in sight."""
     from pycocotools import mask as run_length
 
-    images = [
-        {"id": frame.index, "file_name": f"images/{frame.index:06d}.png", "height": height, "width": width}
-        for frame in dataset
-        for height, width in [frame.size]
-    ]
     categories = [
         {"id": entry.bit + 1, "name": name, "supercategory": entry.family}
         for name, entry in dataset.header.classes.items()
     ]
-    yield b'{"categories": ' + json.dumps(categories).encode() + b',\n"images": ' + json.dumps(images).encode()
-    yield b',\n"annotations": ['
+    yield b'{"categories": ' + json.dumps(categories).encode() + b',\n"images": ['
+    for position, frame in enumerate(dataset):
+        height, width = frame.size
+        image = {"id": frame.index, "file_name": f"images/{frame.index:06d}.png", "height": height, "width": width}
+        yield (b", " if position else b"") + json.dumps(image).encode()
+    yield b'],\n"annotations": ['
     number = 0
     for frame in dataset:
         maps = {family: getattr(frame, folder) for family, folder in FAMILY_FOLDERS.items()}

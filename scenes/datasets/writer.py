@@ -20,6 +20,7 @@ from procgen.surface.layer import Family, Instance
 from scenes.datasets.annotations import coco_annotations
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import explained, is_temporary, remove_leftovers, sealed, write_atomically
+from scenes.datasets.frame_files import FrameFiles, frame_files, from_dataset
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import (
     ANNOTATIONS,
@@ -36,8 +37,7 @@ from scenes.datasets.schema import (
 )
 from scenes.datasets.verify import discard_damaged
 from scenes.geometry.mesh_files import digest_of, portable
-from scenes.parts.mesh import MeshPart, MeshRecipe
-from scenes.pictures import png
+from scenes.parts.mesh import MeshRecipe
 from scenes.quantities.distribution import shown
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
@@ -45,13 +45,11 @@ from scenes.version import blemish_version
 
 
 class DatasetWriter:
-    """Writes the frames of one dataset, in any order, from one process or several.
+    """Writes the frames of one dataset, in any order, from one process.
 
     recipe: as given; where its part is a mesh, one of the dataset's own copy of the file: draw scenes from this one.
     classes: defect classes and their families beyond the recipe's, which get the next bits.
-    verify: whether damaged frames of a dataset that is resumed are discarded, to be written anew; not by a process that
-    joins others at work. settings: whatever else the frames depend on, such as samples=32; JSON values, kept in
-    dataset.json.
+    settings: whatever else the frames depend on, such as samples=32; JSON values, kept in dataset.json.
     Opening begins a dataset in a new or empty folder, or resumes one that was begun with the same recipe, seed and
     settings; more frames than before extend it. Raises DatasetError where the folder holds anything else.
     """
@@ -64,13 +62,11 @@ class DatasetWriter:
         frames: int,
         *,
         classes: Mapping[str, Family] | None = None,
-        verify: bool = True,
         **settings: Any,
     ) -> None:
         self.path = Path(path)
         self.frames = frames
         self._began = self._made = False
-        self._verify = verify
         recipe, mesh = self._with_mesh_inside(recipe)
         self.recipe = recipe
         families = {**recipe.class_families, **(classes or {})}
@@ -155,9 +151,8 @@ class DatasetWriter:
         if header.frames > frames_before:
             (self.path / ANNOTATIONS).unlink(missing_ok=True)
             self._write(HEADER, sealed(header.model_dump(mode="json", by_alias=True)))
-        if self._verify:
-            for problem in discard_damaged(self.path):
-                warnings.warn(f"{problem}; it is written anew", BlemishNote, stacklevel=2)
+        for problem in discard_damaged(self.path):
+            warnings.warn(f"{problem}; it is written anew", BlemishNote, stacklevel=2)
 
     def missing(self) -> tuple[int, ...]:
         """Numbers of the frames that are still to be written, in order."""
@@ -193,44 +188,23 @@ class DatasetWriter:
     ) -> None:
         """Write one frame; it counts once its scene file is there, which is last.
 
-        image: (H, W, 3) or (H, W), uint8 or uint16. The masks: (H, W) uint16. instances: of both families, as
-        `surface_maps` gives them. refinement: what was done to the picture after the scene was shown, JSON values.
-        Raises ValueError for arrays of other shapes and types, DatasetError where the disk does not take the files.
+        The arguments are those of `frame_files`. Raises ValueError for arrays of other shapes and types, DatasetError
+        where the disk does not take the files.
+        """
+        self.put(
+            index,
+            frame_files(self.recipe, image, classes, defects, impurities, scene, instances, refinement),
+        )
+
+    def put(self, index: int, files: FrameFiles) -> None:
+        """Write one frame that `frame_files` made, with this writer's recipe.
+
+        Raises ValueError for a frame that is none of this dataset's, DatasetError where the disk does not take it.
         """
         if not 0 <= index < self.frames:
             raise ValueError(f"frame {index} of a dataset of {self.frames}")
-        width, height = scene.camera.width, scene.camera.height
-        arrays = dict(zip(PICTURES, (image, classes, defects, impurities), strict=True))
-        for name, array in arrays.items():
-            if array.shape[:2] != (height, width):
-                raise ValueError(f"{name} of shape {array.shape}; expected {height} rows and {width} columns")
-            if name != "images" and (array.dtype != np.uint16 or array.ndim != 2):
-                raise ValueError(f"{name} of type {array.dtype} and shape {array.shape}; expected (H, W) uint16")
-        digests = {}
-        for name, array in arrays.items():
-            content = png.encode(array)
-            digests[name] = hashlib.sha256(content).hexdigest()
-            self._write(f"{name}/{index:06d}.png", content)
-        drawn = {
-            "schema": SCHEMA,
-            "scene": self._portable(scene).model_dump(mode="json"),
-            "instances": [
-                {"id": instance.id, "family": instance.family, "class": instance.class_name} for instance in instances
-            ],
-        }
-        if refinement is not None:
-            drawn["refinement"] = dict(refinement)
-        drawn["files"] = digests
-        self._write(f"{SCENES}/{index:06d}.json", sealed(drawn))
-
-    def _portable(self, scene: Scene) -> Scene:
-        """The scene with the path of its mesh as it is from the dataset's folder."""
-        if not isinstance(scene.part, MeshPart):
-            return scene
-        own = self.recipe.part
-        if not isinstance(own, MeshRecipe) or scene.part.digest != own.sha256:
-            raise ValueError("a scene of another mesh; expected one that was drawn from this writer's own recipe")
-        return scene.model_copy(update={"part": scene.part.model_copy(update={"path": _from_dataset(own)})})
+        for name in (*PICTURES, SCENES):
+            self._write(f"{name}/{index:06d}.{'json' if name == SCENES else 'png'}", files[name])
 
     def finish(self) -> None:
         """Write annotations.json from the maps, one frame in memory at a time. Raises DatasetError if frames miss."""
@@ -253,13 +227,9 @@ class DatasetWriter:
 def _portable(recipe: Recipe) -> dict[str, Any]:
     """What dataset.json says of a recipe: the path of its mesh is from the dataset's folder."""
     if isinstance(recipe.part, MeshRecipe):
-        own = recipe.part.model_copy(update={"path": _from_dataset(recipe.part)})
+        own = recipe.part.model_copy(update={"path": from_dataset(recipe.part)})
         recipe = recipe.model_copy(update={"part": own})
     return recipe.model_dump(mode="json")
-
-
-def _from_dataset(part: MeshRecipe) -> str:
-    return f"{MESH}/{Path(part.path).name}"
 
 
 def _differences(theirs: object, ours: object, path: str) -> Iterator[str]:

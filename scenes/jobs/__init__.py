@@ -1,1 +1,1 @@
-"""Long work: its progress, and processes that do not outlive who started them."""
+"""Long work: shared out among workers, its progress, and processes that do not outlive who started them."""

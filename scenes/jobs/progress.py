@@ -15,6 +15,10 @@ Progress = Callable[[str, int, int], None]  # told what is being done, how much 
 PROGRESS_MARK = "blemish-progress "  # followed by what is being done, how much is, and of how much, as JSON
 
 
+def untold(what: str, done: int, total: int) -> None:
+    """Tell nobody, as workers elsewhere do of what is within a task."""
+
+
 def told_to_program() -> bool:
     """Whether a program reads along, as Blender's panel does."""
     return os.environ.get("BLEMISH_PROGRESS") == "lines"

@@ -82,7 +82,7 @@ def test_field_of_a_bank_that_is_nonsense(refused: Refused, at: Path, name: str,
     ("spoil", "told"),
     [
         (cut, "is no bank that can be read"),
-        (of_a_newer_version, "schema 7 found, 1 to 4 expected; use the blemish that wrote it"),
+        (of_a_newer_version, "schema 7 found, 1 to 5 expected; use the blemish that wrote it"),
         (garbage, "is no bank that can be read"),
         (of_another_program, "was not written by blemish; give a folder that `blemish train` made"),
         (without_its_bank, "was changed or damaged since it was written"),

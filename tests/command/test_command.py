@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 import blemish
-from scenes import Dataset
 from tests.command.inputs import written
 from tests.command.told import REPOSITORY, Run, contents
 
@@ -118,27 +117,17 @@ def test_blender_that_dies_at_once(
 
 
 @pytest.mark.render
-def test_blender_killed_in_the_middle_keeps_whole_frames(tmp_path: Path, small_recipe: Path) -> None:
+def test_a_blender_killed_in_the_middle_is_replaced(tmp_path: Path, small_recipe: Path) -> None:
+    command = [sys.executable, "-m", "blemish", "render", str(small_recipe), "--samples", "1", "--frames", "6"]
     out = tmp_path / "set"
-    command = [sys.executable, "-m", "blemish", "render", str(small_recipe), "--out", str(out), "--samples", "1"]
-    rendering = subprocess.Popen(
-        [*command, "--frames", "5000"], cwd=REPOSITORY, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    rendering = subprocess.Popen([*command, "--out", str(out)], cwd=REPOSITORY)
     deadline = time.monotonic() + 120
     while not list(out.glob("scenes/*.json")):
-        assert rendering.poll() is None, rendering.communicate()
+        assert rendering.poll() is None
         assert time.monotonic() < deadline, "no frame was written"
         time.sleep(0.01)
     (blender,) = psutil.Process(rendering.pid).children()
     os.kill(blender.pid, signal.SIGKILL)
-    _, errors = rendering.communicate(timeout=60)
-    assert rendering.returncode == blemish.USER_ERROR
-    (line,) = errors.splitlines()
-    assert line.startswith("blemish: Blender was killed by signal 9, as the system does when memory runs out; run the ")
-    assert not (out / "annotations.json").exists()
-    dataset = Dataset(out)
-    assert not dataset.complete
-    for frame in dataset:
-        assert frame.image.shape == (48, 64, 3)
-        assert frame.classes.shape == frame.defects.shape == frame.impurities.shape == (48, 64)
-        assert frame.scene.index == frame.index
+    assert rendering.wait(timeout=60) == 0
+    subprocess.run([*command, "--out", str(tmp_path / "undisturbed")], cwd=REPOSITORY, check=True)
+    assert contents(out) == contents(tmp_path / "undisturbed")

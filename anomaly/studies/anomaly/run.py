@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from anomaly.inspection.augmentation import Augmentation
 from anomaly.inspection.train import training_part
 from anomaly.reporting.report import varied
@@ -25,12 +27,15 @@ from anomaly.studies.anomaly.settings import Study
 from anomaly.studies.anomaly.steps import BANKS, EVALUATIONS
 from anomaly.studies.anomaly.twins import AS_BUILT, training_sets
 from anomaly.studies.engine.cache import RENDERS, Cache, content_of, key_of
-from anomaly.studies.engine.progress import StudyProgress
+from anomaly.studies.engine.progress import StudyProgress, Untold
 from anomaly.studies.engine.study_file import StudyFile
 from anomaly.studies.sources.renders import RenderedSet, held_out_sets, is_rendered, render
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
+from scenes.jobs.executor import Executor, Place, Simple, Worker
+from scenes.jobs.local import Local
 
+HERE = Local()
 SHOWN = 8  # pictures whose heat maps are kept, of every scenario
 
 
@@ -49,11 +54,18 @@ class Outcome:
     evaluations: dict[str, list[ScenarioEvaluation]] = field(default_factory=dict)
 
 
-def run_study(file: StudyFile[Study], cache: Cache, progress: StudyProgress, real: Path | None = None) -> Outcome:
+def run_study(
+    file: StudyFile[Study],
+    cache: Cache,
+    progress: StudyProgress,
+    real: Path | None = None,
+    executor: Executor = HERE,
+) -> Outcome:
     """Do every step that is not in the cache yet, and gather the results.
 
-    real: the folder of photographs, in the stead of the study's own. Raises StudyError, CacheError, RenderingError,
-    DatasetError where another study is at work in the cache, and what reading datasets raises.
+    real: the folder of photographs, in the stead of the study's own. executor: where seeds are worked at. Raises
+    StudyError, CacheError, RenderingError, DatasetError where another study is at work in the cache, and what reading
+    datasets raises.
     """
     study = file.study
     names = with_parents(study.chosen)
@@ -74,8 +86,11 @@ def run_study(file: StudyFile[Study], cache: Cache, progress: StudyProgress, rea
         rendered = {key: training_part(read_renders([folder])) for key, folder in folders.items()}
         shown = varied(sides[0].test, SHOWN)
         outcome: Outcome | None = None
-        for number, (seed, side) in enumerate(zip(study.seeds, sides, strict=True)):
-            run = _SeedRun(file, cache, progress, seed, side, rendered, samples)
+
+        def gather(number: int, _: None = None) -> None:
+            """Do what of a seed is not in the cache, and take the rest from there."""
+            nonlocal outcome
+            run = seeds.run_of(number, cache, progress)
             if outcome is None:
                 extractor = run.extractor
                 named = {wanted[key].name: part for key, part in rendered.items()}
@@ -89,11 +104,15 @@ def run_study(file: StudyFile[Study], cache: Cache, progress: StudyProgress, rea
                     shown,
                     named,
                 )
-            for name in names:
-                run.make_bank(SCENARIOS[name])
-            for name in study.chosen:
-                evaluation = run.evaluation(SCENARIOS[name], shown if number == 0 else [])
+            for name, evaluation in seeds.evaluations(number, run).items():
                 outcome.evaluations.setdefault(name, []).append(evaluation)
+
+        seeds = _Seeds(file, cache.folder.resolve(), sides, rendered, samples, names, shown, torch.get_num_threads())
+        if executor.is_here:
+            for number in range(len(study.seeds)):
+                gather(number)
+        else:
+            executor.run(seeds, range(len(study.seeds)), gather, in_order=True)
     assert outcome is not None
     return outcome
 
@@ -115,6 +134,40 @@ def _rendered(cache: Cache, wanted: RenderedSet, progress: StudyProgress) -> Pat
     if is_new:
         render(wanted, folder, lambda done, total: progress.advance("rendering", done, total))
     return folder
+
+
+@dataclass(frozen=True, eq=False)
+class _Seeds:
+    """The seeds of a study, as work: what comes of each lies in the cache."""
+
+    file: StudyFile[Study]
+    folder: Path
+    sides: list[RealSide]
+    rendered: dict[tuple[bool, str], list[Sample]]
+    real: list[Sample]
+    names: Sequence[str]
+    shown: list[Sample]
+    threads: int
+
+    has_own_process = False
+
+    def open(self, place: Place) -> Worker[int, None]:
+        torch.set_num_threads(self.threads)
+        return Simple(self._work_at)
+
+    def run_of(self, number: int, cache: Cache, progress: StudyProgress) -> _SeedRun:
+        seed = self.file.study.seeds[number]
+        return _SeedRun(self.file, cache, progress, seed, self.sides[number], self.rendered, self.real)
+
+    def evaluations(self, number: int, run: _SeedRun) -> dict[str, ScenarioEvaluation]:
+        """By scenario; banks and evaluations that are not in the cache are made."""
+        for name in self.names:
+            run.make_bank(SCENARIOS[name])
+        shown = self.shown if number == 0 else []
+        return {name: run.evaluation(SCENARIOS[name], shown) for name in self.file.study.chosen}
+
+    def _work_at(self, number: int) -> None:
+        self.evaluations(number, self.run_of(number, Cache(self.folder), Untold()))
 
 
 class _SeedRun:

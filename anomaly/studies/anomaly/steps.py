@@ -15,8 +15,8 @@ BANKS = StepKind(
     code=(
         "inspection/augmentation", "patchcore/coreset", *SEEING, *INSPECTING,
         "patchcore/nearest_row", "patchcore/boundary_patches", "patchcore/distance_bounds", *READING,
-        "studies/anomaly/banks", "patchcore/torch_model", "inspection/train", "inspection/maintenance",
-        "inspection/pixel_size",
+        "studies/anomaly/banks", "patchcore/torch_model", "inspection/train", "inspection/filling",
+        "inspection/maintenance", "inspection/pixel_size",
     ),
     libraries=("numpy", "pillow", "timm", "torch"),
 )  # fmt: skip

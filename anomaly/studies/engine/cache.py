@@ -4,6 +4,7 @@
       renders/KEY/          a dataset; `blemish render` itself takes up one that was stopped
       datasets/KEY/         a dataset that another command made, or a part of the real set for it
       banks/KEY/            an inspector
+      generators/KEY/       a model that datasets are drawn with
       models/KEY/           another learner
       evaluations/KEY/      what one of them counts for on one set
       unfinished/KIND-KEY  what a step has done so far; moved to its place when it is done
@@ -60,6 +61,7 @@ class StepKind:
 
 RENDERS = StepKind("renders", libraries=("blemish",))
 DATASETS = StepKind("datasets", libraries=("blemish",))
+GENERATORS = StepKind("generators", libraries=("blemish",))
 """Renders and other datasets answer for themselves: what follows from them depends on their content."""
 
 

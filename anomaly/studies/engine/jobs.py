@@ -1,16 +1,11 @@
-"""Training and judging one arm for one seed: the part of a study that runs on several processes, each job on one."""
+"""Training and judging one arm for one seed: the part of a study that is shared out among workers, job by job."""
 
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +15,8 @@ from anomaly.studies.engine.cache import READING, Cache, StepKind, content_of, k
 from anomaly.studies.engine.labelled import Classes, LabelledPicture, TrainingSet
 from anomaly.studies.engine.task import LearnerSettings, SurfaceStatistics, Task
 from scenes.formats.sample import Sample
-from scenes.jobs.progress import Progress
+from scenes.jobs.executor import Executor, Place, Simple, Worker
+from scenes.jobs.progress import Progress, untold
 
 STATISTICS = "statistics.npz"
 SHARED = ("studies/engine/jobs", "studies/engine/task")
@@ -108,48 +104,35 @@ class Contents:
         return self._known[id(sample)]
 
 
+_Task = tuple[Job, tuple[dict[str, Any], dict[str, Any]]]
+
+
 def run_all(
-    jobs: Mapping[str, tuple[Job, tuple[dict[str, Any], dict[str, Any]]]],
-    cache: Cache,
-    workers: int,
-    done: Callable[[str], None],
-    progress: Progress,
+    jobs: Mapping[str, _Task], cache: Cache, executor: Executor, done: Callable[[str], None], progress: Progress
 ) -> None:
-    """Run jobs by name, so many at once; done: told each that has ended. Nothing is lost of those that were stopped."""
-    if workers == 1 or len(jobs) < 2:
-        for name, (job, inputs) in jobs.items():
-            job.run(cache, inputs, progress)
-            done(name)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, _end_with_parent) as pool:
-        running = {pool.submit(_run, cache.folder, *job): name for name, job in jobs.items()}
-        try:
-            while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    future.result()
-                    done(running.pop(future))
-        except BaseException:
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    """Run jobs by name; done: told each that has ended. Nothing is lost of those that were stopped."""
+    names = list(jobs)
+    work = _Learning(cache.folder.resolve(), progress if executor.is_here else untold)
+    executor.run(work, list(jobs.values()), lambda position, _: done(names[position]))
 
 
-def _run(folder: Path, job: Job, inputs: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    job.run(Cache(folder), inputs, lambda *_: None)
+@dataclass(frozen=True)
+class _Learning:
+    """Jobs, as work: what comes of them lies in the cache."""
 
+    folder: Path
+    progress: Progress
 
-def _end_with_parent() -> None:
-    """End this process as soon as the one that started it ends, whatever ends that."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
+    has_own_process = False
 
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
+    def open(self, place: Place) -> Worker[_Task, None]:
+        cache = Cache(self.folder)
 
-    threading.Thread(target=watch, daemon=True).start()
+        def do(task: _Task) -> None:
+            job, inputs = task
+            job.run(cache, inputs, self.progress)
+
+        return Simple(do)
 
 
 @contextmanager

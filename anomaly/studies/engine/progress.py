@@ -23,6 +23,16 @@ class StudyProgress(Protocol):
         """How far the step is."""
 
 
+class Untold:
+    """Tells nobody, as a worker elsewhere does."""
+
+    def begin(self, steps: int) -> None: ...
+
+    def step(self, name: str, is_new: bool) -> None: ...
+
+    def advance(self, what: str, done: int, total: int) -> None: ...
+
+
 class ProgressDisplay:
     """Tells how a study goes: two bars on a terminal, otherwise a line a step.
 

@@ -23,7 +23,10 @@ from anomaly.studies.sources.renders import held_out_sets
 from scenes.datasets.lock import locked
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
+from scenes.jobs.executor import Executor
+from scenes.jobs.local import Local
 
+HERE = Local()
 SHOWN = 6  # pictures whose predictions the report shows, of every arm
 EXAMPLES = 3  # pictures of every dataset that it shows
 
@@ -85,14 +88,14 @@ def run_downstream(
     progress: StudyProgress,
     real: Path | None = None,
     *,
-    workers: int = 1,
+    executor: Executor = HERE,
     threads: int = 1,
     device: str = "cpu",
 ) -> Outcome:
     """Do every step that is not in the cache yet, and gather the results.
 
-    real: the folder of photographs, in the stead of the study's own. workers: arms trained at once, each on so many
-    threads; how many changes no byte. Raises StudyError, CacheError, RenderingError, and what reading datasets raises.
+    real: the folder of photographs, in the stead of the study's own. executor: where arms are trained, each on so many
+    threads; that changes no byte. Raises StudyError, CacheError, RenderingError, and what reading datasets raises.
     """
     study = file.study
     settings = {name: _settings(file, task, arm, name) for name, arm in study.every_arm.items()}
@@ -118,7 +121,7 @@ def run_downstream(
         first = next(iter(settings.values()))
         outcome = Outcome(file, task, first, classes, folder, device, pictures, left_out, sides)
         jobs = _jobs(outcome, sources, samples, settings, threads)
-        _run_jobs(outcome, jobs, cache, workers, progress)
+        _run_jobs(outcome, jobs, cache, executor, progress)
     return outcome
 
 
@@ -163,7 +166,7 @@ def _jobs(
 
 
 def _run_jobs(
-    outcome: Outcome, jobs: Sequence[tuple[Job, _Inputs]], cache: Cache, workers: int, progress: StudyProgress
+    outcome: Outcome, jobs: Sequence[tuple[Job, _Inputs]], cache: Cache, executor: Executor, progress: StudyProgress
 ) -> None:
     """Run those whose results are missing, and gather the results of all."""
     missing: dict[str, tuple[Job, _Inputs]] = {}
@@ -186,7 +189,7 @@ def _run_jobs(
             if waiting:
                 progress.step(names[waiting[0]], True)
 
-        run_all(missing, cache, workers, done, progress.advance)
+        run_all(missing, cache, executor, done, progress.advance)
     outcome.shown.extend(spread(outcome.sides[0].test, SHOWN))
     for job, inputs in jobs:
         outcome.statistics.setdefault(job.arm, []).append(statistics_of(cache, job, inputs))

@@ -15,6 +15,7 @@ REAL = "real"  # the arm that all others are compared with
 OUT, TRAIN, GOOD_PICTURES, SEED = "{out}", "{train}", "{good}", "{seed}"
 MOST_CLASSES = 254  # that a mask of 8 bits tells apart, beside the background and what is ignored
 MAKERS = ("render", "synthesize", "refine")  # commands that make a dataset
+TRAINER = "train-generator"  # the command that trains what some of these draw with
 
 
 def named_in(word: str) -> str:
@@ -59,7 +60,7 @@ class DatasetSettings(RecipeModel):
     dataset: a folder, relative to the study's file. rendered: made from a recipe. command: arguments of `blemish`, made
     for every seed; in it stand {out} for the folder it makes, {train} for one with the real pictures to train on and
     their masks, {good} for the good ones among these, each an argument of its own, {seed} for the seed, and {NAME} for
-    the folder of another dataset of the study. good: so many of the good ones at most, spread evenly.
+    the folder of another dataset of the study, or of a model. good: so many of the good ones at most, spread evenly.
     """
 
     dataset: str | None = None
@@ -85,6 +86,27 @@ class DatasetSettings(RecipeModel):
                 f"found {shown(' '.join(words))}; expected {', '.join(MAKERS)} and its words, among them {OUT}"
             )
         return words
+
+
+class ModelSettings(RecipeModel):
+    """What datasets' commands draw with, trained for every seed: commands `train-generator`, one after the other.
+
+    In them stand {out} for the model's folder, and {train}, {good} and {seed} as in a dataset's command.
+    """
+
+    commands: Annotated[tuple[tuple[str, ...], ...], Field(min_length=1)]
+
+    @field_validator("commands")
+    @classmethod
+    def _train_a_model(cls, commands: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+        for words in commands:
+            named = {word for word in words if named_in(word)}
+            if words[:1] != (TRAINER,) or OUT not in words or not named <= {OUT, TRAIN, GOOD_PICTURES, SEED}:
+                raise ValueError(
+                    f"found {shown(' '.join(words))}; expected {TRAINER} and its words, among them {OUT}, of others "
+                    f"in braces {TRAIN}, {GOOD_PICTURES} and {SEED} alone"
+                )
+        return commands
 
 
 class ArmSettings(RecipeModel):
@@ -113,12 +135,13 @@ class DownstreamStudy(StudyBase):
     """A whole study of a task other than inspection.
 
     classes: of defects, each with the names that it has in the sources beside its own; without it, the real set's.
-    datasets: by name. arms: by name; `real` is there always. learner: settings of the task. published: whether the
-    report shows the paper's tables beside its own.
+    models: that datasets are drawn with, by name. datasets, arms: by name; the arm `real` is there always. learner:
+    settings of the task. published: whether the report shows the paper's tables beside its own.
     """
 
     real: RealSettings
     classes: Annotated[dict[str, tuple[str, ...]], Field(max_length=MOST_CLASSES)] = Field(default_factory=dict)
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
     datasets: dict[str, DatasetSettings] = Field(default_factory=dict)
     arms: dict[str, ArmSettings]
     learner: dict[str, Any]
@@ -130,14 +153,16 @@ class DownstreamStudy(StudyBase):
                 if dataset not in self.datasets:
                     known = ", ".join(self.datasets) or "none is there"
                     raise together(f"found the dataset {shown(dataset)} in the arm {name}; expected one of: {known}")
-        before: set[str] = set()
+        before = set(self.models)
         for name, source in self.datasets.items():
+            if name in self.models:
+                raise together(f"found both a model and a dataset of the name {shown(name)}; expected another for one")
             for word in source.command or ():
                 named = named_in(word)
                 if named and word not in (OUT, TRAIN, GOOD_PICTURES, SEED) and named not in before:
                     raise together(
                         f"found {word} in the command of {name}; expected {OUT}, {TRAIN}, {GOOD_PICTURES}, {SEED} or a "
-                        f"dataset named before it: {', '.join(sorted(before)) or 'there is none'}"
+                        f"model, or dataset named before it: {', '.join(sorted(before)) or 'there is none'}"
                     )
             before.add(name)
         return self

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anomaly.studies.engine.cache import DATASETS, RENDERS, Cache, content_of, key_of
+from anomaly.studies.engine.cache import DATASETS, GENERATORS, RENDERS, Cache, content_of, key_of
 from anomaly.studies.engine.labelled import IGNORED, LabelledPicture
 from anomaly.studies.engine.progress import StudyProgress
 from anomaly.studies.engine.study import (
@@ -25,7 +25,7 @@ from anomaly.studies.engine.study import (
     named_in,
 )
 from anomaly.studies.engine.study_file import StudyFile
-from anomaly.studies.sources.renders import RenderedSet, is_rendered, make_dataset, recipe_with, render
+from anomaly.studies.sources.renders import RenderedSet, is_rendered, make_dataset, recipe_with, render, train_model
 from scenes.datasets.files import write_atomically
 from scenes.datasets.reader import Dataset
 from scenes.datasets.relabelling import OUTCOMES, label_counts
@@ -34,7 +34,8 @@ from scenes.formats.manifest import MANIFEST, WORDS
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 
-MADE, IMAGES, MASKS = "dataset", "images", "masks"
+MADE, MODEL, IMAGES, MASKS = "dataset", "model", "images", "masks"
+TRAIN_SIDE = "train"  # of a step's inputs: the real pictures to train on
 OTHER = "other"  # the class, in the masks of a part of the real set, of what has none in the study
 
 
@@ -48,9 +49,11 @@ class Sources:
     _made: dict[tuple[str, int | None], tuple[str, Path]] = field(default_factory=dict)
 
     def steps(self, seeds: int) -> int:
-        """How many steps there are to make all that the arms add."""
+        """How many steps there are to make all that the arms add, and to train what it is drawn with."""
         datasets = self.file.study.datasets
-        return sum(seeds if self.depends_on_split(name) else datasets[name].dataset is None for name in self._needed())
+        models = {model for name in self._needed() for model in self._models_of(name)}
+        made = sum(seeds if self.depends_on_split(name) else datasets[name].dataset is None for name in self._needed())
+        return made + sum(seeds if self.depends_on_split(name) else 1 for name in models)
 
     def read(self, name: str, train: Sequence[LabelledPicture], seed: int) -> list[Sample]:
         """The samples of a dataset, made where it is not yet, for the real pictures to train on of a seed.
@@ -72,13 +75,22 @@ class Sources:
         return {kind: {outcome: found[outcome] for outcome in OUTCOMES} for kind, found in counts.items()}
 
     def depends_on_split(self, name: str) -> bool:
-        """Whether a dataset is another for every seed: its command names the real pictures, the seed, or such a one."""
-        command = self.file.study.datasets[name].command or ()
+        """Whether a dataset or model is another for every seed: made of the real side, the seed, or such a one."""
+        study = self.file.study
+        if name in study.models:
+            words = [word for command in study.models[name].commands for word in command]
+        else:
+            words = list(study.datasets[name].command or ())
         return any(
             word in (TRAIN, GOOD_PICTURES, SEED)
-            or (named_in(word) in self.file.study.datasets and self.depends_on_split(named_in(word)))
-            for word in command
+            or (named_in(word) in {*study.datasets, *study.models} and self.depends_on_split(named_in(word)))
+            for word in words
         )
+
+    def _models_of(self, name: str) -> list[str]:
+        """What a dataset's command draws with."""
+        words = self.file.study.datasets[name].command or ()
+        return [named_in(word) for word in words if named_in(word) in self.file.study.models]
 
     def _needed(self) -> list[str]:
         """Datasets that an arm adds, or that such a one is made of, in the file's order."""
@@ -89,9 +101,11 @@ class Sources:
         return [name for name in self.file.study.datasets if name in needed]
 
     def _folder(self, name: str, train: Sequence[LabelledPicture], seed: int) -> tuple[str, Path]:
-        """A dataset's key, and its folder."""
+        """The key of a dataset or model, and its folder."""
         which = (name, seed if self.depends_on_split(name) else None)
-        if which not in self._made:
+        if which not in self._made and name in self.file.study.models:
+            self._made[which] = self._trained(name, train, seed)
+        elif which not in self._made:
             source = self.file.study.datasets[name]
             if source.dataset is not None:
                 samples = self.read(name, train, seed)
@@ -116,46 +130,78 @@ class Sources:
         others = {
             named_in(word): self._folder(named_in(word), train, seed)
             for word in command
-            if named_in(word) in self.file.study.datasets
+            if named_in(word) in {*self.file.study.datasets, *self.file.study.models}
         }
         inputs: dict[str, Any] = {"command": list(command), "of": {other: key for other, (key, _) in others.items()}}
-        if any(word in (TRAIN, GOOD_PICTURES) for word in command):
-            inputs["train"] = content_of([picture.sample for picture in train])
-        if SEED in command:
-            inputs["seed"] = seed
+        inputs |= _real_side(command, train, seed)
         most = self.file.study.datasets[name].good
         if most is not None:
             inputs["good"] = most
         key = key_of(DATASETS, inputs)
-        whose = f"seed {seed}: " if self.depends_on_split(name) else ""
-        self.progress.step(f"{whose}making {name}", not self.cache.is_done(DATASETS, key))
+        self.progress.step(f"{self._whose(name, seed)}making {name}", not self.cache.is_done(DATASETS, key))
 
         def make(out: Path) -> None:
-            if "train" in inputs:
+            if TRAIN_SIDE in inputs:
                 write_part(train, out / TRAIN.strip("{}"))
-            words = list(self._words(command, name, out, others, seed))
+            words = list(self._words(command, f"datasets.{name}.command", out, MADE, others, seed, most))
             make_dataset(words, out / MADE, name, lambda: self.progress.advance(name, *_frames(out / MADE)))
 
         return key, self.cache.step(DATASETS, key, inputs, make) / MADE
 
+    def _trained(self, name: str, train: Sequence[LabelledPicture], seed: int) -> tuple[str, Path]:
+        """A model that commands train, one after the other; each takes up its own training where it was stopped."""
+        commands = self.file.study.models[name].commands
+        inputs: dict[str, Any] = {"commands": [list(command) for command in commands]}
+        inputs |= _real_side([word for command in commands for word in command], train, seed)
+        key = key_of(GENERATORS, inputs)
+        self.progress.step(f"{self._whose(name, seed)}training {name}", not self.cache.is_done(GENERATORS, key))
+
+        def make(out: Path) -> None:
+            if TRAIN_SIDE in inputs:
+                write_part(train, out / TRAIN.strip("{}"))
+            for done, command in enumerate(commands):
+                self.progress.advance(name, done, len(commands))
+                train_model(list(self._words(command, f"models.{name}.commands", out, MODEL, {}, seed)), name)
+
+        return key, self.cache.step(GENERATORS, key, inputs, make) / MODEL
+
+    def _whose(self, name: str, seed: int) -> str:
+        return f"seed {seed}: " if self.depends_on_split(name) else ""
+
     def _words(
-        self, command: Sequence[str], name: str, out: Path, others: Mapping[str, tuple[str, Path]], seed: int
+        self,
+        command: Sequence[str],
+        field_name: str,
+        out: Path,
+        made: str,
+        others: Mapping[str, tuple[str, Path]],
+        seed: int,
+        most: int | None = None,
     ) -> Iterator[str]:
-        """A command's words with what stands for those in braces."""
+        """A command's words with what stands for those in braces.
+
+        made: the folder in `out` that it makes. most: of the good pictures, spread evenly.
+        """
         part = out / TRAIN.strip("{}")
         for word in command:
             if word == GOOD_PICTURES:
                 good = [str(sample.image_path) for sample in read_samples(part) if sample.label == GOOD]
                 if not good:
-                    raise self.file.error(
-                        f"datasets.{name}.command", f"found {GOOD_PICTURES}, but no real picture to train on is good"
-                    )
-                most = min(len(good), self.file.study.datasets[name].good or len(good))
-                yield from (good[k] for k in np.linspace(0, len(good) - 1, most).round().astype(int))
+                    raise self.file.error(field_name, f"found {GOOD_PICTURES}, but no real picture to train on is good")
+                chosen = min(len(good), most or len(good))
+                yield from (good[k] for k in np.linspace(0, len(good) - 1, chosen).round().astype(int))
             elif named_in(word) in others:
                 yield str(others[named_in(word)][1])
             else:
-                yield {OUT: str(out / MADE), TRAIN: str(part), SEED: str(seed)}.get(word, word)
+                yield {OUT: str(out / made), TRAIN: str(part), SEED: str(seed)}.get(word, word)
+
+
+def _real_side(words: Sequence[str], train: Sequence[LabelledPicture], seed: int) -> dict[str, Any]:
+    """What commands with these words depend on, of a seed's real pictures to train on and of the seed itself."""
+    found: dict[str, Any] = {}
+    if any(word in (TRAIN, GOOD_PICTURES) for word in words):
+        found[TRAIN_SIDE] = content_of([picture.sample for picture in train])
+    return {**found, "seed": seed} if SEED in words else found
 
 
 def rendered(cache: Cache, wanted: RenderedSet, progress: StudyProgress) -> tuple[str, Path]:

@@ -106,8 +106,18 @@ def make_dataset(arguments: Sequence[str], folder: Path, name: str, look: Callab
     """
     code, said = _run([sys.executable, "-c", CHILD_PROGRAM, *arguments], look)
     if code or not is_rendered(folder):
-        reason = said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
-        raise RenderingError(f"{name}: {reason}")
+        raise RenderingError(f"{name}: {_reason(said, code)}")
+
+
+def train_model(arguments: Sequence[str], name: str) -> None:
+    """Run `blemish` with arguments that train the model of a name in the study. Raises RenderingError likewise."""
+    code, said = _run([sys.executable, "-c", CHILD_PROGRAM, *arguments], lambda: None)
+    if code:
+        raise RenderingError(f"{name}: {_reason(said, code)}")
+
+
+def _reason(said: str, code: int) -> str:
+    return said.strip().removeprefix("blemish: ") or f"the command ended with {code}"
 
 
 def _run(command: list[str], look: Callable[[], None]) -> tuple[int, str]:

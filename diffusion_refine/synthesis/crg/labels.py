@@ -1,7 +1,8 @@
 """Boxes in text files beside pictures: NAME.txt, a line a box, "class x y w h", shares of the picture.
 
-The classes' names stand in a JSON file of name -> number, such as the published pcb.json, in the labels' folder or the
-one above it. Names are known however they are written: "missinghole" is missing_hole.
+The classes' names stand in a JSON file of name -> number, such as the published pcb.json, or a line each in
+classes.txt, in the labels' folder or the one above it. However they are written, they are known: "missinghole" is
+missing_hole.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from diffusion_refine.synthesis.crg.boxes import Box
 from diffusion_refine.synthesis.crg.sources import LabelledBoxes
 from procgen.errors import BlemishError
 
+LIST = "classes.txt"
 FEWEST, MOST = 5, 6  # words of a line: class, centre, sides, and of a detection its confidence
 
 
@@ -55,8 +57,15 @@ def plain(name: str) -> str:
 
 def _class_names(folder: Path, classes: Path | None) -> dict[int, str]:
     """Number -> name."""
-    found = [classes] if classes else [*sorted(folder.glob("*.json")), *sorted(folder.resolve().parent.glob("*.json"))]
+    places = (folder, folder.resolve().parent)
+    found = (
+        [classes] if classes else [path for place in places for path in (*sorted(place.glob("*.json")), place / LIST)]
+    )
     for path in found:
+        if path.suffix == ".txt":
+            if path.is_file():
+                return dict(enumerate(name.strip() for name in _text(path).splitlines() if name.strip()))
+            continue
         try:
             fields = json.loads(_text(path))
         except ValueError as error:
@@ -68,8 +77,8 @@ def _class_names(folder: Path, classes: Path | None) -> dict[int, str]:
                 f'{path}: expected names and numbers of classes, such as {{"missinghole": 0, "short": 3}}'
             )
     raise BlemishError(
-        f"{folder}: has no JSON of classes, nor has the folder above it; name one with --classes, such as a pcb.json "
-        '{"missinghole": 0, "mousebite": 1}'
+        f"{folder}: found no JSON of classes and no classes.txt there or above; name one with --classes, such as "
+        'a pcb.json of {"missinghole": 0, "mousebite": 1}'
     )
 
 

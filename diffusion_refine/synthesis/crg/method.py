@@ -57,7 +57,10 @@ def synthesis(
     ] = None,
     classes: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Names and numbers of the labels' classes; else a JSON file beside them."),
+        typer.Option(
+            metavar="FILE",
+            help="The labels' classes: JSON of names and numbers, or a text of names; else what is beside them.",
+        ),
     ] = None,
     class_name: Annotated[
         list[str] | None,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from anomaly import cli
 from anomaly.backbone.normalisation import normalised
 from anomaly.backbone.packaged_weights import Package
-from anomaly.inspection import train
+from anomaly.inspection import filling, train
 from anomaly.inspection.evaluate import evaluate_inspector, unseen
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
 from anomaly.inspection.train import train_inspector
@@ -72,7 +72,7 @@ def test_killed_training_goes_on_to_the_same_bytes(folder, trained, tmp_path, ca
 
 
 def test_without_cached_features_the_bytes_are_the_same(folder, trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "CACHE_LIMIT", 0)
+    monkeypatch.setattr(filling, "CACHE_LIMIT", 0)
     train_inspector(read_samples(folder), tmp_path, **SETTINGS)
     assert (tmp_path / BANK_FILE).read_bytes() == (trained / BANK_FILE).read_bytes()
 
@@ -204,7 +204,7 @@ def test_banks_that_cannot_be_read_are_refused(tmp_path, content, message):
 def test_banks_of_another_schema_or_maker_are_refused(trained, tmp_path):
     content = (trained / BANK_FILE).read_bytes()
     (tmp_path / BANK_FILE).write_bytes(re.sub(rb'schema\\": 1', rb'schema\\": 7', content))
-    with pytest.raises(InspectorError, match="schema 7 found, 1 to 4 expected"):
+    with pytest.raises(InspectorError, match="schema 7 found, 1 to 5 expected"):
         Inspector.load(tmp_path)
     (tmp_path / BANK_FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(InspectorError, match="no bank that can be read"):

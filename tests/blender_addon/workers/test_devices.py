@@ -1,18 +1,21 @@
 """Which device a rendering runs on, and what is said where it is not the one that was asked for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from blender_addon import render_dataset
-from blender_addon.workers import render
+from blender_addon.workers import process, render
 from blender_addon.workers.blenders import own
 from blender_addon.workers.control import Control
 from blender_addon.workers.devices import BACKENDS, NAMES, usable_device
 from blender_addon.workers.job import Job
-from blender_addon.workers.process import run_all
+from blender_addon.workers.process import Rendering
 from procgen.errors import BlemishError
-from scenes import DatasetError, load_recipe
+from scenes import DatasetError, DatasetWriter, load_recipe
+from scenes.jobs.executor import Place
+from scenes.jobs.local import Local
 from tests.blender_addon.recipes import small
 from tests.blender_addon.workers.test_render import contents
 
@@ -51,12 +54,14 @@ def jobs_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int | No
     class Enough(BlemishError):
         pass
 
-    def run_all(program: object, jobs: list[Job], *others: object) -> None:
-        begun.extend(jobs)
+    def run(executor: Local, work: Rendering, tasks: Sequence[int], *others: object) -> None:
+        assert list(tasks) == list(range(10))
+        begun.extend(work.open(Place(number)) for number in range(executor.workers))
         raise Enough
 
     monkeypatch.setattr(render, "cards_of", lambda program: {"cuda": ["A", "B", "C"]})
-    monkeypatch.setattr(render, "run_all", run_all)
+    monkeypatch.setattr(Local, "run", run)
+    monkeypatch.setattr(process, "BlenderProcess", lambda program, job, *others: job)
     with pytest.raises(Enough):
         render_dataset(load_recipe("plate"), tmp_path / "set", 10, device="auto", workers=workers)
     return begun
@@ -65,8 +70,6 @@ def jobs_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int | No
 def test_there_is_one_process_a_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     jobs = jobs_with(monkeypatch, tmp_path, None)
     assert [(job.device, job.card) for job in jobs] == [("cuda", 0), ("cuda", 1), ("cuda", 2)]
-    assert sorted(index for job in jobs for index in job.indices) == list(range(10))
-    assert all(job.settings["device"] == "cuda" for job in jobs)
     assert not (tmp_path / "set").exists()  # nothing came of it
 
 
@@ -91,9 +94,13 @@ def test_this_blender_lists_its_cards_and_renders_without(tmp_path: Path) -> Non
 @pytest.mark.render
 def test_a_card_that_is_gone_is_told_of(tmp_path: Path) -> None:
     recipe = small(load_recipe("plate"))
-    settings = {"samples": 1, "device": "cuda"}
-    job = Job(recipe.model_dump_json(), str(tmp_path / "set"), 0, 1, 1, settings, 1, (0,), device="cuda", card=99)
-    with pytest.raises(BlemishError, match=r"device cuda: found \d+ cards; expected at least 100: use --device cpu"):
-        run_all(own(), [job], lambda index: None, Control())
+    DatasetWriter(tmp_path / "set", recipe, 0, 1, samples=1, device="cuda")
+    work = Rendering(Job(recipe.model_dump_json(), 0, 1, device="cuda"), own(), None, None, 100, Control())
+    blender = work.open(Place(99))
+    try:
+        with pytest.raises(BlemishError, match=r"device cuda: found \d+ cards; expected at least 100: use --device"):
+            blender.do(0)
+    finally:
+        blender.stop()
     with pytest.raises(DatasetError, match=r"settings\.device is 'cuda' there and not given now"):
         render_dataset(recipe, tmp_path / "set", 1, samples=1)

@@ -28,6 +28,7 @@ from anomaly.studies.study_file import load_study
 from procgen.surface.layer import Instance
 from scenes import Dataset, DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
+from scenes.jobs.local import Local
 
 HEIGHT, WIDTH = 48, 64
 
@@ -235,6 +236,20 @@ def test_only_the_scenarios_asked_for_are_evaluated_and_only_their_renders_made(
         "seed 0: bank of Synth (ft)",
         "seed 0: evaluating Synth (ft)",
     ]
+
+
+@pytest.mark.slow
+def test_seeds_of_two_workers_are_the_same_bytes(tmp_path, photos, recipe):
+    outcomes = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        file = study(folder, photos, recipe, seeds=[0, 1], scenarios=["Real"])
+        outcomes.append(run_study(file, Cache(folder / "cache"), Steps(), executor=Local(workers)))
+    assert digests(tmp_path / "1" / "cache") == digests(tmp_path / "2" / "cache")
+    one, two = ([each.metrics for each in outcome.evaluations["Real"]] for outcome in outcomes)
+    assert one == two
+    assert one[0] != one[1]
 
 
 @pytest.mark.parametrize("kill_at", [1, 3, 6, 10, 14, 19, 27, 40])

@@ -26,6 +26,7 @@ from anomaly.studies.study_file import load_any
 from procgen.surface.layer import Instance
 from scenes import DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
+from scenes.jobs.local import Local
 
 sys.path.insert(0, str(Path(__file__).parent))
 from throwaway import NearestGrey
@@ -194,7 +195,7 @@ def test_so_many_workers_make_the_same_bytes(tmp_path, real_data):
     )
     file = load_any(_with(tmp_path / "study.yaml", learner=learner))
     for workers in (1, 2):
-        run_downstream(file, Classification(), Cache(tmp_path / str(workers)), Steps(), workers=workers)
+        run_downstream(file, Classification(), Cache(tmp_path / str(workers)), Steps(), executor=Local(workers))
     assert digests(tmp_path / "1") == digests(tmp_path / "2")
 
 
@@ -324,6 +325,54 @@ def test_commands_see_the_training_side_alone(whole, tmp_path, photos, pores, mo
     for (words, found, _), side in zip(said, outcome.sides, strict=True):
         assert sum(word.endswith(".png") for word in words) == 2
         assert sorted(found) == sorted(file_digests(side.train)), "of real defects it still sees all"
+
+
+def test_models_are_trained_on_the_training_side_once_for_all_that_draw_with_them(
+    whole, tmp_path, photos, pores, monkeypatch
+):
+    trained, drawn = [], []
+
+    def train(words, name):
+        folder = Path(words[words.index("--out") + 1])
+        folder.mkdir(exist_ok=True)
+        (folder / words[1]).write_text(words[1])
+        trained.append((words[1], name, len(read_samples(Path(words[2]))), words[words.index("--seed") + 1]))
+
+    def draw(words, folder, name, look):
+        model = Path(words[words.index("--model") + 1])
+        drawn.append((name, sorted(path.name for path in model.iterdir())))
+        dataset(folder, frames=4)
+
+    monkeypatch.setattr(datasets, "train_model", train)
+    monkeypatch.setattr(datasets, "make_dataset", draw)
+    halves = [["train-generator", half, "{train}", "--seed", "{seed}", "--out", "{out}"] for half in ("one", "other")]
+    command = ["synthesize", "{good}", "--model", "{both}", "--out", "{out}"]
+    file = study(
+        tmp_path,
+        photos,
+        pores,
+        models={"both": {"commands": halves}},
+        datasets__made={"command": command},
+        datasets__more={"command": [*command, "--more"]},
+        arms__made={"add": {"made": 1}},
+        arms__more={"add": {"more": 1}},
+    )
+    outcome, _ = run(file, tmp_path)
+    counts = [len(side.train) for side in outcome.sides]
+    halves_of = [("one", "both", count, str(seed)) for seed, count in enumerate(counts)]
+    assert sorted(trained) == sorted(halves_of + [("other", *rest) for _, *rest in halves_of])
+    assert sorted(drawn) == [(name, ["one", "other"]) for name in ("made", "made", "more", "more")]
+    trained.clear()
+    run(file, tmp_path)
+    assert not trained
+
+
+@pytest.mark.parametrize(
+    "words", [["synthesize", "{out}"], ["train-generator", "sard"], ["train-generator", "sard", "{made}", "{out}"]]
+)
+def test_what_is_no_training_of_a_model_is_refused(tmp_path, photos, pores, words):
+    with pytest.raises(StudyError, match="models"):
+        study(tmp_path, photos, pores, models={"one": {"commands": [words]}})
 
 
 def test_weights_of_records_and_arms_multiply_and_counts_follow_the_defective(whole, tmp_path):

@@ -24,7 +24,9 @@ from diffusion_refine.training.crops import CropSettings, PicturesError
 from tests.diffusion_refine.synthesis.labelled_sets import mvtec_set, saved, surface
 
 TINY = CrgTrainingSettings(DenoiserShape(32, (8, 16)), steps=6, batch=2, patches=8, every=2, crop=16)
+FEW = replace(TINY, steps=1, every=1)
 TINY_PRIOR = replace(TINY, shape=DenoiserShape(16, (8, 16), attention=1))
+FEW_PRIOR = replace(TINY_PRIOR, steps=1, every=1)
 PLAIN = CropSettings(near=1.0, far=1.0, grey=0.0, light=0.0, turns=False)
 
 
@@ -131,10 +133,10 @@ def test_a_stopped_training_ends_in_the_same_bytes(tmp_path: Path, half: str) ->
 
 
 def test_a_model_needs_both_halves_whole_and_fitting(tmp_path: Path) -> None:
-    train_context(good(), tmp_path, TINY, "cpu")
+    train_context(good(), tmp_path, FEW, "cpu")
     with pytest.raises(ModelError, match="train-generator crg-prior"):
         load_crg(tmp_path)
-    train_prior(spotted(), tmp_path, TINY_PRIOR, "cpu")
+    train_prior(spotted(), tmp_path, FEW_PRIOR, "cpu")
     model = load_crg(tmp_path, "cpu")
     assert (model.size, model.window, model.labels) == (32, 16, ("bar", "spot"))
     for path in (CONTEXT.weights_in(tmp_path), PRIOR.record_in(tmp_path)):
@@ -143,18 +145,18 @@ def test_a_model_needs_both_halves_whole_and_fitting(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=path.name):
             load_crg(tmp_path)
         path.write_bytes(content)
-    large = replace(TINY_PRIOR, shape=replace(TINY_PRIOR.shape, size=64), crop=16)
+    large = replace(FEW_PRIOR, shape=replace(FEW_PRIOR.shape, size=64), crop=16)
     train_prior(spotted(), tmp_path / "large", large, "cpu")
-    train_context(good(), tmp_path / "large", TINY, "cpu")
+    train_context(good(), tmp_path / "large", FEW, "cpu")
     with pytest.raises(ModelError, match="smaller --size"):
         load_crg(tmp_path / "large")
 
 
 def test_a_small_prior_learns_to_see_what_it_is_asked_for(tmp_path: Path) -> None:
     """In noise alone: dark in the middle where a spot is asked for, not so where a bar is."""
-    settings = replace(TINY_PRIOR, steps=150, batch=8, patches=64, every=150, rate=4e-3, average=0.98)
+    settings = replace(TINY_PRIOR, steps=60, batch=8, patches=64, every=60, rate=8e-3, average=0.9)
     train_prior(spotted(), tmp_path, settings, "cpu")
-    train_context(good(), tmp_path, TINY, "cpu")
+    train_context(good(), tmp_path, FEW, "cpu")
     prior = Prior(load_crg(tmp_path, "cpu").prior)
     timestep, level = 700, float(trained_alpha_bars()[700])
     noise = torch.randn((8, 3, 16, 16), generator=torch.Generator().manual_seed(0))

@@ -1,0 +1,56 @@
+"""Anomaly maps of many pictures, in their order, whoever makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.view import Picture
+from scenes.formats.sample import Sample
+from scenes.jobs.executor import Executor, Place, Simple, Worker
+from scenes.jobs.local import Local
+
+HERE = Local()
+Prediction = tuple[Picture, NDArray[np.float32], float]  # of `Inspector.predict_each`
+
+
+def predict_samples(
+    inspector: Inspector, samples: Sequence[Sample], take: Callable[[int, Prediction], None], executor: Executor = HERE
+) -> None:
+    """Tell `take` of each sample's number and prediction, in order.
+
+    Raises InspectorError where workers elsewhere would compute on a card, which this process alone can.
+    """
+    if executor.is_here:  # where a card takes several pictures at once
+        predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
+        for position, prediction in enumerate(predictions):
+            take(position, prediction)
+        return
+    if inspector.computing.on_card:
+        raise InspectorError(
+            f"several workers compute on processors, found the device {inspector.computing.device}; give --device cpu, "
+            "or leave out --workers and --ray"
+        )
+    executor.run(_Predicting(inspector, torch.get_num_threads()), samples, take, in_order=True)
+
+
+@dataclass(frozen=True)
+class _Predicting:
+    """Predicting, as work, on so many threads as here, so that each picture's map is the same to the bit."""
+
+    inspector: Inspector
+    threads: int
+
+    has_own_process = False
+
+    def open(self, place: Place) -> Worker[Sample, Prediction]:
+        torch.set_num_threads(self.threads)
+        return Simple(self._predict)
+
+    def _predict(self, sample: Sample) -> Prediction:
+        return next(self.inspector.predict_each([(sample.image(), sample.valid_mask())]))
