@@ -24,6 +24,7 @@ COMMANDS = {
     "render": ("blender_addon.cli", "Render a recipe into a dataset of pictures with exact masks."),
     "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
     "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
+    "report": ("anomaly.gallery.cli", "Write a page to look through a dataset, with what inspectors say of it."),
     "inspect": ("anomaly.line.cli", "Inspect pictures, a folder, a video or a camera: what is flawed, and where."),
     "regions": ("anomaly.line.cli", "Make a page to draw on a picture where an inspector shall look."),
     "study": ("anomaly.studies.cli", "Compare training on real pictures, on renders and on both."),
@@ -70,6 +71,7 @@ INTERRUPTED = 130  # of a command that was stopped
 STOPPED = "stopped; the same command goes on from what is finished"  # of one that had not yet begun to say what is
 # The signals that end a command: Ctrl-C, and those by which systems and closing terminals do; Windows has no SIGHUP.
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+NEAR = 40  # characters of a text about the one that is none
 AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
@@ -379,6 +381,8 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
         code = refuse(wrong_usage(command, error))
     except ModuleNotFoundError as error:
         code = refuse(missing_extra(error))
+    except UnicodeEncodeError as error:
+        code = refuse(no_text(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = refuse(f"{place}{error.strerror or error}")
@@ -416,6 +420,14 @@ def missing_extra(error: ModuleNotFoundError) -> str:
     if library not in EXTRAS:
         raise error
     return f"{library} is not installed; this command needs: pip install 'blemish[{EXTRAS[library]}]'"
+
+
+def no_text(error: UnicodeEncodeError) -> str:
+    """The line for a name that cannot be written down, or that an output does not take."""
+    near = error.object[max(0, error.start - NEAR) : error.end + NEAR]
+    if error.encoding == "utf-8":
+        return f"found {near!a}, which is no UTF-8; expected names of files, folders and options that are"
+    return f"the output takes {error.encoding} alone, not {near!a}; set PYTHONIOENCODING=utf-8"
 
 
 def note(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:
