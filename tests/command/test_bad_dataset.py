@@ -193,7 +193,7 @@ def test_training_of_other_settings(refused: Refused, at: Path) -> None:
 @pytest.mark.parametrize(
     ("manifest", "told"),
     [
-        (None, "no dataset recognised; looked for dataset.json (blemish), train/ or test/ (mvtec), manifest.csv"),
+        (None, "no dataset recognised; looked for dataset.json (blemish), train/NAME_GT.png or test/NAME_GT.png"),
         (["set", "group", "label"], "lacks the columns image; restore it"),
         (["../../../etc/passwd", ""], "names ../../../etc/passwd, which is no file inside"),
         (["/etc/passwd", ""], "names /etc/passwd, which is no file inside"),
