@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import signal
@@ -10,11 +9,9 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.connection import wait as wait_for
 from queue import SimpleQueue
 from types import FrameType
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
 from scenes.jobs.executor import (
     Answer,
@@ -28,6 +25,9 @@ from scenes.jobs.executor import (
     answer_of,
     share_out,
 )
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 GRACE = 10  # s that a process has to end by itself
 
@@ -119,6 +119,8 @@ class _Child(Generic[Task, Result]):
     """A Python process of its own that does tasks; it ends with this one, whatever ends that."""
 
     def __init__(self, work: Work[Task, Result], place: Place) -> None:
+        import multiprocessing  # which keeps the module __main__, that Blender 3.4 frees: it crashes at its end
+
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         opened = pickle.dumps((work, place))
@@ -176,6 +178,9 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _end_with_parent() -> None:
+    import multiprocessing
+    from multiprocessing.connection import wait as wait_for
+
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait_for([parent.sentinel])
