@@ -53,8 +53,9 @@ def judgement(dataset: Dataset, found: Any, folder: Path) -> Judged:
         Image.fromarray(anomaly_levels(index)).save(stream, "PNG")
         return text(stream.getvalue())
 
-    def make(positions: Any) -> Any:
-        return {"frames": []}, {"maps": [png(position) for position in positions]}
+    def make(positions: Any, take: Any) -> None:
+        for number, position in enumerate(positions):
+            take(number, ({}, {"maps": png(position)}))
 
     scores = np.array([score(index) for index in range(FRAMES)], np.float32)
     seen = np.arange(FRAMES) >= FRAMES - 2
