@@ -111,7 +111,7 @@ function Frames({ state, order, open }) {
   };
   return html`<div class="wall" id="wall" ref=${wall} tabindex="0" role="listbox" aria-label="frames" aria-activedescendant=${order.length ? `tile-${order[active]}` : undefined}
       onScroll=${() => setView({ ...view, top: wall.current.scrollTop })} onKeyDown=${press}>
-    ${order.length ? html`<div style=${{ height: `${rows * step + GAP}px`, position: "relative" }}>${tiles}</div>`
+    ${order.length ? html`<div role="presentation" style=${{ height: `${rows * step + GAP}px`, position: "relative" }}>${tiles}</div>`
       : html`<p class="empty">No frame is so. Take a filter back, or <b>Clear all</b>.</p>`}
   </div>`;
 }
