@@ -26,6 +26,10 @@ function useOverlay(canvas, state, position, thumbnail) {
   const judge = judges[state.judge], threshold = state.thresholds[state.judge];
   const bits = useMemo(() => (thumbnail?.size ? thumbnailBits(thumbnail) : null), [thumbnail]);
   useLayoutEffect(() => {
+    const mine = canvas.current;
+    return () => { mine.width = mine.height = 0; };  // gives its memory back at once
+  }, []);
+  useLayoutEffect(() => {
     if (!bits || !canvas.current) return;
     const [height, width] = thumbnail.size;
     if (state.overlay === "masks") paintMasks(canvas.current, bits, height, width, state.shown);
