@@ -5,7 +5,8 @@
 The frames are made up: noise, cracks and stains, written by the real writer with scenes that the recipe draws. The page
 opens in a headless Chromium from the disk. `open` is from its address to the last thumbnail on the screen, `filter` and
 `order` from the click to the last thumbnail of what is then shown: medians. Memory is what the page's own process
-holds, after scrolling without what it was about to throw away. With --work the dataset and the page stay, and a stopped run goes on. Needs Chromium with its driver.
+holds, after scrolling without what it was about to throw away. With --work the dataset and the page stay, and a stopped
+run goes on. Needs Chromium with its driver.
 """
 
 import argparse
