@@ -62,7 +62,7 @@ def synthesize(
 
         blemish synthesize photos/*.png --method copy-paste --defects sets/tiles --out out/copied
 
-    sard and crg draw defects into masks and into boxes, by models that `blemish train-generator` trains on your pictures:
+    sard and crg draw defects into masks and into boxes, by models that `blemish train-generator` trains on your own:
 
         blemish synthesize photos/*.png --method crg --model out/crg --boxes photos/labels --out out/boxed
 
