@@ -153,16 +153,16 @@ def test_a_model_needs_both_halves_whole_and_fitting(tmp_path: Path) -> None:
 
 
 def test_a_small_prior_learns_to_see_what_it_is_asked_for(tmp_path: Path) -> None:
-    """In noise alone: dark in the middle where a spot is asked for, not so where a bar is."""
-    settings = replace(TINY_PRIOR, steps=60, batch=8, patches=64, every=60, rate=8e-3, average=0.9)
+    """In noised grey: dark in the middle where a spot is asked for, not so where a bar is."""
+    settings = replace(TINY_PRIOR, steps=100, batch=8, patches=64, every=100, rate=6e-3, average=0.9)
     train_prior(spotted(), tmp_path, settings, "cpu")
     train_context(good(), tmp_path, FEW, "cpu")
     prior = Prior(load_crg(tmp_path, "cpu").prior)
-    timestep, level = 700, float(trained_alpha_bars()[700])
-    noise = torch.randn((8, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+    timestep, level = 500, float(trained_alpha_bars()[500])
+    noisy = (1 - level) ** 0.5 * torch.randn((16, 3, 16, 16), generator=torch.Generator().manual_seed(0))
     means = []
     for label in (0, 1):
-        epsilon = prior(noise, timestep, torch.full((8,), label))
-        clean = (noise - (1 - level) ** 0.5 * epsilon) / level**0.5
+        epsilon = prior(noisy, timestep, torch.full((16,), label))
+        clean = (noisy - (1 - level) ** 0.5 * epsilon) / level**0.5
         means.append(float(clean[:, :, 5:11, 5:11].mean()))
-    assert means[1] < means[0] - 0.3
+    assert means[1] < means[0] - 0.2
