@@ -9,7 +9,7 @@ IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/t
 	tests/blender_addon/test_hostile.py
 
 .PHONY: help setup demo pictures test test-slow test-gpu fuzz test-blender test-blender-versions lint docs benchmark \
-	catalogue contact-sheet extension lock clean
+	catalogue contact-sheet extension page-libraries lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ contact-sheet: setup  ## Render every kind of part, finish, defect and impurity 
 
 extension: setup  ## Pack the add-on for Blender's installer into dist/, with the libraries it needs
 	@.venv/bin/python tools/extension.py
+
+page-libraries:  ## Make anew what the page on a dataset is built on, by npm, from tools/page_libraries
+	cd tools/page_libraries && npm ci --ignore-scripts && node build.js ../../scenes/gallery/page
 
 lock:  ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes -q \

@@ -37,6 +37,7 @@ BOUNDARY_PATCHES = 4  # of each row
 SEVERAL, PARTS = (2, 4, 8), (2, 3, 4)  # so many of them, and so many banks, where melding is looked at by itself
 SET, SETS, SET_ROWS = 20_000, 4, 512  # patches, and rows of a bank, there
 SIDE = 512  # pixels of the pictures that memory is measured with
+SHARDS = (2, 4, 8, 16)
 PICTURES = {"sequential": (25, 50, 100, 400), "patchcore": (25, 50, 100)}
 FEW_PICTURES = {"sequential": (3, 12), "patchcore": (12,)}
 
@@ -150,6 +151,35 @@ def melding(sets: Sequence[Tensor], size: int) -> Iterator[dict[str, Figure]]:
             "most %": 100 * float(largest.max()),
             "99th per cent, mean %": 100 * float(most.mean()),
         }
+
+
+def shards(sets: Sequence[Tensor], size: int) -> Iterator[dict[str, Figure]]:
+    """How much farther the worst patch lies where shards of a set were melded in pairs, as `train --shards` does.
+
+    The shards are pictures at random; beside it, all banks melded one after the other.
+    """
+    pictures = len(sets[0]) // PICTURE
+    for count in SHARDS:
+        found: dict[str, list[float]] = {"in pairs": [], "one after the other": []}
+        for features in sets:
+            joint = _distances(features, trained(features, size, 50).bank)[0]
+            order = np.random.default_rng(0).permutation(pictures)
+            pieces = features.split(PICTURE)
+            banks = [
+                trained(torch.cat([pieces[k] for k in sorted(order[first::count])]), size, 50) for first in range(count)
+            ]
+            found["one after the other"].append(_distances(features, melded(banks, size).bank)[0] / joint - 1)
+            while len(banks) > 1:
+                banks = [melded(banks[k : k + 2], size) for k in range(0, len(banks), 2)]
+            found["in pairs"].append(_distances(features, banks[0].bank)[0] / joint - 1)
+        for how, excess in found.items():
+            yield {
+                "shards": count,
+                "melded": how,
+                "largest, least %": 100 * min(excess),
+                "mean %": 100 * float(np.mean(excess)),
+                "most %": 100 * max(excess),
+            }
 
 
 def _partings(patches: int, count: int) -> Iterator[NDArray[np.int64]]:
@@ -285,7 +315,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
     )
-    parser.add_argument("--only", choices=["speed", "cover", "melding", "memory"])
+    parser.add_argument("--only", choices=["speed", "cover", "melding", "shards", "memory"])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--size", type=int, default=SIZE)
     parser.add_argument("--worker", choices=list(PICTURES), help=argparse.SUPPRESS)
@@ -299,7 +329,7 @@ def main() -> None:
     size = min(settings.size, 512) if settings.quick else settings.size
     pictures = FEW_PICTURES if settings.quick else PICTURES
     folder = settings.data / "magnetic_tile"
-    if settings.only == "melding":
+    if settings.only in ("melding", "shards"):
         patches = SET * (1 if settings.quick else SETS)
     if settings.only != "memory":
         features = tiles(patches, folder) if folder.is_dir() else sheet(patches)
@@ -308,10 +338,14 @@ def main() -> None:
     def meld_sets() -> Iterator[dict[str, Figure]]:
         return melding([part for part in features.split(SET)[:SETS] if len(part) == SET], SET_ROWS)
 
+    def meld_shards() -> Iterator[dict[str, Figure]]:
+        return shards([part for part in features.split(SET)[:SETS] if len(part) == SET], SET_ROWS)
+
     for name, title, rows in (
         ("speed", "Training on {}", lambda: speed(features, size)),
         ("cover", "Distance of {} to the bank", lambda: cover(features, size)),
         ("melding", f"Melded in the place of joint training, sets of {SET} patches, {SET_ROWS} rows", meld_sets),
+        ("shards", f"Shards in the place of one training, sets of {SET} patches, {SET_ROWS} rows", meld_shards),
         ("memory", "Memory of training", lambda: memory(pictures, size)),
     ):
         if settings.only in (None, name):

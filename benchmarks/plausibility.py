@@ -26,10 +26,11 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report
-from benchmarks.surface_statistics import blob_statistics, energy_distance, line_statistics, texture_statistics
+from benchmarks.surface_statistics import blob_statistics, energy_distance, line_statistics
 from scenes import Dataset, Scene, build_part, draw, load_recipe
 from scenes.camera.imaging import pixel_footprint
 from scenes.formats.registry import read_samples
+from scenes.gallery.finish_statistics import texture_statistics
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 MASKS, MASKS_QUICK = 240, 60  # synthetic ones of each surface

@@ -24,7 +24,6 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report
-from benchmarks.surface_statistics import texture_statistics
 from diffusion_refine.core.models import Model, load_model
 from diffusion_refine.editing.pixels import colour
 from diffusion_refine.editing.realism import RealismSettings, realistic
@@ -37,6 +36,7 @@ from scenes import Dataset, load_recipe
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
+from scenes.gallery.finish_statistics import texture_statistics
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "magnetic_tile"
 PROMPT = "photo of a good ground tile"

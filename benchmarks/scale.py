@@ -102,6 +102,7 @@ def costs(which: str, frames: int, price: float, scratch: Path) -> list[dict[str
                     "load": os.getloadavg()[0],
                 }
             )
+            print(rows[-1], file=sys.stderr, flush=True)
     return rows
 
 
@@ -112,6 +113,7 @@ def workers(frames: int, side: int, rounds: int, scratch: Path) -> list[dict[str
         for name, executor in arms.items():
             cost = rendering(recipe, scratch / f"{turn} {name}", frames, SAMPLES, executor)
             found.setdefault(name, []).append(1 / cost.seconds)
+            print(f"{name}: {1 / cost.seconds:.3f} frames a second", file=sys.stderr, flush=True)
     rates = {name: statistics.median(values) for name, values in found.items()}
     return [
         {

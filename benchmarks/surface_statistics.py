@@ -1,4 +1,4 @@
-"""Shape statistics of masks and textures: one estimator for real and for synthetic surfaces, or the comparison is void.
+"""Shape statistics of masks: one estimator for real and for synthetic surfaces, or the comparison is void.
 
 Every statistic is in pixels and biased by them, the same way on both sides: a straight line gives a skeleton dimension
 of .95 to 1.03. A statistic that a mask does not allow, such as the branch angle of an unbranched crack, is NaN.
@@ -19,8 +19,6 @@ PATH_SMOOTHING = 2.0  # px along a path, without which its staircase of pixels c
 SHORTEST_PATH = 32  # px; nothing is said of the roughness of a shorter one
 SHORTEST_LAG = 4  # px; between nearer points the pixels' staircase is all there is
 SMALLEST_BLOB = 12  # px of area; less is a handful of pixels without a shape
-TENSOR_SCALE = 8.0  # px over which the orientation of a texture is averaged
-BACKGROUND_SHARE = 0.15  # of the shorter side: the scale above which brightness is illumination, not texture
 
 
 @dataclass(frozen=True)
@@ -53,18 +51,6 @@ class BlobStatistics:
     eccentricity: float
     solidity: float
     circularity: float
-
-
-@dataclass(frozen=True)
-class TextureStatistics:
-    """Statistics of one picture of a finish.
-
-    coherence: mean of (λ₁−λ₂)/(λ₁+λ₂) of the structure tensor, 0 without direction to 1. lay_ratio: correlation length
-    along the lay over that across it.
-    """
-
-    coherence: float
-    lay_ratio: float
 
 
 def line_statistics(mask: ArrayLike) -> LineStatistics | None:
@@ -110,22 +96,6 @@ def blob_statistics(mask: ArrayLike) -> list[BlobStatistics]:
         for blob in regionprops(labels)
         if blob.area >= SMALLEST_BLOB
     ]
-
-
-def texture_statistics(picture: ArrayLike) -> TextureStatistics:
-    """Measure an (H, W) grey picture of a bare surface, of any scale of brightness."""
-    from scipy.ndimage import gaussian_filter
-
-    grey = np.asarray(picture, dtype=np.float64)
-    texture = grey - gaussian_filter(grey, BACKGROUND_SHARE * min(grey.shape))
-    gradient_y, gradient_x = np.gradient(gaussian_filter(texture, 1.0))
-    xx, yy, xy = gradient_x**2, gradient_y**2, gradient_x * gradient_y
-    local = [gaussian_filter(product, TENSOR_SCALE) for product in (xx, yy, xy)]
-    sum_, difference = local[0] + local[1], np.hypot(local[0] - local[1], 2.0 * local[2])
-    coherence = float(np.mean(difference / np.maximum(sum_, np.finfo(np.float64).tiny)))
-    across = 0.5 * np.arctan2(2.0 * xy.mean(), xx.mean() - yy.mean())  # brightness changes fastest across the lay
-    along = _correlation_length(texture, across + np.pi / 2)
-    return TextureStatistics(coherence, along / _correlation_length(texture, across))
 
 
 def pruned(skeleton: Mask, longest_spur: int = LONGEST_SPUR) -> Mask:
@@ -303,21 +273,3 @@ def _degree(skeleton: Mask) -> NDArray[np.int64]:
     from scipy.ndimage import convolve
 
     return np.asarray(convolve(skeleton.astype(np.int64), np.ones((3, 3), dtype=np.int64), mode="constant")) - 1
-
-
-def _correlation_length(texture: Floats, direction: float) -> float:
-    """The lag in px along `direction` (radians from +column to +row) at which the autocorrelation falls to 1/e."""
-    from scipy.ndimage import map_coordinates
-
-    shape = [2 * side for side in texture.shape]
-    spectrum = np.abs(np.fft.rfft2(texture - texture.mean(), shape)) ** 2
-    overlap = np.fft.irfft2(np.abs(np.fft.rfft2(np.ones(texture.shape), shape)) ** 2, shape)
-    correlation = np.fft.irfft2(spectrum, shape) / np.maximum(overlap, 1.0)
-    lags = np.arange(0.0, 0.45 * min(texture.shape), 0.25)
-    rows, columns = lags * np.sin(direction), lags * np.cos(direction)
-    profile = map_coordinates(correlation, [rows, columns], order=1, mode="grid-wrap") / correlation[0, 0]
-    below = np.flatnonzero(profile < np.exp(-1.0))
-    if len(below) == 0:
-        return float(lags[-1])
-    last = below[0] - 1
-    return float(np.interp(-np.exp(-1.0), -profile[[last, below[0]]], lags[[last, below[0]]]))

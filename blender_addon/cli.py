@@ -1,5 +1,6 @@
 """The command `blemish render`."""
 
+import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -126,7 +127,7 @@ def render(
             )
     except KeyboardInterrupt:
         raise Stopped("stopped; every finished frame is kept, and the same command goes on from there") from None
-    typer.echo(f"{len(dataset)} frames in {out}")
+    typer.echo(f"{len(dataset)} frames in {out}; look through them with: blemish report {shlex.quote(str(out))}")
 
 
 def with_object(recipe: "Recipe", name: str, blend: Path | None, blender: str | None, folder: Path) -> "Recipe":

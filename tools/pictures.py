@@ -1,4 +1,7 @@
-"""Make the pictures of README.md: a plate and its masks, tiles, and the report of a finished demo. `make pictures`."""
+"""Make the pictures of README.md: a plate and its masks, tiles, and the report of a finished demo. `make pictures`.
+
+And that of docs/gallery.md, a page on tiles.
+"""
 
 import argparse
 import shutil
@@ -12,6 +15,8 @@ from PIL import Image
 
 from blender_addon import render_dataset
 from scenes import Dataset, Frame
+from scenes.gallery.survey import survey
+from scenes.gallery.writing import write_page
 
 DEFECT, IMPURITY = (213, 94, 0), (0, 114, 178)  # Okabe and Ito: told apart by the colour-blind
 OPACITY = 0.55
@@ -19,7 +24,9 @@ GAP = 8
 PLATES, PLATE_SEED = 6, 8
 TILES, TILE_SEED = 4, 2
 SAMPLES = 32
-REPORT_SIZE = (1280, 1500)  # pixels
+PAGED, PAGED_SEED = 40, 3  # tiles on a page
+REPORT_SIZE, PAGE_SIZE = (1280, 1500), (1280, 760)  # pixels
+LOADED = 5000  # ms of a page's own time after which it has loaded what it shows
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -43,7 +50,7 @@ def fullest(dataset: Dataset) -> Frame:
     return max(dataset, key=lambda frame: np.count_nonzero(frame.defects) * np.count_nonzero(frame.impurities))
 
 
-def screenshot(page: Path, picture: Path) -> None:
+def screenshot(page: Path, picture: Path, size: tuple[int, int]) -> None:
     """Photograph the top of a page with whatever Chromium there is; leave the old picture where there is none."""
     browser = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if browser is None or not page.is_file():
@@ -51,7 +58,8 @@ def screenshot(page: Path, picture: Path) -> None:
         return
     with TemporaryDirectory() as profile:
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"]
-        command += [f"--user-data-dir={profile}", f"--screenshot={picture}", "--window-size={},{}".format(*REPORT_SIZE)]
+        command += [f"--user-data-dir={profile}", f"--screenshot={picture}", "--window-size={},{}".format(*size)]
+        command.append(f"--virtual-time-budget={LOADED}")
         subprocess.run([*command, page.resolve().as_uri()], check=True, capture_output=True)
 
 
@@ -68,7 +76,11 @@ def main() -> None:
     side_by_side([frame.image, overlaid(frame)]).save(arguments.out / "plate.png", optimize=True)
     tiles = render_dataset("magnetic_tile", arguments.work / "tiles", TILES, TILE_SEED, samples=SAMPLES)
     side_by_side([tile.image for tile in tiles]).save(arguments.out / "magnetic_tile.png", optimize=True)
-    screenshot(arguments.report, arguments.out / "report.png")
+    screenshot(arguments.report, arguments.out / "report.png", REPORT_SIZE)
+    paged = render_dataset("magnetic_tile", arguments.work / "paged", PAGED, PAGED_SEED, samples=SAMPLES)
+    folder = arguments.work / "paged-report"
+    page = write_page(folder, survey(paged, folder, lambda what, done, total: None), command="blemish report paged")
+    screenshot(page, arguments.out / "gallery.png", PAGE_SIZE)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ Pictures are data URIs, styles and script are inline, and a content security pol
 neither torch nor anomalib.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -25,6 +24,7 @@ from scenes.datasets.files import sealed_page, write_atomically
 from scenes.formats.registry import AUTO, read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import Truth
+from scenes.gallery.parameters import SECTIONS, numbers
 from scenes.pictures.reading import ReadingOptions
 
 FRAMES_SHOWN = 24  # per dataset
@@ -279,39 +279,14 @@ def _drawn(folder: Path) -> tuple[dict[str, str], list[Quantity]]:
     values: dict[str, list[float]] = {}
     for frame in dataset:
         scene = frame.scene.model_dump(mode="json")
-        for section in ("light", "camera", "sensor", "finish", "part"):
-            for name, value in _numbers(scene[section], section):
+        for section in SECTIONS:
+            for name, value in numbers(scene[section], section):
                 values.setdefault(name, []).append(value)
     varying = {name: found for name, found in values.items() if max(found) > min(found)}
     return origin, [
         Quantity(name, min(found), float(np.median(found)), max(found), spark_histogram(found))
         for name, found in varying.items()
     ]
-
-
-def _numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
-    """The numbers of a scene's section by dotted name; a ring of light panels as a whole, seeds left out."""
-    if name.endswith("seed"):
-        return
-    if name == "light.panels" and value:
-        first = value[0]
-        yield f"{name}: power in all", sum(panel["power"] for panel in value)
-        yield f"{name}: width", first["width"]
-        yield f"{name}: length", first["length"]
-        yield f"{name}: height", first["position"][2]
-        centre = np.mean([panel["position"] for panel in value], axis=0)
-        x, y = np.subtract(first["position"], centre)[:2]
-        yield f"{name}: distance from the axis", math.hypot(x, y)
-        yield f"{name}: azimuth of the first, degrees", math.degrees(math.atan2(y, x)) % 360
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _numbers(part, f"{name}.{key}")
-    elif isinstance(value, list):
-        axes = "rgb" if name.endswith("colour") else "xyz"
-        for axis, part in zip(axes, value, strict=False):
-            yield from _numbers(part, f"{name}.{axis}")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name, float(value)
 
 
 def _dataset_context(summary: DatasetSummary, styles: Mapping[str, ClassStyle]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def run(job: Job, next_frame: Callable[[], int]) -> None:
     from blender_addon.rendering.stage import build_stage
     from blender_addon.workers import devices
     from scenes import Recipe, draw
+    from scenes.datasets.files import explained
 
     recipe = Recipe.model_validate_json(job.recipe)
     stage = build_stage(job.samples, job.threads, on_card=job.device != devices.CPU)
@@ -69,10 +70,11 @@ def run(job: Job, next_frame: Callable[[], int]) -> None:
     print(f"\n{READY_MARK}", flush=True)
     while True:
         index = next_frame()
-        folder = Path(job.folder) / str(index)
-        folder.mkdir()
-        for name, content in render_frame(stage, draw(recipe, job.seed, index), recipe).items():
-            (folder / name).write_bytes(content)
+        files, folder = render_frame(stage, draw(recipe, job.seed, index), recipe), Path(job.folder) / str(index)
+        with explained(folder):
+            folder.mkdir()
+            for name, content in files.items():
+                (folder / name).write_bytes(content)
         print(f"\n{FRAME_MARK}{index}", flush=True)
 
 

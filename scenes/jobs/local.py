@@ -121,7 +121,10 @@ class _Child(Generic[Task, Result]):
     def __init__(self, work: Work[Task, Result], place: Place) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, pickle.dumps((work, place))))
+        opened = pickle.dumps((work, place))
+        self._process = context.Process(
+            target=_serve, args=(theirs, opened), daemon=True
+        )  # Python ends it, at the last
         self._process.start()
         theirs.close()
 

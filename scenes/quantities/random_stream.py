@@ -6,7 +6,7 @@ drawn: a family that is switched off, or a number that becomes a distribution, c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from zlib import crc32
 
@@ -21,11 +21,15 @@ Colour = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class RandomStream:
-    """The randomness of one frame at one place of the recipe."""
+    """The randomness of one frame at one place of the recipe.
+
+    heard: takes down every quantity that is drawn, as the recipe's distribution gives it, by its path.
+    """
 
     seed: int
     index: int
     path: str = ""
+    heard: dict[str, float] | None = field(default=None, repr=False, compare=False)
 
     def at(self, name: str | int) -> Self:
         return replace(self, path=f"{self.path}.{name}" if self.path else str(name))
@@ -34,10 +38,16 @@ class RandomStream:
         return np.random.default_rng(np.random.SeedSequence([self.seed, self.index, crc32(self.path.encode())]))
 
     def draw(self, name: str, quantity: Distribution) -> float:
-        return quantity.sample(self.at(name).generator())
+        value = quantity.sample(self.at(name).generator())
+        if self.heard is not None:
+            self.heard[self.at(name).path] = value
+        return value
 
     def whole(self, name: str, quantity: Distribution) -> int:
-        return quantity.sample_whole(self.at(name).generator())
+        value = quantity.sample_whole(self.at(name).generator())
+        if self.heard is not None:
+            self.heard[self.at(name).path] = value
+        return value
 
     def chance(self, name: str) -> float:
         """Uniform in [0, 1)."""

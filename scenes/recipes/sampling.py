@@ -25,15 +25,18 @@ from scenes.scene import Camera, Light, Scene, Sensor
 Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the chart that it lies on
 
 
-def draw(recipe: Recipe, seed: int, index: int, cache: SceneCache | None = None) -> Scene:
+def draw(
+    recipe: Recipe, seed: int, index: int, cache: SceneCache | None = None, heard: dict[str, float] | None = None
+) -> Scene:
     """The scene of frame `index` of a dataset with `seed`; the same arguments give the same scene, bit for bit.
 
     cache: of scenes that differ little, for the time's sake alone: entries whose draws it knows are not drawn again.
+    heard: takes down what is drawn of every quantity, in the recipe's unit, by its path in the recipe.
     Raises ValueError for a negative seed or index.
     """
     if seed < 0 or index < 0:
         raise ValueError(f"seed {seed} and frame {index}: both count from 0")
-    stream = RandomStream(seed, index)
+    stream = RandomStream(seed, index, heard=heard)
     shape = recipe.part.sample(stream.at("part"))
     part = build_part(shape)
     offset = tuple(
@@ -99,7 +102,7 @@ def _entry(entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn
         charts_of_hosts = [chart for kind, _, chart in earlier if kind == placement.of]
         chart = charts_of_hosts[0] if charts_of_hosts else _chart(part, stream)
         site = site_for(placement, part.charts, chart, earlier, stream.at("placement"))
-        placed = PlacedStream(stream.seed, stream.index, stream.path, site)
+        placed = PlacedStream(stream.seed, stream.index, stream.path, stream.heard, site)
         layers = site.with_room(entry.sample(part.charts[chart], placed))
     return [(entry.kind, layer, chart) for layer in layers]
 

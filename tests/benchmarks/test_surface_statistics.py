@@ -14,7 +14,6 @@ from benchmarks.surface_statistics import (
     longest_path,
     pruned,
     roughness_exponent,
-    texture_statistics,
 )
 
 
@@ -144,20 +143,6 @@ def test_a_star_is_not_solid():
     (star,) = blob_statistics(mask)
     assert star.solidity < 0.65
     assert star.circularity < 0.4
-
-
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_brushed_texture_tells_its_lay_ratio(turned):
-    from scipy.ndimage import gaussian_filter
-
-    noise = np.random.default_rng(0).standard_normal((300, 300))
-    brushed = gaussian_filter(noise, (1.5, 12) if not turned else (12, 1.5))
-    found = texture_statistics(brushed)
-    assert found.lay_ratio == pytest.approx(8, rel=0.3)
-    assert found.coherence > 0.8
-    isotropic = texture_statistics(gaussian_filter(noise, 2))
-    assert isotropic.lay_ratio == pytest.approx(1, abs=0.25)
-    assert isotropic.coherence < 0.35
 
 
 def test_energy_distance_of_shifted_samples():

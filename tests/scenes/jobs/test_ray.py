@@ -84,11 +84,14 @@ def test_where_there_is_no_cluster_one_is_told_how_to_start_it(begun: Path) -> N
 @pytest.mark.slow
 @pytest.mark.render
 def test_rendering_on_a_cluster_makes_the_same_bytes(tmp_path: Path) -> None:
-    """With a part that is a mesh, whose file travels."""
+    """Of a part that is a mesh: its file travels, as other machines do not see the dataset's folder."""
     from blender_addon import render_dataset
+    from blender_addon.workers.render import with_part
     from tests.blender_addon.recipes import small
 
-    recipe = small(load_recipe("plate"))
+    trimesh = pytest.importorskip("trimesh")
+    trimesh.creation.box((0.1, 0.08, 0.02)).export(tmp_path / "box.obj")
+    recipe = with_part(small(load_recipe("plate")), tmp_path / "box.obj")
     render_dataset(recipe, tmp_path / "here", 4, samples=1)
     render_dataset(recipe, tmp_path / "there", 4, samples=1, executor=Ray("local", 2))
     assert contents(tmp_path / "here") == contents(tmp_path / "there")

@@ -1,0 +1,96 @@
+// Pictures of masks and outcomes. Canvases are painted from the page's own data: what a page from a file shows of other
+// files it may not read.
+const FILL = 120, HIT = [22, 163, 74], MISS = [220, 38, 38], ALARM = [37, 99, 235];  // green, red, blue
+const OUTCOME_FILL = 150;
+const colours = classes.map(({ colour }) => [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16)));
+const defectBits = classes.reduce((bits, { family }, number) => bits | (family === DEFECT ? 1 << number : 0), 0);
+// Defects are painted over impurities.
+const paintOrder = classes.map((_, number) => number).sort((a, b) => (classes[a].family === DEFECT) - (classes[b].family === DEFECT) || b - a);
+
+// Bits of every pixel of a thumbnail, from pairs of a value and how often it follows itself.
+function thumbnailBits(thumbnail) {
+  const raw = bytes(thumbnail.classes), [height, width] = thumbnail.size;
+  const pairs = new Uint16Array(raw.buffer), found = new Uint16Array(height * width);
+  for (let k = 0, at = 0; k < pairs.length; k += 2) { found.fill(pairs[k], at, at + pairs[k + 1]); at += pairs[k + 1]; }
+  return found;
+}
+
+// COCO's compressed run lengths, column by column: calls back with the beginning and end of every run that is inside.
+function eachRun(text, call) {
+  const counts = [];
+  for (let at = 0; at < text.length;) {
+    let value = 0, shift = 0, more = true;
+    while (more) {
+      const code = text.charCodeAt(at++) - 48;
+      value |= (code & 0x1f) << shift;
+      more = (code & 0x20) !== 0;
+      shift += 5;
+      if (!more && code & 0x10) value |= -1 << shift;
+    }
+    if (counts.length > 2) value += counts[counts.length - 2];
+    counts.push(value);
+  }
+  for (let k = 0, at = 0; k < counts.length; k++) { if (k % 2) call(at, at + counts[k]); at += counts[k]; }
+}
+
+// Bits of every pixel of a whole frame.
+function frameBits(position, detail) {
+  const [height, width] = data.sizes[position], found = new Uint16Array(height * width);
+  detail.runs.forEach((text, k) => {
+    const bit = 1 << things.class_number[firstThing[position] + k];
+    eachRun(text, (from, to) => {
+      for (let at = from; at < to; at++) found[(at % height) * width + Math.floor(at / height)] |= bit;
+    });
+  });
+  return found;
+}
+
+function paint(canvas, height, width, colourOf) {
+  canvas.width = width; canvas.height = height;
+  const pen = canvas.getContext("2d"), picture = pen.createImageData(width, height);
+  for (let k = 0; k < height * width; k++) {
+    const colour = colourOf(k);
+    if (colour) { const at = 4 * k; [picture.data[at], picture.data[at + 1], picture.data[at + 2], picture.data[at + 3]] = colour; }
+  }
+  pen.putImageData(picture, 0, 0);
+}
+
+function paintMasks(canvas, bits, height, width, shown) {
+  const ofBits = new Map();
+  const look = value => {
+    let found = null;
+    for (const number of paintOrder) if (value >> number & 1 && shown[number]) found = [...colours[number], FILL];
+    ofBits.set(value, found);
+    return found;
+  };
+  paint(canvas, height, width, k => bits[k] && (ofBits.has(bits[k]) ? ofBits.get(bits[k]) : look(bits[k])));
+}
+
+// A map's levels, 0 to 255, at any size: smoothed between the pixels of its thumbnail.
+async function levelsOf(judge, position, height, width) {
+  const image = new Image();
+  image.src = `data:image/png;base64,${await mapOf(judge, position)}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = width; canvas.height = height;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.imageSmoothingEnabled = true; pen.imageSmoothingQuality = "high";
+  pen.drawImage(image, 0, 0, width, height);
+  const { data: pixels } = pen.getImageData(0, 0, width, height), found = new Uint8Array(height * width);
+  for (let k = 0; k < found.length; k++) found[k] = pixels[4 * k];
+  return found;
+}
+
+// The level of a frame's map from which on it reaches a threshold.
+function levelAt(judge, position, threshold) {
+  const low = judge.low[position], high = judge.high[position];
+  if (threshold <= low) return 0;
+  return high > low && threshold <= high ? 255 * (threshold - low) / (high - low) : 256;
+}
+
+function paintOutcome(canvas, bits, levels, level, height, width) {
+  paint(canvas, height, width, k => {
+    const found = levels[k] >= level, there = bits[k] & defectBits;
+    return found ? [...(there ? HIT : ALARM), OUTCOME_FILL] : there ? [...MISS, OUTCOME_FILL] : null;
+  });
+}
