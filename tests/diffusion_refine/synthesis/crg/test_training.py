@@ -111,6 +111,16 @@ def test_what_is_read_is_good_for_the_context_and_flawed_for_the_prior(tmp_path:
         read_good([folder])
 
 
+def test_boxes_without_masks_suffice(tmp_path: Path) -> None:
+    """Of a set laid out for YOLO: centre, width and height in shares of 60 by 40 pixels."""
+    saved(tmp_path / "images" / "train" / "a.png", surface(1, (40, 60)))
+    (tmp_path / "labels" / "train").mkdir(parents=True)
+    (tmp_path / "labels" / "train" / "a.txt").write_text("0 0.5 0.25 0.2 0.1\n")
+    (tmp_path / "data.yaml").write_text("names: [spot]\ntrain: images/train\n")
+    (picture,) = read_boxed(tmp_path)
+    assert picture.boxes == (Box("spot", 10, 30, 4, 12),)
+
+
 @pytest.mark.parametrize("half", ["context", "prior"])
 def test_a_stopped_training_ends_in_the_same_bytes(tmp_path: Path, half: str) -> None:
     def train(out: Path, stop_at: int | None = None) -> None:
