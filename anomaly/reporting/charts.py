@@ -322,7 +322,7 @@ def _nice_top(highest: int) -> int:
 def _round_ticks(low: float, high: float) -> list[float]:
     """Three to eight multiples of 1, 2 or 5 times a power of ten between the two bounds."""
     power = 10.0 ** floor(log10((high - low) / 3))
-    step = next(s * power for s in (5, 2, 1) if (high - low) / (s * power) >= 3)
+    step = next(s * power for s in (5, 2, 1) if (high - low) / (s * power) >= 3 - 1e-9)  # .3 / .1 is less than 3
     return [round(k * step, 12 - floor(log10(step))) for k in range(ceil(low / step), floor(high / step) + 1)]
 
 

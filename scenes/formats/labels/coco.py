@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from procgen.surface.layer import Family
+from scenes.datasets.schema import SCENES
 from scenes.formats.errors import SampleError
 from scenes.formats.exchange.writer import Entries, Labelled, Setup, Written
 from scenes.formats.inside import checked, is_file, json_at, named_inside
@@ -145,8 +146,11 @@ def _masks(shapes: Iterable[Shape], shape: tuple[int, int]) -> tuple[DefectInsta
 
 
 def recognises(folder: Path) -> bool:
-    """Whether a JSON file lies there, in annotations/ or in a split's folder, that has COCO's three lists."""
-    return bool(_files(folder))
+    """Whether a JSON file lies there, in annotations/ or in a split's folder, that has COCO's three lists.
+
+    What is left of a damaged dataset of Blemish has one too, and is none.
+    """
+    return not (folder / SCENES).is_dir() and bool(_files(folder))
 
 
 def read(folder: Path) -> list[Sample]:

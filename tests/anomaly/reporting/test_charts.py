@@ -58,3 +58,10 @@ def test_what_is_not_defined_is_left_out_and_names_are_escaped():
 def test_a_chart_of_nothing_defined_can_be_drawn():
     nan = float("nan")
     assert not list(drawn(Bar("a", nan, nan, nan, "red")).iter("rect"))
+
+
+@pytest.mark.parametrize("top", range(1, 21))
+def test_every_axis_has_ticks(top):
+    """.3 divided by .1 is less than 3 in binary."""
+    svg = drawn(Bar("a", top / 20, top / 20, top / 20, "red"))
+    assert 3 <= sum(path.get("class") == "rule" for path in svg.iter("path")) <= 9
