@@ -29,9 +29,10 @@ COMMANDS = {
     "regions": ("anomaly.line.cli", "Make a page to draw on a picture where an inspector shall look."),
     "study": ("anomaly.studies.cli", "Compare training on real pictures, on renders and on both."),
     "export": (
-        "anomaly.deployment.cli",
-        "Write an inspector as ONNX, OpenVINO or torch.export, to run without Blemish.",
+        "blemish",
+        "Write a dataset as MVTec AD, VisA, COCO, YOLO, LabelMe, for Hugging Face or WebDataset; an inspector as ONNX.",
     ),
+    "import": ("scenes.formats.exchange.cli", "Make a dataset of labelled pictures of any of these formats."),
     "meld": ("anomaly.cli", "Meld the banks of several inspectors into one."),
     "bank": ("anomaly.cli", "Look at an inspector's bank; forget pictures, age out rows, grow or shrink it."),
     "recipes": ("scenes.cli", "List the recipes that come with Blemish."),
@@ -56,7 +57,12 @@ VERIFIERS = {
     "model_index.json": "diffusion_refine.core.verify",
     "training/settings.json": "diffusion_refine.core.verify",
     "figures.json": "anomaly.studies.engine.verify",
+    "SHA256SUMS": "scenes.formats.exchange.verify",
 }
+# What exports a folder, a module with `export(folder, out, format, **options)`: the inspectors', and the datasets'.
+INSPECTOR_EXPORTER, DATASET_EXPORTER = "anomaly.deployment.cli", "scenes.formats.exchange.cli"
+INSPECTOR, INSPECTOR_FORMATS = "bank.safetensors", ("onnx", "openvino", "torch")
+DATASET_FORMATS = ("visa", "coco", "yolo", "mvtec", "labelme", "huggingface", "webdataset")
 # Commands and options of earlier versions: what they are called now.
 RENAMED = {"--outposts": "--boundary-patches", "train-diffusion": "train-generator diffusion"}
 SUMMARY = "One recipe in; rendered parts with exact masks, and the anomaly detectors trained on them, out."
@@ -65,6 +71,7 @@ INTERRUPTED = 130  # of a command that was stopped
 STOPPED = "stopped; the same command goes on from what is finished"  # of one that had not yet begun to say what is
 # The signals that end a command: Ctrl-C, and those by which systems and closing terminals do; Windows has no SIGHUP.
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+NEAR = 40  # characters of a text about the one that is none
 AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
@@ -121,7 +128,7 @@ def verify(
         list[Path],
         typer.Argument(
             metavar="FOLDER...",
-            help="Datasets, inspectors, evaluations, inspections, trained models, studies.",
+            help="Datasets, inspectors, evaluations, inspections, trained models, studies, exports.",
             show_default=False,
         ),
     ],
@@ -129,8 +136,8 @@ def verify(
         bool, typer.Option("--repair", help="Make damaged frames anew, if they were rendered, and annotations.")
     ] = False,
 ) -> None:
-    """Compare every file of datasets, inspectors, evaluations, inspections, trained models and studies with its digest,
-    and name what was changed or damaged.
+    """Compare every file of datasets, inspectors, evaluations, inspections, trained models, studies and exports with
+    its digest, and name what was changed or damaged.
 
         blemish verify out/train out/inspector out/report
 
@@ -155,6 +162,116 @@ def verify(
         raise BlemishError("\n".join(left if repair else [*left, "mend it with: blemish verify --repair"]))
 
 
+def export(
+    folder: Annotated[Path, typer.Argument(help="Of a dataset, or of an inspector.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Of a dataset the folder to write, of an inspector the file: NAME.onnx, NAME.xml or NAME.pt2."
+        ),
+    ],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join((*DATASET_FORMATS, *INSPECTOR_FORMATS)), help="What it is written as; see above."
+        ),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="polygon|box|oriented-box|mask",
+            help="How labels are drawn: in yolo a polygon, box or oriented-box, in labelme a mask or polygon. By "
+            "default the first of these.",
+            rich_help_panel="Datasets",
+        ),
+    ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of surfaces for testing, where the source has no split of its own. By default 0.3.",
+            rich_help_panel="Datasets",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Draws that share. By default 0.", rich_help_panel="Datasets")
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the set, in formats that name it (visa: the category). By default the folder's.",
+            rich_help_panel="Datasets",
+        ),
+    ] = None,
+    eight_bits: Annotated[
+        bool,
+        typer.Option(
+            "--eight-bits", help="Write deeper pictures with 8 bits, not as they are.", rich_help_panel="Datasets"
+        ),
+    ] = False,
+    shard: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pictures of one archive of webdataset. By default 1000.", rich_help_panel="Datasets"),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="Of the pictures that will come, in pixels. By default that on which --look of `train` was drawn, or "
+            "of which the inspector knows the size of a pixel.",
+            rich_help_panel="Inspectors",
+        ),
+    ] = None,
+    half: Annotated[
+        bool,
+        typer.Option(
+            "--half",
+            help="The backbone in half precision: half the file, and faster on graphics cards. What decides stays in "
+            "single precision.",
+            rich_help_panel="Inspectors",
+        ),
+    ] = False,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processor threads. By default 1.", rich_help_panel="Inspectors"),
+    ] = None,
+) -> None:
+    """Write a dataset as other programs read it, or an inspector as a file that runs without Blemish.
+
+        blemish export out/test --format coco --out out/test-coco
+
+        blemish export out/test --format yolo --shape oriented-box --out out/test-yolo
+
+        blemish export out/careful --size 2448x2050 --out out/careful.onnx
+
+    A dataset is one of Blemish, or labelled pictures of any format that `blemish import` reads. mvtec and visa are for
+    detectors of anomalies, coco keeps every label, yolo and labelme have one text a picture, huggingface is for
+    datasets.load_dataset, webdataset for streams. What a format cannot keep is counted and printed. A stopped export
+    goes on where it was.
+
+    Of an inspector, onnx (the default) is for ONNX Runtime, TensorRT, Windows ML and most else; openvino for Intel's
+    processors and graphics, a file .xml with its .bin; torch for PyTorch in Python or C++ (torch.export). The input
+    `picture` is RGB as a camera gives it, (height, width, 3) of 8 bits; scaling, normalisation, regions and threshold
+    are within. The outputs are `anomaly_map` (height, width), `score`, its highest value, and `is_flawed`. The file
+    holds, as JSON under the key `blemish`, the threshold and how it was found, the picture's size and what the backbone
+    is; docs/inspectors.md has ten lines of Python that run it. After writing, the file is run on a picture of noise and
+    compared with the inspector itself.
+    """
+    of_datasets = {
+        "shape": shape, "test_share": test_share, "seed": seed, "name": name, "eight_bits": eight_bits or None,
+        "shard": shard,
+    }  # fmt: skip
+    of_inspectors = {"size": size, "half": half or None, "threads": threads}
+    is_inspector = (folder / INSPECTOR).is_file() or (not folder.is_dir() and format not in DATASET_FORMATS)
+    options, others = (of_inspectors, of_datasets) if is_inspector else (of_datasets, of_inspectors)
+    if wrong := next((name for name, value in others.items() if value is not None), None):
+        kind, other = ("an inspector", "datasets") if is_inspector else ("no inspector", "inspectors")
+        raise BlemishError(f"--{wrong.replace('_', '-')}: is for {other}, and {folder} is {kind}; leave it out")
+    exporter = importlib.import_module(INSPECTOR_EXPORTER if is_inspector else DATASET_EXPORTER)
+    exporter.export(folder, out, format, **{name: value for name, value in options.items() if value is not None})
+
+
 def verifier_of(folder: Path) -> ModuleType:
     """The module that looks at a folder. Raises BlemishError where it is of no kind that is known."""
     for name, module in VERIFIERS.items():
@@ -162,7 +279,7 @@ def verifier_of(folder: Path) -> ModuleType:
             return importlib.import_module(module)
     raise BlemishError(
         f"{folder}: found none of {', '.join(VERIFIERS)}; give the folder of a dataset, an inspector, an evaluation, "
-        "an inspection, a trained model or a study"
+        "an inspection, a trained model, a study or an export"
     )
 
 
@@ -181,6 +298,7 @@ def register(app: typer.Typer) -> None:
     """Mount this module's own commands."""
     app.command()(demo)
     app.command()(verify)
+    app.command()(export)
 
 
 def overview() -> typer.Typer:
@@ -263,6 +381,8 @@ def run(arguments: list[str], importing: AbstractContextManager[None] = nullcont
         code = refuse(wrong_usage(command, error))
     except ModuleNotFoundError as error:
         code = refuse(missing_extra(error))
+    except UnicodeEncodeError as error:
+        code = refuse(no_text(error))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         code = refuse(f"{place}{error.strerror or error}")
@@ -300,6 +420,14 @@ def missing_extra(error: ModuleNotFoundError) -> str:
     if library not in EXTRAS:
         raise error
     return f"{library} is not installed; this command needs: pip install 'blemish[{EXTRAS[library]}]'"
+
+
+def no_text(error: UnicodeEncodeError) -> str:
+    """The line for a name that cannot be written down, or that an output does not take."""
+    near = error.object[max(0, error.start - NEAR) : error.end + NEAR]
+    if error.encoding == "utf-8":
+        return f"found {near!a}, which is no UTF-8; expected names of files, folders and options that are"
+    return f"the output takes {error.encoding} alone, not {near!a}; set PYTHONIOENCODING=utf-8"
 
 
 def note(message: Warning | str, category: type[Warning], filename: str, line: int, *rest: object) -> None:

@@ -37,7 +37,7 @@ BOUNDARY_PATCHES = 4  # of each row
 SEVERAL, PARTS = (2, 4, 8), (2, 3, 4)  # so many of them, and so many banks, where melding is looked at by itself
 SET, SETS, SET_ROWS = 20_000, 4, 512  # patches, and rows of a bank, there
 SIDE = 512  # pixels of the pictures that memory is measured with
-SHARDS = (2, 4, 8, 16)
+SHARDS = (2, 4, 8)
 PICTURES = {"sequential": (25, 50, 100, 400), "patchcore": (25, 50, 100)}
 FEW_PICTURES = {"sequential": (3, 12), "patchcore": (12,)}
 

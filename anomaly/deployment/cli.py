@@ -1,10 +1,10 @@
-"""The command `blemish export`."""
+"""What the command `blemish export` does with an inspector."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,51 +18,18 @@ class ExportError(BlemishError):
     """An export that cannot be made as it was asked for."""
 
 
-def register(app: typer.Typer) -> None:
-    """Mount this module's commands."""
-    app.command()(export)
-
-
 def export(
-    inspector: Annotated[
-        Path, typer.Argument(help="Folder of an inspector that `blemish train` made.", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option(help="The file to write: NAME.onnx, NAME.xml of OpenVINO or NAME.pt2 of torch.")],
-    format: Annotated[
-        Literal["onnx", "openvino", "torch"], typer.Option(help="What it is written as; see below who runs it.")
-    ] = "onnx",
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WIDTHxHEIGHT",
-            help="Of the pictures that will come, in pixels. By default that on which --look of `train` was drawn, or "
-            "of which the inspector knows the size of a pixel.",
-        ),
-    ] = None,
-    half: Annotated[
-        bool,
-        typer.Option(
-            "--half",
-            help="The backbone in half precision: half the file, and faster on graphics cards. What decides stays in "
-            "single precision.",
-        ),
-    ] = False,
-    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
+    inspector: Path,
+    out: Path,
+    format: str | None = None,
+    *,
+    size: str | None = None,
+    half: bool = False,
+    threads: int = 1,
 ) -> None:
-    """Write an inspector as one file that runs without Blemish: a picture in; map, score and verdict out.
+    """Write the inspector of a folder as a file of a format of FORMATS, onnx where none is said.
 
-        blemish export out/careful --size 2448x2050 --out out/careful.onnx
-
-        blemish export out/careful --size 2448x2050 --format openvino --half --out out/careful.xml
-
-    Formats: onnx for ONNX Runtime, TensorRT, Windows ML and most else; openvino for Intel's processors and graphics, a
-    file .xml with its .bin; torch for PyTorch in Python or C++ (torch.export).
-
-    The input `picture` is RGB as a camera gives it, (height, width, 3) of 8 bits; scaling, normalisation, regions and
-    threshold are within. The outputs are `anomaly_map` (height, width), `score`, its highest value, and `is_flawed`.
-    The file holds, as JSON under the key `blemish`, the threshold and how it was found, the picture's size and what the
-    backbone is; docs/inspectors.md has ten lines of Python that run it. After writing, the file is run on a picture of
-    noise and compared with the inspector itself.
+    size: WIDTHxHEIGHT of the pictures that will come. Raises ExportError, InspectorError.
     """
     import torch
 
@@ -72,6 +39,11 @@ def export(
     from anomaly.inspection.inspector import Inspector
 
     torch.set_num_threads(threads)
+    format = format or "onnx"
+    if format not in FORMATS:
+        raise ExportError(
+            f"{inspector}: is an inspector, which is exported as {', '.join(FORMATS)}; found --format {format}"
+        )
     chosen = FORMATS[format]
     if out.suffix != chosen.ending:
         raise ExportError(f"{out}: expected a name that ends in {chosen.ending}, for --format {format}")

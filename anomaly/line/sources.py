@@ -90,6 +90,11 @@ def found_sources(written: Sequence[str], options: ReadingOptions) -> Sources:
     return Sources(tuple(files), tuple(cameras), with_white_level(readable, options, what))
 
 
+def called(path: Path) -> str:
+    """What verdicts call a file: its path, with what is no UTF-8 in it written out."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 def is_video(path: Path) -> bool:
     """Whether a file's suffix is that of a video."""
     return path.suffix.lower() in VIDEO_SUFFIXES
@@ -104,7 +109,7 @@ def pictures_of(sources: Sources, every: int, known: Known, wanted: Callable[[in
     for path in sources.files:
         if is_video(path):
             yield from _frames(path, every, known, wanted)
-        elif known(str(path), digest := sha256_or_none(path)):
+        elif known(called(path), digest := sha256_or_none(path)):
             wanted(-1)
         else:
             yield picture_file(path, digest, sources.options)
@@ -114,7 +119,7 @@ def pictures_of(sources: Sources, every: int, known: Known, wanted: Callable[[in
 
 def picture_file(path: Path, sha256: str, options: ReadingOptions) -> Picture:
     """A file as a picture to inspect."""
-    return Picture(str(path), sha256, lambda: (read_rgb(path, options), read_valid_mask(path, options)))
+    return Picture(called(path), sha256, lambda: (read_rgb(path, options), read_valid_mask(path, options)))
 
 
 def watched(folder: Path, options: ReadingOptions, known: Known) -> Iterator[Picture | None]:
@@ -146,9 +151,9 @@ def watched(folder: Path, options: ReadingOptions, known: Known) -> Iterator[Pic
             done[path] = now
             del waiting[path]
             digest = sha256_or_none(path)
-            if not known(str(path), digest):
+            if not known(called(path), digest):
                 found = True
-                yield Picture(str(path), digest, lambda path=path: _read_watched(path, options))  # type: ignore[misc]
+                yield Picture(called(path), digest, lambda path=path: _read_watched(path, options))  # type: ignore[misc]
         if not found:
             yield None
             time.sleep(POLL)
@@ -205,7 +210,7 @@ def _frames(path: Path, every: int, known: Known, wanted: Callable[[int], None])
         number = -1
         while film.grab():
             number += 1
-            name = f"{path}#{number}"
+            name = f"{called(path)}#{number}"
             if number % every:
                 continue
             if known(name, digest):
@@ -213,7 +218,8 @@ def _frames(path: Path, every: int, known: Known, wanted: Callable[[int], None])
             else:
                 yield Picture(name, digest, lambda: _retrieved(film, name))  # noqa: B023, read before the next
         if number < 0:
-            yield Picture(str(path), digest, lambda: _refused(f"{path}: is no video that can be read; convert it"))
+            name = called(path)
+            yield Picture(name, digest, lambda: _refused(f"{name}: is no video that can be read; convert it"))
         elif number + 1 < announced:
             note = f"{path}: says that it has {announced} frames, {number + 1} could be read; it may be cut short"
             warnings.warn(note, BlemishNote, stacklevel=2)

@@ -43,6 +43,17 @@ class Bar:
     mark: float | None = None
 
 
+@dataclass(frozen=True)
+class Dot:
+    """One point of a scatter; area: of its mark, as a multiple of the smallest one's. NaN is left out."""
+
+    name: str
+    x: float
+    y: float
+    area: float
+    colour: str
+
+
 def line_chart(
     title: str,
     lines: Sequence[Line],
@@ -214,6 +225,28 @@ def bar_chart(
     return _svg(title, parts, height)
 
 
+def scatter_chart(title: str, dots: Sequence[Dot], *, x_label: str, y_label: str) -> Markup:
+    """Named points of shares, in per cent, the axes no wider than they need; the marks' areas are in proportion."""
+    seen = [dot for dot in dots if np.isfinite(dot.x) and np.isfinite(dot.y)]
+    bounds = [_room(values) for values in ([dot.x for dot in seen], [dot.y for dot in seen])]
+    x, y = _scale(*bounds[0], LEFT, WIDTH - RIGHT), _scale(*bounds[1], HEIGHT - BOTTOM, TOP)
+    ticks = [[(value, f"{100 * value:g}") for value in _round_ticks(*ends)] for ends in bounds]
+    parts = _axes(x, y, ticks[0], ticks[1], x_label, y_label)
+    for dot in sorted(seen, key=lambda dot: -dot.area):
+        said = f"{dot.name}: {100 * dot.x:.1f} %, {100 * dot.y:.1f} %"
+        parts.append(
+            f'<circle cx="{x(dot.x):.1f}" cy="{y(dot.y):.1f}" r="{4.0 * dot.area**0.5:.2f}" '
+            f'fill="{escape(dot.colour)}" fill-opacity="0.6"><title>{escape(said)}</title></circle>'
+        )
+        right = x(dot.x) < (LEFT + WIDTH - RIGHT) / 2
+        beside = x(dot.x) + (1 if right else -1) * (4.0 * dot.area**0.5 + 3)
+        parts.append(
+            f'<text x="{beside:.1f}" y="{y(dot.y) + 3.5:.1f}" text-anchor="{"start" if right else "end"}">'
+            f"{escape(dot.name)}</text>"
+        )
+    return _svg(title, parts)
+
+
 def spark_histogram(values: Sequence[float]) -> Markup:
     """A histogram small enough for a table cell."""
     counts = np.histogram(values, bins=16)[0]
@@ -260,6 +293,15 @@ def _svg(title: str, parts: Sequence[str], height: float = HEIGHT) -> Markup:
     return Markup(head + "".join(parts) + "</svg>")
 
 
+def _room(values: Sequence[float]) -> tuple[float, float]:
+    """Bounds with some room beside values that are shares; all of them where there is none."""
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    room = max(0.15 * (high - low), 0.01)
+    return max(0.0, low - room), min(1.0, high + room)
+
+
 def _scale(low: float, high: float, start: float, stop: float) -> Scale:
     return lambda value: start + (value - low) / (high - low) * (stop - start)
 
@@ -280,7 +322,7 @@ def _nice_top(highest: int) -> int:
 def _round_ticks(low: float, high: float) -> list[float]:
     """Three to eight multiples of 1, 2 or 5 times a power of ten between the two bounds."""
     power = 10.0 ** floor(log10((high - low) / 3))
-    step = next(s * power for s in (5, 2, 1) if (high - low) / (s * power) >= 3)
+    step = next(s * power for s in (5, 2, 1) if (high - low) / (s * power) >= 3 - 1e-9)  # .3 / .1 is less than 3
     return [round(k * step, 12 - floor(log10(step))) for k in range(ceil(low / step), floor(high / step) + 1)]
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from diffusion_refine.editing.relabelling import Found, found_again
 from diffusion_refine.synthesis.generator import Ids, Relabelling
 from procgen.surface.layer import Instance
-from scenes.datasets.relabelling import KEPT, REFUSED, RELABELLED, run_lengths
+from scenes.datasets.relabelling import KEPT, REFUSED, RELABELLED
+from scenes.pictures.run_lengths import encoded
 
 DIGITS = 6  # of figures that are written
 Picture = NDArray[np.float64]
@@ -81,7 +82,7 @@ def told(old: Ids, tracked: Tracked) -> dict[str, Any]:
             "threshold": round(found[number].threshold, DIGITS),
             "overlap": round(found[number].overlap, DIGITS),
             "pixels": [int(np.count_nonzero(old == number)), int(np.count_nonzero(new == number))],
-            "before": run_lengths(old == number),
+            "before": encoded(old == number),
         }
         for number, outcome in outcomes.items()
         if outcome == RELABELLED

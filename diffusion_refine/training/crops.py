@@ -24,7 +24,7 @@ from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.files import sha256_of
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import HEADER, SCENES
-from scenes.formats import mvtec
+from scenes.formats.layouts import mvtec
 from scenes.formats.sample import GOOD
 from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rgb, with_white_level
 from scenes.scene import Scene

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-import numpy as np
-
 from scenes.datasets.files import sealed_pieces
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import FAMILY_FOLDERS
+from scenes.pictures.run_lengths import coco_fields
 
 
 def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
@@ -19,8 +18,6 @@ def coco_annotations(dataset: Dataset) -> Iterator[bytes]:
 
 def _pieces(dataset: Dataset) -> Iterator[bytes]:
     """COCO instances with compressed run lengths of every instance that is in sight."""
-    from pycocotools import mask as run_length
-
     categories = [
         {"id": entry.bit + 1, "name": name, "supercategory": entry.family}
         for name, entry in dataset.header.classes.items()
@@ -38,17 +35,13 @@ def _pieces(dataset: Dataset) -> Iterator[bytes]:
             mask = maps[instance.family] == instance.id
             if not mask.any():
                 continue
-            encoded = run_length.encode(np.asfortranarray(mask.astype(np.uint8)))
             number += 1
             annotation = {
                 "id": number,
                 "image_id": frame.index,
                 "category_id": dataset.classes[instance.class_name] + 1,
                 "instance": instance.id,
-                "bbox": [float(edge) for edge in run_length.toBbox(encoded)],
-                "area": int(run_length.area(encoded)),
-                "iscrowd": 0,
-                "segmentation": {"size": encoded["size"], "counts": encoded["counts"].decode("ascii")},
+                **coco_fields(mask),
             }
             yield (b",\n" if number > 1 else b"\n") + json.dumps(annotation).encode()
     yield b"\n]"

@@ -15,14 +15,6 @@ KEPT, RELABELLED, REFUSED = "kept", "re-labelled", "refused"
 OUTCOMES = (KEPT, RELABELLED, REFUSED)
 
 
-def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """A mask (H, W) as COCO's compressed run lengths, JSON values."""
-    from pycocotools import mask as run_length
-
-    encoded = run_length.encode(np.asfortranarray(mask.astype(np.uint8)))
-    return {"size": list(encoded["size"]), "counts": encoded["counts"].decode("ascii")}
-
-
 def masks_before(frame: Frame) -> dict[int, NDArray[np.bool_]]:
     """Instance -> its mask (H, W) before it was found again; of those instances alone."""
     from pycocotools import mask as run_length

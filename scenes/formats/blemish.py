@@ -10,9 +10,9 @@ import numpy as np
 
 from procgen.surface.layer import Family
 from scenes.datasets.reader import Dataset, Frame
-from scenes.datasets.schema import HEADER
+from scenes.datasets.schema import HEADER, read_header
 from scenes.formats.sample import GOOD, Sample
-from scenes.formats.truth import InstanceMaps, IntegerMap, Truth
+from scenes.formats.truth import DefectInstance, InstanceMaps, IntegerMap, Truth
 from scenes.parts.photo import Photo
 from scenes.pictures.reading import ReadingOptions
 
@@ -34,6 +34,19 @@ class FrameOfDataset:
         # An instance out of sight, or wholly covered by a later one, is nothing that could be found or missed.
         seen = InstanceMaps(maps, entries).areas() > 0
         return Truth(maps["defect"] > 0, InstanceMaps(maps, [e for e, kept in zip(entries, seen, strict=True) if kept]))
+
+    def under_others(self) -> tuple[DefectInstance, ...]:
+        """Where a class is, by its bit, but none of its instances: these lie under others of their family there."""
+        frame = Frame(self.dataset, self.index)
+        header = read_header(self.dataset)
+        found = []
+        for name, entry in header.classes.items():
+            numbers = [i.id for i in frame.instances if i.class_name == name]
+            ids = frame.defects if entry.family == "defect" else frame.impurities
+            mask = (frame.classes >> entry.bit & 1).astype(bool) & ~np.isin(ids, numbers)
+            if mask.any():
+                found.append(DefectInstance(name, entry.family, mask))
+        return tuple(found)
 
     def files(self) -> tuple[Path, ...]:
         number = f"{self.index:06d}"
@@ -66,7 +79,10 @@ def read(folder: Path) -> list[Sample]:
         made = frame.refinement or {}
         parents = [parent for parent in made.get("parents", ()) if "gave" not in parent]
         began = parents[-1]["frame"] if parents else frame.index
-        group = f"photo/{part.sha256}" if isinstance(part, Photo) else f"{surfaces}/{began:06d}#{kind}"
+        if isinstance(part, Photo):
+            group = parents[-1].get("surface", f"photo/{part.sha256}") if parents else f"photo/{part.sha256}"
+        else:
+            group = f"{surfaces}/{began:06d}#{kind}"
         samples.append(
             Sample(
                 number,
@@ -74,6 +90,7 @@ def read(folder: Path) -> list[Sample]:
                 label,
                 frame.image_path,
                 annotation,
+                str(made.get("split", "")),
                 sha256=frame.digests.get("images", ""),
                 options=FULL_SCALE,
                 weight=made.get("weight", 1.0),

@@ -1,7 +1,7 @@
-"""The formats that can be read, and how a folder's own is found.
+"""The formats that can be read or written, and how a folder's own is found.
 
-To add a format, write a module that keeps the protocol `Format` and name it in `FORMATS`; it is imported when first
-needed.
+To add a format, write a module that keeps the protocol `Format`, or `scenes.formats.exchange.writer.Writer`, or both,
+and name it in `MODULES`; it is imported when first needed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,23 @@ from scenes.pictures.reading import ReadingOptions, with_white_level
 if TYPE_CHECKING:
     from scenes.formats.sample import Sample
 
-# Which is tried first where a folder could be either.
-FORMATS: dict[str, str] = {
-    "blemish": "scenes.formats.blemish",
-    "mvtec": "scenes.formats.mvtec",
-    "manifest": "scenes.formats.manifest",
+# The module of every format and what it can; tried in this order where a folder could be several.
+MODULES = {
+    "blemish": ("scenes.formats.blemish", "read"),
+    "kolektorsdd2": ("scenes.formats.layouts.kolektorsdd2", "read"),
+    "kolektorsdd": ("scenes.formats.layouts.kolektorsdd", "read"),
+    "btad": ("scenes.formats.layouts.btad", "read"),
+    "visa": ("scenes.formats.layouts.visa", "read and write"),
+    "coco": ("scenes.formats.labels.coco", "read and write"),
+    "yolo": ("scenes.formats.labels.yolo", "read and write"),
+    "mvtec": ("scenes.formats.layouts.mvtec", "read and write"),
+    "manifest": ("scenes.formats.manifest", "read"),
+    "labelme": ("scenes.formats.labels.labelme", "read and write"),
+    "huggingface": ("scenes.formats.labels.huggingface", "write"),
+    "webdataset": ("scenes.formats.labels.webdataset", "write"),
 }
+FORMATS: dict[str, str] = {name: module for name, (module, can) in MODULES.items() if "read" in can}
+WRITERS: dict[str, str] = {name: module for name, (module, can) in MODULES.items() if "write" in can}
 AUTO = "auto"
 
 

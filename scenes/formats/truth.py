@@ -145,23 +145,15 @@ class MaskFile:
     classes: Mapping[int | None, str]
 
     def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
-        from skimage.measure import label
-
         values = read_mask(self.path, image_path, max(MOST_PIXELS, math.prod(shape)), numbered=None not in self.classes)
-        named = [value for value in self.classes if value is not None]
-        unnamed = (values > 0) & ~np.isin(values, named)
+        unnamed = (values > 0) & ~np.isin(values, [value for value in self.classes if value is not None])
         if None not in self.classes and unnamed.any():
+            expected = ", ".join(map(str, self.classes))
             raise SampleError(
-                f"{self.path}: holds the value {values[unnamed][0]}; expected 0 and {', '.join(map(str, named))} only; "
-                "mend or remove this mask"
+                f"{self.path}: holds the value {values[unnamed][0]}; expected 0 and {expected} only; mend or remove "
+                "this mask"
             )
-        components = np.zeros(shape, np.int32)
-        entries: list[tuple[Family, int, str]] = []
-        for value, class_name in self.classes.items():
-            found, count = label(unnamed if value is None else values == value, connectivity=2, return_num=True)
-            components[found > 0] = found[found > 0] + len(entries)
-            entries += [("defect", len(entries) + k + 1, class_name) for k in range(count)]
-        return Truth(components > 0, InstanceMaps({"defect": components}, entries))
+        return of_components(values, self.classes)
 
     def files(self) -> tuple[Path, ...]:
         return (self.path,)
@@ -181,3 +173,27 @@ class MaskFiles:
 
     def files(self) -> tuple[Path, ...]:
         return self.paths
+
+
+def of_components(values: IntegerMap, classes: Mapping[int | None, str]) -> Truth:
+    """What a mask (H, W) marks: of every class, the 8-connected components of its value; None: of all other values."""
+    from skimage.measure import label
+
+    unnamed = (values > 0) & ~np.isin(values, [value for value in classes if value is not None])
+    components = np.zeros(values.shape, np.int32)
+    entries: list[tuple[Family, int, str]] = []
+    for value, class_name in classes.items():
+        found, count = label(unnamed if value is None else values == value, connectivity=2, return_num=True)
+        components[found > 0] = found[found > 0] + len(entries)
+        entries += [("defect", len(entries) + k + 1, class_name) for k in range(count)]
+    return Truth(components > 0, InstanceMaps({"defect": components}, entries))
+
+
+def of_instances(instances: Sequence[DefectInstance], shape: tuple[int, int]) -> Truth:
+    """What instances of masks (H, W) say, those that mark nothing left out."""
+    kept = tuple(instance for instance in instances if instance.mask.any())
+    defect = np.zeros(shape, bool)
+    for instance in kept:
+        if instance.family == "defect":
+            defect |= instance.mask
+    return Truth(defect, kept)

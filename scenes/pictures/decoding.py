@@ -73,6 +73,7 @@ class Raster:
 def measure(path: Path, most_pixels: int = MOST_PIXELS) -> Measured:
     """The size of a picture from the first bytes of its file. Raises PictureError, also where it is larger."""
     with _explained(path):
+        _require_text(path)
         if not path.is_file():
             raise PictureError(f"{path}: {'is no file' if path.exists() else 'is missing'}; restore it")
         with path.open("rb") as file:
@@ -86,6 +87,15 @@ def measure(path: Path, most_pixels: int = MOST_PIXELS) -> Measured:
             "scale it, or raise --most-pixels"
         )
     return measured
+
+
+def _require_text(path: Path) -> None:
+    """Raise PictureError for a path that cannot be written down, as results, records and pages do."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="backslashreplace").decode()
+        raise PictureError(f"{shown}: has a name that is no UTF-8, as of another system; rename it") from None
 
 
 def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster:

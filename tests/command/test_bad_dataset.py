@@ -1,7 +1,9 @@
 """Datasets that cannot be trained on or judged: one clear line, exit code 2, and every file as it was."""
 
 import csv
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,6 +132,25 @@ def test_picture_without_bytes(refused: Refused, at: Path) -> None:
     assert line.endswith("; replace or remove it")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.parametrize("command", ["train", "evaluate", "synthesize"])
+def test_names_that_are_no_utf8(refused: Refused, at: Path, command: str) -> None:
+    path = at / "mvtec/train/good" / os.fsdecode(b"Kratzer \xfc.png")
+    (at / "mvtec/train/good/1.png").rename(path)
+    arguments = {
+        "train": (at / "mvtec", *TINY),
+        "evaluate": (at / "bank", at / "mvtec", *HALF),
+        "synthesize": (path, "--method", "cutpaste"),
+    }
+    line = refused(command, *arguments[command], "--out", at / "new")
+    assert line == f"{path.parent}/Kratzer \\udcfc.png: has a name that is no UTF-8, as of another system; rename it"
+
+
+def test_option_that_is_no_utf8(refused: Refused, at: Path) -> None:
+    line = refused("train", at / "mvtec", *TINY, "--out", at / os.fsdecode(b"\xfc"))
+    assert "is no UTF-8; expected names of files, folders and options that are" in line
+
+
 def test_picture_cut_short(refused: Refused, at: Path) -> None:
     path = at / "mvtec/train/good/1.png"
     path.write_bytes(path.read_bytes()[:1000])
@@ -172,7 +193,7 @@ def test_training_of_other_settings(refused: Refused, at: Path) -> None:
 @pytest.mark.parametrize(
     ("manifest", "told"),
     [
-        (None, "no dataset recognised; looked for dataset.json (blemish), train/ or test/ (mvtec), manifest.csv"),
+        (None, "no dataset recognised; looked for dataset.json (blemish), train/NAME_GT.png or test/NAME_GT.png"),
         (["set", "group", "label"], "lacks the columns image; restore it"),
         (["../../../etc/passwd", ""], "names ../../../etc/passwd, which is no file inside"),
         (["/etc/passwd", ""], "names /etc/passwd, which is no file inside"),

@@ -71,6 +71,8 @@ def stages(made: Path) -> dict[str, Stage]:
         Stage("inspect", ("inspect", bank, *tested, "--threshold", "1"), "verdicts.jsonl", verdict=1),
         Stage("synthesize", ("synthesize", *good, "--recipe", recipe), scenes, r"0, 4\]"),
         Stage("refine", ("refine", data, "--steps", "2", "--no-label-check"), scenes, r"0, 4\]"),
+        Stage("export", ("export", data, "--format", "yolo"), ".unfinished/0*.json"),
+        Stage("import", ("import", mvtec), scenes),
         Stage("meld", ("meld", bank, other), ".blemish.lock.json"),
         Stage("bank", ("bank", bank, "--size", "8"), ".blemish.lock.json"),
         Stage(

@@ -17,7 +17,10 @@ import pytest
 from tests.faults.stages import Stage, begins_anew, calls, ended, forked, killed, left, run, span, stray
 
 Contents = dict[str, bytes | str | None]
-SLOW = ("train", "evaluate", "inspect", "synthesize", "refine", "meld", "bank", "train-generator", "study")
+SLOW = (
+    "train", "evaluate", "inspect", "synthesize", "refine", "export", "import", "meld", "bank", "train-generator",
+    "study",
+)  # fmt: skip
 RENDERING = [pytest.param(f"render-{n}", marks=[pytest.mark.slow, pytest.mark.render]) for n in (1, 2)]
 STAGES = ["frames", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW), *RENDERING]
 

@@ -4,8 +4,10 @@ A target's sound contents are spoilt by `mutations`; whatever comes of it, its r
 BlemishError (`tally`).
 """
 
-from tests.fuzz import datasets, inspectors, meshes, pictures, recipes
+from tests.fuzz import datasets, formats, inspectors, meshes, pictures, recipes
 
 TARGETS = {
-    target.name: target for module in (recipes, datasets, pictures, meshes, inspectors) for target in module.TARGETS
+    target.name: target
+    for module in (recipes, datasets, formats, pictures, meshes, inspectors)
+    for target in module.TARGETS
 }

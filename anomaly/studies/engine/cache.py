@@ -43,8 +43,11 @@ PACKAGE = Path(__file__).parents[2]
 READING = tuple(
     f"../scenes/{module}"
     for module in (
-        "formats/registry", "formats/sample", "formats/truth", "formats/splitting", "formats/blemish", "formats/mvtec",
-        "formats/manifest", "formats/surfaces", "pictures/decoding", "pictures/reading",
+        "formats/registry", "formats/sample", "formats/truth", "formats/splitting", "formats/blemish",
+        "formats/manifest", "formats/surfaces", "formats/inside", "formats/layouts/mvtec", "formats/layouts/masks",
+        "formats/layouts/btad", "formats/layouts/kolektorsdd", "formats/layouts/kolektorsdd2", "formats/layouts/visa",
+        "formats/labels/coco", "formats/labels/labelme", "formats/labels/yolo", "formats/labels/outlines",
+        "pictures/decoding", "pictures/reading", "pictures/run_lengths",
         "pictures/masks", "pictures/png",
     )
 )  # fmt: skip
@@ -160,12 +163,14 @@ def meaning(source: str) -> str:
 def content_of(samples: Sequence[Sample]) -> str:
     """A digest of samples: what they show, what is known of them and which surfaces they are, wherever they lie."""
     digest = hashlib.sha256()
+    of_labels = cache(sha256_of)  # one file may hold those of every picture
     for sample in samples:
         digest.update(f"{sample.name}\n{sample.group}\n{sample.label}\n{sample.split}\n".encode())
         if sample.options.white_level is not None and not sample.options.of_format:
             digest.update(f"white {sample.options.white_level}\n".encode())
-        for path in (sample.image_path, *sample.annotation.files()):
-            digest.update(bytes.fromhex(sha256_of(path)))
+        digest.update(bytes.fromhex(sha256_of(sample.image_path)))
+        for path in sample.annotation.files():
+            digest.update(bytes.fromhex(of_labels(path)))
     return digest.hexdigest()
 
 

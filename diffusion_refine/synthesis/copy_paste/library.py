@@ -16,10 +16,10 @@ from diffusion_refine.editing.pixels import Pixels
 from diffusion_refine.synthesis.dataset_frames import lineage
 from diffusion_refine.synthesis.generator import Mask
 from diffusion_refine.synthesis.pasting.chosen import digest_of
-from diffusion_refine.synthesis.pasting.surfaces import parents_of
 from procgen.errors import BlemishError
 from scenes.datasets.reader import Dataset
 from scenes.formats.blemish import FrameOfDataset
+from scenes.formats.provenance import parents_of
 from scenes.formats.sample import Sample
 from scenes.formats.truth import Truth
 from scenes.pictures.reading import Photograph, read_photograph

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,12 +15,14 @@ from scipy.ndimage import binary_dilation
 from diffusion_refine.synthesis.dataset_frames import lineage
 from diffusion_refine.synthesis.generator import FrameSource, Ids, Mask, SourceFrame
 from diffusion_refine.synthesis.pasting.chosen import digest_of
-from diffusion_refine.synthesis.procedural.drawing import draw_on
 from procgen.surface.layer import Family, Instance
 from scenes.datasets.reader import Dataset, Frame
+from scenes.formats.numbering import NumberedMaps, numbered
+from scenes.formats.provenance import parents_of
 from scenes.formats.sample import Sample
 from scenes.formats.truth import Truth
 from scenes.pictures.reading import Photograph, Pixels, read_photograph
+from scenes.recipes.on_photographs import draw_on
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
 
@@ -51,35 +52,24 @@ class PictureFrame:
         return self.photograph.pixels
 
     @cached_property
-    def _numbered(self) -> tuple[dict[Family, Ids], Ids, tuple[Instance, ...]]:
-        shape = self.image.shape[:2]
-        ids: dict[Family, Ids] = {"defect": np.zeros(shape, np.uint16), "impurity": np.zeros(shape, np.uint16)}
-        classes = np.zeros(shape, np.uint16)
-        instances: list[Instance] = []
-        counts: Counter[Family] = Counter()
-        for found in self.truth.instances:
-            counts[found.family] += 1
-            number = counts[found.family]
-            ids[found.family][found.mask] = number
-            classes[found.mask] |= np.uint16(1 << self.bits[found.class_name])
-            instances.append(Instance(number, found.family, found.class_name))
-        return ids, classes, tuple(instances)
+    def _numbered(self) -> NumberedMaps:
+        return numbered(self.truth, self.bits)
 
     @property
     def classes(self) -> Ids:
-        return self._numbered[1]
+        return self._numbered.classes
 
     @property
     def defects(self) -> Ids:
-        return self._numbered[0]["defect"]
+        return self._numbered.defects
 
     @property
     def impurities(self) -> Ids:
-        return self._numbered[0]["impurity"]
+        return self._numbered.impurities
 
     @property
     def instances(self) -> tuple[Instance, ...]:
-        return self._numbered[2]
+        return self._numbered.instances
 
 
 class PictureFrames:
@@ -169,12 +159,6 @@ class ChosenFrames:
 
     def written(self) -> dict[str, Any]:
         return {"recipe": self.dataset.recipe_name, "seed": self.seed, **digest_of(self.samples)}
-
-
-def parents_of(sample: Sample, number: int, photograph: Photograph, folder: Path | None) -> list[dict[str, Any]]:
-    """What the records of frames say of a picture that they were made of."""
-    parent = {"photo": photograph.name, "frame": number, "sha256": photograph.sha256, "surface": sample.group}
-    return [parent if folder is None else {**parent, "set": folder.resolve().name, "sample": sample.name}]
 
 
 def free_surface(frame: SourceFrame) -> Mask:

@@ -45,9 +45,9 @@ def synthesis(
 
     Raises BlemishError where a check of labels is asked for; PictureError, RecipeError.
     """
-    from diffusion_refine.synthesis.procedural.drawing import Lamp
     from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
     from procgen.errors import BlemishError
+    from scenes.recipes.on_photographs import Lamp
     from scenes.recipes.recipe import load_recipe
 
     if request.label_check:

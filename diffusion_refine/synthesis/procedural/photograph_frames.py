@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from diffusion_refine.synthesis.generator import Ids, SourceFrame
-from diffusion_refine.synthesis.procedural.drawing import Lamp, draw_on
 from diffusion_refine.synthesis.procedural.painting import Painted, painted
 from procgen.surface.layer import Instance
 from scenes.pictures.reading import (
@@ -20,6 +19,7 @@ from scenes.pictures.reading import (
     read_photograph,
     with_white_level,
 )
+from scenes.recipes.on_photographs import Lamp, draw_on
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
 

@@ -19,9 +19,9 @@ from diffusion_refine.synthesis.copy_paste.library import DefectLibrary
 from diffusion_refine.synthesis.draem.perlin import perlin_mask
 from diffusion_refine.synthesis.generator import Mask, SourceFrame
 from diffusion_refine.synthesis.pasting.pastes import drawn_place, room
-from diffusion_refine.synthesis.procedural.drawing import draw_on
 from diffusion_refine.synthesis.procedural.painting import painted
 from scenes.pictures.reading import Photograph
+from scenes.recipes.on_photographs import draw_on
 from scenes.recipes.recipe import Recipe
 
 TRIES = 20  # shapes, before a frame has no room for another

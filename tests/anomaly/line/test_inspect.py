@@ -101,6 +101,17 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_others_keep_their_verdic
     assert lines[3]["error"] in (tmp_path / "out" / "inspection.html").read_text()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_name_that_is_no_utf8_is_told_and_the_others_keep_their_verdicts(trained, pictures, tmp_path):
+    (pictures / "3.png").rename(pictures / os.fsdecode(b"3 \xfc.png"))
+    for _ in range(2):
+        assert inspect(trained / "inspector", pictures, "--out", tmp_path / "out").exit_code == 2
+        lines = lines_of((tmp_path / "out" / "verdicts.jsonl").read_text())
+        assert [line["verdict"] for line in lines] == ["good", "good", "flawed", "unreadable", "flawed", "good"]
+        assert lines[3]["picture"] == f"{pictures}/3 \\udcfc.png"
+        assert "no UTF-8" in lines[3]["error"]
+
+
 def test_what_is_written_is_the_verdict_of_the_public_function(trained, pictures, tmp_path):
     out = tmp_path / "out"
     inspect(trained / "inspector", pictures, "--out", out)

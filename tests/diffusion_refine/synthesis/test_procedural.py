@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from diffusion_refine.synthesis.loop import carry_out
-from diffusion_refine.synthesis.procedural.drawing import Lamp, draw_on
 from diffusion_refine.synthesis.procedural.method import procedural_synthesis
 from diffusion_refine.synthesis.procedural.painting import painted, photo_light
 from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
@@ -17,6 +16,7 @@ from scenes.jobs.progress import Progress
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import read_photograph
+from scenes.recipes.on_photographs import Lamp, draw_on
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}

@@ -95,7 +95,7 @@ def test_samples_are_told_apart_by_what_lies_in_the_folder(tmp_path, mvtec):
     with pytest.raises(SampleError, match="is no folder"):
         read_samples(other / "absent")
     with pytest.raises(SampleError, match="no dataset format"):
-        read_samples(mvtec, "coco")
+        read_samples(mvtec, "pascal")
 
 
 def blemish_dataset(folder, recipe, crack):

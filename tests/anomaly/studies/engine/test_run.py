@@ -190,10 +190,9 @@ def test_so_many_workers_make_the_same_bytes(tmp_path, real_data):
     from anomaly.studies.classification.task import Classification
 
     learner = {"network": "mobilenetv3_small", "image_size": 32, "epochs": 1}
-    file = study(
-        tmp_path, real_data / "magnetic_tile", "", datasets={}, arms={"mixup": {"learner": {"mixing": "mixup"}}}
-    )
-    file = load_any(_with(tmp_path / "study.yaml", learner=learner))
+    real = {"dataset": str(real_data / "magnetic_tile"), "train": 0.2, "validation": 0.1, "test": 0.2}
+    study(tmp_path, "", "", real=real, datasets={}, arms={"mixup": {"learner": {"mixing": "mixup"}}}, learner=learner)
+    file = load_any(tmp_path / "study.yaml")
     for workers in (1, 2):
         run_downstream(file, Classification(), Cache(tmp_path / str(workers)), Steps(), executor=Local(workers))
     assert digests(tmp_path / "1") == digests(tmp_path / "2")

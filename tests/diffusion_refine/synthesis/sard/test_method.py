@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
-from diffusion_refine.synthesis.procedural.drawing import draw_on
 from diffusion_refine.synthesis.procedural.painting import painted
 from scenes import Dataset, load_recipe
 from scenes.pictures.reading import read_photograph
+from scenes.recipes.on_photographs import draw_on
 from tests.command.told import Run, contents, runner
 from tests.diffusion_refine.synthesis.labelled_sets import mvtec_set, saved, surface
 

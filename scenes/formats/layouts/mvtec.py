@@ -4,16 +4,22 @@ Also that of MVTec LOCO, where a flawed picture has a folder of masks, one for e
 """
 
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 from procgen.errors import BlemishNote
 from scenes.formats.errors import SampleError
+from scenes.formats.exchange.writer import TEST, TRAIN, Entries, Labelled, Setup, Written, folder_name, png_of
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.surfaces import content_group
-from scenes.formats.truth import Annotation, MaskFile, MaskFiles, NothingThere
+from scenes.formats.truth import Annotation, MaskFile, MaskFiles, NothingThere, of_components
 from scenes.pictures.reading import SUFFIXES, is_hidden, pictures_in
 
 LOOKS_FOR = "train/ or test/"
+SHAPES: tuple[str, ...] = ()
+LEARNS_FLAWS = False
 SPLITS = ("train", "validation", "test")
 GOOD_NAMES = ("good", "ok", "okay", "normal")  # in small letters: what people call the good class
 
@@ -119,3 +125,18 @@ def _note_contradictions(samples: list[Sample]) -> None:
                 BlemishNote,
                 stacklevel=2,
             )
+
+
+def write(picture: Labelled, setup: Setup) -> Written:
+    """Good pictures by their split, flawed ones below test with one mask; impurities have no place here."""
+    split = TEST if picture.classes or picture.split != TRAIN else TRAIN
+    label = folder_name(picture.label)
+    files = {f"{split}/{label}/{picture.file}": picture.content}
+    if picture.classes:
+        files[f"ground_truth/{label}/{picture.stem}_mask.png"] = png_of(picture.truth.defect)
+    return Written(files, of_components(picture.truth.defect.astype(np.int32), {None: label}))
+
+
+def close(setup: Setup, entries: Entries, folder: Path) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Nothing more: folders say it all."""
+    return iter(())

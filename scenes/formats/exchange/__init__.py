@@ -1,0 +1,1 @@
+"""Datasets written as other programs read them, and theirs read into Blemish's: the commands `export` and `import`."""

@@ -1,0 +1,1 @@
+"""Formats whose labels stand in files of their own: as run lengths, polygons or boxes."""
