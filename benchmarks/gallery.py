@@ -5,7 +5,8 @@
 The frames are made up: noise, cracks and stains, written by the real writer with scenes that the recipe draws. The page
 opens in a headless Chromium from the disk. `open` is from its address to the last thumbnail on the screen, `filter` and
 `order` from the click to the last thumbnail of what is then shown: medians. Memory is what the page's own process
-holds. With --work the dataset and the page stay, and a stopped run goes on. Needs Chromium with its driver.
+holds, after scrolling without what it was about to throw away. With --work the dataset and the page stay, and a stopped
+run goes on. Needs Chromium with its driver.
 """
 
 import argparse
@@ -92,8 +93,10 @@ def scene_of(drawn: Scene, index: int) -> dict[str, Any]:
 
 
 def made(folder: Path, frames: int) -> Dataset:
+    if folder.is_dir() and (there := Dataset(folder)).header.frames == len(there) == frames:
+        return there
     drawn = recipe()
-    writer = DatasetWriter(folder, drawn, SEED, frames, verify=False)
+    writer = DatasetWriter(folder, drawn, SEED, frames)
     for index in writer.missing():
         writer.write(index, **scene_of(draw(drawn, SEED, index), index))
         if index % 500 == 0:
@@ -135,6 +138,7 @@ def main() -> None:
                 window.open(page)
                 opening.append(float(window.call(OPENED)) / 1000)
             rows.append({"what": f"open {frames} frames", "s": statistics.median(opening)})
+            rows.append({"what": "memory after opening", "MB": memory_of(window)})
             for name, action in ACTIONS.items():
                 times = []
                 for _ in range(REPEATS):
@@ -145,6 +149,7 @@ def main() -> None:
             for top in range(0, 40):  # past frames from the first to the last
                 window.run(f"const w = document.getElementById('wall'); w.scrollTop = {top} / 39 * w.scrollHeight")
                 time.sleep(0.1)
+            window.devtools("HeapProfiler.collectGarbage", {})
             rows.append({"what": "memory after scrolling through all", "MB": memory_of(window)})
     report(rows, arguments.json, f"{frames} frames")
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anomaly.inspection.options import BATCH, BatchOption, DeviceOption, PrecisionOption, TileOption, computing
+from scenes.jobs.options import RayOption, WorkersOption, executor_for
 from scenes.jobs.progress import Progress, shown
 
 if TYPE_CHECKING:
     from scenes.gallery.comparison import Comparison
     from scenes.gallery.judged import Judged
     from scenes.gallery.survey import Survey
+    from scenes.jobs.executor import Executor
 
 STOPPED = "stopped; the same command goes on from what is looked at and judged"
 
@@ -53,6 +55,8 @@ def report(
         int,
         typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower."),
     ] = 1,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
 ) -> None:
     """Write a page on which one looks through a dataset: thousands of frames, with masks, filters and figures.
 
@@ -81,9 +85,11 @@ def report(
     read = Dataset(dataset)
     folder = page_folder(read.path.resolve()) if out is None else out
     command = shlex.join(["blemish", *sys.argv[1:]])
+    executor = executor_for(workers, ray)
+    where = (device if executor.is_here or device != "auto" else "cpu", batch, precision, tile)
     with locked(folder), shown(STOPPED, unit="frames") as progress:
-        looked = survey(read, folder, progress)
-        judged = _judged(looked, inspectors or [], folder, (device, batch, precision, tile), threads, progress)
+        looked = survey(read, folder, progress, executor)
+        judged = _judged(looked, inspectors or [], folder, where, threads, progress, executor)
         comparison = None if real is None else _comparison(looked, real, threads, progress)
         path = write_page(folder, looked, judged, comparison, command=command)
     likes = int((looked.near_duplicates >= 0).sum())
@@ -102,6 +108,7 @@ def _judged(
     where: tuple[str, int, str, int | None],
     threads: int,
     progress: Progress,
+    executor: Executor,
 ) -> list[Judged]:
     if not folders:
         return []
@@ -116,7 +123,7 @@ def _judged(
     once = list({folder.resolve(): folder for folder in folders}.values())
     inspectors = [(folder, Inspector.load(folder).on(on)) for folder in once]
     samples = {int(sample.name): sample for sample in read_samples(looked.dataset.path, "blemish")}
-    judged = [judge(inspector, folder, looked, samples, out, progress) for folder, inspector in inspectors]
+    judged = [judge(inspector, folder, looked, samples, out, progress, executor) for folder, inspector in inspectors]
     names = [judgement.name for judgement in judged]
     return [
         replace(judgement, name=str(folder)) if names.count(judgement.name) > 1 else judgement

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anomaly.backbone.normalisation import normalised, patches
-from anomaly.backbone.packaged_weights import best_at_hand
-from anomaly.backbone.patch_extractor import PatchExtractor, patch_extractor
+from anomaly.backbone.patch_extractor import DISTILLED, PatchExtractor, patch_extractor
 from scenes.gallery.comparison import FeatureDistance, good_positions, real_pictures
 from scenes.gallery.survey import Survey
 from scenes.jobs.progress import Progress
@@ -29,8 +28,7 @@ def feature_distance(survey: Survey, folder: Path, progress: Progress) -> Featur
 
     Raises SampleError, PictureError, DatasetError.
     """
-    name = best_at_hand()
-    extractor = patch_extractor(name)
+    extractor = patch_extractor(DISTILLED)
     paths, options = real_pictures(folder)
     positions = good_positions(survey)
     if min(len(paths), len(positions)) < FEWEST:
@@ -46,7 +44,7 @@ def feature_distance(survey: Survey, folder: Path, progress: Progress) -> Featur
         rows.append(described(extractor, image))
         progress("features", number + 1, total)
     ours, theirs = torch.stack(rows[: len(positions)]), torch.stack(rows[len(positions) :])
-    return compared_features(ours, theirs, name)
+    return compared_features(ours, theirs, f"the backbone {DISTILLED}")
 
 
 def eight_bits(image: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anomaly.inspection.inspector import BANK_FILE, Inspector
+from anomaly.inspection.predicting import HERE, Prediction, predict_samples
 from scenes.datasets.files import sha256_of
 from scenes.formats.sample import Sample
 from scenes.gallery.judged import Judged
-from scenes.gallery.packs import Made, packed
+from scenes.gallery.packs import Take, packed
 from scenes.gallery.survey import Survey
 from scenes.gallery.things import seen
 from scenes.gallery.thumbnails import text, thumbnail_size
+from scenes.jobs.executor import Executor
 from scenes.jobs.progress import Progress
 from scenes.version import blemish_version
 
@@ -27,27 +29,33 @@ DEEPEST = 255  # of a map's levels
 
 
 def judge(
-    inspector: Inspector, folder: Path, survey: Survey, samples: Mapping[int, Sample], out: Path, progress: Progress
+    inspector: Inspector,
+    folder: Path,
+    survey: Survey,
+    samples: Mapping[int, Sample],
+    out: Path,
+    progress: Progress,
+    executor: Executor = HERE,
 ) -> Judged:
     """What an inspector of a folder says of a survey's frames, whose packs go to `out`.
 
-    samples: of the frames, by their numbers. Frames that an earlier run had judged are not judged again. Raises what
-    reading and judging them raises.
+    samples: of the frames, by their numbers. Frames that an earlier run had judged are not judged again. executor:
+    where maps are made, which changes no byte. Raises what reading and judging them raises.
     """
     digest = sha256_of(folder / BANK_FILE)
     place = f"judged-{digest[:12]}"
     dataset = survey.dataset
 
-    def make(positions: Sequence[int]) -> Made:
+    def make(positions: Sequence[int], take: Take) -> None:
         chosen = [samples[dataset.indices[position]] for position in positions]
-        predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in chosen)
-        measured, maps = [], []
-        for position, (_, anomaly_map, score) in zip(positions, predictions, strict=True):
+
+        def measured(number: int, prediction: Prediction) -> None:
+            _, anomaly_map, score = prediction
             low, high, levels = small_map(anomaly_map)
-            peaks = [float(anomaly_map[mask].max()) for _, mask in seen(dataset[position])]
-            measured.append({"score": float(score), "peaks": peaks, "low": low, "high": high})
-            maps.append(levels)
-        return {"frames": measured}, {"maps": maps}
+            peaks = [float(anomaly_map[mask].max()) for _, mask in seen(dataset[positions[number]])]
+            take(number, ({"score": float(score), "peaks": peaks, "low": low, "high": high}, {"maps": levels}))
+
+        predict_samples(inspector, chosen, measured, executor)
 
     settings = [SCHEMA, blemish_version(), digest, inspector.computing.tile, inspector.computing.half_precision]
     packs = packed(dataset, out / place, settings, make, f"judging by {folder.name}", progress)

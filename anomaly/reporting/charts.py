@@ -43,6 +43,17 @@ class Bar:
     mark: float | None = None
 
 
+@dataclass(frozen=True)
+class Dot:
+    """One point of a scatter; area: of its mark, as a multiple of the smallest one's. NaN is left out."""
+
+    name: str
+    x: float
+    y: float
+    area: float
+    colour: str
+
+
 def line_chart(
     title: str,
     lines: Sequence[Line],
@@ -214,6 +225,28 @@ def bar_chart(
     return _svg(title, parts, height)
 
 
+def scatter_chart(title: str, dots: Sequence[Dot], *, x_label: str, y_label: str) -> Markup:
+    """Named points of shares, in per cent, the axes no wider than they need; the marks' areas are in proportion."""
+    seen = [dot for dot in dots if np.isfinite(dot.x) and np.isfinite(dot.y)]
+    bounds = [_room(values) for values in ([dot.x for dot in seen], [dot.y for dot in seen])]
+    x, y = _scale(*bounds[0], LEFT, WIDTH - RIGHT), _scale(*bounds[1], HEIGHT - BOTTOM, TOP)
+    ticks = [[(value, f"{100 * value:g}") for value in _round_ticks(*ends)] for ends in bounds]
+    parts = _axes(x, y, ticks[0], ticks[1], x_label, y_label)
+    for dot in sorted(seen, key=lambda dot: -dot.area):
+        said = f"{dot.name}: {100 * dot.x:.1f} %, {100 * dot.y:.1f} %"
+        parts.append(
+            f'<circle cx="{x(dot.x):.1f}" cy="{y(dot.y):.1f}" r="{4.0 * dot.area**0.5:.2f}" '
+            f'fill="{escape(dot.colour)}" fill-opacity="0.6"><title>{escape(said)}</title></circle>'
+        )
+        right = x(dot.x) < (LEFT + WIDTH - RIGHT) / 2
+        beside = x(dot.x) + (1 if right else -1) * (4.0 * dot.area**0.5 + 3)
+        parts.append(
+            f'<text x="{beside:.1f}" y="{y(dot.y) + 3.5:.1f}" text-anchor="{"start" if right else "end"}">'
+            f"{escape(dot.name)}</text>"
+        )
+    return _svg(title, parts)
+
+
 def spark_histogram(values: Sequence[float]) -> Markup:
     """A histogram small enough for a table cell."""
     counts = np.histogram(values, bins=16)[0]
@@ -258,6 +291,15 @@ def _axes(
 def _svg(title: str, parts: Sequence[str], height: float = HEIGHT) -> Markup:
     head = f'<svg class="chart" viewBox="0 0 {WIDTH:g} {height:g}" role="img"><title>{escape(title)}</title>'
     return Markup(head + "".join(parts) + "</svg>")
+
+
+def _room(values: Sequence[float]) -> tuple[float, float]:
+    """Bounds with some room beside values that are shares; all of them where there is none."""
+    if not values:
+        return 0.0, 1.0
+    low, high = min(values), max(values)
+    room = max(0.15 * (high - low), 0.01)
+    return max(0.0, low - room), min(1.0, high + room)
 
 
 def _scale(low: float, high: float, start: float, stop: float) -> Scale:

@@ -62,6 +62,10 @@ def synthesize(
 
         blemish synthesize photos/*.png --method copy-paste --defects sets/tiles --out out/copied
 
+    sard and crg draw defects into masks and into boxes, by models that `blemish train-generator` trains on your own:
+
+        blemish synthesize photos/*.png --method crg --model out/crg --boxes photos/labels --out out/boxed
+
     The options of a method: `blemish synthesize --method NAME --help`. A stopped run goes on from the last finished
     frame; scenes/*.json say how each was made.
     """

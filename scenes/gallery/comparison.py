@@ -19,7 +19,7 @@ from scenes.gallery.survey import Survey
 from scenes.jobs.progress import Progress
 from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rgb, with_white_level
 
-MOST = 100  # pictures of either side that are measured, evenly from the first to the last
+MOST = 60  # pictures of either side that are measured, evenly from the first to the last
 SHOWN = 12  # of either side that are shown
 FEWEST_GOOD = 20  # frames without defects, from which on those with defects are left out
 

@@ -59,15 +59,13 @@ SAID = {
 
 def finish_statistics(grey: ArrayLike) -> FinishStatistics:
     """Measure a picture (H, W) of brightness 0 to 1."""
-    from scipy.ndimage import gaussian_filter
-
     values = middle_of(np.asarray(grey, dtype=np.float64))
-    coarse = gaussian_filter(values, BACKGROUND_SHARE * min(values.shape))
+    coarse = _coarse(values)
     texture = values - coarse
     low, high = np.percentile(values, (5, 95))
     # The second difference is blind to slopes; of noise without neighbours its deviation is √6 times as large.
     grain = float(np.std(np.diff(values, n=2, axis=1)) / np.sqrt(6)) if values.shape[1] > 2 else 0.0
-    moments = texture_statistics(values) if texture.std() > 0 else TextureStatistics(0.0, 1.0)
+    moments = _of_texture(texture) if texture.std() > 0 else TextureStatistics(0.0, 1.0)
     return FinishStatistics(
         brightness=float(values.mean()),
         spread=float(high - low),
@@ -97,29 +95,44 @@ def neighbour_correlation(texture: Floats) -> float:
 
 def texture_statistics(picture: ArrayLike) -> TextureStatistics:
     """Measure an (H, W) grey picture of a bare surface, of any scale of brightness."""
+    grey = np.asarray(picture, dtype=np.float64)
+    return _of_texture(grey - _coarse(grey))
+
+
+def _coarse(grey: Floats) -> Floats:
+    """What of a picture (H, W) is illumination."""
     from scipy.ndimage import gaussian_filter
 
-    grey = np.asarray(picture, dtype=np.float64)
-    texture = grey - gaussian_filter(grey, BACKGROUND_SHARE * min(grey.shape))
+    return np.asarray(gaussian_filter(grey, BACKGROUND_SHARE * min(grey.shape)))
+
+
+def _of_texture(texture: Floats) -> TextureStatistics:
+    from scipy.ndimage import gaussian_filter
+
     gradient_y, gradient_x = np.gradient(gaussian_filter(texture, 1.0))
     xx, yy, xy = gradient_x**2, gradient_y**2, gradient_x * gradient_y
     local = [gaussian_filter(product, TENSOR_SCALE) for product in (xx, yy, xy)]
     sum_, difference = local[0] + local[1], np.hypot(local[0] - local[1], 2.0 * local[2])
     coherence = float(np.mean(difference / np.maximum(sum_, np.finfo(np.float64).tiny)))
     across = 0.5 * np.arctan2(2.0 * xy.mean(), xx.mean() - yy.mean())  # brightness changes fastest across the lay
-    along = _correlation_length(texture, across + np.pi / 2)
-    return TextureStatistics(coherence, along / _correlation_length(texture, across))
+    correlation = _correlation(texture)
+    lags = np.arange(0.0, 0.45 * min(texture.shape), 0.25)
+    along = _correlation_length(correlation, across + np.pi / 2, lags)
+    return TextureStatistics(coherence, along / _correlation_length(correlation, across, lags))
 
 
-def _correlation_length(texture: Floats, direction: float) -> float:
-    """The lag in px along `direction` (radians from +column to +row) at which the autocorrelation falls to 1/e."""
-    from scipy.ndimage import map_coordinates
-
+def _correlation(texture: Floats) -> Floats:
+    """The autocorrelation of a texture (H, W) at every lag, (2 H, 2 W), negative ones from the end."""
     shape = [2 * side for side in texture.shape]
     spectrum = np.abs(np.fft.rfft2(texture - texture.mean(), shape)) ** 2
     overlap = np.fft.irfft2(np.abs(np.fft.rfft2(np.ones(texture.shape), shape)) ** 2, shape)
-    correlation = np.fft.irfft2(spectrum, shape) / np.maximum(overlap, 1.0)
-    lags = np.arange(0.0, 0.45 * min(texture.shape), 0.25)
+    return np.asarray(np.fft.irfft2(spectrum, shape) / np.maximum(overlap, 1.0))
+
+
+def _correlation_length(correlation: Floats, direction: float, lags: Floats) -> float:
+    """The lag in px along `direction` (radians from +column to +row) at which the autocorrelation falls to 1/e."""
+    from scipy.ndimage import map_coordinates
+
     rows, columns = lags * np.sin(direction), lags * np.cos(direction)
     profile = map_coordinates(correlation, [rows, columns], order=1, mode="grid-wrap") / correlation[0, 0]
     below = np.flatnonzero(profile < np.exp(-1.0))

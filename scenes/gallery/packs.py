@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from scenes.jobs.progress import Progress
 
 FRAMES = 128  # of a pack
 MEASURED = "measured"
-Made = tuple[dict[str, Any], dict[str, Any]]  # what is measured of a pack, and what the page loads of it, by its folder
+Made = tuple[dict[str, Any], dict[str, Any]]  # what is measured of a frame, and what the page loads of it, by folder
+Take = Callable[[int, Made], None]  # told which of the frames asked for, and what was made of it, in their order
 
 
 def packs_of(dataset: Dataset) -> Iterator[tuple[str, Sequence[int]]]:
@@ -38,29 +40,48 @@ def packed(
     dataset: Dataset,
     folder: Path,
     settings: object,
-    make: Callable[[Sequence[int]], Made],
+    make: Callable[[Sequence[int], Take], None],
     what: str,
     progress: Progress,
 ) -> list[dict[str, Any]]:
-    """What is measured of every pack in order, each with the names of the `files` that the page loads of it.
+    """What is measured of every pack's `frames` in order, with the names of the `files` that the page loads of it.
 
     A pack that is there from an earlier run, of the same frames and settings, is not made again. make: from positions
     of frames. Raises DatasetError where the disk does not take the files.
     """
-    every = []
     (folder / MEASURED).mkdir(parents=True, exist_ok=True)
+    found: dict[str, dict[str, Any]] = {}
+    missing: list[tuple[str, str, Sequence[int]]] = []
     for name, positions in packs_of(dataset):
         key = made_of(dataset, positions, settings)
-        path = folder / MEASURED / f"{name}.json"
-        known = _known(path, folder, key)
+        known = _known(folder / MEASURED / f"{name}.json", folder, key)
         if known is None:
-            measured, loaded = make(positions)
-            files = {kind: _written(folder, kind, name, value) for kind, value in loaded.items()}
-            known = {"made_of": key, "files": files, **measured}
-            write_atomically(path, sealed(known))
-        every.append(known)
-        progress(what, positions[-1] + 1, len(dataset))
-    return every
+            missing.append((name, key, positions))
+        else:
+            found[name] = known
+    wanted = [position for _, _, positions in missing for position in positions]
+    waiting, gathered = deque(missing), list[Made]()
+
+    def take(number: int, made: Made) -> None:
+        gathered.append(made)
+        name, key, positions = waiting[0]
+        if len(gathered) == len(positions):
+            found[name] = _written(folder, name, key, gathered)
+            waiting.popleft()
+            gathered.clear()
+        progress(what, len(dataset) - len(wanted) + number + 1, len(dataset))
+
+    make(wanted, take)
+    return [found[name] for name, _ in packs_of(dataset)]
+
+
+def _written(folder: Path, name: str, key: str, made: Sequence[Made]) -> dict[str, Any]:
+    """Write a pack: what the page loads of it, then what is measured, which makes it count; gives that."""
+    kinds = made[0][1]
+    files = {kind: _script(folder, kind, name, [loaded[kind] for _, loaded in made]) for kind in kinds}
+    known = {"made_of": key, "files": files, "frames": [measured for measured, _ in made]}
+    write_atomically(folder / MEASURED / f"{name}.json", sealed(known))
+    return known
 
 
 def _known(path: Path, folder: Path, key: str) -> dict[str, Any] | None:
@@ -78,7 +99,7 @@ def _known(path: Path, folder: Path, key: str) -> dict[str, Any] | None:
     return dict(known)
 
 
-def _written(folder: Path, kind: str, name: str, value: object) -> str:
+def _script(folder: Path, kind: str, name: str, value: object) -> str:
     """Write what the page loads of a pack, as a script that hands it over, and give the file's name."""
     content = f"pack({json.dumps(f'{folder.name}/{kind}/{name}')}, {json.dumps(value, allow_nan=False)});\n".encode()
     file = f"{name}-{_digest(content)}.js"

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from procgen.errors import BlemishError
 from scenes.datasets.reader import Dataset, Frame
+from scenes.datasets.schema import read_header, recipe_in
 from scenes.gallery import near_duplicates as duplicates
 from scenes.gallery import thumbnails
-from scenes.gallery.packs import Made, packed
+from scenes.gallery.packs import Made, Take, packed
 from scenes.gallery.parameters import parameters, severity
 from scenes.gallery.things import things
+from scenes.jobs.executor import Executor, Place, Simple, Worker
+from scenes.jobs.local import Local
 from scenes.jobs.progress import Progress
 from scenes.parts import build_part
 from scenes.recipes.recipe import Recipe
@@ -26,6 +29,7 @@ from scenes.version import blemish_version
 
 SCHEMA = 1  # of what is measured; another one has every frame looked at again
 FOLDER = "frames"  # of the page's own, with what it loads of frames
+HERE = Local()
 DIGITS = 7  # of measured numbers, as many as single precision holds
 
 Floats = NDArray[np.float32]
@@ -71,41 +75,52 @@ class Survey:
         return duplicates.near_duplicates(structures, [frame["picture"] for frame in self.frames])
 
 
-def survey(dataset: Dataset, folder: Path, progress: Progress) -> Survey:
+def survey(dataset: Dataset, folder: Path, progress: Progress, executor: Executor = HERE) -> Survey:
     """Look at every frame that was not looked at in an earlier run, and write what the page loads into `folder`/frames.
 
-    Raises DatasetError for damaged frames, and where the disk does not take the files.
+    executor: where frames are looked at, which changes no byte. Raises DatasetError for damaged frames, and where the
+    disk does not take the files.
     """
-    try:
-        recipe: Recipe | None = dataset.recipe
-    except BlemishError:  # of another Blemish: what was drawn is read from the scenes
-        recipe = None
 
-    def make(positions: Sequence[int]) -> Made:
-        looked = [look(dataset[position], recipe) for position in positions]
-        measured = {"frames": [of_frame for of_frame, _, _ in looked]}
-        thumbnail_pack = [thumbnail for _, thumbnail, _ in looked]
-        return measured, {"thumbnails": thumbnail_pack, "details": [detail for _, _, detail in looked]}
+    def make(positions: Sequence[int], take: Take) -> None:
+        executor.run(Looking(dataset.path), [dataset.indices[position] for position in positions], take, in_order=True)
 
     settings = [SCHEMA, blemish_version(), dataset.header.model_dump(mode="json", exclude={"frames"})]
-    packs = packed(dataset, folder / FOLDER, settings, make, "looking at frames", progress)
-    return _columns(dataset, packs)
+    return _columns(dataset, packed(dataset, folder / FOLDER, settings, make, "looking at frames", progress))
 
 
-def look(frame: Frame, recipe: Recipe | None) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """What is measured of a frame, what the page loads to show it small, and what it loads to show it whole."""
+@dataclass(frozen=True)
+class Looking:
+    """Looking at frames of a dataset, given by their numbers, as work."""
+
+    folder: Path
+
+    has_own_process = False
+
+    def open(self, place: Place) -> Worker[int, Made]:
+        header = read_header(self.folder)
+        try:
+            recipe: Recipe | None = recipe_in(self.folder)
+        except BlemishError:  # of another Blemish: what was drawn is read from the scenes
+            recipe = None
+        return Simple(lambda index: look(Frame(self.folder, index, header), recipe))
+
+
+def look(frame: Frame, recipe: Recipe | None) -> Made:
+    """What is measured of a frame; and what the page loads to show it small, and to show it whole."""
     scene, image = frame.scene, frame.image
     found = things(frame)
     drawn = parameters(scene, recipe)
-    visible = {thing.class_name for thing in found}
-    gross = severity(drawn, visible)
+    gross = severity(drawn, {thing.class_name for thing in found})
     if not math.isnan(gross):
         drawn = {"severity, the largest in sight": gross, **drawn}
-    size = thumbnails.thumbnail_size(*image.shape[:2])
+    numbers = {name: _rounded(value) for name, value in drawn.items()}
+    height, width = image.shape[:2]
+    size = thumbnails.thumbnail_size(height, width)
     grey = thumbnails.grey_of(image)
     measured = {
-        "size": list(image.shape[:2]),
-        "parameters": {name: _rounded(value) for name, value in drawn.items()},
+        "size": [height, width],
+        "parameters": numbers,
         "things": [[_rounded(value) for value in astuple(thing)[:-1]] for thing in found],
         "chart_sizes": [[_rounded(side) for side in chart.size] for chart in build_part(scene.part).charts],
         "brightness": _rounded(float(grey.mean())),
@@ -120,11 +135,10 @@ def look(frame: Frame, recipe: Recipe | None) -> tuple[dict[str, Any], dict[str,
     detail = {
         "scene": scene.model_dump(mode="json"),
         "made": frame.refinement,
-        "parameters": measured["parameters"],
+        "parameters": numbers,
         "runs": [thing.runs for thing in found],
-        "ids": [thing.id for thing in found],
     }
-    return measured, thumbnail, detail
+    return measured, {"thumbnails": thumbnail, "details": detail}
 
 
 def _rounded(value: Any) -> Any:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from anomaly.reporting import report_pictures as pictures
-from anomaly.reporting.charts import Bar, bar_chart
+from anomaly.reporting.charts import Bar, Dot, bar_chart, scatter_chart
 from anomaly.studies.engine.bootstrap import Draws, Estimate, draw, estimate
 from anomaly.studies.engine.labelled import IGNORED, LabelledPicture
 from anomaly.studies.engine.run import Outcome
@@ -137,6 +137,8 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         "figures": results.figures,
         "above_real": results.above_real,
         "charts": [(figure, _chart(figure, results)) for figure in outcome.task.figures],
+        "relative": math.nan if best is None else _relative(results, best, headline.key),
+        "scatter": _scatter(outcome, results),
         "class_keys": class_keys,
         "class_figures": [(key, _title(outcome.task.figures, key)) for key in class_figures],
         "class_names": list(dict.fromkeys(key.partition("/")[2] for key in class_keys)),
@@ -171,6 +173,32 @@ def _chart(figure: Figure, results: Results) -> Markup:
         for arm, found in results.figures.items()
     ]
     return bar_chart(figure.title, bars, line=results.figures[REAL][figure.key].value, x_label=f"{figure.title}, %")
+
+
+def _relative(results: Results, arm: str, key: str) -> float:
+    """The gain of an arm as a share of what the real pictures alone reach, as papers tell it; NaN of nothing."""
+    real = results.figures[REAL][key].value
+    return results.above_real[arm][key].value / real if real > 0 else math.nan
+
+
+def _scatter(outcome: Outcome, results: Results) -> tuple[Figure, Figure, Markup] | None:
+    """The headline's figure over recall, where the task has both; marks grow with what is added, as in [Luo 2025]."""
+    headline = outcome.task.figures[0]
+    recall = next((figure for figure in outcome.task.figures[1:] if figure.key == "recall"), None)
+    if recall is None:
+        return None
+    dots = [
+        Dot(
+            arm,
+            found[recall.key].value,
+            found[headline.key].value,
+            1.0 + sum(outcome.file.study.every_arm[arm].add.values()),
+            GREY if arm == REAL else BLUE,
+        )
+        for arm, found in results.figures.items()
+    ]
+    title = f"{headline.title} over {recall.title.lower()}"
+    return headline, recall, scatter_chart(title, dots, x_label=f"{recall.title}, %", y_label=f"{headline.title}, %")
 
 
 def _title(figures: Sequence[Figure], key: str) -> str:

@@ -123,7 +123,7 @@ def labelled(mask: Tensor) -> Tensor:
     Every pixel takes the largest number next to it until none changes: nothing leaves the device.
     """
     count = mask[0].numel()
-    numbers = torch.arange(1, count + 1, device=mask.device, dtype=torch.float64).reshape(1, *mask.shape[1:]) * mask
+    numbers = torch.arange(1, count + 1, device=mask.device, dtype=torch.float32).reshape(1, *mask.shape[1:]) * mask
     for _ in range(count):  # the longest way through a mask at most
         spread = functional.max_pool2d(numbers, 3, stride=1, padding=1) * mask
         if torch.equal(spread, numbers):

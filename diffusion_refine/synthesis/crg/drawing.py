@@ -92,7 +92,7 @@ def drawn(
         batch = views[start : start + BATCH]
         seen = [_resized(colour(cut(pixels, view.context)), model.size) for view in batch]
         good = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2).float().to(model.device) * 2 - 1
-        corners = torch.tensor([view.corner for view in batch], device=model.device)
+        corners = torch.tensor([view.corner for view in batch])
         labels = torch.tensor([model.labels.index(view.box.class_name) for view in batch], device=model.device)
         focus = Focus(*(torch.tensor(values, device=model.device) for values in zip(*map(_focus, batch), strict=True)))
         found = draw(

@@ -40,7 +40,7 @@ class GuidanceSettings:
 class Aim:
     """What a timestep is to come near to: pictures (B, C, H, W), windows and maps of these (B, C or 1, h, w).
 
-    corners: rows and columns (B, 2) where the windows begin.
+    corners: rows and columns (B, 2) where the windows begin, on the processor, where slices are made.
     """
 
     good: Tensor
@@ -72,9 +72,9 @@ def windows_of(pictures: Tensor, corners: Tensor, side: int) -> Tensor:
     return torch.stack([picture[:, top : top + side, left : left + side] for picture, (top, left) in cut])
 
 
-def in_windows(shape: tuple[int, ...], corners: Tensor, side: int) -> Tensor:
+def in_windows(pictures: Tensor, corners: Tensor, side: int) -> Tensor:
     """(B, 1, H, W) bool: 1_W of C9."""
-    inside = torch.zeros((len(corners), 1, *shape[-2:]), dtype=torch.bool, device=corners.device)
+    inside = torch.zeros_like(pictures[:, :1], dtype=torch.bool)
     for one, (top, left) in zip(inside, corners.tolist(), strict=True):
         one[:, top : top + side, left : left + side] = True
     return inside
@@ -84,7 +84,7 @@ def lost(clean: Tensor, aim: Aim, settings: GuidanceSettings) -> Tensor:
     """C9, (B,): away from the defect where the attention is, from the good picture beside it and outside the window."""
     side = aim.defective.shape[-1]
     window = aim.windows(clean)
-    outside = ~in_windows(tuple(clean.shape), aim.corners, side)
+    outside = ~in_windows(clean, aim.corners, side)
     terms = (
         (settings.defect, aim.attention * (window - aim.defective).square(), WINDOW**2),
         (settings.background, aim.background * (window - aim.windows(aim.good)).square(), WINDOW**2),

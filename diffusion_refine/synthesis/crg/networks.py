@@ -25,8 +25,8 @@ class DenoiserShape:
     attention: int = 0
 
 
-CONTEXT = DenoiserShape(128, (24, 48, 96, 128))  # no attention: what it learns of smaller crops holds for larger ones
-PRIOR = DenoiserShape(32, (48, 96, 128), attention=1)
+CONTEXT = DenoiserShape(128, (16, 32, 64, 96))  # no attention: what it learns of smaller crops holds for larger ones
+PRIOR = DenoiserShape(32, (32, 64, 96), attention=1)
 
 
 def build(shape: DenoiserShape, classes: int | None) -> UNet2DModel:

@@ -63,7 +63,7 @@ function Places({ chosen }) {
     const ramp = ["#000004", "#420a68", "#932667", "#dd513a", "#fca50a", "#fcffa4"].map(text => [1, 3, 5].map(at => parseInt(text.slice(at, at + 2), 16)));
     paint(canvas.current, rows, columns, k => {
       const share = counted.most ? counted.found[k] / counted.most * (ramp.length - 1) : 0, at = Math.min(ramp.length - 2, Math.floor(share));
-      return [0, 1, 2].map(c => ramp[at][c] + (share - at) * (ramp[at + 1][c] - ramp[at][c])).concat(255);
+      return tint([0, 1, 2].map(c => ramp[at][c] + (share - at) * (ramp[at + 1][c] - ramp[at][c])), 255);
     });
   }, [counted]);
   const size = where === "picture" ? null : data.charts[where].map(side => `${short(1000 * side)} mm`).join(" × ");

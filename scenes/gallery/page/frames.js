@@ -26,6 +26,10 @@ function useOverlay(canvas, state, position, thumbnail) {
   const judge = judges[state.judge], threshold = state.thresholds[state.judge];
   const bits = useMemo(() => (thumbnail?.size ? thumbnailBits(thumbnail) : null), [thumbnail]);
   useLayoutEffect(() => {
+    const mine = canvas.current;
+    return () => { mine.width = mine.height = 0; };  // gives its memory back at once
+  }, []);
+  useLayoutEffect(() => {
     if (!bits || !canvas.current) return;
     const [height, width] = thumbnail.size;
     if (state.overlay === "masks") paintMasks(canvas.current, bits, height, width, state.shown);
@@ -111,7 +115,7 @@ function Frames({ state, order, open }) {
   };
   return html`<div class="wall" id="wall" ref=${wall} tabindex="0" role="listbox" aria-label="frames" aria-activedescendant=${order.length ? `tile-${order[active]}` : undefined}
       onScroll=${() => setView({ ...view, top: wall.current.scrollTop })} onKeyDown=${press}>
-    ${order.length ? html`<div style=${{ height: `${rows * step + GAP}px`, position: "relative" }}>${tiles}</div>`
+    ${order.length ? html`<div role="presentation" style=${{ height: `${rows * step + GAP}px`, position: "relative" }}>${tiles}</div>`
       : html`<p class="empty">No frame is so. Take a filter back, or <b>Clear all</b>.</p>`}
   </div>`;
 }

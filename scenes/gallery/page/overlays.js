@@ -45,25 +45,29 @@ function frameBits(position, detail) {
   return found;
 }
 
-function paint(canvas, height, width, colourOf) {
+// A colour with its opacity as one number, in the order in which ImageData has them on every machine of today.
+const tint = ([red, green, blue], opacity) => (opacity << 24 | Math.round(blue) << 16 | Math.round(green) << 8 | Math.round(red)) >>> 0;
+const HIT_TINT = tint(HIT, OUTCOME_FILL), MISS_TINT = tint(MISS, OUTCOME_FILL), ALARM_TINT = tint(ALARM, OUTCOME_FILL);
+let sheet = null;  // of the size that was painted last, so that a thousand thumbnails leave no thousand behind
+
+function paint(canvas, height, width, tintOf) {
   canvas.width = width; canvas.height = height;
-  const pen = canvas.getContext("2d"), picture = pen.createImageData(width, height);
-  for (let k = 0; k < height * width; k++) {
-    const colour = colourOf(k);
-    if (colour) { const at = 4 * k; [picture.data[at], picture.data[at + 1], picture.data[at + 2], picture.data[at + 3]] = colour; }
-  }
-  pen.putImageData(picture, 0, 0);
+  const pen = canvas.getContext("2d");
+  if (sheet?.width !== width || sheet.height !== height) sheet = pen.createImageData(width, height);
+  const pixels = new Uint32Array(sheet.data.buffer);
+  for (let k = 0; k < pixels.length; k++) pixels[k] = tintOf(k);
+  pen.putImageData(sheet, 0, 0);
 }
 
 function paintMasks(canvas, bits, height, width, shown) {
   const ofBits = new Map();
   const look = value => {
-    let found = null;
-    for (const number of paintOrder) if (value >> number & 1 && shown[number]) found = [...colours[number], FILL];
+    let found = 0;
+    for (const number of paintOrder) if (value >> number & 1 && shown[number]) found = tint(colours[number], FILL);
     ofBits.set(value, found);
     return found;
   };
-  paint(canvas, height, width, k => bits[k] && (ofBits.has(bits[k]) ? ofBits.get(bits[k]) : look(bits[k])));
+  paint(canvas, height, width, k => (bits[k] ? ofBits.get(bits[k]) ?? look(bits[k]) : 0));
 }
 
 // A map's levels, 0 to 255, at any size: smoothed between the pixels of its thumbnail.
@@ -91,6 +95,6 @@ function levelAt(judge, position, threshold) {
 function paintOutcome(canvas, bits, levels, level, height, width) {
   paint(canvas, height, width, k => {
     const found = levels[k] >= level, there = bits[k] & defectBits;
-    return found ? [...(there ? HIT : ALARM), OUTCOME_FILL] : there ? [...MISS, OUTCOME_FILL] : null;
+    return found ? (there ? HIT_TINT : ALARM_TINT) : there ? MISS_TINT : 0;
   });
 }

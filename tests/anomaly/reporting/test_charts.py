@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from anomaly.reporting.charts import Bar, bar_chart
+from anomaly.reporting.charts import Bar, Dot, bar_chart, scatter_chart
 
 
 def drawn(*bars, **options):
@@ -23,6 +23,18 @@ def test_bars_and_whiskers_are_in_proportion():
     assert ends[1][1] - ends[1][0] == pytest.approx(1.5 * (ends[0][1] - ends[0][0]), rel=0.01)
     left = float(rects[0].get("x"))
     assert ends[0][0] - left == pytest.approx(widths[0] / 2, rel=0.02)
+
+
+def test_marks_lie_and_grow_in_proportion():
+    dots = [Dot("a", 0.2, 0.1, 1, "red"), Dot("b", 0.3, 0.3, 4, "red"), Dot("c", 0.6, 0.2, 1, "red")]
+    dots.append(Dot("none", float("nan"), 0.2, 1, "red"))
+    svg = ElementTree.fromstring(str(scatter_chart("t", dots, x_label="x", y_label="y")))
+    marks = {mark.find("title").text[0]: mark for mark in svg.iter("circle")}
+    assert set(marks) == {"a", "b", "c"}
+    across, down, radius = ({name: float(mark.get(key)) for name, mark in marks.items()} for key in ("cx", "cy", "r"))
+    assert across["c"] - across["a"] == pytest.approx(4 * (across["b"] - across["a"]), abs=0.3)
+    assert down["a"] - down["b"] == pytest.approx(2 * (down["a"] - down["c"]), abs=0.3)
+    assert radius["b"] == pytest.approx(2 * radius["a"])
 
 
 def test_bars_may_start_above_nothing():

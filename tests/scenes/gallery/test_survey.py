@@ -112,3 +112,12 @@ def test_frames_of_one_surface_are_near_duplicates(make, tmp_path: Path) -> None
         writer.write(index, **arrays, scene=draw(recipe, 1, index))
     found = survey(Dataset(tmp_path / "twins"), tmp_path / "page", quiet)
     assert found.near_duplicates.tolist() == [-1, 0, -1, -1, 0, -1]
+
+
+def test_two_workers_make_the_same_bytes(make, tmp_path: Path) -> None:
+    from scenes.jobs.local import Local
+
+    dataset = make(5)
+    survey(dataset, tmp_path / "one" / "page", quiet)
+    survey(dataset, tmp_path / "two" / "page", quiet, Local(2))
+    assert files(tmp_path / "one") == files(tmp_path / "two")
