@@ -20,7 +20,7 @@ from tests.command.told import Refused
         (["train", "mvtec", "--out", "new", "--share", "1.5"], ["--share", "found 1.5", "less than or equal to 1"]),
         (
             ["train", "mvtec", "--out", "new", "--format", "jpeg"],
-            ["jpeg: is no dataset format", "auto, blemish, mvtec"],
+            ["jpeg: is no dataset format", "auto, blemish", "mvtec"],
         ),
         (["train", "mvtec", "--out", "new", "--backbone", "resnet_of_mine"], ["resnet_of_mine is no timm model"]),
         (["train", "mvtec", "--out", "new", "--weights", "recipe.yaml"], ["recipe.yaml: is no safetensors file"]),
