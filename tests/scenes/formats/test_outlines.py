@@ -41,8 +41,9 @@ def test_the_outline_of_several_parts_holds_all_of_them_in_one_path(mask):
     found = filled(points, mask.shape)
     assert (found | ~ndimage.binary_fill_holes(mask, EIGHT)).all()
     assert found[mask].all()
-    assert ndimage.label(found, EIGHT)[1] == 1
-    np.testing.assert_array_equal(by_opencv(points, mask.shape)[mask], True)
+    with_lines = by_opencv(points, mask.shape)  # Pillow leaves out some of a slanted line's pixels, OpenCV none
+    assert ndimage.label(with_lines, EIGHT)[1] == 1
+    np.testing.assert_array_equal(with_lines[mask], True)
 
 
 def test_parts_are_joined_where_they_are_nearest():
