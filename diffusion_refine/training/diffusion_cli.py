@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from diffusion_refine.training.options import DeviceOption, EveryOption, HalfOption, SeedOption, ThreadsOption
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption
 
 
@@ -55,13 +56,11 @@ def train(
     size: Annotated[
         int, typer.Option(min=32, help="Pixels a side of a model from nothing, a multiple of 16; another has its own.")
     ] = 128,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
-    every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
-    half: Annotated[bool, typer.Option("--half", help="Train in bfloat16 where it suffices: for new cards.")] = False,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
-    ] = 1,
+    seed: SeedOption = 0,
+    every: EveryOption = 100,
+    device: DeviceOption = None,
+    half: HalfOption = False,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Train a diffusion model for `blemish refine` on your own parts.
 

@@ -78,6 +78,11 @@ class DefectLibrary:
         entries = self.by_class[str(random.choice(list(self.by_class)))]
         return entries[random.integers(len(entries))]
 
+    def drawn_of(self, classes: Sequence[str], random: np.random.Generator) -> Entry:
+        """A defect of one of some classes, each as likely, then of its class as likely."""
+        entries = self.by_class[classes[int(random.integers(len(classes)))]]
+        return entries[int(random.integers(len(entries)))]
+
     def piece(self, entry: Entry) -> Piece:
         """A defect with MARGIN pixels around it."""
         photograph, truth = self._opened(entry.picture)

@@ -89,9 +89,7 @@ class SetBoxes:
         rest = free.copy()
         for _ in range(self.count):
             for _ in range(TRIES):
-                name = self.classes[int(random.integers(len(self.classes)))]
-                entries = self.library.by_class[name]
-                entry = entries[int(random.integers(len(entries)))]
+                entry = self.library.drawn_of(self.classes, random)
                 height, width = (span.stop - span.start for span in entry.box)
                 if random.integers(2):
                     height, width = width, height
@@ -102,7 +100,7 @@ class SetBoxes:
                     continue
                 top, left = place
                 rest[top : top + height, left : left + width] = False
-                box = Box(name, top + height / 2, left + width / 2, height, width)
+                box = Box(entry.class_name, top + height / 2, left + width / 2, height, width)
                 yield WantedBox(box, {"boxes": "set"}, tuple(self.library.parents(entry)))
                 break
 

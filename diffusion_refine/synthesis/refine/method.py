@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diffusion_refine.synthesis.request import Request
+from diffusion_refine.training.options import DeviceOption, ThreadsOption
 
 if TYPE_CHECKING:
     from diffusion_refine.core.models import Model
@@ -90,10 +91,8 @@ def synthesis(
         float, typer.Option(min=0, help="Label check of variants: share of its contrast that a defect must change by.")
     ] = 0.5,
     attempts: Annotated[int, typer.Option(min=1, help="Tries before a defect is left as it was rendered.")] = 4,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
-    ] = 1,
+    device: DeviceOption = None,
+    threads: ThreadsOption = 1,
 ) -> "Synthesis":
     """Denoise the defects of a dataset anew, and in variants turn them into others.
 

@@ -94,9 +94,7 @@ class LibraryMasks:
         rest = free.copy()
         for _ in range(self.count):
             for _ in range(TRIES):
-                name = self.classes[int(random.integers(len(self.classes)))]
-                entries = self.library.by_class[name]
-                entry = entries[int(random.integers(len(entries)))]
+                entry = self.library.drawn_of(self.classes, random)
                 mask = self.library.piece(entry).mask
                 quarters, mirrored = int(random.integers(4)), bool(random.integers(2))
                 stretch = np.exp(random.uniform(-STRETCH, STRETCH, 2))
@@ -104,7 +102,7 @@ class LibraryMasks:
                 if (place := _placed(mask, rest, random)) is not None:
                     record = {"masks": "set", "quarters": quarters, "mirrored": mirrored}
                     record["stretch"] = [round(float(share), 4) for share in stretch]
-                    yield DrawnMask(*place, mask, name, record, tuple(self.library.parents(entry)))
+                    yield DrawnMask(*place, mask, entry.class_name, record, tuple(self.library.parents(entry)))
                     break
 
 

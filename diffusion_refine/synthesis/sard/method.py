@@ -14,6 +14,7 @@ from diffusion_refine.synthesis.pasting.opening import (
     surfaces_of,
 )
 from diffusion_refine.synthesis.request import Request
+from diffusion_refine.training.options import DeviceOption, ThreadsOption
 from scenes.formats.registry import AUTO
 from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
@@ -57,10 +58,8 @@ def synthesis(
     format: FormatOption = AUTO,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_PHOTO_MILLIONS,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
-    ] = 1,
+    device: DeviceOption = None,
+    threads: ThreadsOption = 1,
 ) -> "Synthesis":
     """Draw defects into masks by a trained SARD.
 

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from diffusion_refine.synthesis.sard.background import Background
-from scenes.formats.registry import AUTO, FORMATS
+from diffusion_refine.training.options import (
+    DeviceOption,
+    EveryOption,
+    FormatOption,
+    HalfOption,
+    OnlyOption,
+    SeedOption,
+    ThreadsOption,
+)
+from scenes.formats.registry import AUTO
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 
@@ -21,15 +30,8 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the model. A stopped training in it is taken up again.")],
-    format: Annotated[
-        str, typer.Option(help=f"How the folders are laid out: {', '.join(FORMATS)}; auto looks for itself.")
-    ] = AUTO,
-    only: Annotated[
-        Path | None,
-        typer.Option(
-            help="A text file with the names of the pictures that may be learnt from, a line each.", exists=True
-        ),
-    ] = None,
+    format: FormatOption = AUTO,
+    only: OnlyOption = None,
     rcd: Annotated[
         bool, typer.Option("--rcd/--no-rcd", help="Region-constrained diffusion: steps change the mask alone.")
     ] = True,
@@ -48,15 +50,13 @@ def train(
     pairs: Annotated[
         int | None, typer.Option(min=1, help="Crops to cut round defects; 32 a picture, at most 8000.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
-    every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 200,
+    seed: SeedOption = 0,
+    every: EveryOption = 200,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")] = None,
-    half: Annotated[bool, typer.Option("--half", help="Train in bfloat16 where it suffices: for new cards.")] = False,
-    threads: Annotated[
-        int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
-    ] = 1,
+    device: DeviceOption = None,
+    half: HalfOption = False,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Train SARD, which draws defects into masks in four steps, on pictures with masks.
 

@@ -9,15 +9,7 @@ from typing import Annotated
 import typer
 
 from procgen.errors import BlemishError
-from scenes.formats.registry import FORMATS
 
-FormatOption = Annotated[
-    str, typer.Option(help=f"How the folders are laid out: {', '.join(FORMATS)}; auto looks for itself.")
-]
-OnlyOption = Annotated[
-    Path | None,
-    typer.Option(help="A text file with the names of the pictures that may be learnt from, a line each.", exists=True),
-]
 OutOption = Annotated[
     Path, typer.Option(help="The model's folder, of both its networks. A stopped training in it is taken up again.")
 ]
@@ -25,13 +17,6 @@ StepsOption = Annotated[int, typer.Option(min=1, help="Steps of the network.")]
 BatchOption = Annotated[int, typer.Option(min=1, help="Crops a step.")]
 SizeOption = Annotated[int, typer.Option(min=16, help="Pixels a side of what it sees, a multiple of 16.")]
 PatchesOption = Annotated[int | None, typer.Option(min=1, help="Crops to learn from; 32 a picture, at most 8000.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")]
-EveryOption = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; cuda where there is one.")]
-HalfOption = Annotated[bool, typer.Option("--half", help="Train in bfloat16 where it suffices: for new cards.")]
-ThreadsOption = Annotated[
-    int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it much slower.")
-]
 
 
 def checked(option: str, side: int | None) -> None:

@@ -10,19 +10,21 @@ import typer
 
 from diffusion_refine.synthesis.crg.training.options import (
     BatchOption,
+    OutOption,
+    PatchesOption,
+    SizeOption,
+    StepsOption,
+    checked,
+    ending,
+)
+from diffusion_refine.training.options import (
     DeviceOption,
     EveryOption,
     FormatOption,
     HalfOption,
     OnlyOption,
-    OutOption,
-    PatchesOption,
     SeedOption,
-    SizeOption,
-    StepsOption,
     ThreadsOption,
-    checked,
-    ending,
 )
 from scenes.formats.registry import AUTO
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
