@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from anomaly.backbone.evaluate import far_from
 from anomaly.backbone.normalisation import normalised
 from anomaly.backbone.packaged_weights import EFFICIENTNET_LITE0
 from scenes.formats.sample import GOOD, Sample
 
 SIDE = 256  # pixels
 LAYERS = ["blocks.2", "blocks.4"]  # strides 8 and 16, which ours takes
-CLEARANCE = 2  # cells between a defect and what may fill a bank
 BATCH = 8
 
 
@@ -126,5 +126,4 @@ def clear_cells(sample: Sample, cells: int) -> Tensor:
     if sample.label == GOOD:
         return torch.ones(cells * cells, dtype=torch.bool)
     mask = torch.from_numpy(sample.truth().defect)[None, None].float()
-    touched = functional.adaptive_max_pool2d(mask, (cells, cells))
-    return functional.max_pool2d(touched, 2 * CLEARANCE + 1, 1, CLEARANCE).flatten() == 0
+    return far_from(functional.adaptive_max_pool2d(mask, (cells, cells)))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.backbone.evaluate import extractor_of, filled, split_set
+from anomaly.backbone.evaluate import extractor_of, filled, some, split_set
 from anomaly.backbone.normalisation import normalised
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
@@ -84,14 +84,11 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
 
 def parted(samples: Sequence[Sample], seed: int, most: int | None) -> tuple[list[Sample], list[Sample]]:
     """Pictures to train on, half of the surfaces as the seed draws them, and those that are judged, always the same."""
-    judged = split_set(samples, 0, most).parts["held out"]
-    apart = {sample.group for sample in split_set(samples, 0).parts["held out"]}
+    held_out = split_set(samples, 0).parts["held out"]
+    apart = {sample.group for sample in held_out}
     half = split_by_group([sample for sample in samples if sample.group not in apart], (2 / 3,), seed)[0]
     bank = [sample for sample in half if sample.label == GOOD] or half
-    if most is not None and len(bank) > most:
-        chosen = np.random.default_rng(seed).permutation(len(bank))[:most]
-        bank = [bank[index] for index in sorted(chosen)]
-    return bank, judged
+    return some(bank, most, seed), some(held_out, most, 0)
 
 
 def best_f1(counts: SurfaceCounts, weights: Values) -> Values:

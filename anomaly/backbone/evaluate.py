@@ -57,8 +57,8 @@ def split_set(samples: Sequence[Sample], seed: int = 0, most: int | None = None)
     taken = {sample.group for sample in bank}
     rest = [sample for sample in samples if sample.group not in taken]
     development, held_out = split_by_group(rest, (0.5, 0.5), seed + 1)
-    parts = {"development": _some(development, most, seed), "held out": _some(held_out, most, seed)}
-    return Split(_some(bank, most, seed), parts)
+    parts = {"development": some(development, most, seed), "held out": some(held_out, most, seed)}
+    return Split(some(bank, most, seed), parts)
 
 
 def extractor_of(name: str, seed: int = 0, pretrained: bool = False) -> PatchExtractor:
@@ -126,10 +126,16 @@ def _clear(defect: NDArray[np.bool_], stride: int, scale: float) -> Tensor:
     mask = functional.adaptive_max_pool2d(mask, (height, width))
     mask = functional.pad(mask, (0, -width % stride, 0, -height % stride))
     touched = functional.max_pool2d(mask, stride)
+    return far_from(touched)
+
+
+def far_from(touched: Tensor) -> Tensor:
+    """(h·w,) bool, patches that none of those `touched` (1, 1, h, w) by a defect is near."""
     return functional.max_pool2d(touched, 2 * CLEARANCE + 1, 1, CLEARANCE).flatten() == 0
 
 
-def _some(samples: Sequence[Sample], most: int | None, seed: int) -> list[Sample]:
+def some(samples: Sequence[Sample], most: int | None, seed: int) -> list[Sample]:
+    """All of the samples, or `most` of them, drawn by the seed, in their order."""
     if most is None or len(samples) <= most:
         return list(samples)
     chosen = np.random.default_rng(seed).permutation(len(samples))[:most]
