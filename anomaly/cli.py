@@ -18,6 +18,7 @@ from anomaly.inspection.options import (
     BatchOption,
     DeviceOption,
     PrecisionOption,
+    ThreadsOption,
     TileOption,
     computing,
 )
@@ -71,9 +72,6 @@ RegionOption = Annotated[
         metavar="LEVEL=THRESHOLD",
         help="A threshold of its own for the region of that level, as --threshold has it: 128=good:2%. Repeatable.",
     ),
-]
-ThreadsOption = Annotated[
-    int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower.")
 ]
 
 EVERYWHERE = "everywhere"  # where --look looks without a file

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anomaly.inspection.options import BATCH, BatchOption, DeviceOption, PrecisionOption, TileOption, computing
+from anomaly.inspection.options import (
+    BATCH,
+    BatchOption,
+    DeviceOption,
+    PrecisionOption,
+    ThreadsOption,
+    TileOption,
+    computing,
+)
 from scenes.jobs.options import RayOption, WorkersOption, executor_for
 from scenes.jobs.progress import Progress, shown
 
@@ -51,10 +59,7 @@ def report(
     batch: BatchOption = BATCH,
     precision: PrecisionOption = "full",
     tile: TileOption = None,
-    threads: Annotated[
-        int,
-        typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower."),
-    ] = 1,
+    threads: ThreadsOption = 1,
     workers: WorkersOption = None,
     ray: RayOption = None,
 ) -> None:

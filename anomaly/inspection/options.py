@@ -35,6 +35,9 @@ TileOption = Annotated[
         "more than 6.5 million pixels are looked at in tiles of 1280.",
     ),
 ]
+ThreadsOption = Annotated[
+    int, typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower.")
+]
 BATCH = 8
 
 

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from anomaly.inspection.options import BATCH, BatchOption, DeviceOption, PrecisionOption, TileOption, computing
+from anomaly.inspection.options import (
+    BATCH,
+    BatchOption,
+    DeviceOption,
+    PrecisionOption,
+    ThreadsOption,
+    TileOption,
+    computing,
+)
 from scenes.datasets.lock import one_writer
 from scenes.jobs.progress import Progress, shown
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
@@ -85,10 +93,7 @@ def inspect(
     batch: BatchOption = BATCH,
     precision: PrecisionOption = "full",
     tile: TileOption = None,
-    threads: Annotated[
-        int,
-        typer.Option(min=1, help="Processor threads. More than there are idle cores makes it several times slower."),
-    ] = 1,
+    threads: ThreadsOption = 1,
 ) -> None:
     """Inspect pictures nobody has looked at: which are flawed, where, and how large that is.
 
