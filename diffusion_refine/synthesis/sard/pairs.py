@@ -50,6 +50,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.images)
 
+    def on(self, device: str) -> Pairs:
+        """The same in the memory of a device."""
+        tensors = (part.to(device) for part in (self.images, self.masks, self.labels, self.surfaces))
+        return Pairs(*tensors, self.label_names, self.surface_names)
+
 
 def read_labelled(
     folder: Path, only: Path | None = None, format: str = AUTO, options: ReadingOptions = ReadingOptions()
