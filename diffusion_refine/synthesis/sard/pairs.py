@@ -7,7 +7,7 @@ equally often. Its mask is all of that kind in the window.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +52,8 @@ class Pairs:
 
     def on(self, device: str) -> Pairs:
         """The same in the memory of a device."""
-        tensors = (part.to(device) for part in (self.images, self.masks, self.labels, self.surfaces))
-        return Pairs(*tensors, self.label_names, self.surface_names)
+        names = ("images", "masks", "labels", "surfaces")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def read_labelled(
