@@ -157,10 +157,10 @@ def train(given: argparse.Namespace) -> None:
     """The model, and its card beside it."""
     model = given.out / "model"
     words = ("--steps", given.steps, "--batch", given.batch, "--pairs", given.pairs, "--threads", given.threads)
+    chosen = ("--mask-input", "--seed", SEED, "--every", given.every)
     flags = (*(("--device", given.device) if given.device else ()), *(("--half",) if given.half else ()))
     sets = [given.out / name for name in SHARES]
-    words += ("--mask-input", "--seed", SEED, "--every", given.every)
-    blemish("train-generator", "sard", *sets, *words, *flags, "--out", model)
+    blemish("train-generator", "sard", *sets, *words, *chosen, *flags, "--out", model)
     with (model / "training" / "sard.csv").open(encoding="utf-8") as file:
         curve = list(csv.DictReader(file))
     text = card({name: Dataset(given.out / name) for name in SHARES}, given, curve)
@@ -186,7 +186,8 @@ def card(sets: Mapping[str, Dataset], given: argparse.Namespace, curve: list[dic
         f"--batch {given.batch} --pairs {given.pairs}{half}",
         "",
         f"Everything random follows from seeds from {SEED} on. No photograph and no other model's weights went in. The",
-        "generator is told the mask and sees windows of 64 pixels a side. What looks otherwise than these renders needs a model of its own.",
+        "generator is told the mask and sees windows of 64 pixels a side. What looks otherwise than these renders needs",
+        "a model of its own.",
         "",
         "| set | finish | frames | " + " | ".join(classes) + " |",
         "| --- | --- | --- |" + " --- |" * len(classes),
