@@ -18,7 +18,7 @@ can get. --sheet: a row of such cuttings of each, beside the real ones.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -42,6 +42,8 @@ from diffusion_refine.synthesis.sard.sampling import sample
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.synthesis.sard.training import SardSettings, SardTraining
 from diffusion_refine.training.model_shapes import random_start
+from scenes.datasets.reader import Dataset, Frame
+from scenes.datasets.schema import HEADER
 from scenes.formats.registry import read_samples
 
 SIDE = 128  # pixels of a cutting, as many as the embedded model sees
@@ -160,20 +162,36 @@ def training_step(quick: bool) -> list[dict[str, Figure]]:
 
 
 def cuttings(folder: Path, seed: int = 0) -> Cuttings:
-    """Squares (SIDE, SIDE, 3) in [0, 1] round the defects of a labelled set, at most MOST of them, at random."""
+    """Squares (SIDE, SIDE, 3) in [0, 1] round the defects of a labelled set, at most MOST of them, at random.
+
+    Of a set that a generator made, round what it added, not round what its pictures had before.
+    """
     found: Cuttings = []
     rng = np.random.default_rng(seed)
     samples = read_samples(folder)
+    frames = {f"{frame.index:06d}": frame for frame in Dataset(folder)} if (folder / HEADER).is_file() else {}
     for number in rng.permutation(len(samples)):
-        image = None
-        for instance in samples[number].truth().instances:
-            if instance.family != "defect" or not instance.mask.any():
-                continue
-            image = samples[number].image() if image is None else image
-            found.append(_cut(image, instance.mask))
+        sample = samples[number]
+        if sample.name in frames:
+            masks = list(_added(frames[sample.name]))
+        else:
+            masks = [each.mask for each in sample.truth().instances if each.family == "defect"]
+        image = sample.image() if masks else None
+        found += [_cut(image, mask) for mask in masks if image is not None and mask.any()]
         if len(found) >= MOST:
             break
     return found[:MOST]
+
+
+def _added(frame: Frame) -> Iterator[NDArray[np.bool_]]:
+    """Masks of the defects that were pasted or drawn; of all defects where the record names none."""
+    pieces = (frame.refinement or {}).get("pasted")
+    if pieces is None:
+        yield from (frame.defects == each.id for each in frame.instances if each.family == "defect")
+        return
+    for piece in pieces:
+        first, last = piece["instances"]
+        yield (frame.defects >= first) & (frame.defects <= last)
 
 
 def _cut(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -235,6 +253,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="a labelled set of real defects")
     parser.add_argument("--made", action="append", default=[], metavar="NAME=DATASET", help="repeatable")
     parser.add_argument("--sheet", type=Path, help="a picture of cuttings, with --real")
+    parser.add_argument("--device", default="cpu", help="of the features, with --real")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few windows and steps, seconds in all")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -244,7 +263,7 @@ def main() -> None:
     found: dict[str, Any] = {}
     if given.real:
         sets = {"real": cuttings(given.real), **{name: cuttings(path) for name, path in named(given.made).items()}}
-        found["distance"] = distances(load_model(device="cpu", dtype=torch.float32), sets)
+        found["distance"] = distances(load_model(device=given.device, dtype=torch.float32), sets)
         report(found["distance"], title="how near defects are to real ones")
         if given.sheet:
             sheet(sets, given.sheet)
