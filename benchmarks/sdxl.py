@@ -1,4 +1,4 @@
-"""Full-size models with random weights on a GPU: recorded calls beside plain ones, seconds and memory.
+"""Full-size models with random weights on a GPU: recorded calls beside those of before, seconds and memory.
 
     python benchmarks/sdxl.py --check                 # first: that recorded calls give what plain ones do; a minute
     python benchmarks/sdxl.py --json out/sdxl.json    # SDXL at 1024², Stable Diffusion 1.5 at 512², refinement
@@ -19,9 +19,9 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -129,8 +129,24 @@ def measured(model: Model, work: Callable[[], object], times: int = 1) -> dict[s
         "GB": torch.cuda.max_memory_reserved() / 1e9 if torch.cuda.is_available() else None,
         "forwards": model.calls.forwards * times,
         "backwards": model.calls.backwards * times,
+        "kinds recorded": model.recorded,
         "note": f"× {times} of {SHORT} steps" if times > 1 else "",
     }
+
+
+@contextmanager
+def as_before(model: Model) -> Iterator[None]:
+    """Called one by one, and channels first: as all calls were made before they were recorded."""
+    model.forget_recordings()  # whose memory is none of its own
+    formats = [torch.contiguous_format, torch.channels_last if model.device.type == "cuda" else torch.contiguous_format]
+    for module in (model.unet, model.vae):
+        module.to(memory_format=formats[0])
+    try:
+        with model.plainly():
+            yield
+    finally:
+        for module in (model.unet, model.vae):
+            module.to(memory_format=formats[1])
 
 
 def rows(bench: Bench, table: Table, family: str) -> None:
@@ -138,38 +154,41 @@ def rows(bench: Bench, table: Table, family: str) -> None:
     model, steps = bench.model, bench.steps
     repeats = max(1, steps // SHORT)
 
-    def row(what: str, how: str, work: Callable[[], object], pictures: int = 1, times: int = 1, warm: bool = True):
+    def row(
+        what: str,
+        how: str,
+        work: Callable[[], object],
+        pictures: int = 1,
+        times: int = 1,
+        warm: Callable[[], object] = lambda: None,
+    ) -> None:
         def measure() -> dict[str, Figure]:
-            if how == "plain":
-                model.forget_recordings()  # whose memory is none of its own
-            with model.plainly() if how == "plain" else nullcontext():
-                if warm:
-                    with residual_interpolation(model.unet):
-                        work()
-                with residual_interpolation(model.unet):
-                    return measured(model, work, times)
+            with as_before(model) if how == "as before" else nullcontext(), residual_interpolation(model.unet):
+                warm()
+                return measured(model, work, times)
 
         named: dict[str, Figure] = {"model": family, "pixels": bench.side, "pictures": pictures, "what": what}
         table.add(measure, **named, how=how)
 
-    whole = bench.whole
-    row(f"direct, {steps} steps", "recorded, first", partial(whole, "direct", 1, steps), warm=False)
-    row(f"direct, {steps} steps", "recorded", partial(whole, "direct", 1, steps), warm=False)
-    with residual_interpolation(model.unet):
-        whole("null", 1, SHORT)  # the kinds of its calls are recorded
-    null = f"null, {steps} × {bench.updates}"
-    row(null, "recorded", partial(whole, "null", 1, steps), warm=False)
-    row(f"direct, {steps} steps", "plain", partial(whole, "direct", 1, steps), warm=False)
-    row(null, "plain", partial(whole, "null", 1, SHORT), times=repeats, warm=False)
-    row(f"direct, {steps} steps", "recorded", partial(whole, "direct", 4, steps), pictures=4)
-    row(null, "recorded", partial(whole, "null", 4, SHORT), pictures=4, times=repeats)
-    with residual_interpolation(model.unet):
-        source = bench.source("direct", 1, steps)
-    row("one word swapped, direct", "recorded, first", partial(bench.swap, source), warm=False)
-    row("one word swapped, direct", "recorded", partial(bench.swap, source), warm=False)
-    row("one word swapped, direct", "plain", partial(bench.swap, source), warm=False)
+    direct, null = f"direct, {steps} steps", f"null, {steps} × {bench.updates}"
+    once = partial(bench.whole, "direct", 1, steps)
+    row(direct, "recorded, first", once)
+    row(direct, "recorded", once)
+    short = partial(bench.whole, "null", 1, SHORT)
+    row(null, "recorded", partial(bench.whole, "null", 1, steps), warm=short)
+    row(direct, "as before", once)
+    row(null, "as before", short, times=repeats)
+    four, short_four = partial(bench.whole, "direct", 4, steps), partial(bench.whole, "null", 4, SHORT)
+    row(direct, "recorded", four, pictures=4, warm=partial(bench.whole, "direct", 4, SHORT))
+    row(null, "recorded", short_four, pictures=4, times=repeats, warm=short_four)
+    source = cache(lambda: bench.source("direct", 1, steps))
+    swap, swapping = "one word swapped, direct", lambda: bench.swap(source())
+    row(swap, "recorded, first", swapping, warm=source)
+    row(swap, "recorded", swapping)
+    row(swap, "as before", swapping)
     images = torch.rand(1, 3, bench.side, bench.side, device=model.device)
-    row("autoencoder, both ways", "recorded", lambda: model.decode(model.encode(images)))
+    back = lambda: model.decode(model.encode(images))  # noqa: E731
+    row("autoencoder, both ways", "recorded", back, warm=back)
 
 
 def refinement(table: Table, frames: int, device: str) -> None:
@@ -197,7 +216,7 @@ def refinement(table: Table, frames: int, device: str) -> None:
         for how, context in (
             ("recorded, first", nullcontext()),
             ("recorded", nullcontext()),
-            ("plain", model.plainly()),
+            ("as before", as_before(model)),
         ):
             named: dict[str, Figure] = {
                 "model": "embedded",
@@ -370,8 +389,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--updates", type=int, default=10)
     parser.add_argument("--family", choices=list(UNETS), help="this one alone")
-    parser.add_argument("--frames", type=int, default=12, help="that are refined")
-    parser.add_argument("--seconds", type=float, default=170, help="after which no row is begun")
+    parser.add_argument("--frames", type=int, default=8, help="that are refined")
+    parser.add_argument("--seconds", type=float, default=200, help="after which no row is begun")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if not torch.cuda.is_available() and not given.quick:
@@ -387,7 +406,8 @@ def main() -> None:
     table, tokenizer = Table(given.json, given.seconds), build_tokenizer()
     small = {"cut": 8, "depth": 1, "sample_size": 8} if given.quick else {}
     steps, updates = (2, 1) if given.quick else (given.steps, given.updates)
-    for family in (given.family,) if given.family else FAMILIES:
+    families = (given.family,) if given.family else FAMILIES[:1] if given.quick else FAMILIES
+    for family in families:
         dtype = torch.bfloat16 if device == "cuda" else torch.float32
         model = Model(build(family, tokenizer, device=device, dtype=dtype, **small), family)
         bench = Bench(model, given.size or model.size, steps, updates)
@@ -400,11 +420,11 @@ def main() -> None:
         del model, bench
         if device == "cuda":
             torch.cuda.empty_cache()
-    if not given.variants:
-        try:
-            refinement(table, 1 if given.quick else given.frames, device)
-        except Exception as error:  # of whatever library; what was measured before it counts
-            print(f"refinement is not measured: {type(error).__name__}: {error}", flush=True)
+        if not given.variants and family == families[0]:
+            try:
+                refinement(table, 1 if given.quick else given.frames, device)
+            except Exception as error:  # of whatever library; what was measured before it counts
+                print(f"refinement is not measured: {type(error).__name__}: {error}", flush=True)
     report(table.rows, given.json)
 
 
