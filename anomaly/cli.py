@@ -22,9 +22,7 @@ from anomaly.inspection.options import (
     TileOption,
     computing,
 )
-from scenes.datasets.errors import DatasetError
 from scenes.datasets.lock import one_writer
-from scenes.datasets.schema import HEADER
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.formats.sample import GOOD
 from scenes.jobs.options import RayOption, WorkersOption, executor_for
@@ -207,6 +205,7 @@ def train(
     from anomaly.inspection.inspector import InspectorError
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.inspection.train import train_inspector, training_part
+    from scenes.datasets.verify import refuse_damaged
     from scenes.formats.splitting import split_by_group
 
     executor = executor_for(workers, ray)
@@ -220,7 +219,7 @@ def train(
     try:
         good = training_part(samples)
     except InspectorError:
-        _refuse_damaged(datasets)  # which may be why
+        refuse_damaged(datasets)  # which may be why
         raise
     typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
     if backbone is None and not (start or pretrained or weights):
@@ -564,15 +563,6 @@ def _read(datasets: list[Path], format: str, options: ReadingOptions | None = No
     if len(once) < len(datasets):
         typer.echo(f"{len(datasets) - len(once)} of {len(datasets)} datasets left out: named twice")
     return [sample for dataset in once for sample in read_samples(dataset, format, options=options or ReadingOptions())]
-
-
-def _refuse_damaged(datasets: list[Path]) -> None:
-    """Raises DatasetError for one of Blemish's datasets of which a file was damaged."""
-    from scenes.datasets.verify import damages
-
-    for dataset in datasets:
-        if (dataset / HEADER).is_file() and (damage := next(damages(dataset), None)):
-            raise DatasetError(f"{damage}; mend it with: blemish verify --repair {shlex.quote(str(dataset))}")
 
 
 def _flagged(record: EvaluationRecord) -> str:

@@ -61,10 +61,13 @@ def card(flawed: Dataset, good: Dataset, given: argparse.Namespace) -> str:
         "Made from nothing but Blemish's own renders by",
         "",
         f"    python tools/crg_models.py DIR --frames {given.frames} --samples {given.samples} "
-        f"--context-steps {given.context_steps} --prior-steps {given.prior_steps}",
+        f"--context-steps {given.context_steps} --prior-steps {given.prior_steps} "
+        f"--context-batch {given.context_batch} --prior-batch {given.prior_batch} --device {given.device}",
         "",
-        f"- context: {len(good)} boards without a defect, seed {good.seed}; {given.context_steps} steps of 8 crops",
-        f"- prior: {len(flawed)} boards with defects, seed {flawed.seed}; {given.prior_steps} steps of 16 patches",
+        f"- context: {len(good)} boards without a defect, seed {good.seed}; "
+        f"{given.context_steps} steps of {given.context_batch} crops",
+        f"- prior: {len(flawed)} boards with defects, seed {flawed.seed}; "
+        f"{given.prior_steps} steps of {given.prior_batch} patches",
         "",
         "| defect | drawn on the boards |",
         "| --- | --- |",
@@ -83,7 +86,13 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8, help="Cycles samples a pixel")
     parser.add_argument("--context-steps", type=int, default=4000)
     parser.add_argument("--prior-steps", type=int, default=8000)
+    parser.add_argument("--context-batch", type=int, default=8)
+    parser.add_argument("--prior-batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="that trains; with cuda in bfloat16")
+    parser.add_argument(
+        "--only", choices=("render", "train"), help="one of the two, where another machine does the other"
+    )
     parser.add_argument("--quick", action="store_true", help="a few frames and steps")
     given = parser.parse_args()
     if given.quick:
@@ -91,12 +100,18 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     path, model = given.out / "board.yaml", given.out / "model"
     path.write_text(yaml.safe_dump(recipe(), sort_keys=False), encoding="utf-8")
-    for name, without in (("flawed", ()), ("good", ("--without", "defects"))):
+    for name, without in (("flawed", ()), ("good", ("--without", "defects"))) if given.only != "train" else ():
         where = ("--frames", given.frames, "--samples", given.samples, "--seed", SEEDS[name], "--workers", 1)
         blemish("render", path, *without, *where, "--out", given.out / name)
-    training = ("--threads", given.threads, "--out", model)
-    blemish("train-generator", "crg-prior", given.out / "flawed", "--steps", given.prior_steps, *training)
-    blemish("train-generator", "crg-context", given.out / "good", "--steps", given.context_steps, *training)
+    if given.only == "render":
+        return
+    half = ("--half",) if given.device == "cuda" else ()
+    training = ("--threads", given.threads, "--device", given.device, *half, "--out", model)
+    for kind, pictures, steps, batch in (
+        ("crg-prior", "flawed", given.prior_steps, given.prior_batch),
+        ("crg-context", "good", given.context_steps, given.context_batch),
+    ):
+        blemish("train-generator", kind, given.out / pictures, "--steps", steps, "--batch", batch, *training)
     text = card(Dataset(given.out / "flawed"), Dataset(given.out / "good"), given)
     (model / "card.md").write_text(text, encoding="utf-8")
 

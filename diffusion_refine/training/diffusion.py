@@ -21,7 +21,7 @@ from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, 
 from diffusion_refine.training.crops import Crops, CropSettings, crops_of, digest_of_pictures, draw_crops, read_pictures
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
-from diffusion_refine.training.saving import model_in, save_pipeline
+from diffusion_refine.training.saving import model_in, remove_unfinished, save_pipeline
 from procgen.errors import BlemishError
 from scenes.datasets.files import is_temporary, remove_leftovers
 from scenes.datasets.lock import locked
@@ -116,8 +116,9 @@ def _train(
     if written.is_file():
         begin(written, wanted)
         if (out / INDEX).is_file() and not any(damages(out)):
+            remove_unfinished(out)
             return out
-    elif any(not is_temporary(entry.name) for entry in out.iterdir()):
+    elif any(not is_temporary(entry.name) and not _is_empty(entry) for entry in out.iterdir()):
         raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     pipeline: Any
@@ -158,6 +159,11 @@ def _train(
             merge_adapter(pipeline, part / ADDITIONS)
         save_pipeline(pipeline, part)
     return out
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether it is a folder without anything in it, such as one whose writer died before it wrote."""
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _start_as_written(start: str) -> str | dict[str, str]:

@@ -7,6 +7,7 @@ neither knows nor cares.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ LONGEST_AVERAGE = 0.998  # share that the moving average keeps from step to step
 LARGEST_GRADIENT = 1.0  # norm
 WARM_UP = 100  # steps
 FALLING = 0.3  # share of the steps over which the learning rate falls to nothing
+UNREAD = 50  # steps whose measurements may wait, so that a card need not be waited for after each
 # What reading a file that is no checkpoint, or one of other networks, may raise.
 UNREADABLE = (RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError, ValueError)
 
@@ -87,12 +89,18 @@ class TrainingLoop:
         """
         curve = Curve(self.folder / f"{self.name}.csv", self.columns, self.every, self.steps, self.clock)
         done = self._resume(curve, state)
-        for step in range(done, self.steps):
-            measured = advance(step_rng(self.seed, step))
-            if curve.record(step + 1, [float(value) for value in measured]):
+        unread: list[Sequence[float | Tensor]] = []
+        for step in range(done + 1, self.steps + 1):
+            unread.append(advance(step_rng(self.seed, step - 1)))
+            ends_row = curve.ends_row(step)
+            if ends_row or len(unread) == UNREAD:
+                for number, measured in enumerate(unread, start=step + 1 - len(unread)):
+                    curve.record(number, [float(value) for value in measured])
+                unread.clear()
+            if ends_row:
                 curve.write()
-                self._save(step + 1, curve, state)  # last: what a kill leaves undone before it, is done again
-            self.on_step(step + 1)
+                self._save(step, curve, state)  # last: what a kill leaves undone before it, is done again
+            self.on_step(step)
 
     def _resume(self, curve: Curve, state: Mapping[str, Stateful]) -> int:
         """Bring everything to where the checkpoint has it; the steps that were done by then."""
@@ -121,8 +129,8 @@ class GradientDescent:
     """AdamW with a learning rate that rises, stays and falls, and the moving average of the weights that it moves.
 
     A step that trains several networks against each other has one of these for each. betas: of AdamW; schedule: of the
-    learning rate, from the optimizer; longest_average: share that the average keeps from step to step;
-    largest_gradient: norm that gradients are cut to.
+    learning rate, from the optimizer; longest_average: share that the average keeps from step to step, None where
+    nobody uses it; largest_gradient: norm that gradients are cut to.
     """
 
     def __init__(
@@ -134,34 +142,40 @@ class GradientDescent:
         *,
         betas: tuple[float, float] = (0.9, 0.99),
         schedule: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler] | None = None,
-        longest_average: float = LONGEST_AVERAGE,
+        longest_average: float | None = LONGEST_AVERAGE,
         largest_gradient: float = LARGEST_GRADIENT,
     ) -> None:
         self.parameters = list(parameters)
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=rate, weight_decay=weight_decay, betas=betas)
+        is_fused = self.parameters[0].is_cuda  # one kernel in the place of hundreds
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=rate, weight_decay=weight_decay, betas=betas, fused=is_fused or None
+        )
         self.schedule = schedule(self.optimizer) if schedule else rate_schedule(self.optimizer, steps)
-        self.average = EMAModel(self.parameters, decay=longest_average)
+        self.average = None if longest_average is None else EMAModel(self.parameters, longest_average, foreach=True)
         self._largest_gradient = largest_gradient
 
     def descend(self, loss: Tensor) -> None:
         """One step down the gradient of a loss."""
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.parameters, self._largest_gradient)
+        if math.isfinite(self._largest_gradient):
+            nn.utils.clip_grad_norm_(self.parameters, self._largest_gradient)
         self.optimizer.step()
         self.schedule.step()
-        self.average.step(self.parameters)
+        if self.average is not None:
+            self.average.step(self.parameters)
 
     def use_average(self) -> None:
-        """Put the average in the place of the weights."""
-        self.average.copy_to(self.parameters)
+        """Put the average, where there is one, in the place of the weights."""
+        if self.average is not None:
+            self.average.copy_to(self.parameters)
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "weights": [parameter.detach() for parameter in self.parameters],
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "average": self.average.state_dict(),
+            "average": {} if self.average is None else self.average.state_dict(),
         }
 
     @torch.no_grad()
@@ -170,8 +184,9 @@ class GradientDescent:
             parameter.copy_(kept)
         self.optimizer.load_state_dict(state_dict["optimizer"])
         self.schedule.load_state_dict(state_dict["schedule"])
-        self.average.load_state_dict(state_dict["average"])
-        self.average.to(self.parameters[0].device)
+        if self.average is not None:
+            self.average.load_state_dict(state_dict["average"])
+            self.average.to(self.parameters[0].device)
 
 
 def rate_schedule(optimizer: torch.optim.Optimizer, steps: int) -> lr_scheduler.LRScheduler:

@@ -29,7 +29,7 @@ def model_in(folder: Path, *beside: str) -> Iterator[Path]:
     Until that, `folder` holds no model; it may hold other things. beside: folders of them whose files get digests.
     """
     part = folder / PART
-    shutil.rmtree(part, ignore_errors=True)
+    remove_unfinished(folder)
     part.mkdir(parents=True)
     yield part
     others = {f"{name}/{file}": digest for name in beside for file, digest in digests_of(folder / name).items()}
@@ -41,6 +41,11 @@ def model_in(folder: Path, *beside: str) -> Iterator[Path]:
             shutil.rmtree(there)
         entry.replace(there)
     part.rmdir()
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a writer left that died while it put a model, or what is left of one, into a folder."""
+    shutil.rmtree(folder / PART, ignore_errors=True)
 
 
 def save_pipeline(pipeline: Any, folder: Path) -> None:

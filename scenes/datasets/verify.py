@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,13 @@ def damages(folder: Path) -> Iterator[Damage]:
     header = read_header(folder)
     yield from _mesh(folder, header)
     yield from _frames_and_annotations(folder, header, finished=True)
+
+
+def refuse_damaged(folders: Iterable[Path]) -> None:
+    """Raises DatasetError for the first of Blemish's datasets among them of which a file was damaged."""
+    for folder in folders:
+        if (folder / HEADER).is_file() and (damage := next(damages(folder), None)):
+            raise DatasetError(f"{damage}; mend it with: blemish verify --repair {shlex.quote(str(folder))}")
 
 
 def _frames_and_annotations(folder: Path, header: Header, finished: bool) -> Iterator[Damage]:

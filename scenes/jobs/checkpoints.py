@@ -115,10 +115,14 @@ class Curve:
         self._sums = [0.0] * len(self.columns)
         self._since = clock() if clock else 0.0
 
+    def ends_row(self, step: int) -> bool:
+        """Whether a row is complete with step `step`, counted from 1, and a checkpoint is due."""
+        return step % self.every == 0 or step == self.last
+
     def record(self, step: int, measured: Sequence[float]) -> bool:
-        """Take what step `step`, counted from 1, has measured; whether a row is complete, and a checkpoint is due."""
+        """Take what step `step`, counted from 1, has measured; whether it ends a row."""
         self._sums = [total + value for total, value in zip(self._sums, measured, strict=True)]
-        if step % self.every and step != self.last:
+        if not self.ends_row(step):
             return False
         count = (step - 1) % self.every + 1
         means = [show(total / count) for show, total in zip(self.columns.values(), self._sums, strict=True)]

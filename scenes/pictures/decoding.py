@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shlex
 import struct
 import zlib
 from collections.abc import Iterator
@@ -98,6 +99,13 @@ def _require_text(path: Path) -> None:
         raise PictureError(f"{shown}: has a name that is no UTF-8, as of another system; rename it") from None
 
 
+def _or_mend(path: Path) -> str:
+    """What else helps a picture in the folders of a dataset: what Blemish wrote it can make anew."""
+    dataset = path.absolute().parent.parent
+    written = (dataset / "dataset.json").is_file()
+    return f", or mend its dataset with: blemish verify --repair {shlex.quote(str(dataset))}" if written else ""
+
+
 def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster:
     """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures.
 
@@ -107,7 +115,9 @@ def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster
     with _explained(path):
         content = content_of(path)
         if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-            raise PictureError(f"{path}: was changed or damaged since it was written, as its digest says; restore it")
+            raise PictureError(
+                f"{path}: was changed or damaged since it was written, as its digest says; restore it{_or_mend(path)}"
+            )
         if content[:4] in TIFF_SIGNATURES:
             return _tiff(content, measured, path)
         if png.deep_colour(content):

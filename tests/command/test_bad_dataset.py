@@ -94,7 +94,7 @@ MEND = "mend it with: blemish verify --repair "
         (no_scene, "data", "holds no finished frame yet; run the command that began it again to go on"),
         (damaged_scene, "data/scenes/000002.json", "truncated or damaged, not JSON; restore it"),
         (truncated_mask, "data/defects/000002.png", MEND),
-        (truncated_image, "data/images/000002.png", "was changed or damaged since it was written"),
+        (truncated_image, "data/images/000002.png", "restore it, or mend its dataset with: blemish verify --repair "),
         (no_image, "data/images/000002.png", "missing"),
         (empty_image, "data/images/000002.png", "is empty"),
         (mask_of_another_size, "data/defects/000002.png", "was changed or damaged since it was written"),
@@ -120,9 +120,11 @@ def test_of_flawed_frames_alone_the_damaged_one_is_named(refused: Refused, at: P
     path = at / "data" / name
     content = path.read_bytes()
     path.write_bytes(content[:-200])
-    line = refused("train", at / "data", *TINY, "--out", at / "new")
-    assert line.startswith(f"{path}: was changed or damaged since it was written")
-    assert MEND in line
+    study = ("study", "magnetic_tile", "--real", at / "data", "--out", at.parent / "study")
+    for command in (("train", at / "data", *TINY, "--out", at / "new"), study):
+        line = refused(*command)
+        assert line.startswith(f"{path}: was changed or damaged since it was written")
+        assert MEND in line
 
 
 def test_picture_without_bytes(refused: Refused, at: Path) -> None:

@@ -139,7 +139,7 @@ def evaluations(folder: Path) -> list[bytes]:
     for label in ("good", "crack"):
         mask = np.zeros((9, 11), bool)
         mask[2:5, 3:7] = label != "good"
-        truth = Truth(mask, (DefectInstance("crack", "defect", mask),) * mask.any())
+        truth = Truth(mask, (DefectInstance("crack", "defect", mask),) * bool(mask.any()))
         anomaly_map = rng.random(mask.shape) * 0.4 + mask
         evaluator.update(anomaly_map, truth, label)
         image = rng.integers(0, 255, (*mask.shape, 3), dtype=np.uint8)

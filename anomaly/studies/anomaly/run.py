@@ -31,6 +31,7 @@ from anomaly.studies.engine.progress import StudyProgress, Untold
 from anomaly.studies.engine.study_file import StudyFile
 from anomaly.studies.sources.renders import RenderedSet, held_out_sets, is_rendered, render
 from scenes.datasets.lock import locked
+from scenes.datasets.verify import refuse_damaged
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.executor import Executor, Place, Simple, Worker
 from scenes.jobs.local import Local
@@ -81,6 +82,7 @@ def run_study(
         sides = [split_real(samples, study.real, seed) for seed in study.seeds]
         for side in sides:
             if trouble := trouble_with(side):
+                refuse_damaged(sorted({sample.image_path.parent.parent for sample in samples}))  # which may be why
                 raise file.error("real", trouble)
         folders = {key: _rendered(cache, one, progress) for key, one in wanted.items()}
         rendered = {key: training_part(read_renders([folder])) for key, folder in folders.items()}

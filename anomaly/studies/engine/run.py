@@ -21,6 +21,7 @@ from anomaly.studies.sources.lineage import without_relatives
 from anomaly.studies.sources.real_set import Side, classes_of, parted, photographs_of, spread, thinned, trouble_with
 from anomaly.studies.sources.renders import held_out_sets
 from scenes.datasets.lock import locked
+from scenes.datasets.verify import refuse_damaged
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
 from scenes.jobs.executor import Executor
@@ -117,6 +118,7 @@ def run_downstream(
         sides = [parted(pictures, study.real, seed) for seed in study.seeds]
         for side in sides:
             if trouble := trouble_with(side):
+                refuse_damaged(sorted({sample.image_path.parent.parent for sample in samples}))  # which may be why
                 raise file.error("real", trouble)
         first = next(iter(settings.values()))
         outcome = Outcome(file, task, first, classes, folder, device, pictures, left_out, sides)

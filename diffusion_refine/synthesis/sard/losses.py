@@ -18,7 +18,7 @@ class Reduction(StrEnum):
 
 def masked_mean(values: Tensor, counted: Tensor) -> Tensor:
     """The mean of values (B,) where counted (B,) is true; 0, without gradient, where none is."""
-    return values[counted].mean() if bool(counted.any()) else values.new_zeros(())
+    return torch.where(counted, values, 0.0).sum() / counted.sum().clamp(min=1)
 
 
 def real_loss(logits: Tensor, counted: Tensor) -> Tensor:

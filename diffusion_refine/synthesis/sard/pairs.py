@@ -7,7 +7,7 @@ equally often. Its mask is all of that kind in the window.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,11 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def on(self, device: str) -> Pairs:
+        """The same in the memory of a device."""
+        names = ("images", "masks", "labels", "surfaces")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def read_labelled(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -27,14 +28,14 @@ class StepSchedule:
         if self.steps < 1 or not 0.0 < self.beta_min < self.beta_max or not math.isfinite(self.beta_max):
             raise ValueError(f"{self} is no schedule; expected at least a step and 0 < beta_min < beta_max")
 
-    @property
+    @cached_property
     def alpha_bars(self) -> Tensor:
         """(T + 1,) float64: the share of the picture's variance in x_0 to x_T; the first is 1."""
         times = torch.linspace(FIRST_TIME, 1.0, self.steps + 1, dtype=torch.float64)
         logarithms = -(times.square()) * (self.beta_max - self.beta_min) / 2 - times * self.beta_min
         return torch.exp(logarithms - logarithms[0])
 
-    @property
+    @cached_property
     def betas(self) -> Tensor:
         """(T,) float64: the variance of the noise that each step adds, its first entry that of step 1."""
         return 1.0 - self.alpha_bars[1:] / self.alpha_bars[:-1]
@@ -68,4 +69,4 @@ def _number(timestep: int | Tensor) -> Tensor:
 
 def _as_image(values: Tensor, like: Tensor) -> Tensor:
     """One value, or (B,) of them, for pictures (B, C, H, W) of their device and precision."""
-    return values.to(like.device, like.dtype).reshape(-1, 1, 1, 1)
+    return values.to(like.device, like.dtype, non_blocking=True).reshape(-1, 1, 1, 1)

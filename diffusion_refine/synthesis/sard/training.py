@@ -90,11 +90,11 @@ class SardTraining:
         with random_start(settings.seed):
             self.network = GeneratorNetwork(settings.network, labels, surfaces).to(device)
             self.discriminator = Discriminator(settings.discriminator, labels).to(device)
-        self.generator_descent = self._descent(self.network, settings.generator_rate)
-        self.discriminator_descent = self._descent(self.discriminator, settings.discriminator_rate)
+        self.generator_descent = self._descent(self.network, settings.generator_rate, settings.average)
+        self.discriminator_descent = self._descent(self.discriminator, settings.discriminator_rate, None)
         self.steps_taken = 0
 
-    def _descent(self, network: torch.nn.Module, rate: float) -> GradientDescent:
+    def _descent(self, network: torch.nn.Module, rate: float, average: float | None) -> GradientDescent:
         settings = self.settings
 
         def cosine(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
@@ -107,7 +107,7 @@ class SardTraining:
             weight_decay=0.0,
             betas=BETAS,
             schedule=cosine,
-            longest_average=settings.average,
+            longest_average=average,
             largest_gradient=math.inf,
         )
 
@@ -115,15 +115,16 @@ class SardTraining:
         """Both turns on pictures (B, 3, S, S) in [-1, 1] with mask (B, 1, S, S) of bool; what COLUMNS name."""
         settings, schedule = self.settings, self.settings.schedule
         device = clean.device
+        timestep = torch.randint(1, schedule.steps + 1, (len(clean),), generator=rng)
+        own = rng if device.type == "cpu" else torch.Generator(device).manual_seed(drawn_seed(rng))
 
         def gaussian(*shape: int) -> Tensor:
-            return torch.randn(shape, generator=rng).to(device)
+            return torch.randn(shape, generator=own, device=device)
 
-        timestep = torch.randint(1, schedule.steps + 1, (len(clean),), generator=rng)
         real = schedule.noisy(clean, gaussian(*clean.shape), timestep - 1)
         noisy = schedule.noisier(real, gaussian(*clean.shape), timestep)
         latent, last_noise = gaussian(len(clean), settings.network.latent), gaussian(*clean.shape)
-        told = timestep.to(device)
+        told = timestep.to(device, non_blocking=True)
         counted = mask.flatten(1).any(dim=1)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
             found = self.network(noisy, told, latent, conditions, mask).float()
@@ -196,7 +197,7 @@ def train_sard(
         count = settings.pairs or crops_of(len(pictures), PAIRS_A_PICTURE)
         pairs = draw_pairs(
             pictures, count, settings.network.size, settings.seed, on_pair=lambda done: progress("pairs", done, count)
-        )
+        ).on(device)
         training = SardTraining(settings, len(pairs.label_names), len(pairs.surface_names), device)
         written = {
             **asdict(settings),
@@ -217,7 +218,7 @@ def train_sard(
         )
 
         def advance(rng: torch.Generator) -> tuple[Tensor, ...]:
-            return training.step(*_batch(pairs, settings.batch, rng, device), rng)
+            return training.step(*_batch(pairs, settings.batch, rng), rng)
 
         loop.run(
             advance,
@@ -234,8 +235,12 @@ def train_sard(
     return out
 
 
-def _batch(pairs: Pairs, size: int, rng: torch.Generator, device: str) -> tuple[Tensor, Tensor, Conditions]:
-    chosen = torch.randint(len(pairs), (size,), generator=rng)
-    images = pairs.images[chosen].to(device).float() / 127.5 - 1.0
-    conditions = Conditions(pairs.labels[chosen].to(device), pairs.surfaces[chosen].to(device))
-    return images, pairs.masks[chosen].to(device), conditions
+def drawn_seed(rng: torch.Generator) -> int:
+    """A seed for a generator on another device, from one on the processor."""
+    return int(torch.randint(2**62, (), generator=rng))
+
+
+def _batch(pairs: Pairs, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Conditions]:
+    chosen = torch.randint(len(pairs), (size,), generator=rng).to(pairs.images.device, non_blocking=True)
+    images = pairs.images[chosen].float() / 127.5 - 1.0
+    return images, pairs.masks[chosen], Conditions(pairs.labels[chosen], pairs.surfaces[chosen])

@@ -22,7 +22,7 @@ from diffusion_refine.core.verify import STATE
 from diffusion_refine.training.crops import PicturesError
 from diffusion_refine.training.diffusion import ADDITIONS, DiffusionSettings, TrainingError, train_diffusion
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
-from diffusion_refine.training.saving import model_in, save_pipeline
+from diffusion_refine.training.saving import PART, model_in, save_pipeline
 from scenes.jobs.checkpoints import CheckpointError
 from tests.command.told import REPOSITORY
 
@@ -187,6 +187,16 @@ def test_tuning_all_weights_lowers_the_error_on_the_pictures(photographs: Path, 
     rows = (tmp_path / "out" / "training" / "denoiser.csv").read_text().splitlines()[1:]
     losses = [float(row.split(",")[2]) for row in rows]
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_what_is_left_of_a_writer_that_died_first_or_last_does_no_harm(photographs: Path, tmp_path: Path) -> None:
+    (tmp_path / STATE).mkdir()  # and died before it wrote what it trains
+    train_diffusion([photographs], tmp_path, QUICK, "cpu")
+    trained = contents(tmp_path)
+    (tmp_path / PART).mkdir()  # all of which had been put in its place
+    train_diffusion([photographs], tmp_path, QUICK, "cpu")
+    assert not (tmp_path / PART).exists()
+    assert contents(tmp_path) == trained
 
 
 def test_another_training_in_the_folder_is_named(photographs: Path, start: Path, tmp_path: Path) -> None:

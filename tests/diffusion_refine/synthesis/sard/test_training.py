@@ -104,6 +104,18 @@ def test_without_weight_the_masks_branch_changes_nothing() -> None:
     assert all(torch.equal(one, other) for one, other in zip(*ended, strict=True))
 
 
+def test_half_precision_is_near_single_and_penalises_as_well() -> None:
+    pairs = draw_pairs(spotted(), 4, 16, 0)
+    images, conditions = pairs.images.float() / 127.5 - 1, Conditions(pairs.labels, pairs.surfaces)
+    measured = []
+    for half in (False, True):
+        training = SardTraining(replace(TINY, half=half, penalty_every=1), 2, 1)
+        measured.append(training.step(images, pairs.masks, conditions, torch.Generator().manual_seed(0)))
+        assert all(value.dtype == torch.float32 for value in training.network.parameters())
+    torch.testing.assert_close(*(torch.stack(values) for values in measured), rtol=0.02, atol=0.02)
+    assert measured[1][-1] > 0
+
+
 @pytest.mark.parametrize("background", [Background.forward, Background.literal, None])
 def test_what_is_drawn_lies_in_the_mask_alone(tmp_path: Path, background: Background | None) -> None:
     settings = replace(TINY, regions=background is not None, background=background or Background.forward)
