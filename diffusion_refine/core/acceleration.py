@@ -65,6 +65,7 @@ class Runner:
     def forget(self) -> None:
         """Drop all recordings, for a network that has other weights or layers now."""
         self._kept.clear()
+        self._recorders.clear()  # memory that no recording shares any more cannot be shared again
         self._asked.clear()
         self._refused.clear()
 
@@ -115,6 +116,7 @@ class Runner:
                     stacklevel=4,
                 )
             self._refused.add(key)
+            del self._recorders[device]  # as in `forget`
             return None
         self._kept[key] = kept
         if len(self._kept) > KINDS:

@@ -126,6 +126,9 @@ class Model:
         for module in pipeline.components.values():
             if isinstance(module, nn.Module):
                 module.eval()
+        if self.unet.conv_in.weight.device.type == "cuda":  # a card's convolutions want channels beside each other
+            for module in (self.unet, self.vae):
+                module.to(memory_format=torch.channels_last)
         # Looked up once: a walk through the modules of a large model takes longer than a card needs for a small one.
         self._layers = attention_layers(self.unet)
         self._modules, self._weights = list(self.unet.modules()), list(self.unet.parameters())
