@@ -64,7 +64,8 @@ def ssim(before: Picture, after: Picture) -> float:
     c1, c2 = 0.01**2, 0.03**2
     found = (2 * mean_x * mean_y + c1) * (2 * covariance + c2) / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
     inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, seen, strict=True))
-    return 1.0 - float((1.0 - found[inner]).sum()) / (differs.size * found.shape[2])
+    missing = float((1.0 - found[inner]).sum())
+    return 1.0 - missing / float(differs.size * found.shape[2])
 
 
 def _around(mask: Mask, reach: int) -> tuple[slice, slice]:
