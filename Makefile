@@ -32,7 +32,7 @@ test-slow: setup  ## Run the tests that take minutes
 	$(PYTEST) -m "slow and not window"
 
 test-gpu: setup  ## Run the tests that need a graphics card
-	$(PYTEST) -m gpu tests/anomaly
+	$(PYTEST) -m gpu tests
 
 fuzz: setup  ## Spoil 100,000 files for every reader with hypothesis, and with atheris where it is installed; hours
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.fuzz.run

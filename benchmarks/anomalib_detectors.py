@@ -44,15 +44,18 @@ class Detector:
     needs_good_pictures = True
     model: Any = None
 
+    def __init__(self, device: str = "cpu") -> None:
+        self.device = device
+
     def fit(self, bank: Sequence[Sample], rows: int, seed: int) -> None:
         raise NotImplementedError
 
     @torch.inference_mode()
     def predict(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
         """The map (H, W) of an image (H, W, 3), and its score."""
-        found = self.model(squeezed(image))
+        found = self.model(squeezed(image).to(self.device))
         maps = functional.interpolate(found.anomaly_map, image.shape[:2], mode="bilinear", align_corners=False)
-        return maps[0, 0].numpy(), float(found.pred_score)
+        return maps[0, 0].cpu().numpy(), float(found.pred_score)
 
 
 class Patchcore(Detector):
@@ -66,9 +69,12 @@ class Patchcore(Detector):
         torch.manual_seed(seed)  # anomalib's sampling has no generator of its own
         self.model = PatchcoreModel(LAYERS, EFFICIENTNET_LITE0.model, pre_trained=False)
         self.model.feature_extractor = extractor()
-        self.model.train()
+        self.model.to(self.device).train()
         with torch.inference_mode():
-            kept = [self.model(squeezed(sample.image()))[clear_cells(sample, SIDE // 8)] for sample in bank]
+            kept = [
+                self.model(squeezed(sample.image()).to(self.device))[clear_cells(sample, SIDE // 8).to(self.device)]
+                for sample in bank
+            ]
         self.model.embedding_store[:] = kept
         every = sum(map(len, kept))
         self.model.subsample_embedding(min(1.0, rows / every))
@@ -84,10 +90,10 @@ class Padim(Detector):
         torch.manual_seed(seed)
         self.model = PadimModel(EFFICIENTNET_LITE0.model, LAYERS, pre_trained=False, n_features=100)
         self.model.feature_extractor = extractor()
-        self.model.train()
+        self.model.to(self.device).train()
         self.model.feature_extractor.eval()
         for sample in bank:
-            self.model(squeezed(sample.image()))
+            self.model(squeezed(sample.image()).to(self.device))
         self.model.fit()
         self.model.eval()
 
@@ -106,9 +112,10 @@ class StudentTeacher(Detector):
         # By name it would fetch weights; a network without any keeps the place of both.
         self.model = STFPMModel(LAYERS, timm.create_model("efficientnet_lite0"))
         self.model.teacher_model, self.model.student_model = extractor(), extractor(trained=False, learns=True)
+        self.model.to(self.device)
         loss = STFPMLoss()
         optimiser = torch.optim.SGD(self.model.student_model.parameters(), 0.4, momentum=0.9, weight_decay=0.001)
-        pictures = torch.cat([squeezed(sample.image()) for sample in bank])
+        pictures = torch.cat([squeezed(sample.image()) for sample in bank]).to(self.device)
         rng = np.random.default_rng(seed)
         self.model.train()
         self.model.teacher_model.eval()

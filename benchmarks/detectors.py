@@ -2,11 +2,13 @@
 
     python benchmarks/detectors.py [--quick] [--set magnetic_tile ...] [--most 30] [--seeds 3] [--json detectors.json]
     python benchmarks/detectors.py --set magnetic_tile --bank out/tiles     # trained on renders instead
+    python benchmarks/detectors.py --device cuda --at-once 12     # on a graphics card
 
 Judged are the surfaces that `python -m anomaly.backbone.evaluate` holds out, on which nothing was chosen. Every seed
 draws other surfaces to train on from all the others. Figures are means over the seeds; beside them the 95 % interval of
 the difference to the first detector, over surfaces and seeds. Each training has a process of its own, and its result is
-kept in --cache, from which a stopped run goes on.
+kept in --cache, from which a stopped run goes on. Seconds are the process's own on a processor; on a card they pass by,
+and memory is the card's. With several trainings at once on a card they tell little, and are left out.
 """
 
 import argparse
@@ -16,7 +18,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -26,14 +31,14 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.backbone.evaluate import extractor_of, filled, some, split_set
+from anomaly.backbone.evaluate import CPU, extractor_of, filled, some, split_set
 from anomaly.backbone.normalisation import normalised
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
 from anomaly.studies.anomaly.replicates import replicated
 from anomaly.studies.engine.bootstrap import Draws, Values, draw, estimate
 from benchmarks import anomalib_detectors
-from benchmarks.common import Figure, peak_now, report
+from benchmarks.common import Figure, peak_now, report, write
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
@@ -41,6 +46,7 @@ from scenes.formats.splitting import split_by_group
 REPOSITORY = Path(__file__).resolve().parents[1]
 SETS = ("magnetic_tile", "neu_seg_dedup", "crackforest", "ballscrew_pitting", "deeppcb")
 FIGURES = ("image AUROC", "pixel AUROC", "AUPRO", "best pixel F1", "false alarms at 95 % recall")
+COSTS = ("train, s", "a picture, s", "memory, MiB")
 RECALL = 0.95
 REPLICATES = 500
 
@@ -49,6 +55,7 @@ class Detector(Protocol):
     """What is trained on pictures and gives maps (H, W), not negative, with a score, of images (H, W, 3)."""
 
     needs_good_pictures: bool
+    device: str
 
     def fit(self, bank: Sequence[Sample], rows: int, seed: int) -> None: ...
 
@@ -61,21 +68,21 @@ class Inspector:
     needs_good_pictures = False
     model: SequentialPatchcoreModel
 
-    def __init__(self, backbone: str) -> None:
-        self.backbone = backbone
+    def __init__(self, backbone: str, device: str = CPU) -> None:
+        self.backbone, self.device = backbone, device
 
     def fit(self, bank: Sequence[Sample], rows: int, seed: int) -> None:
-        self.model = filled(extractor_of(self.backbone), bank, rows, seed)
+        self.model = filled(extractor_of(self.backbone), bank, rows, seed, device=self.device)
 
     @torch.inference_mode()
     def predict(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        found = self.model.anomaly_maps(normalised(image))[0, 0].numpy()
+        found = self.model.anomaly_maps(normalised(image).to(self.device))[0, 0].cpu().numpy()
         return found, float(found.max())
 
 
 OURS = ("dinov2-small", "embedded", "distilled", "efficientnet-lite0")
-DETECTORS: dict[str, Callable[[], Detector]] = {
-    **{name: lambda name=name: Inspector(name) for name in OURS},
+DETECTORS: dict[str, Callable[[str], Detector]] = {
+    **{name: partial(Inspector, name) for name in OURS},
     "anomalib's Patchcore": anomalib_detectors.Patchcore,
     "anomalib's PaDiM": anomalib_detectors.Padim,
     "anomalib's STFPM": anomalib_detectors.StudentTeacher,
@@ -119,64 +126,79 @@ def figures_of(counts: SurfaceCounts, weights: Values) -> dict[str, Values]:
 def train_and_judge(
     detector: Detector, bank: Sequence[Sample], judged: Sequence[Sample], rows: int, seed: int, out: Path
 ) -> None:
-    """Write counts.npz and costs.json into `out`: processor seconds of training, of one picture, MiB of the process."""
+    """Write counts.npz and costs.json into `out`: seconds of training and of one picture, memory in MiB."""
+    on_card = detector.device != CPU
+    clock = time.perf_counter if on_card else time.process_time  # a card is waited for
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    start = time.process_time()
+    start = clock()
     detector.fit(bank, rows, seed)
-    trained = time.process_time()
+    trained = clock()
     counter = SurfaceCounter(float("inf"))
     spent = 0.0
     for sample in judged:
         image = sample.image()
-        before = time.process_time()
+        before = clock()
         anomaly_map, score = detector.predict(image)
-        spent += time.process_time() - before
+        spent += clock() - before
         counter.update(anomaly_map, sample.truth(), sample.label, sample.group, score)
     counter.counts().save(out / "counts.npz")
-    costs = {"train, s": trained - start, "a picture, s": spent / len(judged), "memory, MiB": peak_now() / 1024}
+    memory = torch.cuda.max_memory_allocated() / 2**20 if on_card else peak_now() / 1024
+    costs = {"train, s": trained - start, "a picture, s": spent / len(judged), "memory, MiB": memory}
     (out / "costs.json").write_text(json.dumps({**costs, "pictures": len(judged), "bank": len(bank)}))
 
 
-def run_apart(step: Path, arguments: Sequence[str]) -> bool:
-    """Do a step in a process of its own, unless it is done; False where the detector cannot be trained on the set."""
-    if (step / "costs.json").is_file():
-        return True
-    if (step / "cannot").is_file():
-        return False
-    step.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, __file__, "--step", str(step), *arguments]
-    run = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"})
-    if run.returncode:
-        raise SystemExit(run.returncode)
-    return not (step / "cannot").is_file()
+@dataclass(frozen=True)
+class Step:
+    """A detector trained on a set with a seed, in a process of its own; `folder` keeps what it found."""
+
+    folder: Path
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cache: Path, data: Path, given: Mapping[str, object]) -> "Step":
+        said = [str(part) for key, value in given.items() if value is not None for part in (f"--{key}", value)]
+        key = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+        return cls(cache / f"{given['set']}-{key}", (*said, "--data", str(data)))
+
+    def run(self) -> None:
+        """Do it, unless it is done, or known that the detector cannot be trained on the set."""
+        if (self.folder / "costs.json").is_file() or (self.folder / "cannot").is_file():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, __file__, "--step", str(self.folder), *self.arguments]
+        subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}, check=True)
+
+    @property
+    def counts(self) -> SurfaceCounts:
+        return SurfaceCounts.load(self.folder / "counts.npz")
+
+    @property
+    def costs(self) -> dict[str, float]:
+        found: dict[str, float] = json.loads((self.folder / "costs.json").read_text())
+        return found
 
 
-def row(
-    name: str,
-    counts: Sequence[SurfaceCounts],
-    costs: Sequence[Mapping[str, float]],
-    first: Sequence[SurfaceCounts],
-    draws: Draws,
-) -> dict[str, Figure]:
+def row(name: str, steps: Sequence[Step], first: Sequence[Step], draws: Draws, costs: bool) -> dict[str, Figure]:
     """A detector's row: means over seeds, and the interval of the difference to the first one."""
 
-    def by_seed(every: Sequence[SurfaceCounts]) -> dict[str, Values]:
-        found = [figures_of(each, draws.weights(each.surfaces)) for each in every]
+    def by_seed(every: Sequence[Step]) -> dict[str, Values]:
+        counts = [step.counts for step in every]
+        found = [figures_of(each, draws.weights(each.surfaces)) for each in counts]
         return {figure: np.stack([each[figure] for each in found]) for figure in FIGURES}
 
-    own, its = by_seed(counts), by_seed(first)
+    own, its = by_seed(steps), by_seed(first)
     shown: dict[str, Figure] = {"detector": name}
     for figure in FIGURES:
         value = estimate(own[figure], draws, 0.95).value
         if not np.isfinite(value):
             shown[figure] = None
-        elif counts is first:
+        elif steps is first:
             shown[figure] = f"{value:.3f}"
         else:
             against = estimate(own[figure] - its[figure], draws, 0.95)
             shown[figure] = f"{value:.3f} ({against.low:+.3f} to {against.high:+.3f})"
-    for cost in ("train, s", "a picture, s", "memory, MiB"):
-        shown[cost] = float(np.median([each[cost] for each in costs]))
+    for cost in COSTS if costs else ():
+        shown[cost] = float(np.median([step.costs[cost] for step in steps]))
     return shown
 
 
@@ -193,7 +215,9 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="pictures to train on, and to judge, at the most")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=REPOSITORY / "out/detectors")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--device", default=CPU, help="torch's name of what computes")
+    parser.add_argument("--at-once", type=int, default=1, help="trainings in processes beside each other")
+    parser.add_argument("--json", type=Path, help="written after every row")
     parser.add_argument("--step", type=Path, help=argparse.SUPPRESS)
     settings = parser.parse_args()
     torch.set_num_threads(1)
@@ -203,49 +227,64 @@ def main() -> None:
     if settings.quick:
         sets, seeds, most, rows, names = ["magnetic_tile"], 1, 6, 256, ["embedded", "anomalib's Patchcore"]
     if settings.step:
-        step(settings.step, settings.data / sets[0], settings.bank, names[0], rows, most, seeds)
+        step(settings.step, settings.data / sets[0], settings.bank, names[0], rows, most, seeds, settings.device)
         return
+    here = [each for each in sets if (settings.data / each).is_dir()]
+    for each in set(sets) - set(here):
+        print(f"{settings.data / each} is not there: nothing to measure")
+    common = {"rows": rows, "most": most, "bank": settings.bank, "device": settings.device}
+    steps = {
+        (each, name): [
+            Step.of(settings.cache, settings.data, {"set": each, "detector": name, "seeds": seed, **common})
+            for seed in range(seeds)
+        ]
+        for each in here
+        for name in names
+    }
+    told = settings.device == CPU or settings.at_once == 1
     tables: list[dict[str, Figure]] = []
-    for each in sets:
-        if not (settings.data / each).is_dir():
-            print(f"{settings.data / each} is not there: nothing to measure")
+    with ThreadPoolExecutor(settings.at_once) as pool:
+        running = {which: [pool.submit(each.run) for each in every] for which, every in steps.items()}
+        for each in here:
+            for found in rows_of(each, {name: steps[each, name] for name in names}, running, told):
+                tables.append({"set": each, **found})
+                if settings.json:
+                    write(tables, settings.json)
+            report([found for found in tables if found["set"] == each], title=f"{each}, {seeds} seeds")
+    if any("failed" in found for found in tables):
+        raise SystemExit(1)
+
+
+def rows_of(
+    folder: str,
+    steps: Mapping[str, Sequence[Step]],
+    running: Mapping[tuple[str, str], Sequence[Future[None]]],
+    costs: bool,
+) -> Iterator[dict[str, Figure]]:
+    """The rows of a set, each as soon as its steps and those before it are done."""
+    first: Sequence[Step] = ()
+    for name, every in steps.items():
+        if broken := [error for future in running[folder, name] if (error := future.exception())]:
+            yield {"detector": name, "failed": str(broken[0])}
             continue
-        found: dict[str, tuple[list[SurfaceCounts], list[dict[str, float]]]] = {}
-        for name in names:
-            for seed in range(seeds):
-                given = {
-                    "set": each,
-                    "detector": name,
-                    "rows": rows,
-                    "seeds": seed,
-                    "most": most,
-                    "bank": settings.bank,
-                }
-                said = [str(part) for key, value in given.items() if value is not None for part in (f"--{key}", value)]
-                key = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
-                folder = settings.cache / f"{each}-{key}"
-                if run_apart(folder, [*said, "--data", str(settings.data)]):
-                    counts, costs = found.setdefault(name, ([], []))
-                    counts.append(SurfaceCounts.load(folder / "counts.npz"))
-                    costs.append(json.loads((folder / "costs.json").read_text()))
-        first = next(iter(found.values()))
-        one = first[0][0]
-        defective = dict(zip(one.surfaces, map(bool, one.defective_surfaces), strict=True))
-        draws = draw(defective, seeds, REPLICATES, 0)
-        table = [row(name, counts, costs, first[0], draws) for name, (counts, costs) in found.items()]
-        bank, judged = (round(first[1][0][part]) for part in ("bank", "pictures"))
-        report(table, title=f"{each}: {bank} pictures to train on, {judged} judged, {seeds} seeds")
-        tables += [{"set": each, **each_row} for each_row in table]
-    if settings.json:
-        settings.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
+        if not (every[0].folder / "costs.json").is_file():
+            continue  # it cannot be trained on the set
+        if not first:
+            first, counts = every, every[0].counts
+            defective = dict(zip(counts.surfaces, map(bool, counts.defective_surfaces), strict=True))
+            draws = draw(defective, len(every), REPLICATES, 0)
+        found = row(name, every, first, draws, costs)
+        yield {**found, "trained on": round(every[0].costs["bank"]), "judged": round(every[0].costs["pictures"])}
 
 
-def step(out: Path, folder: Path, other: Path | None, name: str, rows: int, most: int | None, seed: int) -> None:
+def step(
+    out: Path, folder: Path, other: Path | None, name: str, rows: int, most: int | None, seed: int, device: str
+) -> None:
     """One training and what it finds, in this process."""
     bank, judged = parted(read_samples(folder), seed, most)
     if other is not None:
         bank = [sample for sample in read_samples(other) if sample.label == GOOD][: most or None]
-    detector = DETECTORS[name]() if name in DETECTORS else Inspector(name)
+    detector = DETECTORS[name](device) if name in DETECTORS else Inspector(name, device)
     if detector.needs_good_pictures and any(sample.label != GOOD for sample in bank):
         (out / "cannot").write_text("there are no good pictures to train on\n")
         return

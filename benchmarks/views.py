@@ -1,6 +1,7 @@
 """How pictures are looked at: a pyramid of scales, quarter turns of good pictures, borders; figures of each way.
 
-    python benchmarks/views.py [--quick] [--backbone dinov2-small] [--set crackforest] [--most 10] [--json views.json]
+    python benchmarks/views.py [--quick] [--set crackforest ...] [--backbone dinov2-small ...] [--most 10]
+        [--device cuda] [--json views.json]
 
 Half of the surfaces of a set fill the bank, the development part of the others is evaluated, as
 `python -m anomaly.backbone.evaluate` does. Every way is measured on the same pictures.
@@ -10,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -21,10 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from anomaly.backbone.evaluate import Split, evaluated, extractor_of, filled, split_set
 from anomaly.backbone.patch_extractor import PatchExtractor
-from benchmarks.common import Figure, report
+from benchmarks.common import Figure, report, write
 from scenes.formats.registry import read_samples
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+SETS = ("magnetic_tile", "neu_seg_dedup", "crackforest", "ballscrew_pitting", "deeppcb")
+BACKBONES = ("dinov2-small", "embedded", "distilled")
 MARGIN = 32  # pixels that a picture is mirrored by; whole patches of strides 8 and 16
 
 
@@ -81,32 +85,31 @@ class WithoutBorder:
         return inside
 
 
-def ways(extractor: PatchExtractor, split: Split, size: int) -> Iterator[tuple[str, Maps]]:
+def ways(extractor: PatchExtractor, split: Split, size: int, device: str) -> Iterator[tuple[str, Maps]]:
     """Every way by its name, with its bank filled."""
-    plain = filled(extractor, split.bank, size)
+    bank = partial(filled, bank=split.bank, size=size, device=device)
+    plain = bank(extractor)
     yield "as it is", plain
     yield "outermost patches left out", WithoutBorder(plain, extractor.strides[0])
-    yield "mirrored beyond the borders", filled(Mirrored(extractor), split.bank, size)  # type: ignore[arg-type]
-    yield "quarter turns of good pictures", filled(extractor, split.bank, size, turns=(0, 1, 2, 3))
-    half = filled(extractor, split.bank, size, scale=0.5)
+    yield "mirrored beyond the borders", bank(Mirrored(extractor))
+    yield "quarter turns of good pictures", bank(extractor, turns=(0, 1, 2, 3))
+    half = bank(extractor, scale=0.5)
     yield "at half the size alone", Pyramid({0.5: half})
     yield "at full and half size", Pyramid({1.0: plain, 0.5: half})
 
 
 @torch.no_grad()
-def measured(folder: Path, backbone: str, most: int | None, size: int) -> list[dict[str, Figure]]:
+def measured(folder: Path, backbone: str, most: int | None, size: int, device: str) -> Iterator[dict[str, Figure]]:
     split = split_set(read_samples(folder), most=most)
-    rows: list[dict[str, Figure]] = []
-    for name, model in ways(extractor_of(backbone), split, size):
-        found = evaluated(model, {"development": split.parts["development"]})["development"]
+    for name, model in ways(extractor_of(backbone), split, size, device):
+        found = evaluated(model, {"development": split.parts["development"]}, device=device)["development"]
         figures = {
             "image AUROC": found.image_auroc,
             "pixel AUROC": found.pixel_auroc,
             "AUPRO": found.aupro,
             "best pixel F1": found.best_pixel_f1,
         }
-        rows.append({"set": folder.name, "backbone": backbone, "way": name, **figures})
-    return rows
+        yield {"set": folder.name, "backbone": backbone, "way": name, **figures}
 
 
 def main() -> None:
@@ -115,28 +118,30 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
     )
-    parser.add_argument("--set", action="append", help="folder of --data, repeatable; magnetic_tile")
-    parser.add_argument("--backbone", action="append", help="repeatable; dinov2-small")
+    parser.add_argument("--set", action="append", help=f"folder of --data, repeatable; {', '.join(SETS)}")
+    parser.add_argument("--backbone", action="append", help=f"repeatable; {', '.join(BACKBONES)}")
     parser.add_argument("--size", type=int, default=2048, help="rows of the bank")
     parser.add_argument("--most", type=int, help="pictures of every part at the most")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--device", default="cpu", help="torch's name of what computes")
+    parser.add_argument("--json", type=Path, help="written after every row")
     settings = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    most, size, backbones = settings.most, settings.size, settings.backbone or ["dinov2-small"]
+    most, size, sets, backbones = settings.most, settings.size, settings.set or SETS, settings.backbone or BACKBONES
     if settings.quick:
-        most, size, backbones = 6, 256, ["embedded"]
-    rows = []
-    for name in settings.set or ["magnetic_tile"]:
+        most, size, sets, backbones = 6, 256, settings.set or SETS[:1], settings.backbone or BACKBONES[1:2]
+    rows: list[dict[str, Figure]] = []
+    for name in sets:
         folder = settings.data / name
         if not folder.is_dir():
             print(f"{folder} is not there: nothing to measure")
             continue
         for backbone in backbones:
-            rows += measured(folder, backbone, most, size)
-            report(rows[-6:])
-    if rows and settings.json:
-        report(rows, settings.json)
+            for row in measured(folder, backbone, most, size, settings.device):
+                rows.append(row)
+                if settings.json:
+                    write(rows, settings.json)
+            report([row for row in rows if (row["set"], row["backbone"]) == (name, backbone)])
 
 
 if __name__ == "__main__":

@@ -157,9 +157,10 @@ def train(given: argparse.Namespace) -> None:
     """The model, and its card beside it."""
     model = given.out / "model"
     words = ("--steps", given.steps, "--batch", given.batch, "--pairs", given.pairs, "--threads", given.threads)
+    chosen = ("--mask-input", "--seed", SEED, "--every", given.every)
     flags = (*(("--device", given.device) if given.device else ()), *(("--half",) if given.half else ()))
     sets = [given.out / name for name in SHARES]
-    blemish("train-generator", "sard", *sets, *words, *flags, "--seed", SEED, "--every", given.every, "--out", model)
+    blemish("train-generator", "sard", *sets, *words, *chosen, *flags, "--out", model)
     with (model / "training" / "sard.csv").open(encoding="utf-8") as file:
         curve = list(csv.DictReader(file))
     text = card({name: Dataset(given.out / name) for name in SHARES}, given, curve)
@@ -185,7 +186,8 @@ def card(sets: Mapping[str, Dataset], given: argparse.Namespace, curve: list[dic
         f"--batch {given.batch} --pairs {given.pairs}{half}",
         "",
         f"Everything random follows from seeds from {SEED} on. No photograph and no other model's weights went in. The",
-        "model sees windows of 64 pixels a side. What looks otherwise than these renders needs a model of its own.",
+        "generator is told the mask and sees windows of 64 pixels a side. What looks otherwise than these renders",
+        "needs a model of its own.",
         "",
         "| set | finish | frames | " + " | ".join(classes) + " |",
         "| --- | --- | --- |" + " --- |" * len(classes),
@@ -209,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="DIR")
     parser.add_argument("--frames", type=int, default=50, help="of tiles; the other sets have a share of them")
-    parser.add_argument("--samples", type=int, default=12, help="Cycles samples a pixel")
+    parser.add_argument("--samples", type=int, default=10, help="Cycles samples a pixel")
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--pairs", type=int, default=8000, help="crops to cut round defects")

@@ -34,6 +34,7 @@ from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 
+CPU = "cpu"
 COMPARED = (UNTRAINED, FILTERS, EMBEDDED)
 CLEARANCE = 2  # patches between a defect and what may fill a bank
 EPOCHS = 5
@@ -81,15 +82,16 @@ def filled(
     seed: int = 0,
     scale: float = 1.0,
     turns: Sequence[int] = (0,),
+    device: str = CPU,
 ) -> SequentialPatchcoreModel:
-    """A model whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch.
+    """A model on a device whose bank saw the patches of `bank`, scaled, that lie clear of defects, epoch after epoch.
 
     turns: by how many quarters of a turn every picture is shown.
     """
-    model = SequentialPatchcoreModel(extractor, size)
+    model = SequentialPatchcoreModel(extractor, size).to(device)
     rows: list[Tensor] = []
     for sample, turn in product(bank, turns):
-        features = model.features(normalised(np.rot90(sample.image(), turn), scale))
+        features = model.features(normalised(np.rot90(sample.image(), turn), scale).to(device))
         if sample.label != GOOD:
             defect = np.rot90(sample.truth().defect, turn).copy()
             features = features[_clear(defect, extractor.strides[0], scale)]
@@ -103,14 +105,17 @@ def filled(
 
 @torch.no_grad()
 def evaluated(
-    model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Sample]], scale: float = 1.0
+    model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Sample]], scale: float = 1.0, device: str = CPU
 ) -> dict[str, Metrics]:
-    """The figures of a model on every part and on all together; those that need a threshold mean nothing here."""
+    """The figures of a model that is on a device, of every part and of all together.
+
+    Those that need a threshold mean nothing here.
+    """
     whole, evaluators = Evaluator(threshold=0.0), {part: Evaluator(threshold=0.0) for part in parts}
     for part, samples in parts.items():
         for sample in samples:
             image, truth = sample.image(), sample.truth()
-            maps = model.anomaly_maps(normalised(image, scale))
+            maps = model.anomaly_maps(normalised(image, scale).to(device)).cpu()
             if scale != 1:
                 maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
             anomaly_map = maps[0, 0].numpy()
@@ -156,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--most", type=int, help="pictures of every part at the most")
     parser.add_argument("--scale", type=float, default=1.0, help="of the pictures, as seen by the backbone")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default=CPU, help="torch's name of what computes")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # numbers of next to nothing, which untrained features hold, cost a hundred times
@@ -164,10 +170,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for folder in given.folders:
         split = split_set(read_samples(folder), given.seed, given.most)
         for name in given.backbone or COMPARED:
-            model = filled(
-                extractor_of(name, given.seed, given.pretrained), split.bank, given.size, given.seed, given.scale
-            )
-            for part, metrics in evaluated(model, split.parts, given.scale).items():
+            extractor = extractor_of(name, given.seed, given.pretrained)
+            model = filled(extractor, split.bank, given.size, given.seed, given.scale, device=given.device)
+            for part, metrics in evaluated(model, split.parts, given.scale, given.device).items():
                 figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro, metrics.best_pixel_f1)
                 values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]
                 print(f"| {' | '.join(values)} |", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -102,7 +103,8 @@ class SequentialPatchcoreModel(nn.Module):
     def pixels(self, distances: Tensor, size: Sequence[int], valid_mask: Tensor | None = None) -> Tensor:
         """(B, 1, H, W) map of patches' distances (B, 1, h, w), for images of that size; see `anomaly_maps`."""
         maps = distances if valid_mask is None else distances * self.cells(valid_mask)[:, None]
-        maps = enlarged_and_blurred(maps, self.extractor.strides[0])[..., : size[0], : size[1]]
+        with nullcontext() if torch.compiler.is_exporting() else full_precision(maps.device):
+            maps = enlarged_and_blurred(maps, self.extractor.strides[0])[..., : size[0], : size[1]]
         return maps if valid_mask is None else maps * valid_mask[:, None]
 
     def _distances(self, features: Tensor) -> Tensor:

@@ -9,11 +9,13 @@ linear layers (SDXL, SD 2.x) the result is blended after the output projection, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
+from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0, FusedAttnProcessor2_0
 from torch import Tensor, nn
 
 from procgen.errors import BlemishError
@@ -21,12 +23,27 @@ from procgen.errors import BlemishError
 ALPHA = 0.1  # appendix A of the paper; .1 to .4 is called useful
 BLOCKS = ("down", "mid", "up")
 SELECTED = ("up",)
+# Of diffusers; they compute the same whenever they are called.
+CONSTANT = (AttnProcessor, AttnProcessor2_0, FusedAttnProcessor2_0)
 
 
 class Processor(Protocol):
     """What diffusers calls to compute one attention layer; hidden states are (B, tokens, channels)."""
 
     def __call__(self, attention: Any, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+
+
+class Steering(Protocol):
+    """What acts on attention from outside, with tensors of its own, and keeps what attention was."""
+
+    def given(self, device: torch.device) -> tuple[Tensor, ...]:
+        """What it gives to a prediction beside the prompt."""
+
+    def steering(self, latent: tuple[int, int], given: tuple[Tensor, ...]) -> AbstractContextManager[list[Tensor]]:
+        """The context of one pass over latents of a shape: a list that its tensors come into."""
+
+    def take(self, found: Sequence[Tensor]) -> None:
+        """Keep those tensors."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,11 @@ class Interpolated:
         finally:
             door.remove()
 
+    def kind(self) -> Hashable | None:
+        """What it computes, as `processor_kind` says it."""
+        inner = processor_kind(self.inner)
+        return None if inner is None else (Interpolated, inner, self.alpha, self.before_projection)
+
     def _blend(self, h: Tensor, r: Tensor) -> Tensor:
         return (1 - self.alpha) * h + self.alpha * r
 
@@ -74,6 +96,33 @@ def attention_layers(unet: nn.Module) -> list[Layer]:
         for name, module in unet.named_modules()
         if hasattr(module, "set_processor") and hasattr(module, "to_q")
     ]
+
+
+def processor_kind(processor: Processor) -> Hashable | None:
+    """Equal for processors that compute the same in every call; None for one that may not, or is not known."""
+    if isinstance(processor, CONSTANT):
+        return type(processor).__name__
+    kind = getattr(processor, "kind", None)
+    found: Hashable | None = kind() if callable(kind) else None
+    return found
+
+
+def attention_kind(layers: Sequence[Layer]) -> Hashable | None:
+    """How these layers compute attention now, to be told from how they did; None where it may change by itself."""
+    found = [(processor_kind(layer.module.processor), layer.module.to_q) for layer in layers]
+    return None if any(kind is None for kind, _ in found) else tuple(found)
+
+
+def steering_of(layers: Sequence[Layer]) -> Steering | None:
+    """What steers these layers now."""
+    for layer in layers:
+        processor = layer.module.processor
+        while isinstance(processor, Interpolated):
+            processor = processor.inner
+        if (controller := getattr(processor, "controller", None)) is not None:
+            steering: Steering = controller
+            return steering
+    return None
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
+from diffusion_refine.core.acceleration import Runner, hooked
+from diffusion_refine.core.attention import attention_kind, attention_layers, steering_of
 from diffusion_refine.core.verify import INDEX, model_damages
 from procgen.errors import BlemishError
 
@@ -25,6 +27,9 @@ EMBEDDED_FOLDER = Path(__file__).parents[1] / "embedded" / "weights"
 PIPELINES = {"StableDiffusionPipeline": StableDiffusionPipeline, "StableDiffusionXLPipeline": StableDiffusionXLPipeline}
 # Of Stable Diffusion 1.x; they look at finished pictures and have no part in making them.
 CHECKERS = {"safety_checker": None, "feature_extractor": None, "image_encoder": None, "requires_safety_checker": False}
+
+
+RECORDED_PIXELS = 1 << 18  # of pictures that the autoencoder sees at once
 
 
 class ModelError(BlemishError):
@@ -121,16 +126,25 @@ class Model:
         for module in pipeline.components.values():
             if isinstance(module, nn.Module):
                 module.eval()
+        if self.unet.conv_in.weight.device.type == "cuda":  # a card's convolutions want channels beside each other
+            for module in (self.unet, self.vae):
+                module.to(memory_format=torch.channels_last)
+        # Looked up once: a walk through the modules of a large model takes longer than a card needs for a small one.
+        self._layers = attention_layers(self.unet)
+        self._modules, self._weights = list(self.unet.modules()), list(self.unet.parameters())
+        self.predictions, self.encodings, self.decodings = (
+            Runner(function) for function in (self._predicted, self._encoded, self._decoded)
+        )
 
     @property
     def device(self) -> torch.device:
-        device: torch.device = self.unet.device
+        device: torch.device = self.unet.conv_in.weight.device
         return device
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the UNet's weights."""
-        dtype: torch.dtype = self.unet.dtype
+        dtype: torch.dtype = self.unet.conv_in.weight.dtype
         return dtype
 
     @torch.no_grad()
@@ -166,7 +180,7 @@ class Model:
                 f"a picture of {width} × {height} pixels cannot be encoded by {self.name}; give sides that are "
                 f"multiples of {self.factor}, better of {coarsest}"
             )
-        found: Tensor = self.vae.encode(images.to(self.device, torch.float32) * 2 - 1).latent_dist.mode()
+        (found,) = self.encodings(self._picture_kind(images), images.to(self.device, torch.float32))
         mean, deviation = self._statistics()
         return (found - mean) / deviation
 
@@ -174,8 +188,9 @@ class Model:
     def decode(self, latents: Tensor) -> Tensor:
         """Images (B, 3, H, W) of values 0 to 1, float32, of latents (B, C, h, w)."""
         mean, deviation = self._statistics()
-        found: Tensor = self.vae.decode(latents.to(self.device, torch.float32) * deviation + mean, return_dict=False)[0]
-        return (found / 2 + 0.5).clamp(0, 1)
+        scaled = latents.to(self.device, torch.float32) * deviation + mean
+        (found,) = self.decodings(self._picture_kind(latents, self.factor), scaled)
+        return found
 
     def noise(self, latents: Tensor, timestep: Tensor | int, conditions: Prompt) -> Tensor:
         """Predicted noise ε, float32 (B, C, h, w), in latents of one timestep; one call of the UNet.
@@ -185,21 +200,87 @@ class Model:
         self.calls.forwards += 1
         self.calls.samples += len(latents)
         conditions = conditions.expand(len(latents))
-        more: dict[str, Any] = {}
+        level = torch.full((), int(timestep), device=latents.device)
+        inputs = [latents, level, conditions.embeddings]
         if conditions.pooled is not None and conditions.time_ids is not None:
-            pooled = conditions.pooled.to(self.dtype)
-            more["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": conditions.time_ids.to(self.dtype)}
-        found: Tensor = self.unet(
-            latents.to(self.dtype),
-            timestep,
-            encoder_hidden_states=conditions.embeddings.to(self.dtype),
-            return_dict=False,
-            **more,
-        )[0].float()
+            inputs += [conditions.pooled, conditions.time_ids]
+        steering = steering_of(self._layers)
+        if steering is not None:
+            inputs += steering.given(latents.device)
+        found, *kept = self.predictions(self._call_kind(steering is not None), *inputs)
+        if steering is not None:
+            steering.take(kept)
         if self.pipeline.scheduler.config.prediction_type == "v_prediction":
             alpha = float(self.pipeline.scheduler.alphas_cumprod[int(timestep)])
             return found * float(alpha**0.5) + latents * float((1 - alpha) ** 0.5)
         return found
+
+    @contextmanager
+    def plainly(self) -> Iterator[None]:
+        """Within it every call is made as it is, none recorded or repeated."""
+        with ExitStack() as stack:
+            for runner in self._runners:
+                stack.enter_context(runner.plainly())
+            yield
+
+    @property
+    def recorded(self) -> int:
+        """How many kinds of calls are repeated from recordings."""
+        return sum(runner.recorded for runner in self._runners)
+
+    @property
+    def _runners(self) -> tuple[Runner, ...]:
+        return self.predictions, self.encodings, self.decodings
+
+    def forget_recordings(self) -> None:
+        """To be told where layers or weights of the UNet or the autoencoder were replaced, not where they were set."""
+        self._layers = attention_layers(self.unet)
+        self._modules, self._weights = list(self.unet.modules()), list(self.unet.parameters())
+        for runner in self._runners:
+            runner.forget()
+
+    def _predicted(self, latents: Tensor, level: Tensor, embeddings: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
+        """What the UNet says, float32, of latents of a timestep () int64, and what whoever steers it keeps.
+
+        more: SDXL's pooled embeddings and time ids, and what steers the attention.
+        """
+        named: dict[str, Any] = {}
+        if self.family == "sdxl":
+            pooled, time_ids, *more = more  # type: ignore[assignment]
+            named["added_cond_kwargs"] = {"text_embeds": pooled.to(self.dtype), "time_ids": time_ids.to(self.dtype)}
+        steering = steering_of(self._layers)
+        shape = (latents.shape[-2], latents.shape[-1])
+        with nullcontext([]) if steering is None else steering.steering(shape, tuple(more)) as kept:
+            found = self.unet(
+                latents.to(self.dtype),
+                level,
+                encoder_hidden_states=embeddings.to(self.dtype),
+                return_dict=False,
+                **named,
+            )[0]
+        return found.float(), *kept
+
+    def _encoded(self, images: Tensor) -> tuple[Tensor, ...]:
+        return (self.vae.encode(images * 2 - 1).latent_dist.mode(),)
+
+    def _decoded(self, latents: Tensor) -> tuple[Tensor, ...]:
+        return ((self.vae.decode(latents, return_dict=False)[0] / 2 + 0.5).clamp(0, 1),)
+
+    def _call_kind(self, steered: bool) -> Hashable | None:
+        """What a prediction depends on beside its inputs; None where a recording could not stand for it."""
+        if hooked(self._modules):
+            return None
+        if torch.is_grad_enabled() and (steered or any(weight.requires_grad for weight in self._weights)):
+            return None  # gradients flow from the prediction alone, and to what is given alone
+        attention = attention_kind(self._layers)
+        weight = self.unet.conv_in.weight
+        return None if attention is None else (attention, weight.dtype, weight.data_ptr())
+
+    def _picture_kind(self, batch: Tensor, factor: int = 1) -> Hashable | None:
+        """Likewise of the autoencoder; None for what is so large that naming its kernels takes no time beside it."""
+        weight = next(self.vae.parameters())
+        small = len(batch) * batch.shape[-2] * batch.shape[-1] * factor**2 <= RECORDED_PIXELS
+        return (weight.dtype, weight.data_ptr()) if small else None
 
     def _statistics(self) -> tuple[Tensor | float, Tensor | float]:
         """Mean and deviation of the autoencoder's latents, which bring them to unit variance."""

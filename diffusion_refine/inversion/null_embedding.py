@@ -128,20 +128,25 @@ def _optimise_step(
     epsilon, distance = torch.empty_like(latents), latents.new_empty(count)
     taken = torch.zeros(count, dtype=torch.int64)
     running = list(range(count))
+
+    def of_running(batch: Tensor) -> Tensor:
+        return batch if len(running) == count else batch[running]  # an index has to be brought to a card
+
     for update in range(settings.updates + 1):
         last = update == settings.updates
         with torch.set_grad_enabled(not last):
             null = Prompt(
                 torch.cat([embeddings[picture] for picture in running]),
                 None if pooled is None else torch.cat([pooled[picture] for picture in running]),
-                None if start.time_ids is None else start.time_ids[running],
+                None if start.time_ids is None else of_running(start.time_ids),
                 ("",) * len(running),
             )
-            predicted = model.noise(latents[running], timestep, null)
-            stepped = schedule.step(latents[running], guided(predicted, conditional[running], scale), index)
-            losses = (stepped - wanted[running]).square().mean(dim=(1, 2, 3))
+            now = of_running(latents)
+            predicted = model.noise(now, timestep, null)
+            stepped = schedule.step(now, guided(predicted, of_running(conditional), scale), index)
+            losses = (stepped - of_running(wanted)).square().mean(dim=(1, 2, 3))
             far = [place for place, loss in enumerate(losses.tolist()) if loss >= limit]
-            total = losses[far].sum()
+            total = (losses if len(far) == len(running) else losses[far]).sum()
         epsilon[running], distance[running] = predicted.detach(), losses.detach()
         if last or not far:
             break

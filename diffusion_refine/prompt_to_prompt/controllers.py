@@ -8,7 +8,7 @@ copying these copies it without ever holding it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from diffusion_refine.core.attention import Interpolated, Layer, Processor, replaced_processors
+from diffusion_refine.core.attention import Interpolated, Layer, Processor, processor_kind, replaced_processors
 from diffusion_refine.prompt_to_prompt.alignment import (
     Alignment,
     Tokens,
@@ -26,7 +26,7 @@ from diffusion_refine.prompt_to_prompt.alignment import (
     replacement,
     unchanged,
 )
-from diffusion_refine.prompt_to_prompt.maps import LARGEST, Maps, Shape
+from diffusion_refine.prompt_to_prompt.maps import LARGEST, Maps, Shape, mean_map
 from procgen.errors import BlemishError
 
 CROSS = 0.8  # share of the steps in which maps of the prompt are the source's; appendix A of the paper
@@ -77,6 +77,15 @@ def _edit(alignment: Alignment) -> Edit:
     return Edit(mapping, share, torch.ones_like(share))
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One pass over latents of a shape: the edits that it was given, and the maps that it found."""
+
+    latent: Shape
+    given: tuple[Tensor, ...]
+    found: list[Tensor]
+
+
 @dataclass
 class Controller:
     """Edits of n targets over the steps of one denoising.
@@ -94,6 +103,8 @@ class Controller:
     largest: int = LARGEST
     maps: Maps | None = None
     progress: float = field(default=0.0, init=False)  # share of the steps that are done
+    _given: tuple[Tensor, ...] = field(default=(), init=False, repr=False)
+    _pass: Pass | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, share in (("cross", self.cross), ("self", self.self_share)):
@@ -112,12 +123,46 @@ class Controller:
             return self.progress < self.cross
         return self.progress < self.self_share and tokens <= self.largest**2
 
+    def kind(self) -> Hashable:
+        """What of it decides what a pass computes, beside what is given to it."""
+        kept = None if self.maps is None else self.maps.largest
+        edited = (self.progress < self.cross, self.progress < self.self_share) if self.edits else ()
+        return len(self.edits), edited, self.largest, kept
+
+    def given(self, device: torch.device) -> tuple[Tensor, ...]:
+        """The edits' mappings, shares and factors, which every pass is given."""
+        if self.edits and not (self._given and self._given[0].device == device):
+            self._given = tuple(
+                torch.stack([getattr(edit, part) for edit in self.edits]).to(device, torch.float32)
+                for part in ("mapping", "share", "factors")
+            )
+        return self._given
+
+    @contextmanager
+    def steering(self, latent: Shape, given: tuple[Tensor, ...]) -> Iterator[list[Tensor]]:
+        """Within it is one pass over latents of a shape; what it holds afterwards is for `take`."""
+        self._pass = Pass(latent, given, [])
+        try:
+            yield self._pass.found
+        finally:
+            self._pass = None
+
+    def take(self, found: Sequence[Tensor]) -> None:
+        """Keep the maps of a pass."""
+        if self.maps is not None:
+            for one in found:
+                self.maps.add(one)
+
+    @property
+    def running(self) -> Pass:
+        """The pass that attention is computed for."""
+        if self._pass is None:
+            raise ValueError("attention is under control in a model's predictions alone: call its noise, not its UNet")
+        return self._pass
+
     def edit(self, probabilities: Tensor) -> Tensor:
         """Attention to the prompt (1 + n, heads, tokens, length) with the targets' made of the source's."""
-        mapping, share, factors = (
-            torch.stack([getattr(edit, part) for edit in self.edits]).to(probabilities)
-            for part in ("mapping", "share", "factors")
-        )
+        mapping, share, factors = self.running.given
         base, own = probabilities[:1], probabilities[1:]
         share, factors = share[:, None, None], factors[:, None, None]
         return torch.cat([base, (base @ mapping[:, None] * share + own * (1 - share)) * factors])
@@ -129,7 +174,11 @@ class Controlled:
 
     inner: Processor
     controller: Controller
-    latent: list[Shape]  # of the pass that is running
+
+    def kind(self) -> Hashable | None:
+        """What it computes now, as `processor_kind` says it."""
+        inner = processor_kind(self.inner)
+        return None if inner is None else (Controlled, inner, self.controller.kind())
 
     def __call__(
         self,
@@ -141,7 +190,7 @@ class Controlled:
     ) -> Tensor:
         controller, cross, count = self.controller, encoder_hidden_states is not None, hidden_states.shape[1]
         changed = controller.changes(cross, count)
-        shape = map_shape(count, self.latent[-1])
+        shape = map_shape(count, controller.running.latent)
         kept = cross and controller.maps is not None and controller.maps.keeps(shape)
         if not changed and not kept:
             return self.inner(attention, hidden_states, encoder_hidden_states, attention_mask, **more)
@@ -158,8 +207,8 @@ class Controlled:
             probabilities = (query @ key.transpose(-1, -2) * attention.scale).float().softmax(-1)
             if changed:
                 probabilities = controller.edit(probabilities)
-            if kept and controller.maps is not None:
-                controller.maps.add(probabilities, shape)
+            if kept:
+                controller.running.found.append(mean_map(probabilities, shape))
             found = probabilities.to(value.dtype) @ value
         else:
             found = scaled_dot_product_attention(query, key, value, scale=attention.scale)
@@ -172,28 +221,19 @@ class Controlled:
 
 @contextmanager
 def controlled(unet: nn.Module, controller: Controller, index: int = 0, steps: int = 1) -> Iterator[None]:
-    """Passes of the UNet inside the context are those of step `index` of `steps`, under the controller.
+    """A model's predictions inside the context are those of step `index` of `steps`, under the controller.
 
     RLI stays around what is changed, in whichever order the two contexts are entered.
     """
     controller.at(index, steps)
-    latent: list[Shape] = []
-
-    def note_shape(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-        sample = inputs[0] if inputs else named["sample"]
-        latent[:] = [(sample.shape[-2], sample.shape[-1])]
 
     def under_control(_: Layer, processor: Processor) -> Processor:
         if isinstance(processor, Interpolated):
-            return replace(processor, inner=Controlled(processor.inner, controller, latent))
-        return Controlled(processor, controller, latent)
+            return replace(processor, inner=Controlled(processor.inner, controller))
+        return Controlled(processor, controller)
 
-    hook = unet.register_forward_pre_hook(note_shape, with_kwargs=True)
-    try:
-        with replaced_processors(unet, under_control):
-            yield
-    finally:
-        hook.remove()
+    with replaced_processors(unet, under_control):
+        yield
 
 
 def map_shape(tokens: int, latent: Shape) -> Shape:

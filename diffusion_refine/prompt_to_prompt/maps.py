@@ -36,9 +36,9 @@ class Maps:
         """Whether maps of that shape are kept."""
         return shape[0] * shape[1] <= self.largest**2
 
-    def add(self, probabilities: Tensor, shape: Shape) -> None:
-        """Adds one layer's attention (B, heads, rows · columns, length)."""
-        found = probabilities.detach().float().mean(1).unflatten(1, shape)
+    def add(self, found: Tensor) -> None:
+        """Adds one layer's map (B, rows, columns, length)."""
+        shape = (found.shape[1], found.shape[2])
         self._sums[shape] = self._sums[shape] + found if shape in self._sums else found
         self._counts[shape] = self._counts.get(shape, 0) + 1
 
@@ -63,6 +63,12 @@ class Maps:
             )
         wanted = max(max(latent) / OF_LATENT, SMALLEST)
         return self.mean(min(self.shapes(), key=lambda shape: (abs(np.log2(max(shape) / wanted)), -max(shape))))
+
+
+def mean_map(probabilities: Tensor, shape: Shape) -> Tensor:
+    """A layer's attention (B, heads, rows · columns, length) as its map (B, rows, columns, length), mean over heads."""
+    found: Tensor = probabilities.detach().float().mean(1).unflatten(1, shape)
+    return found
 
 
 @dataclass(frozen=True)

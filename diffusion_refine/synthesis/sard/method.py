@@ -30,7 +30,10 @@ RECIPE = "recipe:"
 def synthesis(
     request: Request,
     *,
-    model: Annotated[Path, typer.Option(help="Folder that `blemish train-generator sard` wrote.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder that `blemish train-generator sard` wrote; by default the model that ships."),
+    ] = None,
     masks: Annotated[
         str,
         typer.Option(
@@ -49,7 +52,10 @@ def synthesis(
     ] = None,
     surface: Annotated[
         str | None,
-        typer.Option(help="Which of the surfaces that the model learnt the pictures show; if it has several."),
+        typer.Option(
+            help="Which of the surfaces that the model learnt the pictures show; by default the recipe's finish, or "
+            "the only one."
+        ),
     ] = None,
     pieces: Annotated[int, typer.Option(min=1, max=1000, help="Defects a frame; a recipe says it itself.")] = 1,
     count: CountOption = 1,
@@ -69,23 +75,24 @@ def synthesis(
 
     from diffusion_refine.synthesis.pasting.chosen import chosen_surfaces
     from diffusion_refine.synthesis.sard.generator import SardGenerator
-    from diffusion_refine.synthesis.sard.model import load_sard
+    from diffusion_refine.synthesis.sard.model import EMBEDDED_FOLDER, load_sard
     from procgen.errors import BlemishError
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     options = reading(white_level, most_pixels)
-    loaded = load_sard(model, device)
-    if surface is None and len(loaded.surfaces) > 1:
-        raise BlemishError(f"--surface: {model} learnt {', '.join(loaded.surfaces)}; say which the pictures show")
-    chosen_surface = surface or loaded.surfaces[0]
+    folder = model or EMBEDDED_FOLDER
+    loaded = load_sard(folder, device)
+    chosen_surface = surface or surface_of(loaded.surfaces, recipe)
+    if chosen_surface is None:
+        raise BlemishError(f"--surface: {folder} learnt {', '.join(loaded.surfaces)}; say which the pictures show")
     for option, found, known in (
         ("--surface", [chosen_surface], loaded.surfaces),
         ("--class", class_name or [], loaded.labels),
     ):
         unknown = [name for name in found if name not in known]
         if unknown:
-            raise BlemishError(f"{option}: found {unknown[0]}; {model} learnt {', '.join(known)}")
+            raise BlemishError(f"{option}: found {unknown[0]}; {folder} learnt {', '.join(known)}")
     source = _masks(masks, masks_only, tuple(class_name or loaded.labels), loaded, pieces, options)
     samples = chosen_surfaces(request.inputs, only, options, format)
     return pasting(
@@ -96,6 +103,17 @@ def synthesis(
         lambda bits: SardGenerator(loaded, source, chosen_surface, bits),
         {"model": loaded.sha256, "surface": chosen_surface, "classes": list(source.classes), **source.written()},
     )
+
+
+def surface_of(learnt: tuple[str, ...], recipe: str) -> str | None:
+    """The only surface that a model learnt, or the finish of what a recipe says the pictures show."""
+    from diffusion_refine.prompts.vocabulary import FINISHES
+    from scenes.recipes.recipe import load_recipe
+
+    if len(learnt) == 1:
+        return learnt[0]
+    finish = FINISHES[load_recipe(recipe).finish.kind]
+    return finish if finish in learnt else None
 
 
 def _masks(

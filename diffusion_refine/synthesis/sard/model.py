@@ -14,6 +14,7 @@ from diffusion_refine.synthesis.sard.network import GeneratorNetwork, NetworkSha
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.training.sealed_network import WEIGHTS, SealedNetwork
 
+EMBEDDED_FOLDER = Path(__file__).parents[2] / "embedded" / "sard"  # the model that ships
 FILES = SealedNetwork("sard", "blemish_sard", 1, "blemish train-generator sard DATASET --out MODEL")
 
 

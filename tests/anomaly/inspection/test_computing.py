@@ -4,15 +4,13 @@ import torch
 from PIL import Image
 
 from anomaly.backbone.patch_extractor import patch_extractor
-from anomaly.inspection.computing import PROCESSOR, Computing, DeviceError, device_named
+from anomaly.inspection.computing import Computing, DeviceError, device_named
 from anomaly.inspection.evaluate import evaluate_inspector
 from anomaly.inspection.inspector import BANK_FILE, Inspector, TrainingRecord
 from anomaly.inspection.options import computing
 from anomaly.inspection.train import train_inspector
-from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from scenes.formats.registry import read_samples
-from tests.anomaly.patchcore.oracle import literal_coreset
 
 SHAPES = ((64, 80), (72, 64), (64, 80), (90, 101), (64, 80))
 
@@ -121,41 +119,3 @@ def test_a_device_that_is_not_here_is_refused():
 
 def test_half_precision_is_never_asked_of_a_processor():
     assert computing("cpu", 1, "half", 640) == Computing("cpu", 1, False, 640)
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("backbone", ["untrained", "tf_efficientnet_lite0", "test_vit@2/16", "filters+untrained"])
-@pytest.mark.parametrize(("precision", "batch"), [("full", 1), ("full", 4), ("half", 4)])
-def test_maps_of_a_card_are_the_processors_within_a_thousandth(card, backbone, precision, batch):
-    pictures = [(picture(seed, shape), None) for seed, shape in enumerate(SHAPES, 5)]
-    inspector = inspector_of(backbone)
-    expected = [(map_.copy(), score) for _, map_, score in inspector.on(PROCESSOR).predict_each(pictures)]
-    there = inspector.on(computing(card, batch, precision, None))
-    for (map_, score), (_, found, found_score) in zip(expected, there.predict_each(pictures), strict=True):
-        np.testing.assert_allclose(found, map_, rtol=1e-3, atol=1e-3 * score)
-        assert found_score == pytest.approx(score, rel=1e-3)
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("dimensions", [3, 152])
-def test_the_coreset_on_a_card_is_the_literal_one_row_for_row(card, dimensions):
-    features = np.random.default_rng(0).standard_normal((1500, dimensions)).astype(np.float32)
-    bank, accepted = literal_coreset(features, 64, epochs=2)
-    coreset = SequentialCoreset(64)
-    found = [coreset.update(torch.from_numpy(features).to(card)) for _ in range(2)]
-    assert found == accepted
-    np.testing.assert_array_equal(coreset.bank.cpu().numpy(), bank)
-
-
-@pytest.mark.gpu
-def test_training_and_verdicts_on_a_card_are_the_processors(card, folder, tmp_path):
-    samples = read_samples(folder)
-    settings = {"backbone": "untrained", "size": 40, "epochs": 2, "boundary_patches": 2}
-    here = train_inspector(samples, tmp_path / "here", **settings)
-    there = train_inspector(samples, tmp_path / "there", **settings, computing=computing(card, 4, "full", None))
-    again = train_inspector(samples, tmp_path / "again", **settings, computing=computing(card, 4, "full", None))
-    assert (tmp_path / "there" / BANK_FILE).read_bytes() == (tmp_path / "again" / BANK_FILE).read_bytes()
-    torch.testing.assert_close(there.model.memory_bank.cpu(), here.model.memory_bank, rtol=1e-3, atol=1e-3)
-    for sample in samples:
-        scores = [inspector.predict(sample.image())[1] for inspector in (here, again)]
-        assert (scores[0] >= 3.0) == (scores[1] >= 3.0)

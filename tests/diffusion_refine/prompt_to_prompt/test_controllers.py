@@ -201,6 +201,39 @@ def test_the_loop_controls_conditional_passes_only(tiny_model: Tiny, method: str
     assert seen == [(1, False), (2, True)] * 2
 
 
+def test_recorded_edits_have_the_bits_and_maps_of_plain_ones(tiny_model: Tiny) -> None:
+    """Over all branches of the steps: both kinds of maps exchanged, those of the prompt alone, and none."""
+    model, settings = tiny_model("sdxl"), methods.InversionSettings(steps=5)
+    latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    old = tokens(model, OLD)
+
+    def edited(target: str) -> tuple[Tensor, Maps]:
+        maps, new = Maps(), tokens(model, target)
+        controller = Controller([(refine_words if target == LONGER else replace_words)(old, new)], maps=maps)
+        with residual_interpolation(model.unet):
+            source = methods.prepare("direct", model, latents, model.encode_prompt([OLD]), settings)
+            return sampling.edit(model, source, model.encode_prompt([target]), controller=controller), maps
+
+    with model.plainly():
+        expected = {target: edited(target) for target in (SWAPPED, LONGER)}
+    recorded = [model.recorded]
+    for target in (SWAPPED, LONGER, SWAPPED):
+        (found, maps), (wanted, wanted_maps) = edited(target), expected[target]
+        assert torch.equal(found, wanted)
+        assert maps.shapes() == wanted_maps.shapes()
+        assert all(torch.equal(maps.mean(shape), wanted_maps.mean(shape)) for shape in maps.shapes())
+        recorded.append(model.recorded)
+    assert recorded[0] == 0 < recorded[1] < recorded[2]  # branches of one step come again in another edit
+    assert recorded[3] == recorded[2]  # which shares them, whatever its words
+
+
+def test_attention_under_control_is_computed_in_predictions_alone(tiny_model: Tiny) -> None:
+    model = tiny_model("sd15")
+    (latents, timestep), prompt = inputs(model, branches=1), model.encode_prompt([OLD])
+    with controlled(model.unet, Controller()), pytest.raises(ValueError, match="call its noise"):
+        model.unet(latents, timestep, encoder_hidden_states=prompt.embeddings)
+
+
 def test_processors_and_hooks_are_restored_after_an_exception(tiny_model: Tiny) -> None:
     model = tiny_model("sd15")
     (latents, timestep), prompt = inputs(model), model.encode_prompt([OLD])

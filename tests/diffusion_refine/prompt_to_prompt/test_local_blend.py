@@ -6,7 +6,7 @@ import torch
 
 from diffusion_refine.prompt_to_prompt.alignment import Tokens
 from diffusion_refine.prompt_to_prompt.local_blend import LocalBlend, MaskBlend, attended
-from diffusion_refine.prompt_to_prompt.maps import Maps, key_tokens, token_maps
+from diffusion_refine.prompt_to_prompt.maps import Maps, key_tokens, mean_map, token_maps
 from procgen.errors import BlemishError
 
 TOKENS = Tokens("a crack on tile", ("a", "crack", "on", "tile"), ((1,), (2, 3), (4,), (5,)), (0, 1, 2, 3, 4, 5, 6), 8)
@@ -22,8 +22,8 @@ def bumps(shape: tuple[int, int], *places: tuple[int, int]) -> torch.Tensor:
 
 def test_outside_the_words_places_latents_are_the_sources() -> None:
     maps = Maps()
-    maps.add(bumps((8, 12), (1, 1), (6, 10), (1, 1)), (8, 12))
-    maps.add(bumps((2, 3), (1, 1), (0, 0), (0, 0)), (2, 3))  # too coarse to tell a place
+    maps.add(mean_map(bumps((8, 12), (1, 1), (6, 10), (1, 1)), (8, 12)))
+    maps.add(mean_map(bumps((2, 3), (1, 1), (0, 0), (0, 0)), (2, 3)))  # too coarse to tell a place
     latents = torch.randn(3, 4, 32, 48, generator=torch.Generator().manual_seed(0))
     blend = LocalBlend(maps, [([2], [2]), ([2], [2])])
     assert torch.equal(blend(latents, 9, 50), latents)
@@ -43,7 +43,7 @@ def test_outside_the_words_places_latents_are_the_sources() -> None:
 def test_the_placing_map_is_a_quarter_of_the_latent_where_that_is_fine_enough() -> None:
     maps = Maps()
     for side in (32, 16, 8, 4):
-        maps.add(bumps((side, side), (0, 0)), (side, side))
+        maps.add(mean_map(bumps((side, side), (0, 0)), (side, side)))
     assert maps.placing((64, 64)).shape == (1, 16, 16, 8)  # as Stable Diffusion 1.x
     assert maps.placing((128, 128)).shape == (1, 32, 32, 8)  # as SDXL
     assert maps.placing((32, 32)).shape == (1, 16, 16, 8)

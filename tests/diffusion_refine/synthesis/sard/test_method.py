@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from diffusion_refine.synthesis.procedural.painting import painted
+from diffusion_refine.synthesis.sard.method import surface_of
 from scenes import Dataset, load_recipe
 from scenes.pictures.reading import read_photograph
 from scenes.recipes.on_photographs import draw_on
@@ -90,3 +91,10 @@ def test_what_the_model_did_not_learn_is_refused(there: Path, tmp_path: Path, ru
     }.items():
         assert said in run("synthesize", *common, *asked).refusal()
     assert not (tmp_path / "no").exists()
+
+
+def test_the_surface_is_the_only_one_or_what_the_recipe_says() -> None:
+    assert surface_of(("tiles",), "plate") == "tiles"
+    assert surface_of(("ground", "rolled"), "plate") == "ground"
+    assert surface_of(("ground", "rolled"), "hot_strip") == "rolled"
+    assert surface_of(("steel", "tiles"), "plate") is None
