@@ -29,7 +29,8 @@ Values = NDArray[np.floating[Any]]
 
 def reach(wavelet: Wavelet) -> int:
     """Pixels round a mask that the coefficients which see it reach."""
-    return (BLOCK - 1) * (wavelet.overlap + 1)
+    pixels: int = (BLOCK - 1) * (wavelet.overlap + 1)
+    return pixels
 
 
 def analysed(pixels: Values, wavelet: Wavelet, levels: int = LEVELS) -> Values:
