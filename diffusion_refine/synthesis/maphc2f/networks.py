@@ -12,7 +12,7 @@ from torch.nn import functional
 from diffusion_refine.synthesis.maphc2f.energy import ORDER
 from diffusion_refine.synthesis.maphc2f.wavelets import BANDS, bands
 
-LARGEST_GAIN = 4.0  # and its inverse the smallest
+LARGEST_GAIN = 2.0  # and its inverse the smallest: more shows the blocks of the transform
 
 
 @dataclass(frozen=True)

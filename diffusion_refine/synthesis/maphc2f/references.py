@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from diffusion_refine.editing.pixels import colour
 from diffusion_refine.synthesis.generator import Mask
 from diffusion_refine.synthesis.maphc2f.options import Wavelet
-from diffusion_refine.synthesis.maphc2f.wavelets import analysis, changeable, dilated, magnitudes, reach
+from diffusion_refine.synthesis.maphc2f.wavelets import analysis, brightness, changeable, dilated, magnitudes, reach
 from diffusion_refine.synthesis.maphc2f.windows import window_of
 from procgen.errors import BlemishError
 from scenes.formats.sample import Sample
@@ -25,7 +25,7 @@ Six = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class References:
-    """|band| (6,) of defects, by their class."""
+    """|band| (6,) of defects by their class, over the brightness there, so that dark and bright pictures compare."""
 
     by_class: Mapping[str, tuple[tuple[float, ...], ...]]
 
@@ -63,9 +63,9 @@ def references_of(samples: Sequence[Sample], wavelet: Wavelet, name: str) -> Ref
 
 
 def band_magnitudes(pixels: NDArray[np.float64], mask: Mask, wavelet: Wavelet) -> Six:
-    """|band| (6,) of a picture (H, W, 3) at a mask (H, W) that marks something."""
+    """|band| (6,) of a picture (H, W, 3) at a mask (H, W) that marks something, over the brightness there."""
     window = window_of(mask, 2 * reach(wavelet) + 1)
     cut = torch.from_numpy(window.cut(pixels)).permute(2, 0, 1)[None]
     near = dilated(torch.from_numpy(window.cut(mask))[None, None], reach(wavelet))
-    found: Six = magnitudes(analysis(cut, wavelet), changeable(near, wavelet))[0].numpy()
+    found: Six = (magnitudes(analysis(cut, wavelet), changeable(near, wavelet)) / brightness(cut, near))[0].numpy()
     return found

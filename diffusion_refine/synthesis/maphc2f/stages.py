@@ -21,6 +21,7 @@ from diffusion_refine.synthesis.maphc2f.solver import solve
 from diffusion_refine.synthesis.maphc2f.wavelets import (
     analysis,
     bands,
+    brightness,
     changeable,
     dilated,
     magnitudes,
@@ -86,13 +87,13 @@ def fine(
 ) -> Staged:
     """J_f of P7: the coarse picture (H, W, C), its detail bands near the mask multiplied to be like `wanted`.
 
-    wanted: |band| (6,). Without a network every band has one gain, that which P7 asks for, within the same limits.
+    wanted: |band| over brightness (6,). Without a network every band has one gain, that which P7 asks for, within the same limits.
     """
     picture, good_picture = (torch.from_numpy(each).permute(2, 0, 1)[None] for each in (made.pixels, good))
     mask = torch.from_numpy(made.changed)[None, None]
     near = dilated(mask, reach(wavelet))
     coefficients, counted = analysis(picture, wavelet), changeable(near, wavelet)
-    asked = torch.from_numpy(wanted)[None]
+    asked = torch.from_numpy(wanted)[None] * brightness(good_picture, near)
     before = magnitudes(coefficients, counted)
     if network is None:
         gains = even_gains(before, asked, counted)
@@ -111,7 +112,7 @@ def fine(
         "bands": {
             "before": [_rounded(value) for value in before[0]],
             "after": [_rounded(value) for value in magnitudes(coefficients * gains, counted)[0]],
-            "wanted": [_rounded(value) for value in wanted],
+            "wanted": [_rounded(value) for value in asked[0]],
         },
     }
     return Staged(np.where(changed[..., None], pixels, good), changed, record)

@@ -22,6 +22,7 @@ from diffusion_refine.synthesis.maphc2f.options import Wavelet
 LEVELS = 2
 BANDS = 3 * LEVELS  # of detail: horizontal, vertical and diagonal, of the finest level first
 BLOCK = 2**LEVELS  # pixels; pictures' sides are multiples of it
+DARKEST = 1e-3  # of full scale
 MODE, AXES = "periodization", (-2, -1)
 
 Values = NDArray[np.floating[Any]]
@@ -121,6 +122,12 @@ def magnitudes(coefficients: Tensor, counted: Tensor) -> Tensor:
     for band, here in zip(bands(coefficients.abs().mean(dim=1, keepdim=True)), bands(counted), strict=True):
         means.append((band * here).sum(dim=(1, 2, 3)) / here.sum(dim=(1, 2, 3)).clamp(min=1))
     return torch.stack(means, dim=1)
+
+
+def brightness(pixels: Tensor, near: Tensor) -> Tensor:
+    """(B, 1): the mean of pictures (B, C, H, W) where `near` (B, 1, H, W) says, which |band| is told over."""
+    grey = pixels.mean(dim=1, keepdim=True)
+    return ((grey * near).sum(dim=(1, 2, 3)) / near.sum(dim=(1, 2, 3)).clamp(min=1)).clamp(min=DARKEST)[:, None]
 
 
 def _through(transform: Any, values: Tensor, wavelet: Wavelet) -> Tensor:

@@ -20,7 +20,15 @@ from diffusion_refine.synthesis.maphc2f.physics import Physics
 from diffusion_refine.synthesis.maphc2f.references import References
 from diffusion_refine.synthesis.maphc2f.stages import doubled, halved
 from diffusion_refine.synthesis.maphc2f.training.losses import border_loss, coarse_loss, wavelet_loss
-from diffusion_refine.synthesis.maphc2f.wavelets import analysis, changeable, dilated, magnitudes, reach, synthesis
+from diffusion_refine.synthesis.maphc2f.wavelets import (
+    analysis,
+    brightness,
+    changeable,
+    dilated,
+    magnitudes,
+    reach,
+    synthesis,
+)
 from diffusion_refine.synthesis.maphc2f.windows import Window
 from diffusion_refine.training.loop import GradientDescent, TrainingLoop
 from diffusion_refine.training.model_shapes import random_start
@@ -141,9 +149,11 @@ class Training:
         coarse = good + doubled(intensity) * change
         near = dilated(mask, reach(settings.wavelet))
         counted = changeable(near, settings.wavelet)
+        wanted = wanted * brightness(good, near)
         gains = torch.where(counted, nets.fine(coarse, good, mask, near, wanted), 1.0)
         coefficients = gains * analysis(coarse, settings.wavelet)
-        alike = wavelet_loss(magnitudes(coefficients, counted), wanted, self.scale)
+        found = magnitudes(coefficients, counted)
+        alike = wavelet_loss(found, wanted, self.scale * brightness(good, near))
         seam = border_loss(synthesis(coefficients, settings.wavelet), physical, mask)
         self.descent.descend(coherent + settings.wavelet_weight * alike + settings.border_weight * seam)
         return coherent.detach(), alike.detach(), seam.detach()

@@ -24,7 +24,7 @@ def coarse_loss(intensity: Tensor, of: Problem) -> Tensor:
 
 
 def wavelet_loss(found: Tensor, wanted: Tensor, scale: Tensor) -> Tensor:
-    """L_wav of P7: Σ_b w_b | |band_b| − |band_b of the reference| | of (B, 6) each; scale: 1/w_b (6,)."""
+    """L_wav of P7: Σ_b w_b | |band_b| − |band_b of the reference| | of (B, 6) each; scale: 1/w_b (B, 6)."""
     return ((found - wanted).abs() / scale).sum(dim=1).mean()
 
 
