@@ -87,7 +87,8 @@ def fine(
 ) -> Staged:
     """J_f of P7: the coarse picture (H, W, C), its detail bands near the mask multiplied to be like `wanted`.
 
-    wanted: |band| over brightness (6,). Without a network every band has one gain, that which P7 asks for, within the same limits.
+    wanted: |band| over brightness (6,). Without a network every band has one gain, that which P7 asks for, within the
+    same limits.
     """
     picture, good_picture = (torch.from_numpy(each).permute(2, 0, 1)[None] for each in (made.pixels, good))
     mask = torch.from_numpy(made.changed)[None, None]
