@@ -45,6 +45,7 @@ COMMANDS = {
         "diffusion_refine.training.cli",
         "Train what makes defects on pictures of your own parts.",
     ),
+    "weigh": ("anomaly.weighting.cli", "Say of every synthetic frame what it shall count for in training."),
     "synthesize": ("diffusion_refine.synthesis.cli", "Make a dataset of photographs of good surfaces, or of another."),
 }
 # What looks at a folder, by a file in it that tells what it is: a module with `damages(folder)` and `repair(folder)`.

@@ -119,6 +119,7 @@ def train_inspector(
     if image_size is not None and image_size < 32:
         raise InspectorError(f"image size is {image_size}; expected at least 32 pixels")
     good = training_part(samples)
+    validation = [sample for sample in validation if sample.weight > 0]
     begun = Inspector.load(start) if isinstance(start, str | Path) else start
     kept: Sequence[Sample] = ()
     if threshold == BEST_F1 and not validation:
@@ -224,9 +225,11 @@ def _white_level(good: Sequence[Sample], begun: Inspector | None) -> float | Non
 
 
 def training_part(samples: Sequence[Sample]) -> list[Sample]:
-    """The good samples; only those of the split "train" where the source has one."""
+    """The good samples that weigh anything; only those of the split "train" where the source has one."""
     splits = {sample.split for sample in samples}
-    good = [s for s in samples if s.label == GOOD and ("train" not in splits or s.split in ("train", ""))]
+    good = [
+        s for s in samples if s.label == GOOD and s.weight > 0 and ("train" not in splits or s.split in ("train", ""))
+    ]
     if not good:
         raise InspectorError(f"none of the {len(samples)} pictures is good; training needs pictures without defects")
     return good
