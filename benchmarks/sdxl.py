@@ -290,7 +290,7 @@ def variants(bench: Bench, table: Table, family: str, repeats: int, compiled: bo
     def row(variant: str, format: torch.memory_format, *, cudnn: bool = False, benchmark: bool = False) -> None:
         model.unet.to(memory_format=format)
         with (
-            torch.backends.cudnn.flags(benchmark=benchmark),
+            torch.backends.cudnn.flags(enabled=True, benchmark=benchmark),
             sdpa_kernel(list(first), set_priority=True) if cudnn else nullcontext(),
         ):
             table.add(measure, model=family, pixels=bench.side, pictures=1, what="one call", how=variant)
@@ -306,8 +306,9 @@ def variants(bench: Bench, table: Table, family: str, repeats: int, compiled: bo
         return
     from diffusers.models.attention import BasicTransformerBlock
     from diffusers.models.resnet import ResnetBlock2D
+    from torch import _dynamo
 
-    torch._dynamo.config.cache_size_limit = 128  # shapes, with and without gradients
+    _dynamo.config.cache_size_limit = 128  # shapes, with and without gradients
     for kind in (BasicTransformerBlock, ResnetBlock2D):
         for module in model.unet.modules():
             if isinstance(module, kind):
@@ -392,7 +393,7 @@ def check(given: argparse.Namespace, device: str) -> bool:
 
     for family in ("sd15",) if given.quick else ("sd15", "sdxl"):
         small = Model(build(family, tokenizer, cut=8, depth=2, sample_size=16, device=device), family)
-        judged(Bench(small, 128, SHORT, 2), f"{family}, small, float32", ROUNDING)
+        judged(Bench(small, 128, SHORT, 1 if given.quick else 2), f"{family}, small, float32", ROUNDING)
     torch.backends.cudnn.allow_tf32 = True
     if not given.quick:
         model = Model(build("sdxl", tokenizer, device=device, dtype=torch.bfloat16), "sdxl")
