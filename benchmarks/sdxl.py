@@ -1,4 +1,4 @@
-"""Full-size models with random weights on a GPU: recorded calls beside plain ones, seconds and memory.
+"""Full-size models with random weights on a GPU: recorded calls beside those of before, seconds and memory.
 
     python benchmarks/sdxl.py --check                 # first: that recorded calls give what plain ones do; a minute
     python benchmarks/sdxl.py --json out/sdxl.json    # SDXL at 1024², Stable Diffusion 1.5 at 512², refinement
@@ -14,14 +14,15 @@ none is begun after `--seconds`.
 """
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -92,11 +93,12 @@ class Bench:
     def prompt(self, text: str) -> Prompt:
         return self.model.encode_prompt([text], (self.side, self.side))
 
-    def source(self, method: str, pictures: int, steps: int) -> Inversion:
+    def source(self, method: str, pictures: int, steps: int, latents: Tensor | None = None) -> Inversion:
         settings = InversionSettings(
             steps, GUIDANCE[self.model.family], NullSettings(updates=self.updates, threshold=0.0, growth=0.0)
         )
-        return prepare(method, self.model, self.latents(pictures), self.prompt(PROMPT), settings)
+        given = self.latents(pictures) if latents is None else latents
+        return prepare(method, self.model, given, self.prompt(PROMPT), settings)
 
     def whole(self, method: str, pictures: int, steps: int) -> object:
         """A picture to noise and back."""
@@ -129,8 +131,24 @@ def measured(model: Model, work: Callable[[], object], times: int = 1) -> dict[s
         "GB": torch.cuda.max_memory_reserved() / 1e9 if torch.cuda.is_available() else None,
         "forwards": model.calls.forwards * times,
         "backwards": model.calls.backwards * times,
+        "kinds recorded": model.recorded,
         "note": f"× {times} of {SHORT} steps" if times > 1 else "",
     }
+
+
+@contextmanager
+def as_before(model: Model) -> Iterator[None]:
+    """Called one by one, and channels first: as all calls were made before they were recorded."""
+    model.forget_recordings()  # whose memory is none of its own
+    formats = [torch.contiguous_format, torch.channels_last if model.device.type == "cuda" else torch.contiguous_format]
+    for module in (model.unet, model.vae):
+        module.to(memory_format=formats[0])
+    try:
+        with model.plainly():
+            yield
+    finally:
+        for module in (model.unet, model.vae):
+            module.to(memory_format=formats[1])
 
 
 def rows(bench: Bench, table: Table, family: str) -> None:
@@ -138,38 +156,60 @@ def rows(bench: Bench, table: Table, family: str) -> None:
     model, steps = bench.model, bench.steps
     repeats = max(1, steps // SHORT)
 
-    def row(what: str, how: str, work: Callable[[], object], pictures: int = 1, times: int = 1, warm: bool = True):
+    def row(
+        what: str,
+        how: str,
+        work: Callable[[], object],
+        pictures: int = 1,
+        times: int = 1,
+        warm: Callable[[], object] = lambda: None,
+    ) -> None:
         def measure() -> dict[str, Figure]:
-            if how == "plain":
-                model.forget_recordings()  # whose memory is none of its own
-            with model.plainly() if how == "plain" else nullcontext():
-                if warm:
-                    with residual_interpolation(model.unet):
-                        work()
-                with residual_interpolation(model.unet):
-                    return measured(model, work, times)
+            with as_before(model) if how == "as before" else nullcontext(), residual_interpolation(model.unet):
+                warm()
+                return measured(model, work, times)
 
         named: dict[str, Figure] = {"model": family, "pixels": bench.side, "pictures": pictures, "what": what}
         table.add(measure, **named, how=how)
 
-    whole = bench.whole
-    row(f"direct, {steps} steps", "recorded, first", partial(whole, "direct", 1, steps), warm=False)
-    row(f"direct, {steps} steps", "recorded", partial(whole, "direct", 1, steps), warm=False)
-    with residual_interpolation(model.unet):
-        whole("null", 1, SHORT)  # the kinds of its calls are recorded
-    null = f"null, {steps} × {bench.updates}"
-    row(null, "recorded", partial(whole, "null", 1, steps), warm=False)
-    row(f"direct, {steps} steps", "plain", partial(whole, "direct", 1, steps), warm=False)
-    row(null, "plain", partial(whole, "null", 1, SHORT), times=repeats, warm=False)
-    row(f"direct, {steps} steps", "recorded", partial(whole, "direct", 4, steps), pictures=4)
-    row(null, "recorded", partial(whole, "null", 4, SHORT), pictures=4, times=repeats)
-    with residual_interpolation(model.unet):
-        source = bench.source("direct", 1, steps)
-    row("one word swapped, direct", "recorded, first", partial(bench.swap, source), warm=False)
-    row("one word swapped, direct", "recorded", partial(bench.swap, source), warm=False)
-    row("one word swapped, direct", "plain", partial(bench.swap, source), warm=False)
+    direct, null = f"direct, {steps} steps", f"null, {steps} × {bench.updates}"
+    once = partial(bench.whole, "direct", 1, steps)
+    row(direct, "recorded, first", once)
+    row(direct, "recorded", once)
+    short = partial(bench.whole, "null", 1, SHORT)
+    row(null, "recorded", partial(bench.whole, "null", 1, steps), warm=short)
+    row(direct, "as before", once)
+    row(null, "as before", short, times=repeats)
+    four, short_four = partial(bench.whole, "direct", 4, steps), partial(bench.whole, "null", 4, SHORT)
+    row(direct, "recorded", four, pictures=4, warm=partial(bench.whole, "direct", 4, SHORT))
+    row(null, "recorded", short_four, pictures=4, times=repeats, warm=short_four)
+    source = cache(lambda: bench.source("direct", 1, steps))
+    swap, swapping = "one word swapped, direct", lambda: bench.swap(source())
+    row(swap, "recorded, first", swapping, warm=source)
+    row(swap, "recorded", swapping)
+    row(swap, "as before", swapping)
     images = torch.rand(1, 3, bench.side, bench.side, device=model.device)
-    row("autoencoder, both ways", "recorded", lambda: model.decode(model.encode(images)))
+    back = lambda: model.decode(model.encode(images))  # noqa: E731
+    row("autoencoder, both ways", "recorded", back, warm=back)
+
+
+def low_memory(bench: Bench, table: Table, family: str) -> None:
+    """Direct inversion from pixels to pixels where all but the UNet rests off the card; the last use of a model."""
+    bench.model.forget_recordings()
+    model = Model(bench.model.pipeline, family, low_memory=True)
+    lean = replace(bench, model=model)
+    images = torch.rand(1, 3, bench.side, bench.side, device=model.device)
+
+    def picture_to_picture() -> object:
+        return model.decode(edit(model, lean.source("direct", 1, bench.steps, model.encode(images))))
+
+    def measure() -> dict[str, Figure]:
+        with residual_interpolation(model.unet):
+            return measured(model, picture_to_picture)
+
+    for how in ("recorded, low memory, first", "recorded, low memory"):
+        what = f"direct, {bench.steps} steps, from and to pixels"
+        table.add(measure, model=family, pixels=bench.side, pictures=1, what=what, how=how)
 
 
 def refinement(table: Table, frames: int, device: str) -> None:
@@ -197,7 +237,7 @@ def refinement(table: Table, frames: int, device: str) -> None:
         for how, context in (
             ("recorded, first", nullcontext()),
             ("recorded", nullcontext()),
-            ("plain", model.plainly()),
+            ("as before", as_before(model)),
         ):
             named: dict[str, Figure] = {
                 "model": "embedded",
@@ -218,7 +258,7 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
     return (time.perf_counter() - begin) / repeats * 1000
 
 
-def variants(bench: Bench, table: Table, family: str, repeats: int) -> None:
+def variants(bench: Bench, table: Table, family: str, repeats: int, compiled: bool) -> None:
     """One call, and one with its way back to the embeddings, by how the network lies in memory and who computes it."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -250,7 +290,7 @@ def variants(bench: Bench, table: Table, family: str, repeats: int) -> None:
     def row(variant: str, format: torch.memory_format, *, cudnn: bool = False, benchmark: bool = False) -> None:
         model.unet.to(memory_format=format)
         with (
-            torch.backends.cudnn.flags(benchmark=benchmark),
+            torch.backends.cudnn.flags(enabled=True, benchmark=benchmark),
             sdpa_kernel(list(first), set_priority=True) if cudnn else nullcontext(),
         ):
             table.add(measure, model=family, pixels=bench.side, pictures=1, what="one call", how=variant)
@@ -262,10 +302,13 @@ def variants(bench: Bench, table: Table, family: str, repeats: int) -> None:
     row("channels last, both", torch.channels_last, cudnn=True, benchmark=True)
     with model.plainly():
         row("channels last, plain", torch.channels_last)
+    if not compiled:
+        return
     from diffusers.models.attention import BasicTransformerBlock
     from diffusers.models.resnet import ResnetBlock2D
+    from torch import _dynamo
 
-    torch._dynamo.config.cache_size_limit = 128  # shapes, with and without gradients
+    _dynamo.config.cache_size_limit = 128  # shapes, with and without gradients
     for kind in (BasicTransformerBlock, ResnetBlock2D):
         for module in model.unet.modules():
             if isinstance(module, kind):
@@ -350,7 +393,7 @@ def check(given: argparse.Namespace, device: str) -> bool:
 
     for family in ("sd15",) if given.quick else ("sd15", "sdxl"):
         small = Model(build(family, tokenizer, cut=8, depth=2, sample_size=16, device=device), family)
-        judged(Bench(small, 128, SHORT, 2), f"{family}, small, float32", ROUNDING)
+        judged(Bench(small, 128, SHORT, 1 if given.quick else 2), f"{family}, small, float32", ROUNDING)
     torch.backends.cudnn.allow_tf32 = True
     if not given.quick:
         model = Model(build("sdxl", tokenizer, device=device, dtype=torch.bfloat16), "sdxl")
@@ -359,6 +402,14 @@ def check(given: argparse.Namespace, device: str) -> bool:
     wrong = [row for row in found if row["verdict"] != "right"]
     print(f"{time.perf_counter() - begin:.0f} s: {len(found) - len(wrong)} of {len(found)} right", flush=True)
     return not wrong
+
+
+def attempted(section: Callable[..., None], *arguments: object) -> None:
+    """A part of the benchmark; where it fails, the others still come."""
+    try:
+        section(*arguments)
+    except Exception as error:  # of whatever library
+        print(f"{section.__name__} failed: {type(error).__name__}: {error}", flush=True)
 
 
 def main() -> None:
@@ -370,8 +421,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--updates", type=int, default=10)
     parser.add_argument("--family", choices=list(UNETS), help="this one alone")
-    parser.add_argument("--frames", type=int, default=12, help="that are refined")
-    parser.add_argument("--seconds", type=float, default=170, help="after which no row is begun")
+    parser.add_argument("--frames", type=int, default=8, help="that are refined")
+    parser.add_argument("--seconds", type=float, default=200, help="after which no row is begun")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if not torch.cuda.is_available() and not given.quick:
@@ -387,24 +438,24 @@ def main() -> None:
     table, tokenizer = Table(given.json, given.seconds), build_tokenizer()
     small = {"cut": 8, "depth": 1, "sample_size": 8} if given.quick else {}
     steps, updates = (2, 1) if given.quick else (given.steps, given.updates)
-    for family in (given.family,) if given.family else FAMILIES:
+    families = (given.family,) if given.family else FAMILIES[:1] if given.quick else FAMILIES
+    for family in families:
         dtype = torch.bfloat16 if device == "cuda" else torch.float32
         model = Model(build(family, tokenizer, device=device, dtype=dtype, **small), family)
         bench = Bench(model, given.size or model.size, steps, updates)
         weights = sum(weight.numel() for weight in model.unet.parameters()) / 1e9
         print(f"[{time.perf_counter() - table.begin:5.1f} s] {family} of {weights:.3g} G weights", flush=True)
-        if given.variants:
-            variants(bench, table, family, 2 if given.quick else 10)
-        else:
-            rows(bench, table, family)
+        if not given.variants:
+            attempted(rows, bench, table, family)
+        attempted(variants, bench, table, family, 2 if given.quick else 10, given.variants and not given.quick)
+        if not given.variants:
+            attempted(low_memory, bench, table, family)
         del model, bench
+        gc.collect()  # a model and what records its calls know one another
         if device == "cuda":
             torch.cuda.empty_cache()
-    if not given.variants:
-        try:
-            refinement(table, 1 if given.quick else given.frames, device)
-        except Exception as error:  # of whatever library; what was measured before it counts
-            print(f"refinement is not measured: {type(error).__name__}: {error}", flush=True)
+        if not given.variants and family == families[0]:
+            attempted(refinement, table, 1 if given.quick else given.frames, device)
     report(table.rows, given.json)
 
 

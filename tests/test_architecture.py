@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 BLENDER = {"bpy", "_cycles", "mathutils", "bmesh"}
 LEARNING = {"torch", "torchvision", "torchmetrics", "lightning", "anomalib", "timm", "safetensors", "diffusers"}
-LEARNING |= {"transformers", "tokenizers", "peft", "accelerate", "segmentation_models_pytorch"}
+LEARNING |= {"transformers", "tokenizers", "peft", "accelerate", "segmentation_models_pytorch", "pywt"}
 COMMON = {"lazy_loader", "numpy", "scipy", "skimage", "numba"}
 MODELS = {"pydantic", "pydantic_core", "rich", "typer", "yaml"}  # of recipes and commands
 REPORTS = {"PIL", "jinja2", "markupsafe", "matplotlib"}

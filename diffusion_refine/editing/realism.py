@@ -113,10 +113,11 @@ def realistic(
     shape = padded_shape(strength.shape, model.size, model.factor)
     turns = torch.from_numpy(np.rint(settings.steps * padded(strength, shape))).float()
     texels = (shape[0] // model.factor, shape[1] // model.factor)
-    turns = adaptive_max_pool2d(turns[None, None], texels)[0, 0].to(model.device)
+    turns = adaptive_max_pool2d(turns[None, None], texels)[0, 0]
     noise = torch.randn((model.latent_channels, *texels), generator=generator).to(model.device)
     change = np.zeros((*shape, 3))
     whole = padded(np.asarray(picture, np.float64), shape)
+    guidance = ClassifierFree(model.encode_prompt([""]), settings.guidance_scale)
     for members in together(windows):
         chosen = [windows[member] for member in members]
         span = max(int(turns[window.texels(model.factor).slices].max()) for window in chosen)
@@ -124,9 +125,9 @@ def realistic(
             continue
         images = torch.from_numpy(np.stack([whole[w.slices] for w in chosen])).permute(0, 3, 1, 2)
         latents = in_batches(model.encode, images.float())
-        regions = Regions(schedule, tuple(w.texels(model.factor) for w in chosen), latents, noise, turns)
+        texels_of = tuple(w.texels(model.factor) for w in chosen)
+        regions = Regions(schedule, texels_of, latents, noise, turns.to(model.device))
         prompt = model.encode_prompt([prompts[member] for member in members])
-        guidance = ClassifierFree(model.encode_prompt([""]), settings.guidance_scale)
         start = schedule.steps - span
         with residual_interpolation(model.unet, settings.alpha):
             made = denoise(

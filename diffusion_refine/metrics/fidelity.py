@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from procgen.errors import BlemishError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Picture = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
+WINDOW = 5  # pixels on either side of the middle one, of SSIM
 MS_SSIM_SCALES = 5  # [Wang 2003]
 LEAST_MS_SSIM_SIDE = 10 * 2 ** (MS_SSIM_SCALES - 1) + 1  # an 11-pixel window must fit at the coarsest scale
 CHANGED = 2.0 / 255.0  # of full scale: what a picture of 8 bits shows as a change and not as rounding
@@ -33,19 +35,46 @@ class MetricError(BlemishError):
 def psnr(before: Picture, after: Picture) -> float | None:
     """Peak signal-to-noise ratio, decibels; None where the pictures are the same."""
     check_pictures(before, after)
-    if np.array_equal(before, after):
-        return None
-    from torchmetrics.functional.image import peak_signal_noise_ratio
-
-    return float(peak_signal_noise_ratio(as_tensor(after), as_tensor(before), data_range=1.0))
+    error = float(np.mean((np.asarray(after, np.float64) - before) ** 2))
+    return -10.0 * float(np.log10(error)) if error else None
 
 
 def ssim(before: Picture, after: Picture) -> float:
-    """Structural similarity with a Gaussian window of σ 1.5 over 11 pixels [Wang 2004], at most 1."""
-    check_pictures(before, after)
-    from torchmetrics.functional.image import structural_similarity_index_measure
+    """Structural similarity with a Gaussian window of σ 1.5 over 11 pixels [Wang 2004], at most 1.
 
-    return float(structural_similarity_index_measure(as_tensor(after), as_tensor(before), data_range=1.0))
+    Mean over all pixels, mirrored at the rims, and all channels; only around what differs is it not 1.
+    """
+    check_pictures(before, after)
+    x, y = (np.asarray(picture, np.float64).reshape(*before.shape[:2], -1) for picture in (before, after))
+    differs = (x != y).any(axis=2)
+    if not differs.any():
+        return 1.0
+    box, seen = (_around(differs, reach) for reach in (WINDOW, 2 * WINDOW))
+    x, y = x[seen], y[seen]
+
+    def blurred(picture: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = gaussian_filter(
+            picture, (1.5, 1.5, 0.0), mode="mirror", radius=(WINDOW, WINDOW, 0)
+        )
+        return found
+
+    mean_x, mean_y = blurred(x), blurred(y)
+    variances = np.maximum(blurred(x * x) - mean_x**2, 0.0) + np.maximum(blurred(y * y) - mean_y**2, 0.0)
+    covariance = blurred(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    found = (2 * mean_x * mean_y + c1) * (2 * covariance + c2) / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))
+    inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, seen, strict=True))
+    missing = float((1.0 - found[inner]).sum())
+    return 1.0 - missing / float(differs.size * found.shape[2])
+
+
+def _around(mask: Mask, reach: int) -> tuple[slice, slice]:
+    """Rows and columns of the box of a mask (H, W), so many pixels wider."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(0, int(rows[0]) - reach), min(mask.shape[0], int(rows[-1]) + reach + 1)),
+        slice(max(0, int(columns[0]) - reach), min(mask.shape[1], int(columns[-1]) + reach + 1)),
+    )
 
 
 def ms_ssim(before: Picture, after: Picture) -> float | None:

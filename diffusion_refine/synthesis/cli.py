@@ -62,6 +62,10 @@ def synthesize(
 
         blemish synthesize photos/*.png --method copy-paste --defects sets/tiles --out out/copied
 
+    maphc2f makes what a recipe draws coherent, and gives it the fine detail of the defects of a labelled set:
+
+        blemish synthesize photos/*.png --method maphc2f --references sets/tiles --out out/detailed
+
     sard and crg draw defects into masks and into boxes, by models that `blemish train-generator` trains on your own:
 
         blemish synthesize photos/*.png --method crg --model out/crg --boxes photos/labels --out out/boxed

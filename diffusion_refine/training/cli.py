@@ -11,6 +11,7 @@ METHODS = {
     "crg-context": "diffusion_refine.synthesis.crg.training.context_cli",
     "crg-prior": "diffusion_refine.synthesis.crg.training.prior_cli",
     "diffusion": "diffusion_refine.training.diffusion_cli",
+    "maphc2f": "diffusion_refine.synthesis.maphc2f.training.cli",
     "sard": "diffusion_refine.synthesis.sard.train_cli",
 }
 

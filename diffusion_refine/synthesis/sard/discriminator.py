@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 SLOPE = 0.2  # of the leaky rectifiers
+VERDICT = 0.01  # standard deviation of the verdict's first weights
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,20 @@ class Discriminator(nn.Module):
         self.foreground = nn.Sequential(
             nn.Conv2d(inner, inner, 3, padding=1), nn.LeakyReLU(SLOPE), nn.Conv2d(inner, 1, 1)
         )
+        self._begin()
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        """Weights with which activations keep their spread, so that the mask is judged from early on.
+
+        The verdict, a sum over all cells, begins near 0.
+        """
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(part.weight, a=SLOPE)
+        nn.init.normal_(self.verdict.weight, std=VERDICT)
+        if self.labels is not None:
+            nn.init.zeros_(self.labels.weight)
 
     def forward(
         self, less_noisy: Tensor, noisy: Tensor, timestep: Tensor, labels: Tensor, mask: Tensor

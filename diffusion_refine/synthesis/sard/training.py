@@ -40,6 +40,7 @@ STATE = "training"
 PAIRS_A_PICTURE = 32
 LAST_RATE = 1e-5  # that the cosine ends at [Xiao 2022]
 BETAS = (0.5, 0.9)
+PAPERS_BATCH = 4  # for which its rates are; those of other batches grow with the root
 COLUMNS = ("discriminator", "foreground", "generator", "mask", "error", "penalty")
 
 
@@ -48,8 +49,9 @@ class SardSettings:
     """What a training follows from, beside its pictures.
 
     regions: region-constrained diffusion; mask_guidance: discriminative mask guidance; without both it is a denoising
-    diffusion GAN. foreground: λ of (3). image_weight, mask_weight, error_weight: λ_img, λ_mask, α of (4). outside: β of
-    L_MSE. penalty: γ of R1, every `penalty_every` steps. pairs: crops to learn from; 32 a picture where None.
+    diffusion GAN. generator_rate, discriminator_rate: at a batch of 4. foreground: λ of (3). image_weight, mask_weight,
+    error_weight: λ_img, λ_mask, α of (4). outside: β of L_MSE. penalty: γ of R1, every `penalty_every` steps. pairs:
+    crops to learn from; 32 a picture where None.
     """
 
     steps: int = 20_000
@@ -94,8 +96,9 @@ class SardTraining:
         self.discriminator_descent = self._descent(self.discriminator, settings.discriminator_rate, None)
         self.steps_taken = 0
 
-    def _descent(self, network: torch.nn.Module, rate: float, average: float | None) -> GradientDescent:
+    def _descent(self, network: torch.nn.Module, papers_rate: float, average: float | None) -> GradientDescent:
         settings = self.settings
+        rate = papers_rate * math.sqrt(settings.batch / PAPERS_BATCH)
 
         def cosine(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
             return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, min(LAST_RATE, rate))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from diffusion_refine.metrics import fidelity as metrics
 
@@ -31,6 +32,17 @@ def test_psnr_and_ssim_agree_with_another_library(pair: tuple[NDArray, NDArray])
     assert metrics.ssim(before, after) == pytest.approx(expected, abs=2e-3)  # they differ at the rims alone
     assert metrics.psnr(before, before) is None
     assert metrics.ssim(before, before) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("cut", [np.s_[:, :], np.s_[60:63, 100:104], np.s_[:2, 195:], np.s_[3:9, :]])
+def test_ssim_of_a_local_change_is_that_of_the_whole_picture(pair: tuple[NDArray, NDArray], cut) -> None:
+    before, noisy = pair
+    after = before.copy()
+    after[cut] = noisy[cut]
+    for x, y in ((before, after), (before[..., 0], after[..., 0])):
+        tensors = (metrics.as_tensor(picture) for picture in (y, x))
+        expected = float(structural_similarity_index_measure(*tensors, data_range=1.0))
+        assert metrics.ssim(x, y) == pytest.approx(expected, abs=1e-10)
 
 
 def test_ms_ssim_is_the_product_over_scales(pair: tuple[NDArray, NDArray]) -> None:

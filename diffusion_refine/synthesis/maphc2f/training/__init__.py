@@ -1,0 +1,1 @@
+"""How the networks of MaPhC2F learn, and from what."""
