@@ -14,13 +14,14 @@ none is begun after `--seconds`.
 """
 
 import argparse
+import gc
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -92,11 +93,12 @@ class Bench:
     def prompt(self, text: str) -> Prompt:
         return self.model.encode_prompt([text], (self.side, self.side))
 
-    def source(self, method: str, pictures: int, steps: int) -> Inversion:
+    def source(self, method: str, pictures: int, steps: int, latents: Tensor | None = None) -> Inversion:
         settings = InversionSettings(
             steps, GUIDANCE[self.model.family], NullSettings(updates=self.updates, threshold=0.0, growth=0.0)
         )
-        return prepare(method, self.model, self.latents(pictures), self.prompt(PROMPT), settings)
+        given = self.latents(pictures) if latents is None else latents
+        return prepare(method, self.model, given, self.prompt(PROMPT), settings)
 
     def whole(self, method: str, pictures: int, steps: int) -> object:
         """A picture to noise and back."""
@@ -191,6 +193,25 @@ def rows(bench: Bench, table: Table, family: str) -> None:
     row("autoencoder, both ways", "recorded", back, warm=back)
 
 
+def low_memory(bench: Bench, table: Table, family: str) -> None:
+    """Direct inversion from pixels to pixels where all but the UNet rests off the card; the last use of a model."""
+    bench.model.forget_recordings()
+    model = Model(bench.model.pipeline, family, low_memory=True)
+    lean = replace(bench, model=model)
+    images = torch.rand(1, 3, bench.side, bench.side, device=model.device)
+
+    def picture_to_picture() -> object:
+        return model.decode(edit(model, lean.source("direct", 1, bench.steps, model.encode(images))))
+
+    def measure() -> dict[str, Figure]:
+        with residual_interpolation(model.unet):
+            return measured(model, picture_to_picture)
+
+    for how in ("recorded, low memory, first", "recorded, low memory"):
+        what = f"direct, {bench.steps} steps, from and to pixels"
+        table.add(measure, model=family, pixels=bench.side, pictures=1, what=what, how=how)
+
+
 def refinement(table: Table, frames: int, device: str) -> None:
     """What `blemish refine` does to drawn frames, all of it but the files."""
     from benchmarks.drawn_frames import drawn_dataset
@@ -237,7 +258,7 @@ def milliseconds(work: Callable[[], object], repeats: int) -> float:
     return (time.perf_counter() - begin) / repeats * 1000
 
 
-def variants(bench: Bench, table: Table, family: str, repeats: int) -> None:
+def variants(bench: Bench, table: Table, family: str, repeats: int, compiled: bool) -> None:
     """One call, and one with its way back to the embeddings, by how the network lies in memory and who computes it."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -269,7 +290,7 @@ def variants(bench: Bench, table: Table, family: str, repeats: int) -> None:
     def row(variant: str, format: torch.memory_format, *, cudnn: bool = False, benchmark: bool = False) -> None:
         model.unet.to(memory_format=format)
         with (
-            torch.backends.cudnn.flags(benchmark=benchmark),
+            torch.backends.cudnn.flags(enabled=True, benchmark=benchmark),
             sdpa_kernel(list(first), set_priority=True) if cudnn else nullcontext(),
         ):
             table.add(measure, model=family, pixels=bench.side, pictures=1, what="one call", how=variant)
@@ -281,10 +302,13 @@ def variants(bench: Bench, table: Table, family: str, repeats: int) -> None:
     row("channels last, both", torch.channels_last, cudnn=True, benchmark=True)
     with model.plainly():
         row("channels last, plain", torch.channels_last)
+    if not compiled:
+        return
     from diffusers.models.attention import BasicTransformerBlock
     from diffusers.models.resnet import ResnetBlock2D
+    from torch import _dynamo
 
-    torch._dynamo.config.cache_size_limit = 128  # shapes, with and without gradients
+    _dynamo.config.cache_size_limit = 128  # shapes, with and without gradients
     for kind in (BasicTransformerBlock, ResnetBlock2D):
         for module in model.unet.modules():
             if isinstance(module, kind):
@@ -369,7 +393,7 @@ def check(given: argparse.Namespace, device: str) -> bool:
 
     for family in ("sd15",) if given.quick else ("sd15", "sdxl"):
         small = Model(build(family, tokenizer, cut=8, depth=2, sample_size=16, device=device), family)
-        judged(Bench(small, 128, SHORT, 2), f"{family}, small, float32", ROUNDING)
+        judged(Bench(small, 128, SHORT, 1 if given.quick else 2), f"{family}, small, float32", ROUNDING)
     torch.backends.cudnn.allow_tf32 = True
     if not given.quick:
         model = Model(build("sdxl", tokenizer, device=device, dtype=torch.bfloat16), "sdxl")
@@ -378,6 +402,14 @@ def check(given: argparse.Namespace, device: str) -> bool:
     wrong = [row for row in found if row["verdict"] != "right"]
     print(f"{time.perf_counter() - begin:.0f} s: {len(found) - len(wrong)} of {len(found)} right", flush=True)
     return not wrong
+
+
+def attempted(section: Callable[..., None], *arguments: object) -> None:
+    """A part of the benchmark; where it fails, the others still come."""
+    try:
+        section(*arguments)
+    except Exception as error:  # of whatever library
+        print(f"{section.__name__} failed: {type(error).__name__}: {error}", flush=True)
 
 
 def main() -> None:
@@ -413,18 +445,17 @@ def main() -> None:
         bench = Bench(model, given.size or model.size, steps, updates)
         weights = sum(weight.numel() for weight in model.unet.parameters()) / 1e9
         print(f"[{time.perf_counter() - table.begin:5.1f} s] {family} of {weights:.3g} G weights", flush=True)
-        if given.variants:
-            variants(bench, table, family, 2 if given.quick else 10)
-        else:
-            rows(bench, table, family)
+        if not given.variants:
+            attempted(rows, bench, table, family)
+        attempted(variants, bench, table, family, 2 if given.quick else 10, given.variants and not given.quick)
+        if not given.variants:
+            attempted(low_memory, bench, table, family)
         del model, bench
+        gc.collect()  # a model and what records its calls know one another
         if device == "cuda":
             torch.cuda.empty_cache()
         if not given.variants and family == families[0]:
-            try:
-                refinement(table, 1 if given.quick else given.frames, device)
-            except Exception as error:  # of whatever library; what was measured before it counts
-                print(f"refinement is not measured: {type(error).__name__}: {error}", flush=True)
+            attempted(refinement, table, 1 if given.quick else given.frames, device)
     report(table.rows, given.json)
 
 

@@ -29,6 +29,7 @@ PIPELINES = {"StableDiffusionPipeline": StableDiffusionPipeline, "StableDiffusio
 CHECKERS = {"safety_checker": None, "feature_extractor": None, "image_encoder": None, "requires_safety_checker": False}
 
 
+TILE = 512  # pixels a side of what the autoencoder sees at once where memory is low
 RECORDED_PIXELS = 1 << 18  # of pictures that the autoencoder sees at once
 
 
@@ -101,12 +102,14 @@ class Model:
     Latents, embeddings and predicted noise are float32 whatever the weights are; the autoencoder is float32 itself,
     because half precision costs it what the methods gain. `size`: pixels a side that it was trained at; `factor`:
     pixels a side of one latent texel; `calls`: what was asked of the UNet since it was last set to `CallCounter()`.
+    low_memory: only the UNet stays on the card; the text encoders and the autoencoder come to it for as long as they
+    work, and the autoencoder takes pictures one by one, large ones in overlapping tiles.
 
     Raises:
         ModelError: a model for another task (in-painting), or one distilled to do without guidance.
     """
 
-    def __init__(self, pipeline: Any, name: str = "") -> None:
+    def __init__(self, pipeline: Any, name: str = "", low_memory: bool = False) -> None:
         self.pipeline, self.name = pipeline, name or type(pipeline).__name__
         self.unet, self.vae = pipeline.unet, pipeline.vae
         self.family = "sdxl" if isinstance(pipeline, StableDiffusionXLPipeline) else "sd"
@@ -129,6 +132,14 @@ class Model:
         if self.unet.conv_in.weight.device.type == "cuda":  # a card's convolutions want channels beside each other
             for module in (self.unet, self.vae):
                 module.to(memory_format=torch.channels_last)
+        self.low_memory = low_memory
+        if low_memory:
+            self.vae.enable_slicing()
+            self.vae.enable_tiling()
+            self.vae.tile_sample_min_size = min(TILE, self.vae.tile_sample_min_size)
+            self.vae.tile_latent_min_size = self.vae.tile_sample_min_size // self.factor
+            for module in (self.vae, *self._text_encoders):
+                module.to("cpu")
         # Looked up once: a walk through the modules of a large model takes longer than a card needs for a small one.
         self._layers = attention_layers(self.unet)
         self._modules, self._weights = list(self.unet.modules()), list(self.unet.parameters())
@@ -153,9 +164,10 @@ class Model:
 
         size: height and width in pixels of the pictures, which SDXL is told; the model's own when None.
         """
-        found = self.pipeline.encode_prompt(
-            list(texts), device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
-        )
+        with self._at_work(*self._text_encoders):
+            found = self.pipeline.encode_prompt(
+                list(texts), device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+            )
         embeddings = found[0].float()
         if self.family == "sd":
             return Prompt(embeddings, None, None, tuple(texts))
@@ -180,7 +192,8 @@ class Model:
                 f"a picture of {width} × {height} pixels cannot be encoded by {self.name}; give sides that are "
                 f"multiples of {self.factor}, better of {coarsest}"
             )
-        (found,) = self.encodings(self._picture_kind(images), images.to(self.device, torch.float32))
+        with self._at_work(self.vae):
+            (found,) = self.encodings(self._picture_kind(images), images.to(self.device, torch.float32))
         mean, deviation = self._statistics()
         return (found - mean) / deviation
 
@@ -189,7 +202,8 @@ class Model:
         """Images (B, 3, H, W) of values 0 to 1, float32, of latents (B, C, h, w)."""
         mean, deviation = self._statistics()
         scaled = latents.to(self.device, torch.float32) * deviation + mean
-        (found,) = self.decodings(self._picture_kind(latents, self.factor), scaled)
+        with self._at_work(self.vae):
+            (found,) = self.decodings(self._picture_kind(latents, self.factor), scaled)
         return found
 
     def noise(self, latents: Tensor, timestep: Tensor | int, conditions: Prompt) -> Tensor:
@@ -214,6 +228,22 @@ class Model:
             alpha = float(self.pipeline.scheduler.alphas_cumprod[int(timestep)])
             return found * float(alpha**0.5) + latents * float((1 - alpha) ** 0.5)
         return found
+
+    @property
+    def _text_encoders(self) -> list[nn.Module]:
+        both = (getattr(self.pipeline, name, None) for name in ("text_encoder", "text_encoder_2"))
+        return [encoder for encoder in both if encoder is not None]
+
+    @contextmanager
+    def _at_work(self, *modules: nn.Module) -> Iterator[None]:
+        """Within it these modules are where the UNet is."""
+        for module in modules if self.low_memory else ():
+            module.to(self.device)
+        try:
+            yield
+        finally:
+            for module in modules if self.low_memory else ():
+                module.to("cpu")
 
     @contextmanager
     def plainly(self) -> Iterator[None]:
@@ -280,7 +310,7 @@ class Model:
         """Likewise of the autoencoder; None for what is so large that naming its kernels takes no time beside it."""
         weight = next(self.vae.parameters())
         small = len(batch) * batch.shape[-2] * batch.shape[-1] * factor**2 <= RECORDED_PIXELS
-        return (weight.dtype, weight.data_ptr()) if small else None
+        return (weight.dtype, weight.data_ptr()) if small and not self.low_memory else None
 
     def _statistics(self) -> tuple[Tensor | float, Tensor | float]:
         """Mean and deviation of the autoencoder's latents, which bring them to unit variance."""
@@ -309,10 +339,13 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(wanted)
 
 
-def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dtype | None = None) -> Model:
+def load_model(
+    name: str = EMBEDDED, device: str | None = None, dtype: torch.dtype | None = None, low_memory: bool = False
+) -> Model:
     """The embedded model, one from a folder in diffusers' layout, or one of the hub by its id; safetensors only.
 
     device: "cuda" where there is one, else "cpu". dtype: of the weights; bfloat16 on CUDA, float32 elsewhere.
+    low_memory: as `Model` has it.
 
     Raises:
         ModelError: absent, unreachable, of another kind, or weights that cannot be read.
@@ -343,7 +376,7 @@ def load_model(name: str = EMBEDDED, device: str | None = None, dtype: torch.dty
             pipeline = PIPELINES[kind].from_pretrained(
                 source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **checkers
             )
-        return Model(pipeline.to(chosen), name)
+        return Model(pipeline.to(chosen), name, low_memory)
     except ModelError:
         raise
     except Exception as error:  # of many libraries, with no common ancestor

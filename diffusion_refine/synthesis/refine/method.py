@@ -91,6 +91,10 @@ def synthesis(
         float, typer.Option(min=0, help="Label check of variants: share of its contrast that a defect must change by.")
     ] = 0.5,
     attempts: Annotated[int, typer.Option(min=1, help="Tries before a defect is left as it was rendered.")] = 4,
+    low_memory: Annotated[
+        bool,
+        typer.Option("--low-memory", help="For small cards: all but the UNet rests off it, large pictures in tiles."),
+    ] = False,
     device: DeviceOption = None,
     threads: ThreadsOption = 1,
 ) -> "Synthesis":
@@ -130,7 +134,7 @@ def synthesis(
     )
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    return refine_synthesis(dataset, load_model(model, device), settings)
+    return refine_synthesis(dataset, load_model(model, device, low_memory=low_memory), settings)
 
 
 def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettings") -> "Synthesis":

@@ -22,7 +22,7 @@ def drawn(
 ) -> Pixels:
     """Pixels (H, W[, 3]) of a picture's type with a defect within mask (H, W); only what the mask marks is of use.
 
-    label, surface: numbers in the model's lists.
+    A picture without colour stays so, also in a file of three channels. label, surface: numbers in the model's lists.
     """
     shape = padded_shape(pixels.shape, model.size, 1)
     image, marked = padded(colour(pixels), shape), padded(mask, shape)
@@ -47,4 +47,8 @@ def drawn(
         pieces += list(((found.double().cpu() + 1) / 2).permute(0, 2, 3, 1).numpy())
     whole, _ = assembled(pieces, windows, shape)
     made = whole[: mask.shape[0], : mask.shape[1]]
-    return like(made if pixels.ndim == 3 else made.mean(axis=2), pixels)
+    if pixels.ndim == 2:
+        made = made.mean(axis=2)
+    elif (pixels == pixels[..., :1]).all():
+        made = np.broadcast_to(made.mean(axis=2, keepdims=True), pixels.shape)
+    return like(made, pixels)

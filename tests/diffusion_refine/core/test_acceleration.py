@@ -127,7 +127,7 @@ class Counting(Repeating):
 
 def latents_of(model: Model, count: int, seed: int = 3) -> Tensor:
     side = model.size // model.factor
-    return points(seed, count, 4, side, side)
+    return points(seed, count, 4, side, side).to(model.device)
 
 
 def optimised(model: Model, count: int, alpha: float = 0.1):

@@ -188,3 +188,17 @@ def test_models_for_other_tasks_are_refused(tiny_model):
     pipeline.unet.register_to_config(time_cond_proj_dim=256)
     with pytest.raises(ModelError, match="give its base"):
         Model(pipeline)
+
+
+@torch.no_grad()
+def test_low_memory_makes_the_same_and_leaves_what_rests_where_it_was(saved):
+    plain, lean = (load_model(str(saved), device="cpu", low_memory=low) for low in (False, True))
+    assert lean.vae.use_slicing
+    assert lean.vae.use_tiling
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(lean.encode(images), plain.encode(images), atol=1e-5)
+    latents = plain.encode(images)
+    assert torch.allclose(lean.decode(latents), plain.decode(latents), atol=1e-5)
+    pair = [model.encode_prompt(TEXTS) for model in (lean, plain)]
+    assert torch.equal(pair[0].embeddings, pair[1].embeddings)
+    assert lean.recorded == 0  # what moves is not where a recording has it

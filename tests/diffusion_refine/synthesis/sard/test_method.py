@@ -61,6 +61,16 @@ def test_pixels_change_inside_the_masks_alone(
         assert bool(given) == (masks == "tiles")
 
 
+def test_a_grey_picture_of_three_channels_stays_grey(there: Path, tmp_path: Path, run: Run) -> None:
+    picture = saved(tmp_path / "grey.png", np.repeat(surface(1, (70, 90))[..., None], 3, axis=2))
+    told = run("synthesize", picture, "--method", "sard", "--model", there / "model", "--out", tmp_path / "out")
+    assert told.code == 0, told
+    (frame,) = Dataset(tmp_path / "out")
+    assert frame.image.ndim == 3
+    assert np.array_equal(frame.image, np.repeat(frame.image[..., :1], 3, axis=2))
+    assert (frame.image != read_photograph(picture).pixels).any()
+
+
 def test_masks_of_a_recipe_are_those_that_its_physics_draws(there: Path, tmp_path: Path, run: Run) -> None:
     fields = load_recipe("plate").model_dump(mode="json")
     fields["defects"] = [entry for entry in fields["defects"] if entry["kind"] == "crack"]
