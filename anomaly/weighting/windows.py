@@ -77,7 +77,7 @@ def background_of(sample: Sample, random: np.random.Generator) -> Window:
         top, left = (int(random.integers(max(1, side - SIDE + 1))) for side in defect.shape)
         if not defect[top : top + SIDE, left : left + SIDE].any():
             return _window(image, defect, top, left, SIDE)
-    there = _window(image, defect, *(int(side - SIDE) // 2 for side in defect.shape), SIDE)
+    there = _window(image, defect, 0, 0, SIDE)
     return Window(there.filled, np.zeros_like(there.mask), there.filled)
 
 
