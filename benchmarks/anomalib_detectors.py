@@ -3,6 +3,7 @@ package, pictures squeezed to 256 by 256 pixels as anomalib does, no download.
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ class Detector:
     model: Any = None
 
     def __init__(self, device: str = "cpu") -> None:
+        import_module("anomalib.models")  # half a minute that is no part of training
         self.device = device
 
     def fit(self, bank: Sequence[Sample], rows: int, seed: int) -> None:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,14 @@ def patchcore(bank: torch.Tensor) -> Any:
     return model.eval()
 
 
+@cache
+def plate() -> torch.Tensor:
+    return draw_texture(0, 0).bare[:3].float()
+
+
 def surface(size: tuple[int, int], seed: int) -> torch.Tensor:
     """(1, 3, H, W), ImageNet-normalised: a plate of the catalogue, mirrored to fill the picture, with its own noise."""
-    texture = draw_texture(0, 0).bare[:3].float()
+    texture = plate()
     for axis, side in ((1, size[0]), (2, size[1])):
         there_and_back = torch.cat([torch.arange(texture.shape[axis]), torch.arange(texture.shape[axis]).flip(0)])
         texture = texture.index_select(axis, there_and_back.repeat(-(-side // len(there_and_back)))[:side])

@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def array_of(images: Tensor) -> np.ndarray:
     return ((images[0] * deviation + mean) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
+@cache
 def ours(backbone: str, device: str) -> Inspector:
     """An inspector with a bank of patches of a procedural surface."""
     extractor = patch_extractor(backbone)
@@ -52,6 +54,7 @@ def ours(backbone: str, device: str) -> Inspector:
     return inspector
 
 
+@cache
 def anomalibs(device: str) -> torch.nn.Module:
     """Anomalib's model on EfficientNet-Lite0, with a bank of as many rows."""
     from anomalib.models.image.patchcore.torch_model import PatchcoreModel

@@ -20,6 +20,7 @@ from anomaly.inspection.evaluate import evaluate_inspector
 from anomaly.inspection.inspector import BANK_FILE, HALF_PRECISION, Inspector, TrainingRecord
 from anomaly.inspection.train import train_inspector
 from anomaly.patchcore.coreset import SequentialCoreset
+from anomaly.patchcore.distance_bounds import full_precision
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from blemish import program
 from scenes.formats.registry import read_samples
@@ -140,7 +141,7 @@ def test_maps_in_tiles(case, batch):
 
 
 @pytest.mark.gpu
-def test_tiles_of_a_card_take_as_much_of_its_memory_for_larger_pictures(card):
+def test_the_memory_of_tiles_on_a_card_does_not_grow_with_the_pixels(card):
     if card != "cuda":
         pytest.skip("Metal does not tell its memory")
     there, peaks = inspector_of("embedded").on(Computing(card, 2, tile=640)), []
@@ -148,7 +149,7 @@ def test_tiles_of_a_card_take_as_much_of_its_memory_for_larger_pictures(card):
         torch.cuda.reset_peak_memory_stats()
         there.predict(np.resize(picture(8, (500, side)), (side, side, 3)))
         peaks.append(torch.cuda.max_memory_allocated())
-    assert peaks[1] < 2 * peaks[0]  # of nine times the pixels
+    assert peaks[1] < 3 * peaks[0]  # as wide as that; of nine times the pixels
 
 
 @pytest.mark.parametrize("dimensions", [3, 152])
@@ -269,7 +270,7 @@ def test_an_exported_inspector_answers_there_as_the_inspector_here(case, half):
     inspector = replace(inspector, training=replace(inspector.training, threshold=0.9 * score))
     model = AnsweringModel(inspector, image.shape[:2], half)
     given = torch.from_numpy(image)
-    with torch.no_grad():
+    with torch.no_grad(), full_precision(torch.device(device)):  # a card's TF32 is for who runs the file to decide on
         exported = torch.export.export(model, (given,), strict=False)
         answers = [
             model.to(device)(given.to(device)),
