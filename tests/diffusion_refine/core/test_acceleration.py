@@ -5,6 +5,9 @@ import warnings
 import pytest
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from diffusion_refine.core import acceleration
 from diffusion_refine.core.acceleration import Runner
@@ -14,6 +17,9 @@ from diffusion_refine.core.recording import Repeated, Repeating
 from diffusion_refine.core.schedule import Schedule
 from diffusion_refine.inversion.ddim import invert
 from diffusion_refine.inversion.null_embedding import NullSettings, optimise
+from diffusion_refine.prompt_to_prompt.alignment import tokens_of
+from diffusion_refine.prompt_to_prompt.controllers import Controller, controlled, replace_words
+from diffusion_refine.prompt_to_prompt.maps import Maps
 from procgen.errors import BlemishNote
 
 TEXT = "photo of a crack defect"
@@ -206,6 +212,65 @@ def test_the_autoencoder_is_recorded_for_small_pictures(tiny_model) -> None:
             assert torch.equal(model.encode(images), latents)
             assert torch.equal(model.decode(latents), pictures)
     assert (model.encodings.recorded, model.decodings.recorded) == (1, 1)
+
+
+class Strangers(TorchDispatchMode):
+    """Notes what no CUDA graph can hold: tensors of the processor, and values that Python asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        seen = [one for one in tree_leaves((args, kwargs, made)) if isinstance(one, Tensor)]
+        asks = any(word in str(function) for word in ("_local_scalar_dense", "item", "nonzero", "equal.default"))
+        if asks or any(one.device.type != "cuda" for one in seen):
+            self.found.append(str(function))
+        return made
+
+
+def on_an_imagined_card(module: torch.nn.Module) -> None:
+    for part in module.modules():
+        for name, weight in part._parameters.items():
+            if weight is not None:
+                part._parameters[name] = torch.nn.Parameter(torch.empty_like(weight, device="cuda"), False)
+        for name, buffer in part._buffers.items():
+            if buffer is not None:
+                part._buffers[name] = torch.empty_like(buffer, device="cuda")
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+@torch.no_grad()
+def test_what_is_recorded_waits_for_nothing_and_brings_nothing_to_the_card(tiny_model, family: str) -> None:
+    """On tensors without values, which need no card."""
+    model = tiny_model(family)
+    pair = [tokens_of(text, [model.pipeline.tokenizer]) for text in (TEXT, "photo of a rust defect")]
+    controllers = [Controller([replace_words(*pair)], maps=Maps()) for _ in range(3)]
+    conditions = model.encode_prompt([TEXT] * 2)
+    side = model.size // model.factor
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        for module in (model.unet, model.vae):
+            on_an_imagined_card(module)
+        more = [conditions.pooled, conditions.time_ids] if family == "sdxl" else []
+        given = [torch.empty_like(one, device="cuda") for one in (conditions.embeddings, *more)]
+        inputs = [
+            torch.empty(2, 4, side, side, device="cuda"),
+            torch.empty((), dtype=torch.int64, device="cuda"),
+            *given,
+        ]
+        edits = [torch.empty(1, *rest, device="cuda") for rest in ((77, 77), (77,), (77,))]
+        with residual_interpolation(model.unet, 0.1):
+            with Strangers() as strangers:
+                assert model._predicted(*inputs)[0].device.type == "cuda"
+                latents = model._encoded(torch.empty(1, 3, 64, 64, device="cuda"))[0]
+                assert model._decoded(latents)[0].shape == (1, 3, 64, 64)
+            assert strangers.found == []
+            for index, controller in zip((0, 7, 9), controllers, strict=True):  # all its branches
+                with controlled(model.unet, controller, index, 10), Strangers() as strangers:
+                    made = model._predicted(*inputs, *edits)
+                assert strangers.found == []
+                assert len(made) > 1  # the maps that are kept
 
 
 @pytest.mark.gpu
