@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procgen.errors import BlemishError
 from scenes.formats.registry import AUTO, FORMATS
+
+if TYPE_CHECKING:
+    from scenes.formats.sample import Sample
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +32,7 @@ def weigh(
     ] = 1.0,
     validation_only: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The pictures of that set to take, a sample's name a line.", exists=True),
+        typer.Option(metavar="FILE", help="The pictures of that set to take, a sample's name a line."),
     ] = None,
     format: Annotated[
         str, typer.Option(metavar="|".join((AUTO, *FORMATS)), help="How that set lies; found by itself otherwise.")
@@ -54,22 +58,13 @@ def weigh(
 
     from anomaly.weighting.learning import Settings
     from anomaly.weighting.weigh import weigh as carried_out
-    from procgen.errors import BlemishError
     from scenes.formats.registry import read_samples
     from scenes.jobs.progress import shown
 
     torch.set_num_threads(threads)
     samples = read_samples(validation, format)
     if validation_only is not None:
-        names = set(validation_only.read_text(encoding="utf-8-sig").split("\n"))
-        wanted = {name.strip() for name in names if name.strip()}
-        unknown = sorted(wanted - {sample.name for sample in samples})
-        if unknown or not wanted:
-            raise BlemishError(
-                f"{validation_only}: names {unknown[0] if unknown else 'nothing'}; expected samples of {validation} "
-                f"such as {samples[0].name}, one a line"
-            )
-        samples = [sample for sample in samples if sample.name in wanted]
+        samples = _named(samples, validation_only)
     settings = Settings(steps=steps, batch=batch, temperature=temperature, seed=seed)
     with shown("stopped; the same command begins to learn anew, and keeps the frames that are written") as progress:
         found = carried_out(
@@ -79,3 +74,19 @@ def weigh(
     typer.echo(f"frames     {len(found.frames)} of {len(found.weights)}, {len(flawed)} with defects")
     typer.echo(f"weights    {flawed.min():.2f} to {flawed.max():.2f} of frames with defects, 1 of all others")
     typer.echo(f"written    {out}")
+
+
+def _named(samples: list[Sample], only: Path) -> list[Sample]:
+    """Those that the lines of a file name. Raises BlemishError for a name of none, and for no name."""
+    try:
+        lines = only.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BlemishError(f"{only}: cannot be read ({error}); give a text file with a sample's name a line") from None
+    wanted = {line.strip() for line in lines} - {""}
+    unknown = sorted(wanted - {sample.name for sample in samples})
+    if unknown or not wanted:
+        raise BlemishError(
+            f"{only}: names {unknown[0] if unknown else 'nothing'}; expected samples such as {samples[0].name}, one a "
+            "line"
+        )
+    return [sample for sample in samples if sample.name in wanted]
