@@ -17,7 +17,7 @@ from diffusion_refine.synthesis.maphc2f.physics import Drawn, PhysicalDefect, Ph
 from diffusion_refine.synthesis.maphc2f.references import References
 from diffusion_refine.synthesis.maphc2f.stages import coarse, fine
 from diffusion_refine.synthesis.maphc2f.wavelets import reach
-from diffusion_refine.synthesis.maphc2f.windows import window_of
+from diffusion_refine.synthesis.maphc2f.windows import window_around
 from diffusion_refine.synthesis.pasting.pastes import Paste, as_fractions, differs, like, pasted_frame
 
 MARGIN = 9  # pixels beyond what a stage changes, in which fields fade out
@@ -55,20 +55,17 @@ class MaPhC2FGenerator:
         self, pixels: Pixels, drawn: Drawn, defect: PhysicalDefect, free: Mask, random: np.random.Generator, seed: int
     ) -> Paste:
         """A defect on pixels (H, W[, 3]) that may show others already."""
-        window = window_of(defect.mask, 2 * reach(self.wavelet) + MARGIN)
-        fractions = as_fractions(pixels)
-        good = window.cut(fractions if fractions.ndim == 3 else fractions[..., None])
-        inside = window.cut(defect.mask)
-        others = np.zeros_like(defect.mask)
-        for other in drawn.defects:
-            if other is not defect:
-                others |= other.mask
+        window = window_around(defect.box, 2 * reach(self.wavelet) + MARGIN)
+        good = as_fractions(window.cut(pixels))
+        good = good if good.ndim == 3 else good[..., None]
+        ids = window.cut(drawn.ids)
+        inside = ids == defect.number
         network = None if self.model is None else self.model.networks
         made = coarse(
             good,
             window.cut(drawn.appearance),
             inside,
-            window.cut(others),
+            (ids > 0) & ~inside,
             defect.mechanism,
             None if network is None else network.coarse,
         )
@@ -87,7 +84,7 @@ class MaPhC2FGenerator:
             like(found, pixels),
             defect.class_name,
             record={"mechanism": defect.mechanism.value, "drawn_with": seed, "stages": told},
-            labelled=defect.mask[there],
+            labelled=inside[own],
         )
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from diffusion_refine.editing.pixels import Pixels
-from diffusion_refine.synthesis.generator import Mask
+from diffusion_refine.synthesis.generator import Ids, Mask
 from diffusion_refine.synthesis.maphc2f.mechanisms import Mechanism, mechanism_of
 from diffusion_refine.synthesis.pasting.pastes import as_fractions
 from diffusion_refine.synthesis.procedural.painting import painted
@@ -22,12 +23,13 @@ from scenes.recipes.recipe import Recipe
 LEAST = 4  # pixels of a mask
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class PhysicalDefect:
-    """mask (H, W), exact."""
+    """A defect by its number; box: rows and columns that it lies in."""
 
-    mask: Mask
+    number: int
     class_name: str
+    box: tuple[slice, slice]
 
     @property
     def mechanism(self) -> Mechanism:
@@ -36,9 +38,10 @@ class PhysicalDefect:
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """appearance: a of P1, (H, W, C), so that I + a shows all defects."""
+    """appearance: a of P1, (H, W, C), so that I + a shows all defects. ids: (H, W), whose numbers are the defects'."""
 
     appearance: NDArray[np.float64]
+    ids: Ids
     defects: tuple[PhysicalDefect, ...]
 
 
@@ -59,11 +62,14 @@ class Physics:
         """What it draws on pixels (H, W[, 3]), where that lies on `free` (H, W)."""
         photograph = Photograph(pixels, "", hashlib.sha256(pixels.tobytes()).hexdigest())
         made = painted(pixels, draw_on(photograph, self.recipe, seed, 0, None, None), gloss=0.0)
-        masks = ((made.defects == instance.id) & free for instance in made.instances)
+        ids = np.where(free, made.defects, np.uint16(0))
+        areas = np.bincount(ids.ravel())
+        boxes = find_objects(ids)
         defects = tuple(
-            PhysicalDefect(mask, instance.class_name)
-            for mask, instance in zip(masks, made.instances, strict=True)
-            if mask.sum() >= LEAST
+            PhysicalDefect(instance.id, instance.class_name, boxes[instance.id - 1])
+            for instance in made.instances
+            if instance.id < len(areas) and areas[instance.id] >= LEAST
         )
+        ids[~np.isin(ids, [defect.number for defect in defects])] = 0
         change = as_fractions(made.pixels) - as_fractions(pixels)
-        return Drawn(change if change.ndim == 3 else change[..., None], defects)
+        return Drawn(change if change.ndim == 3 else change[..., None], ids, defects)

@@ -45,15 +45,20 @@ class Window:
         return self.top, self.left
 
 
+def window_around(box: tuple[slice, slice], margin: int) -> Window:
+    """That which shows the rows and columns of a box, and at least so many pixels round it."""
+    (top, rows), (left, columns) = (
+        (span.start - margin, span.stop - span.start + 2 * margin + (span.start - span.stop - 2 * margin) % BLOCK)
+        for span in box
+    )
+    return Window(top, left, rows, columns)
+
+
 def window_of(mask: Mask, margin: int) -> Window:
     """That which shows what a mask (H, W) marks, and at least so many pixels round it."""
-    found = []
-    for axis in (1, 0):
-        there = np.flatnonzero(mask.any(axis=axis))
-        start, stop = int(there[0]) - margin, int(there[-1]) + 1 + margin
-        found.append((start, stop - start + (start - stop) % BLOCK))
-    (top, rows), (left, columns) = found
-    return Window(top, left, rows, columns)
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return window_around(box, margin)
 
 
 def _mirrored(start: int, count: int, length: int) -> NDArray[np.intp]:

@@ -99,14 +99,15 @@ def draw_pairs(
         good = colour(pixels)
         number += 1
         for defect in drawn.defects[: count - len(found)]:
-            rows, columns = np.nonzero(defect.mask)
+            mask = drawn.ids == defect.number
+            rows, columns = np.nonzero(mask)
             middle = int(random.integers(len(rows)))
             shift = random.integers(size // 4, size - size // 4, 2)
             window = Window(int(rows[middle] - shift[0]), int(columns[middle] - shift[1]), size, size)
-            change = np.broadcast_to(seamless_change(drawn.appearance, defect.mask), good.shape)
+            change = np.broadcast_to(seamless_change(drawn.appearance, mask), good.shape)
             parts = (good, change, good + drawn.appearance)
             tensors = [torch.from_numpy(window.cut(each)).permute(2, 0, 1).float() for each in parts]
-            inside = torch.from_numpy(window.cut(defect.mask))[None]
+            inside = torch.from_numpy(window.cut(mask))[None]
             found.append((*tensors, inside, torch.tensor(ORDER.index(defect.mechanism))))
             classes.append(defect.class_name)
             last = number
