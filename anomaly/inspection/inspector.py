@@ -42,6 +42,7 @@ from scenes.version import blemish_version
 SCHEMAS = (1, 2, 3, 4, 5)
 LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
+LARGEST_SCALE = 64.0  # working pixels per image pixel, a side
 SHARDS = "shards"  # the folder beside it in which banks of shards lie while it is trained
 HALF_PRECISION = 0.01  # share of the threshold within which a score of half precision is computed again
 STRIP = 128  # rows of patches of a picture in tiles that are made pixels at once
@@ -90,7 +91,7 @@ class TrainingRecord:
     weights: str
     size: Annotated[int, Field(ge=1, le=LARGEST_BANK)]
     epochs: Annotated[int, Field(ge=0, le=LARGEST_BANK)]
-    scale: Annotated[float, Field(ge=1e-6, le=1e6)]
+    scale: Annotated[float, Field(ge=1e-6, le=LARGEST_SCALE)]
     seed: Annotated[int, Field(ge=0, lt=1 << 64)]
     trained_on: tuple[str, ...]
     groups: tuple[str, ...]
@@ -424,10 +425,17 @@ def bank_tensors(coreset: SequentialCoreset) -> dict[str, Tensor]:
 
 
 def restore(model: SequentialPatchcoreModel, tensors: Mapping[str, Tensor]) -> None:
-    """Give a model the bank that `bank_tensors` took from a coreset of its size."""
+    """Give a model the bank that `bank_tensors` took from a coreset of its size.
+
+    Raises ValueError for a bank that is damaged, or of which squared distances would leave the range of its numbers.
+    """
     names = ("bank", "sources", "generations")
     kept = {name: tensors[name] for name in names if name in tensors}
     model.coreset.load_state_dict({"size": model.coreset.size, "generation": model.coreset.generation, **kept})
+    bank = model.coreset.bank
+    most = (torch.finfo(bank.dtype).max / (8 * bank.shape[1])) ** 0.5  # twice that squared, with as much to spare
+    if bank.numel() and float(bank.abs().max()) > most:
+        raise ValueError(f"features reach {float(bank.abs().max()):.3g}; expected {most:.3g} at most")
     model.take_over()
 
 

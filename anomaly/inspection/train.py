@@ -27,6 +27,7 @@ from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.filling import CACHE_FILE, STATE_FILE, fill, recorded, refuse_other_settings, sound
 from anomaly.inspection.inspector import (
     BANK_FILE,
+    LARGEST_SCALE,
     SHARDS,
     Inspector,
     InspectorError,
@@ -368,6 +369,11 @@ def _scale(good: Sequence[Sample], image_size: int | None) -> float:
     sides = [max(sample.shape()) for sample in good]
     longest, usual = max(sides), float(np.median(sides))
     scale = image_size / longest if image_size else min(1.0, LONGEST_SIDE / longest)
+    if scale > LARGEST_SCALE:
+        raise InspectorError(
+            f"the image size {image_size} would enlarge pictures of {longest} pixels {scale:.4g}-fold; expected at "
+            f"most {LARGEST_SCALE:g}-fold: choose a smaller one"
+        )
     if longest > FAR_LARGER * usual and scale < 1:
         path = good[sides.index(longest)].image_path
         warnings.warn(

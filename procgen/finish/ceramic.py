@@ -37,7 +37,7 @@ class CeramicFinish(IsotropicFinish):
         if self.speck_density > 0.0 and self.speck_radius > speck_cell(self.speck_density, self.speck_radius):
             raise BlemishError(
                 f"ceramic finish: found {self.speck_density:g} specks per m² of radius {self.speck_radius:g} m; "
-                f"expected at most {2.0 / self.speck_radius**2:g} per m², or they would merge"
+                f"expected at most {2.0 / self.speck_radius / self.speck_radius:g} per m², or they would merge"
             )
 
     def _relief(self, positions: Floats) -> Floats:

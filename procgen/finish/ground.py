@@ -77,7 +77,7 @@ class GroundFinish:
         if self.pit_density > 0.0 and self.pit_radius > speck_cell(self.pit_density, self.pit_radius):
             raise BlemishError(
                 f"ground finish: found {self.pit_density:g} pits per m² of radius {self.pit_radius:g} m; "
-                f"expected at most {2.0 / self.pit_radius**2:g} per m², or they would merge"
+                f"expected at most {2.0 / self.pit_radius / self.pit_radius:g} per m², or they would merge"
             )
 
     def evaluate(self, points: SurfacePoints | ArrayLike) -> FinishSample:

@@ -39,6 +39,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; also of a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def json_at(path: Path) -> object:
     """What a JSON file says. Raises SampleError."""
     try:

@@ -22,7 +22,7 @@ from procgen.surface.layer import Family
 from scenes.files import content_of
 from scenes.formats.errors import SampleError
 from scenes.formats.exchange.writer import TEST, TRAIN, VALIDATION, Entries, Labelled, Setup, Written
-from scenes.formats.inside import is_file, named_inside
+from scenes.formats.inside import is_file, is_folder, named_inside
 from scenes.formats.labels.outlines import box_mask, filled, oriented_box, outline
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.surfaces import content_group
@@ -211,9 +211,9 @@ def _pictures(folder: Path, place: str, where: str) -> list[Path]:
     if is_file(there) and there.suffix == ".txt":
         listed = [line.strip() for line in _lines(there) if line.strip()]
         return [named_inside(folder, folder, line, f"{there}: line {n}") for n, line in enumerate(listed, 1)]
-    if not there.is_dir():
+    if not is_folder(there):
         raise SampleError(f"{where}: {there} is no folder; put the pictures there")
-    return pictures_in(there) or pictures_in(there / "images" if (there / "images").is_dir() else there)
+    return pictures_in(there) or pictures_in(there / "images" if is_folder(there / "images") else there)
 
 
 def _sample(folder: Path, picture: Path, split: str, names: Mapping[int, str], impurities: tuple[str, ...]) -> Sample:

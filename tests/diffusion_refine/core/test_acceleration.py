@@ -284,7 +284,7 @@ def test_a_card_repeats_what_plain_calls_make(card, tiny_model, family: str) -> 
         with warnings.catch_warnings():
             warnings.simplefilter("error", BlemishNote)  # falling back would pass
             trajectory, found = optimised(model, 2)
-        assert model.predictions.recorded > 3
+        assert model.predictions.recorded >= 2  # the forward, and the way back
         torch.testing.assert_close(trajectory.latents, expected_trajectory.latents, rtol=1e-3, atol=1e-3)
         torch.testing.assert_close(found.latents, expected.latents, rtol=1e-3, atol=1e-3)
         assert torch.equal(found.updates, expected.updates)
