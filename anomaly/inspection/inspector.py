@@ -433,9 +433,11 @@ def restore(model: SequentialPatchcoreModel, tensors: Mapping[str, Tensor]) -> N
     kept = {name: tensors[name] for name in names if name in tensors}
     model.coreset.load_state_dict({"size": model.coreset.size, "generation": model.coreset.generation, **kept})
     bank = model.coreset.bank
-    most = (torch.finfo(bank.dtype).max / (8 * bank.shape[1])) ** 0.5  # twice that squared, with as much to spare
-    if bank.numel() and float(bank.abs().max()) > most:
-        raise ValueError(f"features reach {float(bank.abs().max()):.3g}; expected {most:.3g} at most")
+    if bank.numel():
+        largest = float(bank.abs().max())
+        most = (torch.finfo(bank.dtype).max / (8 * bank.shape[1])) ** 0.5  # twice that squared, with as much to spare
+        if largest > most:
+            raise ValueError(f"features reach {largest:.3g}; expected {most:.3g} at most")
     model.take_over()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import load
+from safetensors.torch import load, save
 
 from anomaly.inspection.inspector import BANK_FILE, _digest
 from tests.command.inputs import HALF
@@ -47,6 +47,13 @@ def with_field(content: bytes, name: str, value: object) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
+def beyond_measure(content: bytes) -> bytes:
+    """A bank, with a digest that fits, of which squared distances are infinite."""
+    tensors, length = load(content), int.from_bytes(content[:8], "little")
+    tensors["bank"][0, 0] = 1e30
+    return with_field(save(tensors, json.loads(content[8 : 8 + length])["__metadata__"]), "seed", 0)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
@@ -59,6 +66,7 @@ def with_field(content: bytes, name: str, value: object) -> bytes:
         ("scale", "", "scale: found ''"),
         ("scale", float("nan"), "scale: found nan"),
         ("scale", 0, "scale: found 0"),
+        ("scale", 1000, "scale: found 1000"),  # a picture of 16 pixels would be worked at as one of 16,000
         ("seed", 1e300, "seed: found 1e+300"),
         ("threshold", float("inf"), "threshold: found inf"),
         ("trained_on", 3, "trained_on: found 3"),
@@ -84,6 +92,7 @@ def test_field_of_a_bank_that_is_nonsense(refused: Refused, at: Path, name: str,
         (cut, "is no bank that can be read"),
         (of_a_newer_version, "schema 7 found, 1 to 5 expected; use the blemish that wrote it"),
         (garbage, "is no bank that can be read"),
+        (beyond_measure, "features reach 1e+30; expected"),
         (of_another_program, "was not written by blemish; give a folder that `blemish train` made"),
         (without_its_bank, "was changed or damaged since it was written"),
         (lambda content: b"", "is no bank that can be read"),

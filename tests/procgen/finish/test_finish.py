@@ -154,6 +154,7 @@ def test_pits_have_the_density_and_depth_asked_for():
         ({"base_colour": (0.1, -0.1, 0.1)}, r"base_colour\[1\] = -0.1"),
         ({"lay_direction": (0.0, 0.0, 0.0)}, "lay_direction of length 0"),
         ({"pit_density": 1e9, "pit_radius": 1e-4}, "or they would merge"),
+        ({"pit_density": 3e4, "pit_radius": 1e-320}, "or they would merge"),  # of which the square is 0
     ],
 )
 def test_parameters_out_of_range_are_refused(changes, message):

@@ -131,6 +131,7 @@ def test_lines_of_yolo_that_are_none(tmp_path, line, told):
         ("train: ../../elsewhere\nnames: [nick]", r"train: found '\.\./\.\./elsewhere', which leads out of"),
         ("train: /etc\nnames: [nick]", "train: found '/etc'; expected the name of a file inside"),
         ("train: nowhere\nnames: [nick]", r"train: .*nowhere is no folder; put the pictures there"),
+        (f"train: {'n' * 300}\nnames: [nick]", r"train: .*n is no folder; put the pictures there"),  # which none can be
         ("train: 7\nnames: [nick]", "train: found 7; expected a folder of pictures"),
         ("train: images\nnames: 3", "names: found 3; expected names of classes"),
         ("train: images", "names: found None; expected names of classes"),
