@@ -8,7 +8,6 @@ copper defects, others without any. Datasets and training are what `blemish rend
 """
 
 import argparse
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -21,14 +20,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scenes.datasets.reader import Dataset
 from scenes.recipes.reading import recipe_fields
 from scenes.recipes.recipe import recipe_from
+from tools.commands import REPOSITORY, blemish
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 BOARD = REPOSITORY / "anomaly" / "studies" / "presets" / "recipes" / "board.yaml"
 SIDES = {"width_mm": {"uniform": [15, 20]}, "height_mm": 15}  # mm: 13 to 17 pixels to one
 RESOLUTION = [256, 224]
 SEEDS = {"flawed": 11, "good": 12}
 COUNT = {"poisson": 2}  # of every kind of defect
-ATTEMPTS = 3
 
 
 def recipe() -> dict[str, Any]:
@@ -42,14 +40,6 @@ def recipe() -> dict[str, Any]:
     fields["defects"] = [defect | {"count": COUNT} for defect in fields["defects"]]
     recipe_from(fields, fields["name"])
     return fields
-
-
-def blemish(*words: object) -> None:
-    """Run a command; what was stopped goes on where it was."""
-    command = [sys.executable, str(REPOSITORY / "blemish.py"), *map(str, words)]
-    for attempt in range(ATTEMPTS):  # a renderer that died goes on from its last whole frame
-        if not subprocess.run(command, check=attempt == ATTEMPTS - 1).returncode:
-            return
 
 
 def card(flawed: Dataset, good: Dataset, given: argparse.Namespace) -> str:
@@ -79,6 +69,27 @@ def card(flawed: Dataset, good: Dataset, given: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
+def render(recipe_file: Path, given: argparse.Namespace) -> None:
+    """Both sets that are not there yet."""
+    for name, without in (("flawed", ()), ("good", ("--without", "defects"))):
+        where = ("--frames", given.frames, "--samples", given.samples, "--seed", SEEDS[name], "--workers", 1)
+        blemish("render", recipe_file, *without, *where, "--out", given.out / name)
+
+
+def train(given: argparse.Namespace) -> None:
+    """Both networks, and the model's card beside them."""
+    model = given.out / "model"
+    half = ("--half",) if given.device == "cuda" else ()
+    training = ("--threads", given.threads, "--device", given.device, *half, "--out", model)
+    for kind, pictures, steps, batch in (
+        ("crg-prior", "flawed", given.prior_steps, given.prior_batch),
+        ("crg-context", "good", given.context_steps, given.context_batch),
+    ):
+        blemish("train-generator", kind, given.out / pictures, "--steps", steps, "--batch", batch, *training)
+    text = card(Dataset(given.out / "flawed"), Dataset(given.out / "good"), given)
+    (model / "card.md").write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="DIR")
@@ -98,22 +109,12 @@ def main() -> None:
     if given.quick:
         given.frames, given.samples, given.context_steps, given.prior_steps = 2, 1, 2, 2
     given.out.mkdir(parents=True, exist_ok=True)
-    path, model = given.out / "board.yaml", given.out / "model"
+    path = given.out / "board.yaml"
     path.write_text(yaml.safe_dump(recipe(), sort_keys=False), encoding="utf-8")
-    for name, without in (("flawed", ()), ("good", ("--without", "defects"))) if given.only != "train" else ():
-        where = ("--frames", given.frames, "--samples", given.samples, "--seed", SEEDS[name], "--workers", 1)
-        blemish("render", path, *without, *where, "--out", given.out / name)
-    if given.only == "render":
-        return
-    half = ("--half",) if given.device == "cuda" else ()
-    training = ("--threads", given.threads, "--device", given.device, *half, "--out", model)
-    for kind, pictures, steps, batch in (
-        ("crg-prior", "flawed", given.prior_steps, given.prior_batch),
-        ("crg-context", "good", given.context_steps, given.context_batch),
-    ):
-        blemish("train-generator", kind, given.out / pictures, "--steps", steps, "--batch", batch, *training)
-    text = card(Dataset(given.out / "flawed"), Dataset(given.out / "good"), given)
-    (model / "card.md").write_text(text, encoding="utf-8")
+    if given.only != "train":
+        render(path, given)
+    if given.only != "render":
+        train(given)
 
 
 if __name__ == "__main__":

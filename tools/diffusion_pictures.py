@@ -10,7 +10,6 @@ ordinary dataset; the seed follows from the pass and the recipe's place, so that
 """
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from scenes.catalogue.registry import DEFECTS, PARTS
 from scenes.recipes.examples import KINDS, STAGE, catalogue
 from scenes.recipes.reading import PRESETS, recipe_fields
 from scenes.recipes.recipe import recipe_from
+from tools.commands import blemish
 
 Fields = dict[str, Any]
 
@@ -30,7 +30,6 @@ CLASSES = 16  # that a class mask can tell apart
 ONE_IN = 8  # frames that show a given defect
 IMPURE_ONE_IN = 16
 SEVERITY = {"uniform": [0.5, 1]}
-ATTEMPTS = 3
 COPPER = tuple(kind for kind, entry in DEFECTS.items() if "copper" in entry.requires)
 CRACKS = ("crack", "branching_crack", "phase_field_crack")
 METAL = ("scratch", "dent", "gouge", *CRACKS, "bump", "pitting", "rust", "pore", "blowhole", "chipped_edge")
@@ -201,12 +200,8 @@ def main() -> None:
         mixed = sorted(places, key=lambda name: places[name] % 3)  # a training can begin on a part of them
         for name in arguments.only or mixed:
             place, frames = places[name], made[name][1]
-            command = [sys.executable, "-m", "blemish", "render", str(folder / f"{name}.yaml"), "--workers", "1"]
-            command += ["--out", str(arguments.out / f"pass{turn}" / name), "--frames", str(frames)]
-            command += ["--seed", str(1000 * turn + place), "--samples", str(arguments.samples)]
-            for attempt in range(ATTEMPTS):  # a renderer that died goes on from its last whole frame
-                if not subprocess.run(command, check=attempt == ATTEMPTS - 1).returncode:
-                    break
+            how = ("--frames", frames, "--seed", 1000 * turn + place, "--samples", arguments.samples, "--workers", 1)
+            blemish("render", folder / f"{name}.yaml", *how, "--out", arguments.out / f"pass{turn}" / name)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ Datasets and training are what `blemish render` and `blemish train-generator` ma
 
 import argparse
 import csv
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -27,10 +26,9 @@ from scenes.datasets.reader import Dataset
 from scenes.recipes.examples import KINDS, STAGE
 from scenes.recipes.reading import recipe_fields
 from scenes.recipes.recipe import recipe_from
+from tools.commands import blemish
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 SEED = 23
-ATTEMPTS = 3
 PLATE = {"kind": "plate", "width_mm": 32, "height_mm": 27.4, "thickness_mm": 3}  # 7 pixels to a millimetre
 ON_TILES = {"wear": {"poisson": 0.4}, "crack": {"choice": [0, 1, 2]}, "chipped_edge": {"poisson": 0.8}}
 SHARES = {"tile": 1.0, "ground": 0.5, "brushed": 0.5, "milled": 0.45, "strip": 0.4, "screw": 0.3}  # of --frames
@@ -133,14 +131,6 @@ def fields_of(source: str | Path) -> dict[str, Any]:
     assert isinstance(fields, dict)
     fields.pop("seed", None)
     return fields
-
-
-def blemish(*words: object) -> None:
-    """Run a command; what was stopped goes on where it was."""
-    command = [sys.executable, str(REPOSITORY / "blemish.py"), *map(str, words)]
-    for attempt in range(ATTEMPTS):  # a renderer that died goes on from its last whole frame
-        if not subprocess.run(command, check=attempt == ATTEMPTS - 1).returncode:
-            return
 
 
 def render(given: argparse.Namespace) -> None:
