@@ -7,7 +7,7 @@ detail bands of each level right of, below and diagonal to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ DARKEST = 1e-3  # of full scale
 MODE, AXES = "periodization", (-2, -1)
 
 Values = NDArray[np.floating[Any]]
+Transform = Callable[[Values, Wavelet], Values]
 
 
 def reach(wavelet: Wavelet) -> int:
@@ -55,37 +56,28 @@ def synthesised(coefficients: Values, wavelet: Wavelet, levels: int = LEVELS) ->
     return found
 
 
-class _Analysis(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, pixels: Tensor, wavelet: Wavelet) -> Tensor:
-        context.wavelet = wavelet
-        return _through(analysed, pixels, wavelet)
+class _Transform(torch.autograd.Function):
+    """One of the two transforms; `back` is the other, its adjoint, which slopes go through."""
 
     @staticmethod
-    def backward(context: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        return _through(synthesised, slopes[0], context.wavelet), None
-
-
-class _Synthesis(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, coefficients: Tensor, wavelet: Wavelet) -> Tensor:
-        context.wavelet = wavelet
-        return _through(synthesised, coefficients, wavelet)
+    def forward(context: Any, values: Tensor, wavelet: Wavelet, there: Transform, back: Transform) -> Tensor:
+        context.wavelet, context.back = wavelet, back
+        return _through(there, values, wavelet)
 
     @staticmethod
-    def backward(context: Any, *slopes: Tensor) -> tuple[Tensor, None]:
-        return _through(analysed, slopes[0], context.wavelet), None
+    def backward(context: Any, *slopes: Tensor) -> tuple[Tensor, None, None, None]:
+        return _through(context.back, slopes[0], context.wavelet), None, None, None
 
 
 def analysis(pixels: Tensor, wavelet: Wavelet) -> Tensor:
     """`analysed` of tensors, with gradients."""
-    found: Tensor = _Analysis.apply(pixels, wavelet)  # type: ignore[no-untyped-call]
+    found: Tensor = _Transform.apply(pixels, wavelet, analysed, synthesised)  # type: ignore[no-untyped-call]
     return found
 
 
 def synthesis(coefficients: Tensor, wavelet: Wavelet) -> Tensor:
     """`synthesised` of tensors, with gradients."""
-    found: Tensor = _Synthesis.apply(coefficients, wavelet)  # type: ignore[no-untyped-call]
+    found: Tensor = _Transform.apply(coefficients, wavelet, synthesised, analysed)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -130,5 +122,5 @@ def brightness(pixels: Tensor, near: Tensor) -> Tensor:
     return ((grey * near).sum(dim=(1, 2, 3)) / near.sum(dim=(1, 2, 3)).clamp(min=1)).clamp(min=DARKEST)[:, None]
 
 
-def _through(transform: Any, values: Tensor, wavelet: Wavelet) -> Tensor:
+def _through(transform: Transform, values: Tensor, wavelet: Wavelet) -> Tensor:
     return torch.from_numpy(transform(values.detach().cpu().numpy(), wavelet)).to(values)
