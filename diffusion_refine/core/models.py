@@ -339,6 +339,11 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(wanted)
 
 
+def device_of_choice(device: str | None) -> str:
+    """The device that is named; where none is, a card where there is one."""
+    return device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def load_model(
     name: str = EMBEDDED, device: str | None = None, dtype: torch.dtype | None = None, low_memory: bool = False
 ) -> Model:
@@ -368,7 +373,7 @@ def load_model(
     kind = index.get("_class_name")
     if kind not in PIPELINES:
         raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(PIPELINES)}; give a text-to-image model")
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = device_of_choice(device)
     kept = dtype or (torch.bfloat16 if chosen.startswith("cuda") else torch.float32)
     checkers = CHECKERS if kind == "StableDiffusionPipeline" else {}
     try:

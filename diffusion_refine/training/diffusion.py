@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_refine.core.models import EMBEDDED, Model, load_model
+from diffusion_refine.core.models import EMBEDDED, Model, device_of_choice, load_model
 from diffusion_refine.core.verify import INDEX, STATE, damages, digest_of_model
 from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
@@ -120,7 +120,7 @@ def _train(
             return out
     elif any(not is_temporary(entry.name) and not _is_empty(entry) for entry in out.iterdir()):
         raise TrainingError(f"{out}: is not empty and holds no training; choose another --out")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of_choice(device)
     pipeline: Any
     if settings.start == SCRATCH:
         pipeline = build_pipeline(settings.shape, settings.seed).to(device)

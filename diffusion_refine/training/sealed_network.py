@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from diffusion_refine.core.models import ModelError
+from diffusion_refine.core.models import ModelError, device_of_choice
 from scenes.datasets.files import parsed, read_bytes, seal_of, sealed, sha256_of, write_atomically
 
 WEIGHTS = "weights"  # of a record: SHA-256 of the file of weights
@@ -64,4 +63,4 @@ class SealedNetwork:
         except (SafetensorError, RuntimeError):
             name = self.record_in(folder).name
             raise ModelError(f"{weights}: does not fit {name}; restore both or train it anew") from None
-        network.requires_grad_(False).eval().to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        network.requires_grad_(False).eval().to(device_of_choice(device))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
+from diffusion_refine.core.models import device_of_choice
 from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape
 from diffusion_refine.synthesis.sard.losses import (
@@ -195,7 +196,7 @@ def train_sard(
     Stopped at any moment and begun again with the same arguments, it ends with the same bytes. Raises CheckpointError
     for a folder that holds another training; DatasetError for one that cannot be written, or that is being written.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of_choice(device)
     with locked(out):
         count = settings.pairs or crops_of(len(pictures), PAIRS_A_PICTURE)
         pairs = draw_pairs(

@@ -13,6 +13,7 @@ from diffusers import UNet2DModel
 from numpy.typing import NDArray
 from torch import Tensor
 
+from diffusion_refine.core.models import device_of_choice
 from diffusion_refine.synthesis.crg.model import CONTEXT as CONTEXT_FILES
 from diffusion_refine.synthesis.crg.model import PRIOR as PRIOR_FILES
 from diffusion_refine.synthesis.crg.model import save_context, save_prior
@@ -111,7 +112,7 @@ def _trained(
     progress: Progress,
 ) -> UNet2DModel:
     """A network with the average of its weights in the end."""
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of_choice(device)
     with random_start(settings.seed):
         network = build(settings.shape, len(patches.label_names) or None).to(device)
     network.train().to(memory_format=torch.channels_last)

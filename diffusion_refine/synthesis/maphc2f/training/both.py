@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusion_refine.core.models import device_of_choice
 from diffusion_refine.editing.pixels import Pixels, colour
 from diffusion_refine.synthesis.maphc2f.change import seamless_change
 from diffusion_refine.synthesis.maphc2f.energy import ORDER, problem
@@ -174,7 +175,7 @@ def train_maphc2f(
     Stopped at any moment and begun again with the same arguments, it ends with the same bytes. Raises CheckpointError
     for a folder that holds another training; DatasetError for one that cannot be written, or that is being written.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_of_choice(device)
     with locked(out):
         pairs = draw_pairs(
             pictures,
