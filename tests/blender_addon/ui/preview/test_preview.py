@@ -11,7 +11,7 @@ from scenes import build_part, draw, load_recipe, surface_maps
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui import changes  # noqa: E402
-from blender_addon.ui.preview import objects, overlay, viewport  # noqa: E402 - needs bpy
+from blender_addon.ui.preview import overlay, stage, viewport  # noqa: E402 - needs bpy
 from blender_addon.ui.recipe import exchange  # noqa: E402
 
 pytestmark = pytest.mark.render
@@ -133,7 +133,7 @@ def test_images_and_settings_outlive_the_file(plate: Any, tmp_path: Path) -> Non
 def test_the_camera_of_the_frame_is_that_of_the_recipe(plate: Any) -> None:
     bpy.ops.blemish.look_through()
     drawn = viewport.sample_scene(plate.blemish)
-    assert plate.camera.name == objects.CAMERA_NAME
+    assert plate.camera.name == stage.CAMERA_NAME
     np.testing.assert_allclose(plate.camera.matrix_world.translation, drawn.camera.position, rtol=1e-6)
     assert plate.camera.data.lens == pytest.approx(drawn.camera.focal_length * 1e3)
     lights = [thing for thing in plate.objects if thing.type == "LIGHT"]
@@ -181,4 +181,5 @@ def test_an_own_mesh_is_inspected_in_its_place(scene: Any, user_folder: Path) ->
         np.testing.assert_allclose(end(corners[1], axis=0), end(corners[0], axis=0), atol=1e-6)
     assert scene.blemish.preview.source == mine
     assert mine.hide_get()
-    assert user_folder in Path(scene.blemish.part.mesh.path).parents
+    assert mine.hide_render
+    assert list(user_folder.iterdir()) == []
