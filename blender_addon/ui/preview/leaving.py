@@ -24,6 +24,7 @@ def take_away(blender_scene: bpy.types.Scene, *, settings: bool = False) -> None
         remove_stage(blender_scene)
         preview.stage = False
         source.give_back(blender_scene)
+        preview.was_solid = False
         shown, preview.object = preview.object, None
         if is_own(shown, PART):
             _remove(blender_scene, shown)

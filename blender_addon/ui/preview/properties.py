@@ -14,6 +14,7 @@ class BlemishPreview(bpy.types.PropertyGroup):
     part; hidden_in: names of the view layers, in JSON, that showed it before; hidden_render: whether renders did.
     collection, room: the stage that is in the scene; camera_before, world_before: what the scene had in their place.
     resolution_*: width, height and percentage that the scene had, and that the stage gave it; 0 while there is none.
+    was_solid: whether the view was in Solid mode before it showed the part.
     """
 
     __annotations__ = {
@@ -33,6 +34,7 @@ class BlemishPreview(bpy.types.PropertyGroup):
         "world_before": bpy.props.PointerProperty(type=bpy.types.World, options={"HIDDEN"}),
         "resolution_before": bpy.props.IntVectorProperty(size=3, options={"HIDDEN"}),
         "resolution_set": bpy.props.IntVectorProperty(size=3, options={"HIDDEN"}),
+        "was_solid": bpy.props.BoolProperty(options={"HIDDEN"}),
         "live": bpy.props.BoolProperty(
             name="Live", description="Draw the preview anew whenever a setting changes", default=True, update=changed
         ),

@@ -19,6 +19,7 @@ from blender_addon.ui.preview import leaving, snapshots
 from blender_addon.ui.preview.ownership import PART, SURFACE, is_in, is_own
 from blender_addon.ui.preview.part import images_of, place_part, show_classes, show_maps, surface_of
 from blender_addon.ui.preview.stage import place_stage, remove_stage
+from blender_addon.ui.words import say
 
 if TYPE_CHECKING:
     from scenes.cache import SceneCache
@@ -154,7 +155,7 @@ def note_on(blender_scene: bpy.types.Scene) -> str:
     worn = shown.material_slots[0].material if shown is not None and shown.material_slots else None
     if worn is None or is_own(worn, SURFACE):
         return ""
-    return f"The part wears your material {worn.name}, so that its layers are not seen here; empty the slot to see them"
+    return say("The part wears your material {name}: empty its slot to see the layers", name=worn.name)
 
 
 @persistent

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blender_addon.ui import schema
+from blender_addon.ui import lines, schema
 from scenes import load_recipe
 from scenes.recipes.examples import catalogue, example
 from scenes.recipes.reading import shipped_recipes
@@ -96,6 +96,7 @@ def drawn(scene: Any, *wanted: str) -> list[str]:
 @pytest.fixture(params=[False, True], ids=["wide", "narrow"])
 def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "is_narrow", lambda: request.param)
+    monkeypatch.setattr(lines, "fits", lambda text, share: not request.param)
 
 
 @pytest.mark.usefixtures("width")

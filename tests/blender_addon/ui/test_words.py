@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.ui import words  # noqa: E402 - needs bpy
+from blender_addon.ui import lines, schema, words  # noqa: E402 - needs bpy
 from tests.blender_addon.ui import texts  # noqa: E402
 
 pytestmark = pytest.mark.render
 
+DEFAULT_WIDTH = 240  # pixels of Blender's sidebar, at a scale of 1
 BRACES = re.compile(r"\{\w+\}")
 
 
@@ -33,6 +34,16 @@ def test_german_is_not_english(scene: Any) -> None:
     """But for symbols, names and words that are the same in both."""
     german = words.languages()["de"]
     assert [text for text in german if german[text] == text and len(text.split()) > 3] == []
+
+
+def test_labels_and_their_units_stand_whole_in_a_sidebar_of_the_default_width(scene: Any) -> None:
+    """Beside the field where that is long enough, or else above it."""
+    room = (DEFAULT_WIDTH - lines.MARGINS) / lines.LETTER
+    for section in schema.sections().values():
+        for field in section.fields:
+            for title in (field.title, words.languages()["de"][field.title]):
+                label = f"{title} ({field.panel_unit})" if field.panel_unit else title
+                assert len(label) <= room, label
 
 
 @pytest.fixture

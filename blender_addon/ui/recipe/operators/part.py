@@ -151,7 +151,10 @@ class BLEMISH_OT_take_away(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        was_solid, space = context.scene.blemish.preview.was_solid, context.space_data
         leaving.take_away(context.scene, settings=self.settings)
+        if was_solid and isinstance(space, bpy.types.SpaceView3D) and space.shading.type == "MATERIAL":
+            space.shading.type = "SOLID"
         return {"FINISHED"}
 
 
@@ -238,7 +241,7 @@ def show_part(operator: bpy.types.Operator, context: bpy.types.Context, *, look:
     space = context.space_data
     if gone and isinstance(space, bpy.types.SpaceView3D):
         if space.shading.type == "SOLID":
-            space.shading.type = "MATERIAL"
+            settings.preview.was_solid, space.shading.type = True, "MATERIAL"
         if look:
             frame_in_view(context)
     return {"FINISHED"}
