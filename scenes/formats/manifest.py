@@ -2,9 +2,9 @@
 
     image   the file's name in the folder
     label   good, unlabelled, or the classes of its defects joined by "+"
-    mask    the file's name of its mask, which every flawed picture has; a picture or a label without one needs none
+    mask    the file's name of its mask, which every flawed picture has; that of a good picture has to be empty
     group   the physical surface; without this column every picture is one, but for copies of the same bytes
-    split   train, validation or test, where the set has its own
+    split   train, validation or test, where the set has its own; or nothing
     set     in a table beside several folders: the name of the folder that a line is about
 
 Other columns are passed over. Where labels or the values of masks are no words, `manifest.yaml` in the folder says what
@@ -19,16 +19,17 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from scenes.formats.errors import SampleError
 from scenes.formats.sample import GOOD, UNLABELLED, Sample
 from scenes.formats.surfaces import content_group, joined
-from scenes.formats.truth import Annotation, MaskFile, NothingThere, Unknown
+from scenes.formats.truth import Annotation, EmptyMask, MaskFile, NothingThere, Unknown
 from scenes.quantities.distribution import shown
 from scenes.recipes.reading import recipe_fields
 
 MANIFEST, WORDS = "manifest.csv", "manifest.yaml"
+SPLITS = ("", "train", "validation", "test")
 PUBLIC_SETS = Path(__file__).parent / "public_sets"
 LOOKS_FOR = MANIFEST
 
@@ -39,7 +40,7 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     labels: dict[str, str] = {}
-    mask: dict[int, str] | str | None = None
+    mask: dict[PositiveInt, str] | str | None = None
 
     def label(self, written: str) -> str:
         return "+".join(self.labels.get(word, word) for word in written.split("+"))
@@ -62,17 +63,29 @@ def read(folder: Path) -> list[Sample]:
     samples = []
     for row in _rows(folder):
         label = words.label(row["label"])
+        if (row.get("split") or "") not in SPLITS:
+            raise SampleError(
+                f"{manifest}: {row['image']} has the split {shown(row['split'])}; expected train, validation, test or "
+                "nothing"
+            )
+        mask_path = _listed(folder, row["mask"], manifest) if row.get("mask") else None
         annotation: Annotation
-        if label in (GOOD, UNLABELLED):
-            annotation = NothingThere() if label == GOOD else Unknown()
-        elif row.get("mask"):
-            annotation = MaskFile(_listed(folder, row["mask"], manifest), words.classes(row["label"]))
+        if not label:
+            raise SampleError(f"{manifest}: {row['image']} has no label; expected {GOOD}, {UNLABELLED} or its classes")
+        if label == UNLABELLED:
+            annotation = Unknown()
+        elif label == GOOD:
+            annotation = NothingThere() if mask_path is None else EmptyMask(mask_path)
+        elif mask_path is not None:
+            annotation = MaskFile(mask_path, words.classes(row["label"]))
         else:
             raise SampleError(
                 f"{manifest}: {row['image']} is labelled {row['label']} but has no mask; add its mask, or say in "
                 f"{folder / WORDS} whether the label means {GOOD} or {UNLABELLED}"
             )
         image_path = _listed(folder, row["image"], manifest)
+        if image_path == mask_path:
+            raise SampleError(f"{manifest}: names {row['image']} as its own mask; name its mask, or none")
         name = PurePosixPath(row["image"]).with_suffix("").as_posix()
         group = f"{folder.resolve().name}/{row['group']}" if row.get("group") else content_group(image_path)
         samples.append(Sample(name, group, label, image_path, annotation, row.get("split") or ""))
@@ -98,19 +111,23 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            missing = needed - set(reader.fieldnames or ())
+            columns = reader.fieldnames or ()
+            missing = needed - set(columns)
             rows = [] if missing else list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SampleError(f"{manifest}: is no table of comma-separated values ({error}); restore it") from error
     if missing:
-        raise SampleError(f"{manifest}: lacks the columns {', '.join(sorted(missing))}; restore it")
+        raise SampleError(
+            f"{manifest}: lacks the columns {', '.join(sorted(missing))}; its first line, between commas, names "
+            f"{', '.join(map(shown, columns)) or 'nothing'}"
+        )
     if "set" in needed:
         rows = [row for row in rows if row["set"] == folder.resolve().name]
     for row in rows:
         if None in row.values() or None in row:
             raise SampleError(
                 f"{manifest}: a line about {row['image'] or 'no picture'} has another number of columns than the "
-                f"first line's {len(reader.fieldnames or ())}; restore it"
+                f"first line's {len(columns)}; restore it"
             )
     return rows
 

@@ -6,6 +6,7 @@ and name it in `MODULES`; it is imported when first needed.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -66,7 +67,8 @@ def read_samples(
     so that they never count as good, and their truth raises. options: of reading the pictures; see
     `with_white_level`.
 
-    Raises SampleError: nothing of any format found, empty folder, manifest, picture or mask missing. PictureError.
+    Raises SampleError: nothing of any format found, empty folder, manifest, picture or mask missing, a picture listed
+    twice. PictureError.
     """
     from scenes.formats.sample import UNLABELLED
 
@@ -77,6 +79,9 @@ def read_samples(
     samples = [sample for sample in format_named(name).read(folder) if unlabelled or sample.label != UNLABELLED]
     if not samples:
         raise SampleError(f"{folder}: holds no picture for the format {name}; check the path")
+    path, times = Counter(sample.image_path for sample in samples).most_common(1)[0]
+    if times > 1:
+        raise SampleError(f"{path}: is listed {times} times, and would count as often; keep one entry about it")
     open_to = [sample.image_path for sample in samples if not sample.options.of_format]
     found = with_white_level(open_to, options, str(folder)) if open_to else options
     return [

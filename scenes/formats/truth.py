@@ -124,6 +124,21 @@ class NothingThere:
 
 
 @dataclass(frozen=True)
+class EmptyMask:
+    """A picture known to be good, whose mask says the same."""
+
+    path: Path
+
+    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+        if read_mask(self.path, image_path, max(MOST_PIXELS, math.prod(shape)), numbered=True).any():
+            raise SampleError(f"{self.path}: marks a defect, though {image_path} is labelled good; mend one of the two")
+        return Truth(np.zeros(shape, bool))
+
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
+
+@dataclass(frozen=True)
 class Unknown:
     """A picture that nobody has labelled: asking for its truth is a mistake."""
 

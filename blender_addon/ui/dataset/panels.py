@@ -89,7 +89,7 @@ def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button to begin, and to go on with what is there."""
-    from scenes.datasets.overview import overview_path
+    from scenes.gallery.writing import PAGE, page_folder
 
     found = status_of(folder_of(context))
     column = layout.column(align=True)
@@ -108,9 +108,9 @@ def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.label(text=there, icon="FILE_TICK" if not found.missing else "FILE_BLANK")
         row = layout.row(align=True)
         row.operator("blemish.open", text="Folder", icon="FILE_FOLDER").path = str(found.folder)
-        page = overview_path(found.folder)
+        page = page_folder(found.folder) / PAGE
         if page.is_file():
-            row.operator("blemish.open", text="Overview", icon="URL").path = str(page)
+            row.operator("blemish.open", text="Look Through", icon="URL").path = str(page)
 
 
 def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:

@@ -20,6 +20,13 @@ def synthesis(
     *,
     recipe: Annotated[str, typer.Option(help="A shipped recipe's name or a YAML file.")],
     count: Annotated[int, typer.Option(min=1, max=100_000, help="Frames to make of every photo.")] = 1,
+    one_class: Annotated[
+        bool,
+        typer.Option(
+            "--one-class",
+            help="Keep of each frame's defects those of one class, drawn at random: to teach a classifier by.",
+        ),
+    ] = False,
     mm_per_pixel: Annotated[
         float | None,
         typer.Option(min=1e-6, max=1e3, help="Scale of the photos; otherwise they are as wide as the recipe's view."),
@@ -63,6 +70,7 @@ def synthesis(
         request.seed,
         scale=scale,
         lamp=lamp,
+        one_class=one_class,
         options=reading(white_level, most_pixels),
     )
     return procedural_synthesis(source, gloss)

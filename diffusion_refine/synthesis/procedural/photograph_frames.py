@@ -19,6 +19,7 @@ from scenes.pictures.reading import (
     read_photograph,
     with_white_level,
 )
+from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.on_photographs import Lamp, draw_on
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
@@ -62,8 +63,8 @@ class PhotographFrame:
 class PhotographFrames:
     """`count` frames of every photograph, those of one after each other, each under a scene drawn from a recipe.
 
-    scale: metres per pixel. See `draw_on` for scale and lamp. options: of reading them. Raises PictureError for a
-    picture that cannot be read.
+    scale: metres per pixel. See `draw_on` for scale and lamp. one_class: of a frame's defects those of one
+    class. options: of reading them. Raises PictureError for a picture that cannot be read.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class PhotographFrames:
         *,
         scale: float | None = None,
         lamp: Lamp | None = None,
+        one_class: bool = False,
         options: ReadingOptions = ReadingOptions(most_pixels=MOST_PHOTO_PIXELS),
     ) -> None:
         self.paths, self._recipe, self.count, self._seed = tuple(photographs), recipe, count, seed
-        self.scale, self.lamp = scale, lamp
+        self.scale, self.lamp, self.one_class = scale, lamp, one_class
         # All of them before anything is written; their pixels only when their turn comes.
         self._options = with_white_level(self.paths, options, "the photographs")
         read = (read_photograph(path, self._options) for path in self.paths)
@@ -103,7 +105,7 @@ class PhotographFrames:
     def at(self, index: int) -> tuple[PhotographFrame, int]:
         number, variant = divmod(index, self.count)
         photograph = self._photograph(number)
-        scene = draw_on(photograph, self.recipe, self.seed, index, self.scale, self.lamp)
+        scene = self._of_one_class(photograph, index) if self.one_class else self._drawn(photograph, self.recipe, index)
         return PhotographFrame(number, photograph, scene), variant
 
     def parents(self, frame: SourceFrame) -> list[dict[str, Any]]:
@@ -116,6 +118,7 @@ class PhotographFrames:
             "photos": [{"name": name, "sha256": sha256} for name, sha256 in self.files],
             "frames_per_photo": self.count,
             "metres_per_pixel": self.scale,
+            **({"one_class": True} if self.one_class else {}),
             **self._white_level(),
             "lamp": None if self.lamp is None else [self.lamp.azimuth, self.lamp.elevation, self.lamp.ambient],
         }
@@ -124,6 +127,21 @@ class PhotographFrames:
         """What white is, where it is not the most that the pixels hold."""
         white = self._options.white_level
         return {} if white in (None, FULL_SCALE) else {"white_level": white}
+
+    def _drawn(self, photograph: Photograph, recipe: Recipe, index: int) -> Scene:
+        return draw_on(photograph, recipe, self.seed, index, self.scale, self.lamp)
+
+    def _of_one_class(self, photograph: Photograph, index: int) -> Scene:
+        """The frame's scene with the defects of one class alone, any of those that it has; all else is as it was."""
+        names = [entry.class_name for entry in self.recipe.defects]
+        good = scene = self._drawn(photograph, self.recipe.without("defects"), index)
+        for name in RandomStream(self.seed, index, "one_class").generator().permutation(sorted(set(names))):
+            others = (f"defects.{number}" for number, other in enumerate(names) if other != name)
+            off = (*self.recipe.switched_off, *others)
+            scene = self._drawn(photograph, self.recipe.model_copy(update={"switched_off": off}), index)
+            if len(scene.layers) > len(good.layers):
+                break
+        return scene
 
     def _photograph(self, number: int) -> Photograph:
         if self._last is None or self._last[0] != number:

@@ -127,3 +127,20 @@ def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):
     Dataset(synthesize_dataset(paths, cracked, tmp_path / "out", count=2).path)
     groups = [sample.group for sample in read_samples(tmp_path / "out")]
     assert groups[0] == groups[1] != groups[2] == groups[3]
+
+
+def test_one_class_keeps_the_defects_of_one_class_as_they_were(tmp_path):
+    recipe = changed(load_recipe("plate").only("crack", "dent", "pitting", "water_stains"), defects={"count": 1})
+    path, kept = saved(tmp_path / "good.png", (24, 32)), set()
+    every = PhotographFrames([path], recipe, 8)
+    alone = PhotographFrames([path], recipe, 8, one_class=True)
+    for index in range(8):
+        frame, all_of_them = alone.at(index)[0], every.at(index)[0].scene
+        kinds = {layer.kind for layer in frame.scene.layers} - {"water_stains"}
+        assert len(kinds) == 1
+        assert list(frame.scene.layers) == [i for i in all_of_them.layers if i.kind in (*kinds, "water_stains")]
+        assert frame.scene.classes == all_of_them.classes
+        assert alone.at(index)[0].scene == frame.scene
+        kept |= kinds
+    assert len(kept) > 1
+    assert alone.written() == {**every.written(), "one_class": True}

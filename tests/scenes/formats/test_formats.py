@@ -377,6 +377,15 @@ def test_real_tiles_are_split_by_tile(real_data):
     assert [sum(s.label == "good" for s in part) for part in parts] == pytest.approx([96, 38.4, 57.6], abs=3)
 
 
+def listed(folder, header, lines):
+    """Two pictures, a mask of one and an empty one, and a table of them."""
+    for number, name in enumerate(("a.png", "b.png")):
+        save(folder / name, np.full((8, 10), 100 + number, np.uint8))
+    save(folder / "empty-mask.png", np.zeros((8, 10), np.uint8))
+    save(folder / "b-mask.png", np.pad(np.full((2, 2), 255, np.uint8), ((3, 3), (4, 4))))
+    (folder / "manifest.csv").write_text("\n".join([header, *lines, ""]))
+
+
 def test_a_manifest_in_the_folder_needs_image_and_label_alone(tmp_path):
     for name in ("a", "b", "c"):
         save(tmp_path / f"views/{name}.png", grey())
@@ -564,3 +573,47 @@ def test_what_is_no_file_is_no_picture(mvtec, kind):
             path.symlink_to({"device": "/dev/zero", "loop": "odd.png", "nowhere": "gone.png"}[kind])
     with pytest.raises(BlemishError, match=r"train/good/odd\.png: cannot be read \("):
         read_samples(mvtec)
+
+
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        (["b.png,chip,b-mask.png,", "b.png,good,,"], r"b\.png: is listed 2 times, .*; keep one entry about it"),
+        (["b.png,chip,b-mask.png,", "./b.png,chip,b-mask.png,test"], r"b\.png: is listed 2 times"),
+        (["a.png,good,,Train"], r"a\.png has the split 'Train'; expected train, validation, test or nothing"),
+        (["a.png,,,"], r"a\.png has no label; expected good, unlabelled or its classes"),
+        (["b.png,chip,b.png,"], r"names b\.png as its own mask"),
+        (["b.png;chip;b-mask.png;"], r"another number of columns"),
+    ],
+)
+def test_lines_of_a_manifest_that_would_mislead_are_refused(tmp_path, lines, refused):
+    listed(tmp_path, "image,label,mask,split", lines)
+    with pytest.raises(SampleError, match=refused):
+        read_samples(tmp_path)
+
+
+def test_a_manifest_of_semicolons_is_told_what_its_first_line_names(tmp_path):
+    listed(tmp_path, "image;label", ["a.png;good"])
+    with pytest.raises(SampleError, match=r"lacks the columns image, label; its first line, .* names 'image;label'"):
+        read_samples(tmp_path)
+
+
+def test_an_empty_manifest_is_told_apart_from_one_of_other_columns(tmp_path):
+    (tmp_path / "manifest.csv").write_text("")
+    with pytest.raises(SampleError, match=r"lacks the columns image, label; .* names nothing"):
+        read_samples(tmp_path)
+
+
+def test_the_mask_of_a_good_picture_has_to_be_empty(tmp_path):
+    listed(tmp_path, "image,label,mask", ["a.png,good,empty-mask.png", "b.png,good,b-mask.png"])
+    empty, marked = read_samples(tmp_path)
+    assert not empty.truth().defect.any()
+    with pytest.raises(SampleError, match=r"b-mask\.png: marks a defect, though .*b\.png is labelled good"):
+        marked.truth()
+
+
+def test_the_ground_of_a_mask_can_have_no_class(tmp_path):
+    listed(tmp_path, "image,label,mask", ["b.png,chip,b-mask.png"])
+    (tmp_path / "manifest.yaml").write_text("mask: {0: chip}\n")
+    with pytest.raises(SampleError, match=r"manifest\.yaml: mask.*greater than 0"):
+        read_samples(tmp_path)

@@ -1,11 +1,16 @@
 """The command that renders for a study: it ends with the study, whatever ends that."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+import pytest
+
+from anomaly.studies.sources.renders import RenderedSet, RenderingError, render
+from scenes import load_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 COMMAND = """
@@ -20,6 +25,13 @@ from pathlib import Path
 from anomaly.studies.sources.renders import RenderedSet, render
 from scenes import load_recipe
 render(RenderedSet("endless", load_recipe("plate"), 9, 0, 1), Path("set"), lambda done, total: print(done, flush=True))
+"""
+KILLED = """
+import os
+from pathlib import Path
+from scenes.datasets.files import write_atomically
+Path.replace = lambda *_: os.kill(os.getpid(), 9)
+write_atomically(Path(os.environ["RECIPE"]), b"half")
 """
 
 
@@ -44,3 +56,19 @@ def test_nothing_goes_on_rendering_when_the_study_is_killed(tmp_path):
     study.communicate()
     psutil.wait_procs([child], timeout=120)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_half_written_recipe_of_a_killed_study_is_taken_away(tmp_path, monkeypatch):
+    """It stands beside the set, in the cache that studies share, where no dataset's writer looks."""
+    (tmp_path / "blemish.py").write_text("def main():\n    raise SystemExit('nothing is rendered')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(REPOSITORY)]))
+    monkeypatch.chdir(tmp_path)
+
+    recipe = tmp_path / "renders/set.yaml"
+    recipe.parent.mkdir()
+    told = {"env": os.environ | {"RECIPE": str(recipe)}, "cwd": REPOSITORY}
+    assert subprocess.run([sys.executable, "-c", KILLED], **told).returncode == -signal.SIGKILL
+    assert [path.suffix for path in recipe.parent.iterdir()] == [".tmp"]
+    with pytest.raises(RenderingError, match="nothing is rendered"):
+        render(RenderedSet("plates", load_recipe("plate"), 1, 0, 1), recipe.with_suffix(""), lambda done, total: None)
+    assert [path.name for path in recipe.parent.iterdir()] == ["set.yaml"]
