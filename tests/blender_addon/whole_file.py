@@ -7,7 +7,6 @@ itself (VOLATILE), such as numbers of users: a pointer's change is seen where th
 from typing import Any
 
 import bpy
-import numpy as np
 
 LEFT_OUT = {"window_managers"}
 VOLATILE = {
@@ -66,7 +65,7 @@ def _walk(owner: Any, path: str, found: dict[str, Any], seen: set[tuple[int, str
         elif described.type == "POINTER":
             _note(value, here, found, seen)
         else:
-            found[here] = tuple(np.ravel(value).tolist()) if getattr(described, "is_array", False) else value
+            found[here] = _plain(value) if getattr(described, "is_array", False) else value
 
 
 def _note(value: Any, path: str, found: dict[str, Any], seen: set[tuple[int, str]]) -> None:
@@ -76,6 +75,11 @@ def _note(value: Any, path: str, found: dict[str, Any], seen: set[tuple[int, str
         found[path] = (value.bl_rna.identifier, value.name_full)
     else:
         _walk(value, path, found, seen)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays as tuples; numpy would read them by a way that crashes Blender 3.4."""
+    return tuple(map(_plain, value)) if hasattr(value, "__len__") else value
 
 
 def _custom(owner: Any) -> list[tuple[str, Any]]:
