@@ -1,14 +1,14 @@
 """Everything in the .blend that is open as plain values: all properties of all data-blocks, to see what has changed.
 
-Left out is what belongs to the window rather than the file (`window_managers`), and what Blender counts or caches for
-itself (VOLATILE), such as numbers of users: a pointer's change is seen where the pointer is.
+Left out is what belongs to the window rather than the file (LEFT_OUT), and what Blender counts or caches for itself
+(VOLATILE), such as numbers of users: a pointer's change is seen where the pointer is.
 """
 
 from typing import Any
 
 import bpy
 
-LEFT_OUT = {"window_managers"}
+LEFT_OUT = {"window_managers", "screens"}
 VOLATILE = {
     "rna_type", "bl_rna", "is_updated", "is_updated_data", "is_dirty", "is_saved", "session_uid", "original", "users",
     "is_evaluated", "is_runtime_data", "id_data", "filepath", "version", "tag", "library_weak_reference", "preview",
@@ -78,7 +78,7 @@ def _note(value: Any, path: str, found: dict[str, Any], seen: set[tuple[int, str
 
 
 def _plain(value: Any) -> Any:
-    """Arrays as tuples; numpy would read them by a way that crashes Blender 3.4."""
+    """Arrays as tuples."""
     return tuple(map(_plain, value)) if hasattr(value, "__len__") else value
 
 

@@ -470,4 +470,4 @@ def scene_now() -> Any:
 def state() -> dict[str, Any]:
     """The file, with its previews drawn, but for what an image keeps of how it came about."""
     viewport.update_all()
-    return {path: value for path, value in everything().items() if not path.startswith(("images[", "screens["))}
+    return {path: value for path, value in everything().items() if not path.startswith("images[")}
