@@ -148,9 +148,7 @@ def changes():
 
     found = differences(_remembered, everything())
     own = (".blemish.", ".blemish_dataset.", ".blemish_learn.")
-    return [
-        line for line in found if not line.startswith(("screens[", "workspaces[")) and not any(map(line.count, own))
-    ]
+    return [line for line in found if not line.startswith("workspaces[") and not any(map(line.count, own))]
 
 
 def speak(language):
