@@ -13,7 +13,7 @@ VOLATILE = {
     "rna_type", "bl_rna", "is_updated", "is_updated_data", "is_dirty", "is_saved", "session_uid", "original", "users",
     "is_evaluated", "is_runtime_data", "id_data", "filepath", "version", "tag", "library_weak_reference", "preview",
     "frame_current_final", "update_tag", "is_icon_custom", "name_full", "has_data", "bindcode", "total_users",
-    "depsgraph", "particle_edit",
+    "depsgraph", "particle_edit", "use_extra_user", "gi_cache_info",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import bpy
 
 from blender_addon.ui import changes
 from blender_addon.ui.preview import source
-from blender_addon.ui.preview.ownership import PART, discard_object, is_in, is_own
+from blender_addon.ui.preview.ownership import PART, discard_object, is_in, is_own, own_scenes
 from blender_addon.ui.preview.stage import remove_stage
 
 SETTINGS = ("blemish", "blemish_dataset", "blemish_learn")  # of a scene
@@ -41,7 +41,7 @@ def is_deserted(blender_scene: bpy.types.Scene) -> bool:
 
 def settle() -> None:
     """Take Blemish out of the scenes whose part the user has deleted."""
-    for blender_scene in bpy.data.scenes:
+    for blender_scene in own_scenes():
         if is_deserted(blender_scene):
             take_away(blender_scene)
             _settled.add(blender_scene.name)
@@ -49,7 +49,7 @@ def settle() -> None:
 
 def settle_after_undo() -> None:
     """Do what followed the user's steps at the point that an undo or redo has led to."""
-    for blender_scene in bpy.data.scenes:
+    for blender_scene in own_scenes():
         if is_in(blender_scene, blender_scene.blemish.preview.object) and blender_scene.name in _settled:
             source.keep_hidden(blender_scene)
             _settled.discard(blender_scene.name)
@@ -59,7 +59,7 @@ def settle_after_undo() -> None:
 def settle_after_opening() -> None:
     """What a file does not keep: that an original which it only links is hidden."""
     _settled.clear()
-    for blender_scene in bpy.data.scenes:
+    for blender_scene in own_scenes():
         original = blender_scene.blemish.preview.source
         if original is not None and original.library is not None:
             source.keep_hidden(blender_scene)

@@ -23,6 +23,12 @@ def mark(block: Any, role: str) -> Any:
     return block
 
 
+def call(block: Any, name: str, others: Any) -> None:
+    """Give a data-block a name that none of the others of its kind has: Blender 3.4 would rename the other."""
+    numbered = (name, *(f"{name}.{number:03d}" for number in range(1, 1000)))
+    block.name = next((free for free in numbered if free not in others), name)
+
+
 def is_own(block: Any, role: str = "") -> bool:
     """Whether Blemish made this data-block, for this if a role is given."""
     found = block.get(MARK) if block is not None else None
@@ -32,6 +38,11 @@ def is_own(block: Any, role: str = "") -> bool:
 def own(blocks: Iterable[Any], role: str) -> list[Any]:
     """Those that Blemish made for this."""
     return [block for block in blocks if is_own(block, role)]
+
+
+def own_scenes() -> list[bpy.types.Scene]:
+    """The scenes of this file, without those that it links from others, which are not to be changed."""
+    return [blender_scene for blender_scene in bpy.data.scenes if blender_scene.library is None]
 
 
 def is_in(blender_scene: bpy.types.Scene, thing: bpy.types.Object | None) -> bool:

@@ -14,6 +14,7 @@ from blender_addon.ui.preview.ownership import (
     MAP,
     PART,
     SURFACE,
+    call,
     discard,
     discard_material,
     is_in,
@@ -51,7 +52,8 @@ def place_part(blender_scene: bpy.types.Scene, part: Part, scene: Scene) -> bpy.
     if shown is not None and shown.mode != "OBJECT":
         raise BlemishError(f"{shown.name} is being edited; leave Edit Mode, then the part can take its new shape")
     mesh = mark(build_mesh(part.mesh, texture(part, scene.texel_size).uvs), PART)
-    mesh.name, mesh[SHAPE_KEY] = OBJECT_NAME, key
+    call(mesh, OBJECT_NAME, bpy.data.meshes)
+    mesh[SHAPE_KEY] = key
     if shown is None:
         shown = preview.object = mark(bpy.data.objects.new(OBJECT_NAME, mesh), PART)
         for material in (_new_surface().material, _new_body()):
@@ -161,7 +163,7 @@ def _new_surface() -> Any:
     from blender_addon.ui.preview.overlay import add_overlay
 
     surface = build_surface_material()
-    mark(surface.material, SURFACE).name = MATERIAL_NAME
+    call(mark(surface.material, SURFACE), MATERIAL_NAME, bpy.data.materials)
     for name in IMAGE_NODES:
         getattr(surface, name).name = name
     add_overlay(surface.material)

@@ -16,7 +16,7 @@ from bpy.app.handlers import persistent
 
 from blender_addon.ui import changes
 from blender_addon.ui.preview import leaving, snapshots
-from blender_addon.ui.preview.ownership import PART, SURFACE, is_in, is_own
+from blender_addon.ui.preview.ownership import PART, SURFACE, is_in, is_own, own_scenes
 from blender_addon.ui.preview.part import images_of, place_part, show_classes, show_maps, surface_of
 from blender_addon.ui.preview.stage import place_stage, remove_stage
 from blender_addon.ui.words import say
@@ -70,7 +70,7 @@ def update_all() -> None:
     """Draw the previews of all scenes anew; of those that share a part, as linked copies do, the one in a window."""
     in_windows = [window.scene for window in bpy.context.window_manager.windows]
     done = set()
-    for blender_scene in dict.fromkeys([*in_windows, *bpy.data.scenes]):
+    for blender_scene in dict.fromkeys([*in_windows, *own_scenes()]):
         shown = shown_object(blender_scene)
         if shown is not None and shown not in done and blender_scene.blemish.preview.live:
             done.add(shown)
@@ -185,7 +185,7 @@ def _after_undo(*_: Any) -> None:
 @persistent
 def _after_change(*_: Any) -> None:
     """Whatever the user does in Blender: where it was the part that is deleted, Blemish leaves the scene."""
-    if any(leaving.is_deserted(blender_scene) for blender_scene in bpy.data.scenes):
+    if any(leaving.is_deserted(blender_scene) for blender_scene in own_scenes()):
         schedule()
 
 
@@ -195,7 +195,7 @@ def _before_saving(*_: Any) -> None:
 
     That they have changed since they were saved, it forgets only as it packs them.
     """
-    for blender_scene in bpy.data.scenes:
+    for blender_scene in own_scenes():
         for image in images_of(shown_object(blender_scene)):
             if image.is_dirty:
                 image.pack()

@@ -57,6 +57,8 @@ def german() -> Any:
             view.language = name
         except TypeError:
             continue
+        if bpy.app.translations.locale.startswith("de"):
+            break
     view.use_translate_interface = True
     yield
     view.language, view.use_translate_interface = before

@@ -11,6 +11,7 @@ import socket
 import bpy
 
 EVERY = 0.02  # seconds
+MOST_CHANGES = 20  # that are told; an answer has to fit into what the connection takes at once
 
 
 def sidebar():
@@ -148,7 +149,8 @@ def changes():
 
     found = differences(_remembered, everything())
     own = (".blemish.", ".blemish_dataset.", ".blemish_learn.")
-    return [line for line in found if not line.startswith("workspaces[") and not any(map(line.count, own))]
+    kept = [line for line in found if not line.startswith("workspaces[") and not any(map(line.count, own))]
+    return [line[:200] for line in kept[:MOST_CHANGES]]
 
 
 def speak(language):

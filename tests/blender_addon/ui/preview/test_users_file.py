@@ -320,7 +320,7 @@ def test_a_saved_part_is_drawn_before_it_is_rendered(scene: Any, tmp_path: Path)
     look_through()
     scene.blemish.finish.ground.base_colour = (0.9, 0.05, 0.05)
     viewport.update(scene)
-    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 1, False
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mine.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "mine.blend"))
     opened = bpy.context.scene
