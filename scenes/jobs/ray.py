@@ -77,8 +77,13 @@ def _connected(address: str) -> Iterator[None]:
         if place := HOST.fullmatch(address):  # whom Ray would try to reach for minutes
             socket.create_connection((place[1], int(place[2])), PATIENCE).close()
         ray.init(address, log_to_driver=False, logging_level="error", **alone)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # which is what Ray raises where its processes do not come up in time
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if address == LOCAL:
+            raise RayError(
+                f"--ray {LOCAL}: no cluster could be started here ({reason}); try again when the machine is less "
+                "busy, or take --workers alone"
+            ) from None
         raise RayError(
             f"--ray {address}: found no cluster ({reason}); start one with `ray start --head` and give its address, or "
             "start one here with --ray local"
