@@ -121,7 +121,7 @@ def test_study_of_a_classifier(same: Same, photos: Path, tmp_path: Path) -> None
                 "datasets": {},
                 "arms": {"mixup": {"learner": {"mixing": "mixup"}}},
                 "learner": {"network": "mobilenetv3_small", "image_size": 32, "epochs": 1},
-                "bootstrap": {"samples": 50},
+                "bootstrap": {"samples": 100},
             }
         )
     )
