@@ -142,7 +142,7 @@ class BLEMISH_OT_open(bpy.types.Operator):
     bl_description = "Open it outside Blender"
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
-    __annotations__ = {"path": bpy.props.StringProperty(options={"SKIP_SAVE"})}
+    __annotations__ = {"path": bpy.props.StringProperty(name="Path", description="What to open", options={"SKIP_SAVE"})}
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: BLEMISH_OT_open) -> str:
