@@ -4,20 +4,23 @@ BLEMISH := .venv/bin/blemish
 PYTEST := .venv/bin/python -m pytest
 # Tests that run within Blender; those beside it start commands of this Python, which a Blender program has not.
 BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/learn/test_environment.py ui/learn/test_learn.py \
-	ui/dataset/test_render_run.py workers/test_render.py)
+	ui/learn/test_installing.py ui/dataset/test_render_run.py workers/test_render.py)
 IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py tests/blender_addon/ui/*/test_*.py)) \
 	tests/blender_addon/test_hostile.py
 
-.PHONY: help setup demo pictures test test-slow test-gpu fuzz test-blender test-blender-versions lint docs benchmark \
-	catalogue contact-sheet extension page-libraries lock clean
+.PHONY: help setup own-environment demo pictures test test-slow test-gpu fuzz test-blender test-blender-versions lint \
+	docs benchmark catalogue contact-sheet extension page-libraries lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready  ## Create .venv with the locked dependencies and install missing system libraries
+setup: own-environment .venv/.ready  ## Create .venv with the locked dependencies and install missing system libraries
 
 .venv/.ready: requirements.lock pyproject.toml tools/setup
 	@tools/setup
+
+own-environment:  # though another checkout's .venv may be as new as it has to be
+	@tools/setup --check
 
 demo: setup  ## Render a dataset, train an inspector on it, judge it, and write the report
 	$(BLEMISH) demo --out out/demo

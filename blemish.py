@@ -215,6 +215,23 @@ def export(
         int | None,
         typer.Option(min=1, help="Pictures of one archive of webdataset. By default 1000.", rich_help_panel="Datasets"),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=256,
+            help="Processes that work at once. By default one, or with --ray as many as the cluster has cores.",
+            rich_help_panel="Datasets",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local|auto",
+            help="Work on a Ray cluster; see docs/scaling.md.",
+            rich_help_panel="Datasets",
+        ),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(
@@ -261,7 +278,7 @@ def export(
     """
     of_datasets = {
         "shape": shape, "test_share": test_share, "seed": seed, "name": name, "eight_bits": eight_bits or None,
-        "shard": shard,
+        "shard": shard, "workers": workers, "ray": ray,
     }  # fmt: skip
     of_inspectors = {"size": size, "half": half or None, "threads": threads}
     is_inspector = (folder / INSPECTOR).is_file() or (not folder.is_dir() and format not in DATASET_FORMATS)

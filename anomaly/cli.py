@@ -25,7 +25,7 @@ from anomaly.inspection.options import (
 from scenes.datasets.lock import one_writer
 from scenes.formats.registry import AUTO, FORMATS
 from scenes.formats.sample import GOOD
-from scenes.jobs.options import RayOption, WorkersOption, executor_for
+from scenes.jobs.options import RayOption, WorkersOption, executor_for, repeatable
 from scenes.jobs.progress import shown
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
@@ -330,7 +330,7 @@ def evaluate(
     left_out = len(samples) - len(unseen(samples, inspector))
     if left_out:
         typer.echo(f"{left_out} of {len(samples)} pictures left out: training saw their surfaces, or kept them back")
-    command = shlex.join(["blemish", *sys.argv[1:]])
+    command = repeatable(sys.argv[1:])
     with _progress(BEGUN_ANEW) as progress:
         record = evaluate_inspector(
             inspector,

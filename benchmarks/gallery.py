@@ -38,8 +38,8 @@ REPEATS = 5
 SEEN = """
 const done = arguments[arguments.length - 1];
 const settled = () => {
-  const tiles = [...document.querySelectorAll('.tile')], pictures = tiles.map(tile => tile.querySelector('img'));
-  return document.getElementById('count') && tiles.length && pictures.every(picture => picture && picture.complete);
+  const tiles = [...document.querySelectorAll('.tile')];
+  return document.getElementById('count') && tiles.length && tiles.every(tile => tile.querySelector('[data-seen]'));
 };
 const after = () => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - start)));
 const look = () => (settled() ? after() : setTimeout(look, 1));

@@ -4,8 +4,8 @@
 
 costs      seconds, seconds of cores and bytes of a frame by resolution and samples, rendered by one worker on all
            cores, and the sum for a million at a price of a core hour that --price changes
-workers    frames a second of one worker, of two, and of two through Ray, on the same machine in the same run; rounds
-           take turns, so that what else the machine does hits all
+workers    frames a second of one worker on one core and on all, of two, and of two through Ray, on the same machine in
+           the same run; rounds take turns, so that what else the machine does hits all
 handing    what a frame costs over its making: the files of one, made beforehand, from workers to the disk
 writing    empty frames through the writer of datasets, and what finishes a dataset: seconds and memory as they grow
 
@@ -18,7 +18,8 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +41,7 @@ from scenes.jobs.ray import LOCAL, Ray
 MILLION = 1_000_000
 PRICE = 0.04  # of an hour of one core, in dollars: about what the large clouds ask on demand; --price has your own
 SAMPLES = 16  # of the comparison of workers
+ONE_CORE = "1 worker on one core"
 SIDES = {"quick": (256,), "full": (256, 512, 1024)}
 RAYS = {"quick": (4, 16), "full": (4, 16, 64)}
 
@@ -106,12 +108,26 @@ def costs(which: str, frames: int, price: float, scratch: Path) -> list[dict[str
     return rows
 
 
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Within it this process and those that it starts have one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def workers(frames: int, side: int, rounds: int, scratch: Path) -> list[dict[str, Figure]]:
     recipe, found = sized(load_recipe("plate"), side), dict[str, list[float]]()
     arms: dict[str, Executor] = {"1 worker": Local(1), "2 workers": Local(2), "2 through Ray": Ray(LOCAL, 2)}
+    if hasattr(os, "sched_setaffinity"):
+        arms = {ONE_CORE: Local(1), **arms}
     for turn in range(rounds):
         for name, executor in arms.items():
-            cost = rendering(recipe, scratch / f"{turn} {name}", frames, SAMPLES, executor)
+            with on_one_core() if name == ONE_CORE else nullcontext():
+                cost = rendering(recipe, scratch / f"{turn} {name}", frames, SAMPLES, executor)
             found.setdefault(name, []).append(1 / cost.seconds)
             print(f"{name}: {1 / cost.seconds:.3f} frames a second", file=sys.stderr, flush=True)
     rates = {name: statistics.median(values) for name, values in found.items()}
@@ -121,6 +137,7 @@ def workers(frames: int, side: int, rounds: int, scratch: Path) -> list[dict[str
             "pixels": f"{side} x {side}",
             "samples": SAMPLES,
             "frames a second": rate,
+            "over 1 on one core": rate / rates[ONE_CORE] if ONE_CORE in rates else None,
             "over 1 worker": rate / rates["1 worker"],
             "over 2 workers": rate / rates["2 workers"],
             "load": os.getloadavg()[0],

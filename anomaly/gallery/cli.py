@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from anomaly.inspection.options import (
     TileOption,
     computing,
 )
-from scenes.jobs.options import RayOption, WorkersOption, executor_for
+from scenes.jobs.options import RayOption, WorkersOption, executor_for, repeatable
 from scenes.jobs.progress import Progress, shown
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def report(
 
     read = Dataset(dataset)
     folder = page_folder(read.path.resolve()) if out is None else out
-    command = shlex.join(["blemish", *sys.argv[1:]])
+    command = repeatable(sys.argv[1:])
     executor = executor_for(workers, ray)
     where = (device if executor.is_here or device != "auto" else "cpu", batch, precision, tile)
     with locked(folder), shown(STOPPED, unit="frames") as progress:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from scenes.pictures.decoding import load
 from scenes.pictures.reading import ReadingOptions
 
 MOST_LEVELS = 32  # of one file; more are half-tones
+AT_ONCE = 1 << 20  # pixels, which become indices of eight bytes
 
 
 class RegionsError(BlemishError):
@@ -35,7 +37,7 @@ class Regions:
     @cached_property
     def numbers(self) -> tuple[int, ...]:
         """The levels that are looked at, ascending."""
-        return tuple(level for level in np.unique(self.levels).tolist() if level)
+        return tuple(level for level in distinct(self.levels).tolist() if level)
 
     def only(self, levels: Collection[int]) -> Regions:
         """The regions of these levels alone, without thresholds of their own."""
@@ -68,20 +70,30 @@ class Regions:
 
         threshold: the inspector's; None: no region is scaled.
         """
-        factors = np.zeros(256, np.float32)
-        factors[list(self.numbers)] = 1
-        if threshold is not None and threshold > 0:
-            for level, own in self.thresholds.items():
-                factors[level] = threshold / own
-        result: NDArray[np.float32] = factors[self.levels]
-        result *= anomaly_map
-        for level, own in self.thresholds.items() if threshold is not None else ():  # rounding moves no pixel across
+        result = np.where(self.levels > 0, anomaly_map, np.float32(0))
+        if threshold is None:
+            return result
+        for level, own in self.thresholds.items():
             within = self.levels == level
             reached = within & (anomaly_map >= np.float32(own))
-            result[reached] = np.maximum(result[reached], np.float32(threshold))
+            if threshold > 0:
+                np.multiply(result, np.float32(threshold / own), out=result, where=within)
+            np.maximum(result, np.float32(threshold), out=result, where=reached)  # rounding moves no pixel across
             below = np.nextafter(np.float32(threshold), np.float32(-np.inf))
-            result[within & ~reached] = np.minimum(result[within & ~reached], below)
+            np.minimum(result, below, out=result, where=within & ~reached)
         return result
+
+
+def distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """Values that occur in an array, ascending: as `np.unique`, which sorts, but for 8 and 16 bits in one pass."""
+    if values.dtype not in (np.uint8, np.uint16):
+        found: NDArray[Any] = np.unique(values)
+        return found
+    occurs = np.zeros(np.iinfo(values.dtype).max + 1, bool)
+    flat = values.reshape(-1)
+    for start in range(0, flat.size, AT_ONCE):
+        occurs[flat[start : start + AT_ONCE]] = True
+    return np.flatnonzero(occurs)
 
 
 def read_regions(path: Path, options: ReadingOptions = ReadingOptions()) -> Regions:
@@ -96,7 +108,7 @@ def read_regions(path: Path, options: ReadingOptions = ReadingOptions()) -> Regi
         values = reduce(np.maximum, np.moveaxis(values, 2, 0))  # which takes a quarter of the time of max(axis=2)
     if values.dtype == np.bool_:
         values = values.astype(np.uint8)
-    found = np.unique(values)
+    found = distinct(values)
     if len(found) > MOST_LEVELS:
         raise RegionsError(
             f"{path}: holds {len(found)} distinct values; expected 0 where nobody looks and a few levels "

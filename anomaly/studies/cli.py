@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from procgen.errors import BlemishError, Stopped
 from scenes.datasets.lock import locked
-from scenes.jobs.options import RayOption, WorkersOption, executor_for
+from scenes.jobs.options import RayOption, WorkersOption, executor_for, repeatable
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +86,7 @@ def study(
     from anomaly.studies.engine.progress import ProgressDisplay
 
     progress, executor = ProgressDisplay(), executor_for(workers, ray)
-    store, command = Cache(cache or out / "cache"), shlex.join(["blemish", *sys.argv[1:]])
+    store, command = Cache(cache or out / "cache"), repeatable(sys.argv[1:])
     try:
         with locked(out), progress:
             if isinstance(file.study, Study):

@@ -149,8 +149,15 @@ def place_panels(
 
 
 def place_camera(scene: bpy.types.Scene, camera: Camera, *, depth_of_field: bool) -> None:
-    """Set the scene's camera and resolution; metres become the millimetres that Blender's lenses are given in."""
-    lens = scene.camera.data
+    """Set the scene's camera and resolution."""
+    aim_camera(scene.camera, camera, depth_of_field=depth_of_field)
+    scene.render.resolution_x, scene.render.resolution_y = camera.width, camera.height
+    scene.render.resolution_percentage = 100
+
+
+def aim_camera(thing: bpy.types.Object, camera: Camera, *, depth_of_field: bool) -> None:
+    """Set a camera's pose and lens; metres become the millimetres that Blender's lenses are given in."""
+    lens = thing.data
     lens.sensor_fit = "HORIZONTAL"
     lens.lens, lens.sensor_width = camera.focal_length * 1e3, camera.sensor_width * 1e3
     lens.clip_start, lens.clip_end = CLIPPING_RANGE
@@ -158,11 +165,7 @@ def place_camera(scene: bpy.types.Scene, camera: Camera, *, depth_of_field: bool
     if lens.dof.use_dof:
         lens.dof.focus_distance = camera.focus_distance
         lens.dof.aperture_fstop = camera.focal_length / (2 * camera.aperture_radius)
-    scene.camera.matrix_world = frame(
-        camera.position, x=np.cross(camera.forward, camera.up), z=-np.asarray(camera.forward)
-    )
-    scene.render.resolution_x, scene.render.resolution_y = camera.width, camera.height
-    scene.render.resolution_percentage = 100
+    thing.matrix_world = frame(camera.position, x=np.cross(camera.forward, camera.up), z=-np.asarray(camera.forward))
 
 
 def set_ambient(world: bpy.types.World, radiance: float) -> None:

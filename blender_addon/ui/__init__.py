@@ -8,6 +8,7 @@ from importlib import import_module
 
 # In the order of registration: properties before the panels that show them, parents before their sub-panels.
 MODULES = (
+    "words",
     "icons",
     "preview.properties",
     "recipe.properties",
@@ -23,12 +24,14 @@ MODULES = (
     "recipe.operators.files",
     "dataset.operators",
     "learn.operators",
+    "learn.installing",
     "recipe.operators.presets",
     "recipe.lists",
     "recipe.panels",
     "preview.panels",
     "dataset.panels",
     "learn.panels",
+    "keys",
     "preview.viewport",
 )
 

@@ -30,6 +30,17 @@ def wrap(text: str, width: float, scale: float) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
+def fits(text: str, share: float) -> bool:
+    """Whether a label is not cut off in this share of the width of the region that is being drawn."""
+    import bpy
+
+    region = bpy.context.region
+    if region is None:
+        return True
+    room = share * (region.width / bpy.context.preferences.system.ui_scale - MARGINS)
+    return bool(len(text) * LETTER <= room)
+
+
 def path_text(path: Path) -> str:
     """A path as a person writes it, from the home folder where it lies there."""
     home = Path.home()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import bpy
 
-from blender_addon.ui import lines, progress
+from blender_addon.ui import keys, lines, progress
 from blender_addon.ui.learn.environment import PROBE
 from blender_addon.ui.sidebar import split_labels
 from blender_addon.workers.devices import AUTO, BACKENDS, CPU
@@ -47,6 +47,12 @@ class BlemishPreferences(bpy.types.AddonPreferences):
             "Empty: that of the command blemish, where it is on PATH",
             update=_probe_anew,
         ),
+        "source": bpy.props.StringProperty(
+            name="Source",
+            subtype="FILE_PATH",
+            description="Blemish's repository, or a wheel built of it, from which the part that learns is installed. "
+            "Empty: the repository that the add-on runs from",
+        ),
         "folder": bpy.props.StringProperty(
             name="Output Folder",
             subtype="DIR_PATH",
@@ -62,8 +68,10 @@ class BlemishPreferences(bpy.types.AddonPreferences):
         layout = split_labels(self.layout)
         layout.prop(self, "python")
         draw_environment(layout, context, PROBE.find(self.python), width=context.region.width)
+        layout.prop(self, "source")
         layout.prop(self, "folder")
         layout.prop(self, "device")
+        keys.draw(layout, context)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Preferences:
     python: str = ""
     folder: str = str(Path.home() / "blemish")
     device: str = CPU
+    source: str = ""
 
 
 def preferences_of(context: bpy.types.Context) -> Preferences:
@@ -81,8 +90,9 @@ def preferences_of(context: bpy.types.Context) -> Preferences:
     if addon is None or addon.preferences is None:
         return Preferences()
     found = addon.preferences
-    python, folder = (bpy.path.abspath(path) if path else "" for path in (found.python, found.folder))
-    return Preferences(python, folder or Preferences.folder, found.device)
+    given = (found.python, found.folder, found.source)
+    python, folder, source = (bpy.path.abspath(path) if path else "" for path in given)
+    return Preferences(python, folder or Preferences.folder, found.device, source)
 
 
 def environment(context: bpy.types.Context) -> Environment | None:
@@ -106,6 +116,7 @@ def draw_environment(
     lines.draw(column, context, found.problem + ".", icon="ERROR", width=width)
     column = layout.column(align=True)
     lines.draw(column, context, found.fix + ".", icon="BLANK1", width=width)
+    layout.operator("blemish.install_learning", icon="IMPORT")
     row = layout.row(align=True)
     row.operator("blemish.look_again", icon="FILE_REFRESH")
     if context.area.type != "PREFERENCES":

@@ -144,11 +144,12 @@ class BLEMISH_OT_report(bpy.types.Operator):
 
     bl_idname = "blemish.report"
     bl_label = "Blemish"
+    bl_description = "Tell what a run has come to"
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     __annotations__ = {
-        "level": bpy.props.StringProperty(default="INFO", options={"SKIP_SAVE"}),
-        "message": bpy.props.StringProperty(options={"SKIP_SAVE"}),
+        "level": bpy.props.StringProperty(default="INFO", options={"SKIP_SAVE", "HIDDEN"}),
+        "message": bpy.props.StringProperty(options={"SKIP_SAVE", "HIDDEN"}),
     }
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

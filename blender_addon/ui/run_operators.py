@@ -14,7 +14,11 @@ class RunOperator:
 
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
-    __annotations__ = {"slot": bpy.props.StringProperty(default=RENDER, options={"SKIP_SAVE"})}
+    __annotations__ = {
+        "slot": bpy.props.StringProperty(
+            name="Run", description="Which of what goes on: render or learn", default=RENDER, options={"SKIP_SAVE"}
+        )
+    }
 
     def set_paused(self, paused: bool, otherwise: str) -> set[str]:
         """Pause or resume the run; warns with the sentence `otherwise` where there is none that can pause."""

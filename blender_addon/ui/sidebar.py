@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
+
+from blender_addon.ui import lines
+from blender_addon.ui.words import say
 
 LABEL_SHARE = 0.4  # of a row, as Blender's own split layouts have it
 
@@ -25,7 +30,16 @@ def split_labels(layout: bpy.types.UILayout) -> bpy.types.UILayout:
 
 
 def labelled_row(layout: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
-    """A row whose label stands where Blender's split layouts have it; gives the rest of the row."""
+    """A row whose label stands where Blender's split layouts have it; gives the rest of the row.
+
+    Where the label would be cut off there, it stands above, and the row has all of the width.
+    """
+    if not lines.fits(say(text), LABEL_SHARE):
+        column = layout.column(align=True)
+        column.label(text=text)
+        row = column.row(align=True)
+        row.use_property_split = False
+        return row
     split = layout.split(factor=LABEL_SHARE, align=True)
     left = split.row()
     left.alignment = "RIGHT"
@@ -33,3 +47,8 @@ def labelled_row(layout: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
     right = split.row(align=True)
     right.use_property_split = False
     return right
+
+
+def labelled_prop(layout: bpy.types.UILayout, owner: Any, name: str, **options: Any) -> None:
+    """A property behind its label, wherever there is room for that."""
+    labelled_row(layout, owner.bl_rna.properties[name].name).prop(owner, name, text="", **options)

@@ -43,6 +43,8 @@ from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
 from scenes.version import blemish_version
 
+SHOWN_FROM_THERE = 40  # characters of long texts from where they part
+
 
 class DatasetWriter:
     """Writes the frames of one dataset, in any order, from one process.
@@ -137,11 +139,13 @@ class DatasetWriter:
         ours, theirs = (entry.model_dump(mode="json", by_alias=True) for entry in (header, begun))
         frames_before = theirs.pop("frames")
         ours.pop("frames")
-        difference = next(_differences(theirs, ours, ""), None)
-        if difference:
+        # Of the recipe first, from which most else follows.
+        differing = sorted(_differences(theirs, ours, ""), key=lambda line: not line.startswith("recipe"))
+        if differing:
+            more = f", and {len(differing) - 1} more" if differing[1:] else ""
             raise DatasetError(
-                f"{self.path}: the dataset there was begun differently: {difference}; expected the same recipe, seed, "
-                "settings and version, or another folder"
+                f"{self.path}: the dataset there was begun differently: {differing[0]}{more}; expected the same "
+                "recipe, seed, settings and version, or another folder"
             )
         if header.frames < frames_before:
             raise DatasetError(
@@ -233,10 +237,26 @@ def _portable(recipe: Recipe) -> dict[str, Any]:
 
 
 def _differences(theirs: object, ours: object, path: str) -> Iterator[str]:
-    """Where two JSON values part, as "path is X there, Y here"."""
+    """Where two JSON values part, as "path is X there, Y here": of lists their lengths first, of entries their kind."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
-        for key in sorted({*theirs, *ours}):
+        other_kind = theirs.get("kind") != ours.get("kind")
+        for key in ["kind"] if other_kind else sorted({*theirs, *ours}):
             yield from _differences(theirs.get(key), ours.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(theirs, list) and isinstance(ours, list) and not _fits_a_line(theirs, ours):
+        if len(theirs) != len(ours):
+            yield f"{path} has {len(theirs)} entries there and {len(ours)} now"
+        for number, entries in enumerate(zip(theirs, ours, strict=False)):
+            yield from _differences(*entries, f"{path}.{number}")
     elif theirs != ours:
         there, now = ("not given" if value is None else shown(value) for value in (theirs, ours))
+        if there == now:  # long texts, of which is told from where they part
+            pairs = enumerate(zip(str(theirs), str(ours), strict=False))
+            start = next((number for number, (one, other) in pairs if one != other), SHOWN_FROM_THERE)
+            there, now = (f"…{str(value)[start : start + SHOWN_FROM_THERE]}" for value in (theirs, ours))
         yield f"{path} is {there} there and {now} now"
+
+
+def _fits_a_line(theirs: list[object], ours: list[object]) -> bool:
+    """Whether two lists are plain, and the difference between them is seen where they are shown whole."""
+    plain = not any(isinstance(entry, dict | list) for entry in theirs + ours)
+    return plain and shown(theirs) != shown(ours)

@@ -15,7 +15,7 @@ from scenes.datasets.schema import SCENES
 from scenes.files import content_of
 from scenes.jobs.progress import Progress
 
-FRAMES = 128  # of a pack
+FRAMES = 32  # of a pack
 MEASURED = "measured"
 Made = tuple[dict[str, Any], dict[str, Any]]  # what is measured of a frame, and what the page loads of it, by folder
 Take = Callable[[int, Made], None]  # told which of the frames asked for, and what was made of it, in their order

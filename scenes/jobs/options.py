@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -27,6 +29,8 @@ RayOption = Annotated[
     ),
 ]
 
+WHERE = ("--workers", "--ray")  # options that say where tasks are done
+
 
 def executor_for(workers: int | None, ray: str | None) -> Executor:
     """Where the options have tasks done."""
@@ -35,3 +39,14 @@ def executor_for(workers: int | None, ray: str | None) -> Executor:
     from scenes.jobs.ray import Ray
 
     return Ray(ray, workers)
+
+
+def repeatable(arguments: Sequence[str]) -> str:
+    """`blemish` with these arguments, but for where its tasks were done: that changes no byte of what it writes."""
+    kept, following = [], iter(arguments)
+    for argument in following:
+        if argument in WHERE:
+            next(following, None)
+        elif argument.partition("=")[0] not in WHERE:
+            kept.append(argument)
+    return shlex.join(["blemish", *kept])

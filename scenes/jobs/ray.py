@@ -19,6 +19,8 @@ from scenes.version import blemish_version
 LOCAL = "local"
 HOST = re.compile(r"(?:ray://)?([^:/]+):(\d{1,5})")
 PATIENCE = 5  # s, for a host to answer
+# Workers are as eager as those without Ray; its own give way to everything else on the machine.
+EAGER: dict[str, Any] = {"_system_config": {"worker_niceness": 0}}
 USAGE = "RAY_USAGE_STATS_ENABLED"
 
 
@@ -72,13 +74,18 @@ def _connected(address: str) -> Iterator[None]:
         return
     os.environ.setdefault(USAGE, "0")
     heeded = signal.getsignal(signal.SIGTERM)
-    alone: dict[str, Any] = {"num_cpus": os.cpu_count(), "include_dashboard": False} if address == LOCAL else {}
+    alone = {"num_cpus": os.cpu_count(), "include_dashboard": False, **EAGER} if address == LOCAL else {}
     try:
         if place := HOST.fullmatch(address):  # whom Ray would try to reach for minutes
             socket.create_connection((place[1], int(place[2])), PATIENCE).close()
         ray.init(address, log_to_driver=False, logging_level="error", **alone)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # which is what Ray raises where its processes do not come up in time
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if address == LOCAL:
+            raise RayError(
+                f"--ray {LOCAL}: no cluster could be started here ({reason}); try again when the machine is less "
+                "busy, or take --workers alone"
+            ) from None
         raise RayError(
             f"--ray {address}: found no cluster ({reason}); start one with `ray start --head` and give its address, or "
             "start one here with --ray local"

@@ -22,7 +22,6 @@ import pytest
 import blemish
 from procgen.errors import BlemishError, BlemishNote
 from scenes import Dataset, DatasetWriter, Recipe
-from scenes.datasets.overview import counts as class_counts
 from scenes.datasets.schema import recipe_in
 from scenes.formats.registry import read_samples
 from scenes.recipes.recipe import recipe_from
@@ -48,10 +47,6 @@ def frame(folder: Path) -> Any:
     truth = sample.truth()
     arrays = (sample.image(), truth.defect, own.image, own.classes, own.defects, own.impurities)
     return [array.tobytes() for array in arrays], truth.kinds(), own.scene, own.instances, own.refinement
-
-
-def annotations(folder: Path) -> Any:
-    return class_counts(Dataset(folder))
 
 
 def resumed(folder: Path) -> Any:
@@ -132,7 +127,7 @@ def step(folder: Path) -> Any:
 DATASET = (
     Kind(tuple(f"{name}/000001.png" for name in ("images", "classes", "defects", "impurities")), frame),
     Kind(("scenes/000001.json", "dataset.json"), frame),
-    Kind(("annotations.json",), annotations),
+    Kind(("annotations.json",), nothing),
 )
 MESH = (Kind(("mesh/part.*",), resumed),)
 INSPECTOR = (Kind(("bank.safetensors",), inspector),)

@@ -89,11 +89,9 @@ def read_frame(path: Path) -> object:
 
 
 def read_annotations(path: Path) -> object:
-    from scenes import Dataset
-    from scenes.datasets.overview import counts
     from scenes.datasets.verify import damages
 
-    return counts(Dataset(path.parent)), list(damages(path.parent))
+    return list(damages(path.parent))
 
 
 def _first_frame(path: Path) -> Frame:

@@ -119,8 +119,9 @@ def looks(folder: Path) -> list[bytes]:
 
 def read_look(path: Path) -> object:
     from anomaly.inspection.regions import read_regions
+    from scenes.pictures.reading import ReadingOptions
 
-    regions = read_regions(path)
+    regions = read_regions(path, ReadingOptions(most_pixels=MOST_PIXELS))
     return regions.with_thresholds(dict.fromkeys(regions.numbers, 1.0)).scaled(regions.levels.astype(np.float32), 2.0)
 
 

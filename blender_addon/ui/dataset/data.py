@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from blender_addon.ui import schema
 from blender_addon.ui.dataset.render_run import RenderRequest
 from blender_addon.ui.preferences import preferences_of
 
@@ -16,12 +17,23 @@ if TYPE_CHECKING:
 
 
 def recipe_of(context: bpy.types.Context) -> Recipe:
-    """The recipe that the panel shows, less what the dataset shall leave out. Raises RecipeError."""
+    """The recipe that the panel shows, less what the dataset shall leave out. Raises BlemishError, OSError."""
+    from blender_addon.ui.preview.snapshots import bring_back
     from blender_addon.ui.recipe.exchange import to_recipe
 
     settings = context.scene.blemish_dataset
+    bring_back(context.scene.blemish)
     left_out = {"defects": settings.without_defects, "impurities": settings.without_impurities}
     return to_recipe(context.scene.blemish).without(*(family for family, left in left_out.items() if left))
+
+
+def shows_defects(context: bpy.types.Context) -> bool:
+    """Whether the frames to render may show defects."""
+    settings = context.scene.blemish
+    shown = settings.defects and not context.scene.blemish_dataset.without_defects
+    return shown and any(
+        schema.section_of_kind()[layer.kind].group == "defects" and not layer.muted for layer in settings.layers
+    )
 
 
 def folder_of(context: bpy.types.Context) -> Path:

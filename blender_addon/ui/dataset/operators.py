@@ -48,13 +48,13 @@ class RenderOperator:
         except (BlemishError, OSError) as error:
             self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
             return {"CANCELLED"}
-        run = RenderRun(title, request, overview=title != TEST_NAME)
+        run = RenderRun(title, request, page=title != TEST_NAME)
         return progress.carry_out(self, RENDER, run, partial(after, context.scene.name, run), waits=waits)
 
 
 def after(scene: str, run: RenderRun, state: State) -> None:
     """What follows a rendering's end; the operator that started it is long gone, and the scene may be too."""
-    from scenes.datasets.overview import overview_path
+    from scenes.gallery.writing import PAGE, page_folder
 
     settings = getattr(bpy.data.scenes.get(scene), "blemish_dataset", None)
     if state.phase is not Phase.DONE or settings is None:
@@ -64,7 +64,7 @@ def after(scene: str, run: RenderRun, state: State) -> None:
         settings.test_start = run.seconds_to_start or 0.0
         settings.test_made_with = f"{run.request.samples} samples, {(run.request.options or {}).get('device')}"
     elif settings.open_when_done and not bpy.app.background:
-        for path in (run.folder, overview_path(run.folder)):
+        for path in (run.folder, page_folder(run.folder) / PAGE):
             open_outside(path)
 
 
@@ -142,7 +142,7 @@ class BLEMISH_OT_open(bpy.types.Operator):
     bl_description = "Open it outside Blender"
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
-    __annotations__ = {"path": bpy.props.StringProperty(options={"SKIP_SAVE"})}
+    __annotations__ = {"path": bpy.props.StringProperty(name="Path", description="What to open", options={"SKIP_SAVE"})}
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: BLEMISH_OT_open) -> str:

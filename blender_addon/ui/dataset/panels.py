@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
 from blender_addon.ui import icons, lines, progress
+from blender_addon.ui.dataset import data
 from blender_addon.ui.dataset.data import folder_of, last_picture, status_of, test_conditions
 from blender_addon.ui.dataset.operators import TEST_NAME
 from blender_addon.ui.progress import RENDER
 from blender_addon.ui.runs import Phase, Run, duration_text
-from blender_addon.ui.sidebar import SidebarPanel, split_labels
+from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, labelled_row, split_labels
+from blender_addon.ui.words import say
 
 THUMBNAIL_SCALE = 8.0
 
@@ -23,13 +27,16 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
         settings = context.scene.blemish_dataset
 
         column = layout.column()
-        column.prop(settings, "frames")
-        column.prop(context.scene.blemish, "seed")
-        column.prop(settings, "samples")
-        column.prop(settings, "workers")
+        labelled_prop(column, settings, "frames")
+        labelled_prop(column, context.scene.blemish, "seed")
+        labelled_prop(column, settings, "samples")
+        labelled_prop(column, settings, "workers")
         column = layout.column(heading="Leave Out", align=True)
         column.prop(settings, "without_defects")
         column.prop(settings, "without_impurities")
+        if data.shows_defects(context):
+            sentence = say("Training takes good pictures alone: leave out the defects of those to train on.")
+            lines.draw(layout, context, sentence, icon="INFO")
         draw_folder(layout, context)
 
         run = progress.current(RENDER)
@@ -48,11 +55,14 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
 def draw_folder(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where it goes, and what is there already."""
     settings = context.scene.blemish_dataset
-    row = layout.row(align=True)
-    row.prop(settings, "folder")
+    row = labelled_row(layout, "Folder")
+    row.prop(settings, "folder", text="")
     row.operator("blemish.new_folder", text="", icon="ADD")
+    folder = folder_of(context)
     if not settings.folder:
-        lines.draw(layout, context, lines.path_text(folder_of(context)), icon="BLANK1")
+        lines.draw(layout, context, lines.path_text(folder), icon="BLANK1")
+    elif not folder.is_dir():
+        lines.draw(layout, context, say("This folder is not there; rendering makes it anew."), icon="INFO")
 
 
 def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -61,12 +71,11 @@ def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column = layout.column(align=True)
     column.operator("blemish.test_frame", icon="RENDER_STILL")
     if not settings.test_seconds:
-        lines.draw(layout, context, "A test frame tells how long it will take.", icon="INFO")
+        lines.draw(layout, context, say("A test frame tells how long it will take."), icon="INFO")
         return
     if settings.test_made_with != test_conditions(context):
-        lines.draw(
-            layout, context, f"The last test frame was of {settings.test_made_with}: render one anew.", icon="INFO"
-        )
+        sentence = say("The last test frame was of {samples}: render one anew.", samples=settings.test_made_with)
+        lines.draw(layout, context, sentence, icon="INFO")
         return
     found = status_of(folder_of(context))
     frames = max(0, settings.frames - found.written) if found is not None else settings.frames
@@ -74,27 +83,34 @@ def draw_cost(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     total = settings.test_start + frames * settings.test_seconds
     each = duration_text(settings.test_seconds)
-    lines.draw(layout, context, f"{frames} frames of {each}: about {duration_text(total)}", icon="TIME")
+    sentence = say("{frames} frames of {each}: about {total}", frames=frames, each=each, total=duration_text(total))
+    lines.draw(layout, context, sentence, icon="TIME")
 
 
 def draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button to begin, and to go on with what is there."""
-    from scenes.datasets.overview import overview_path
+    from scenes.gallery.writing import PAGE, page_folder
 
     found = status_of(folder_of(context))
     column = layout.column(align=True)
     column.scale_y = 1.4
     column.operator("blemish.render_dataset", icon="RENDER_ANIMATION")
     if found is not None and found.missing:
-        column.operator("blemish.resume_dataset", text=f"Resume {found.missing} Missing Frames", icon="PLAY")
+        column.operator(
+            "blemish.resume_dataset", text=say("Resume {number} Missing Frames", number=found.missing), icon="PLAY"
+        )
     if found is not None:
-        there = f"All {found.frames}" if not found.missing else f"{found.written} of {found.frames}"
-        layout.label(text=f"{there} frames are there", icon="FILE_TICK" if not found.missing else "FILE_BLANK")
+        there = (
+            say("{written} of {frames} frames are there", written=found.written, frames=found.frames)
+            if found.missing
+            else say("All {frames} frames are there", frames=found.frames)
+        )
+        layout.label(text=there, icon="FILE_TICK" if not found.missing else "FILE_BLANK")
         row = layout.row(align=True)
         row.operator("blemish.open", text="Folder", icon="FILE_FOLDER").path = str(found.folder)
-        page = overview_path(found.folder)
+        page = page_folder(found.folder) / PAGE
         if page.is_file():
-            row.operator("blemish.open", text="Overview", icon="URL").path = str(page)
+            row.operator("blemish.open", text="Look Through", icon="URL").path = str(page)
 
 
 def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:
@@ -102,11 +118,11 @@ def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:
     state = run.state
     column = layout.column(align=True)
     if state.phase is Phase.STARTING:
-        text = "Starting Blender…"
+        text = say("Starting Blender…")
     elif run.title == TEST_NAME:
-        text = "Rendering…"
+        text = say("Rendering…")
     else:
-        text = f"{state.done} of {state.total} frames"
+        text = say("{done} of {total} frames", done=state.done, total=state.total)
     progress.draw_bar(column, run, RENDER, text)
     row = column.row(align=True)
     if state.phase is Phase.PAUSED:
@@ -118,7 +134,15 @@ def draw_progress(layout: bpy.types.UILayout, run: Run) -> None:
     if state.phase is Phase.PAUSED:
         layout.label(text="Paused after a whole frame", icon="PAUSE")
     elif each is not None and left is not None:
-        layout.label(text=f"{duration_text(each)} a frame, {duration_text(left)} left", icon="TIME")
+        text = say("{each} a frame, {left} left", each=duration_text(each), left=duration_text(left))
+        layout.label(text=text, icon="TIME")
+
+
+def picture_title(run: Run, picture: Path | None) -> str:
+    """What the last picture is of."""
+    if run.title == TEST_NAME or picture is None:
+        return say(TEST_NAME) if picture else ""
+    return say("Frame {number}", number=int(picture.stem))
 
 
 def draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -> None:
@@ -130,13 +154,13 @@ def draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run
         lines.draw(column, context, state.message, icon="ERROR")
         layout.operator("blemish.dismiss", icon="X").slot = RENDER
     elif state.phase is Phase.CANCELLED:
-        lines.draw(layout, context, f"Cancelled: {state.done} whole frames are kept.", icon="INFO")
+        lines.draw(layout, context, say("Cancelled: {done} whole frames are kept.", done=state.done), icon="INFO")
     picture = last_picture(run.folder)
     icon = icons.thumbnail(picture) if picture else 0
     if icon:
         box = layout.box().column(align=True)
         box.template_icon(icon, scale=THUMBNAIL_SCALE)
-        box.label(text=TEST_NAME if run.title == TEST_NAME else f"Frame {int(picture.stem)}" if picture else "")
+        box.label(text=picture_title(run, picture))
 
 
 register, unregister = bpy.utils.register_classes_factory((BLEMISH_PT_dataset,))

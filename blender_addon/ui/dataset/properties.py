@@ -41,7 +41,8 @@ class DatasetSettings(bpy.types.PropertyGroup):
             description="Folder for this dataset. Empty: one named after the recipe, in the preferences' output folder",
         ),
         "open_when_done": bpy.props.BoolProperty(
-            name="Open When Done", description="Open the folder and the overview when the last frame is written"
+            name="Open When Done",
+            description="Open the folder, and a page to look through it, when the last frame is written",
         ),
         "test_seconds": bpy.props.FloatProperty(options={"HIDDEN"}),
         "test_start": bpy.props.FloatProperty(options={"HIDDEN"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from blender_addon.ui.runs import Phase, Run
 
 if TYPE_CHECKING:
-    from scenes import Recipe
+    from scenes import Dataset, Recipe
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,21 @@ class RenderRequest:
 
 
 class RenderRun(Run):
-    """A dataset being rendered in Blender processes of its own; with a page about it beside its folder, where wished.
+    """A dataset being rendered in Blender processes of its own; with a page to look through it beside its folder.
+
+    page: whether that is written.
 
     seconds_to_start: from the beginning until the first of them had set its stage; None before.
     """
 
     can_pause = True
 
-    def __init__(self, title: str, request: RenderRequest, *, overview: bool = False) -> None:
+    def __init__(self, title: str, request: RenderRequest, *, page: bool = False) -> None:
         from blender_addon.workers.control import Control
 
         super().__init__(title, request.folder)
         self.request = request
-        self.overview = overview
+        self.page = page
         self.seconds_to_start: float | None = None
         self._began = 0.0
         self._control = Control(on_ready=self._on_ready)
@@ -60,7 +63,6 @@ class RenderRun(Run):
 
     def _work(self) -> str:
         from blender_addon.workers.render import render_dataset
-        from scenes.datasets.overview import write_overview
 
         self._began = time.monotonic()
         request = self.request
@@ -76,8 +78,8 @@ class RenderRun(Run):
             control=self._control,
             **(request.options or {}),  # type: ignore[arg-type]
         )
-        if self.overview:
-            write_overview(dataset)
+        if self.page:
+            write_page_on(dataset)
         return f"{request.frames} {'frame' if request.frames == 1 else 'frames'} in {request.folder}"
 
     def _on_begin(self, missing: int) -> None:
@@ -94,3 +96,15 @@ class RenderRun(Run):
     def _on_frame(self, index: int) -> None:
         with self._lock:
             self._state = replace(self._state, done=self._state.done + 1)
+
+
+def write_page_on(dataset: Dataset) -> None:
+    """Write the page that `blemish report` writes on a dataset, beside its folder. Raises DatasetError."""
+    from scenes.datasets.lock import locked
+    from scenes.gallery.survey import survey
+    from scenes.gallery.writing import page_folder, write_page
+
+    folder = page_folder(dataset.path.resolve())
+    with locked(folder):
+        looked = survey(dataset, folder, lambda what, done, total: None)
+        write_page(folder, looked, command=shlex.join(["blemish", "report", str(dataset.path)]))

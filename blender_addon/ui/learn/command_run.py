@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from blender_addon.ui.runs import Phase, Run
 from procgen.errors import BlemishError
@@ -28,7 +29,7 @@ class CommandRun(Run):
 
     arguments: the whole command line. The command ends when this process does, for its standard input is held open by
     it and watched by `CHILD_PROGRAM`. summary: makes the closing sentence from all that was printed. well: the exit
-    codes that tell of no failure.
+    codes that tell of no failure. before: command lines, by what they do, that have to be through with first.
     """
 
     def __init__(
@@ -38,8 +39,10 @@ class CommandRun(Run):
         arguments: Sequence[str],
         summary: Callable[[Sequence[str]], str] = lambda lines: lines[-1] if lines else "done",
         well: Collection[int] = (0,),
+        before: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         super().__init__(title, folder)
+        self._before = before
         self._well = well
         self.arguments = tuple(arguments)
         self._summary = summary
@@ -53,6 +56,13 @@ class CommandRun(Run):
                 self._process.kill()
 
     def _work(self) -> str:
+        for what, arguments in self._before.items():
+            self._set(message=what)
+            self._run(arguments, (0,))
+        return self._summary(self._run(self.arguments, self._well))
+
+    def _run(self, arguments: Sequence[str], well: Collection[int]) -> tuple[str, ...]:
+        """Run a command to its end, and give the last lines that it printed. Raises CommandError, Cancelled."""
         from blender_addon.workers.control import Cancelled
 
         lines: deque[str] = deque(maxlen=LINES_KEPT)
@@ -60,7 +70,7 @@ class CommandRun(Run):
             if self._cancelled:
                 raise Cancelled(f"{self.title} was cancelled")
             self._process = process = subprocess.Popen(
-                self.arguments,
+                arguments,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -83,12 +93,12 @@ class CommandRun(Run):
             code = process.wait()
         if self._cancelled:
             raise Cancelled(f"{self.title} was cancelled; what is finished is kept, and the same again goes on from it")
-        if code not in self._well:
-            errors = [line.removeprefix("blemish: ") for line in lines if line.startswith("blemish: ")] or list(lines)[
-                -1:
-            ]
-            raise CommandError("\n".join(errors) or f"{self.title} stopped with exit code {code} and said nothing")
-        return self._summary(tuple(lines))
+        if code not in well:
+            marks = ("blemish: ", "ERROR: ")  # of Blemish's own errors, and of pip's
+            errors = [line.removeprefix(mark) for line in lines for mark in marks if line.startswith(mark)]
+            told = "\n".join(errors or list(lines)[-1:])
+            raise CommandError(told or f"{self.title} stopped with exit code {code} and said nothing")
+        return tuple(lines)
 
     def _note_progress(self, text: str) -> None:
         with suppress(ValueError, TypeError):  # of a newer Blemish, say; not worth ending the run for

@@ -9,6 +9,7 @@ from typing import Any
 import bpy
 
 from blender_addon.ui.dataset.data import folder_of
+from blender_addon.ui.words import say
 
 REPORT, INSPECTION = "report.html", "inspection.html"
 RESULTS_BYTES_LIMIT = 64 << 20
@@ -57,6 +58,36 @@ def refined(context: bpy.types.Context) -> Path:
     return place(context.scene.blemish_learn.refined, pictures.with_name(pictures.name + "-refined"))
 
 
+_flawed: dict[Path, tuple[float, str]] = {}
+
+
+def none_is_good(folder: Path) -> str:
+    """A sentence where every picture of a finished dataset shows a defect, as its annotations tell; empty otherwise.
+
+    Reads anew only what has changed, and nothing of what is no dataset of Blemish's.
+    """
+    path = folder / "annotations.json"
+    try:
+        status = path.stat()
+        if path not in _flawed or _flawed[path][0] != status.st_mtime:
+            _flawed.clear()
+            written = json.loads(path.read_bytes()) if status.st_size <= RESULTS_BYTES_LIMIT else {}
+            defects = {entry["id"] for entry in written["categories"] if entry["supercategory"] == "defect"}
+            flawed = {entry["image_id"] for entry in written["annotations"] if entry["category_id"] in defects}
+            frames = len(written["images"])
+            _flawed[path] = (status.st_mtime, _none_of(frames) if frames == len(flawed) else "")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""  # what it is, the command says
+    return _flawed[path][1]
+
+
+def _none_of(frames: int) -> str:
+    return say(
+        "None of the {frames} pictures is good, and training takes good ones alone: render some and leave out Defects",
+        frames=frames,
+    )
+
+
 _results: dict[Path, tuple[float, dict[str, Any]]] = {}
 
 
@@ -76,5 +107,6 @@ def figures_in(report: Path) -> dict[str, Any]:
 
 
 def forget() -> None:
-    """Read the figures anew when next asked."""
+    """Read figures and annotations anew when next asked."""
     _results.clear()
+    _flawed.clear()

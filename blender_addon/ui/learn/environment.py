@@ -17,7 +17,6 @@ from pathlib import Path
 from blender_addon.ui.learn.command_run import external_environment
 
 SECONDS_TO_PROBE_PROGRAM = 60  # a cold disk takes its time
-INSTALL = "pip install 'blemish[anomaly]'"
 
 # Printed by the environment's Python: what is there, without importing anything heavy.
 PROBE_PROGRAM = """\
@@ -60,8 +59,14 @@ class Environment:
 NOT_FOUND = Environment(
     None,
     problem="No Python environment with torch was found",
-    fix=f"Make one ({INSTALL}) and choose it in the preferences",
+    fix="Press Install Learning Part, or choose one in the preferences",
 )
+
+
+def checkout() -> Path | None:
+    """The repository that this module runs from; None where it was installed."""
+    root = Path(__file__).resolve().parents[3]
+    return root if (root / "pyproject.toml").is_file() else None
 
 
 def probe(chosen: str) -> Environment:
@@ -108,7 +113,8 @@ def environment_from(python: Path, found: dict[str, object]) -> Environment:
     elif not torch:
         problem = "torch is not installed in this environment"
     if problem:
-        fix = f"In a terminal: {python} -m {INSTALL}"
+        source = checkout() or "REPOSITORY OR WHEEL OF BLEMISH"
+        fix = f"In a terminal: {python} -m pip install '{source}[anomaly]'"
     return Environment(python, names, blemish, torch, problem, fix)
 
 

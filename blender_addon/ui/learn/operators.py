@@ -15,6 +15,7 @@ from blender_addon.ui.learn.command_run import CommandRun, as_child_process
 from blender_addon.ui.preferences import environment
 from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase, State
+from blender_addon.ui.words import say
 
 
 def said(lines: Sequence[str]) -> str:
@@ -41,14 +42,15 @@ class CommandOperator:
         """What keeps it from being run, as a sentence; empty where nothing does."""
         run = progress.at_work(LEARN)
         if run is not None:
-            return f"{run.title} is going on: wait for it, or cancel it"
+            return say("{run} is going on: wait for it, or cancel it", run=say(run.title))
         found = environment(context)
         if found is None:
-            return "Still looking for the Python environment"
+            return say("Still looking for the Python environment")
         if not found.ready:
             return f"{found.problem}. {found.fix}"
         if cls.command not in found.commands:
-            return f"The Blemish in {found.python} has no command {cls.command}: update it"
+            told = {"python": found.python, "command": cls.command}
+            return say("The Blemish in {python} has no command {command}: update it", **told)
         return cls.missing_input(context)
 
     @classmethod
@@ -99,7 +101,9 @@ class BLEMISH_OT_train(CommandOperator, bpy.types.Operator):
     @classmethod
     def missing_input(cls, context: bpy.types.Context) -> str:
         pictures = data.train_on(context)
-        return "" if pictures.is_dir() else f"No pictures to train on: {pictures} is not there; render a dataset first"
+        if not pictures.is_dir():
+            return say("No pictures to train on: {folder} is not there; render a dataset first", folder=pictures)
+        return data.none_is_good(pictures)
 
     def folder(self, context: bpy.types.Context) -> Path:
         return data.inspector(context)
@@ -125,10 +129,11 @@ class BLEMISH_OT_evaluate(CommandOperator, bpy.types.Operator):
     def missing_input(cls, context: bpy.types.Context) -> str:
         pictures = data.judge_on(context)
         if not data.inspector(context).is_dir():
-            return f"No inspector to judge: {data.inspector(context)} is not there; train one first"
+            found = data.inspector(context)
+            return say("No inspector to judge: {folder} is not there; train one first", folder=found)
         if pictures is None:
-            return "Choose what to judge on: a dataset with defects, or a folder of photographs"
-        return "" if pictures.is_dir() else f"No pictures to judge on: {pictures} is not there"
+            return say("Choose what to judge on: a dataset with defects, or a folder of photographs")
+        return "" if pictures.is_dir() else say("No pictures to judge on: {folder} is not there", folder=pictures)
 
     def folder(self, context: bpy.types.Context) -> Path:
         return data.report(context)
@@ -149,10 +154,11 @@ class BLEMISH_OT_inspect(CommandOperator, bpy.types.Operator):
     def missing_input(cls, context: bpy.types.Context) -> str:
         pictures = data.inspect_on(context)
         if not data.inspector(context).is_dir():
-            return f"No inspector: {data.inspector(context)} is not there; train one with a threshold first"
+            found = data.inspector(context)
+            return say("No inspector: {folder} is not there; train one with a threshold first", folder=found)
         if pictures is None:
-            return "Choose what to inspect: a folder of pictures"
-        return "" if pictures.is_dir() else f"No pictures to inspect: {pictures} is not there"
+            return say("Choose what to inspect: a folder of pictures")
+        return "" if pictures.is_dir() else say("No pictures to inspect: {folder} is not there", folder=pictures)
 
     def folder(self, context: bpy.types.Context) -> Path:
         return data.inspection(context)
@@ -171,7 +177,8 @@ class BLEMISH_OT_refine(CommandOperator, bpy.types.Operator):
     @classmethod
     def missing_input(cls, context: bpy.types.Context) -> str:
         pictures = data.to_refine(context)
-        return "" if pictures.is_dir() else f"No dataset to refine: {pictures} is not there; render one first"
+        there = pictures.is_dir()
+        return "" if there else say("No dataset to refine: {folder} is not there; render one first", folder=pictures)
 
     def folder(self, context: bpy.types.Context) -> Path:
         return data.refined(context)

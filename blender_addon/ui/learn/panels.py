@@ -9,10 +9,18 @@ import bpy
 
 from blender_addon.ui import lines, progress
 from blender_addon.ui.learn import data
+from blender_addon.ui.learn.operators import (
+    BLEMISH_OT_evaluate,
+    BLEMISH_OT_inspect,
+    BLEMISH_OT_refine,
+    BLEMISH_OT_train,
+    CommandOperator,
+)
 from blender_addon.ui.preferences import draw_environment, environment
 from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase, Run, duration_text
-from blender_addon.ui.sidebar import SidebarPanel, split_labels
+from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, split_labels
+from blender_addon.ui.words import say
 
 # Of an evaluation's figures, the ones to look at first, by what the panel calls them.
 FIGURES = {
@@ -60,11 +68,9 @@ class BLEMISH_PT_train(LearnPanel, bpy.types.Panel):
         draw_place(layout, context, "train_on", data.train_on(context))
         draw_place(layout, context, "inspector", data.inspector(context))
         column = layout.column()
-        column.prop(settings, "size")
-        column.prop(settings, "epochs")
-        column.prop(settings, "weights")
-        column.prop(settings, "threshold")
-        layout.operator("blemish.train", icon="PLAY")
+        for name in ("size", "epochs", "weights", "threshold"):
+            labelled_prop(column, settings, name)
+        draw_start(layout, context, BLEMISH_OT_train, "PLAY")
 
 
 class BLEMISH_PT_evaluate(LearnPanel, bpy.types.Panel):
@@ -74,12 +80,12 @@ class BLEMISH_PT_evaluate(LearnPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = split_labels(self.layout)
         settings = context.scene.blemish_learn
-        layout.prop(settings, "judge_on")
+        labelled_prop(layout, settings, "judge_on")
         draw_place(layout, context, "report", data.report(context))
         row = layout.row()
         row.use_property_split = False
         row.prop(settings, "open_when_done")
-        layout.operator("blemish.evaluate", icon="VIEWZOOM")
+        draw_start(layout, context, BLEMISH_OT_evaluate, "VIEWZOOM")
         draw_figures(layout, data.report(context))
 
 
@@ -89,9 +95,9 @@ class BLEMISH_PT_inspect(LearnPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = split_labels(self.layout)
-        layout.prop(context.scene.blemish_learn, "inspect_on")
+        labelled_prop(layout, context.scene.blemish_learn, "inspect_on")
         draw_place(layout, context, "inspection", data.inspection(context))
-        layout.operator("blemish.inspect", icon="HIDE_OFF")
+        draw_start(layout, context, BLEMISH_OT_inspect, "HIDE_OFF")
 
 
 class BLEMISH_PT_refine(LearnPanel, bpy.types.Panel):
@@ -102,15 +108,25 @@ class BLEMISH_PT_refine(LearnPanel, bpy.types.Panel):
         layout = split_labels(self.layout)
         draw_place(layout, context, "refine", data.to_refine(context))
         draw_place(layout, context, "refined", data.refined(context))
-        layout.operator("blemish.refine", icon="SHADERFX")
+        draw_start(layout, context, BLEMISH_OT_refine, "SHADERFX")
 
 
 def draw_place(layout: bpy.types.UILayout, context: bpy.types.Context, name: str, folder: Path) -> None:
     """A folder's field, and below it the folder that is meant where the field is empty."""
     settings = context.scene.blemish_learn
-    layout.prop(settings, name)
+    labelled_prop(layout, settings, name)
     if not getattr(settings, name):
         lines.draw(layout, context, lines.path_text(folder), icon="BLANK1")
+
+
+def draw_start(
+    layout: bpy.types.UILayout, context: bpy.types.Context, operator: type[CommandOperator], icon: str
+) -> None:
+    """The button that starts a command, and below it what is missing for that."""
+    layout.operator(operator.bl_idname, icon=icon)  # type: ignore[attr-defined]
+    missing = operator.missing_input(context)
+    if missing:
+        lines.draw(layout, context, f"{missing}.", icon="INFO")
 
 
 def draw_run(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -> None:
@@ -118,13 +134,13 @@ def draw_run(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run) -
     state = run.state
     column = layout.column(align=True)
     if not state.ended:
-        what = state.message or "starting"
-        count = f" {state.done} of {state.total}" if state.total else ""
-        progress.draw_bar(column, run, LEARN, f"{run.title}: {what}{count}")
+        what = state.message or say("starting")
+        count = say(" {done} of {total}", done=state.done, total=state.total) if state.total else ""
+        progress.draw_bar(column, run, LEARN, f"{say(run.title)}: {what}{count}")
         row = column.row(align=True)
         row.operator("blemish.cancel", icon="CANCEL").slot = LEARN
         if state.seconds_left is not None:
-            layout.label(text=f"{duration_text(state.seconds_left)} left", icon="TIME")
+            layout.label(text=say("{left} left", left=duration_text(state.seconds_left)), icon="TIME")
         return
     icon = {Phase.DONE: "CHECKMARK", Phase.CANCELLED: "INFO"}.get(state.phase, "ERROR")
     row = layout.row()

@@ -8,6 +8,7 @@ import bpy
 
 from blender_addon.ui import changes
 from blender_addon.ui.preview import viewport
+from blender_addon.ui.preview.stage import take_over
 from blender_addon.ui.recipe import quantities
 
 ROOM = 0.02  # share of the part's width left free at either side
@@ -47,7 +48,7 @@ class BLEMISH_OT_frame_step(bpy.types.Operator):
     bl_label = "Step Frame"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
-    __annotations__ = {"step": bpy.props.IntProperty(name="Step", default=1)}
+    __annotations__ = {"step": bpy.props.IntProperty(name="Step", description="How many frames further", default=1)}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.blemish
@@ -63,8 +64,11 @@ class BLEMISH_OT_look_through(NeedsPart, bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
+        preview = context.scene.blemish.preview
         with changes.quiet():
-            context.scene.blemish.preview.stage = True
+            if any(preview.resolution_set):
+                take_over(context.scene)
+            preview.stage = True
         report = viewport.update(context.scene)
         if report.problem:
             self.report({"ERROR"}, report.problem)

@@ -7,7 +7,8 @@ import bpy
 from blender_addon.ui import icons, lines
 from blender_addon.ui.preview import viewport
 from blender_addon.ui.recipe.lists import class_bits
-from blender_addon.ui.sidebar import SidebarPanel, labelled_row, split_labels
+from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, labelled_row, split_labels
+from blender_addon.ui.words import say
 
 
 class BLEMISH_PT_preview(SidebarPanel, bpy.types.Panel):
@@ -23,15 +24,17 @@ class BLEMISH_PT_preview(SidebarPanel, bpy.types.Panel):
         if report.problem:
             box = layout.box()
             lines.draw(box, context, report.problem, icon="ERROR")
+        elif report.note:
+            lines.draw(layout.box(), context, report.note, icon="INFO")
         row = labelled_row(layout, "Frame")
         row.prop(settings, "frame", text="")
         row.operator("blemish.frame_step", text="", icon="TRIA_LEFT").step = -1
         row.operator("blemish.frame_step", text="", icon="TRIA_RIGHT").step = 1
-        layout.prop(settings.preview, "size")
+        labelled_prop(layout, settings.preview, "size")
         if not settings.preview.live:
             layout.operator("blemish.preview_update", icon="FILE_REFRESH")
         if report.seconds and not report.problem:
-            layout.label(text=f"Drawn in {report.seconds:.2f} s", icon="TIME")
+            layout.label(text=say("Drawn in {seconds} s", seconds=f"{report.seconds:.2f}"), icon="TIME")
 
 
 class BLEMISH_PT_overlay(SidebarPanel, bpy.types.Panel):
@@ -44,7 +47,7 @@ class BLEMISH_PT_overlay(SidebarPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = split_labels(self.layout), context.scene.blemish
         layout.active = settings.preview.overlay
-        layout.prop(settings.preview, "overlay_opacity", slider=True)
+        labelled_prop(layout, settings.preview, "overlay_opacity", slider=True)
         counts = dict(viewport.report_of(context.scene).counts)
         column = layout.column(align=True)
         for name, bit in class_bits(settings).items():

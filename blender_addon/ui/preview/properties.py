@@ -8,7 +8,14 @@ PREVIEW_SIZES = (256, 512, 1024, 2048)
 
 
 class BlemishPreview(bpy.types.PropertyGroup):
-    """What the preview shows, and how."""
+    """What the preview shows, and how.
+
+    snapshot: the file that holds the mesh of `source` as it was taken. hides_source: whether that is hidden for the
+    part; hidden_in: names of the view layers, in JSON, that showed it before; hidden_render: whether renders did.
+    collection, room: the stage that is in the scene; camera_before, world_before: what the scene had in their place.
+    resolution_*: width, height and percentage that the scene had, and that the stage gave it; 0 while there is none.
+    was_solid: whether the view was in Solid mode before it showed the part.
+    """
 
     __annotations__ = {
         "object": bpy.props.PointerProperty(
@@ -17,8 +24,17 @@ class BlemishPreview(bpy.types.PropertyGroup):
         "source": bpy.props.PointerProperty(
             type=bpy.types.Object, name="Source", description="The object of yours that is inspected"
         ),
-        "camera_before": bpy.props.PointerProperty(type=bpy.types.Object),
-        "world_before": bpy.props.PointerProperty(type=bpy.types.World),
+        "snapshot": bpy.props.StringProperty(options={"HIDDEN"}),
+        "hides_source": bpy.props.BoolProperty(options={"HIDDEN"}),
+        "hidden_in": bpy.props.StringProperty(default="[]", options={"HIDDEN"}),
+        "hidden_render": bpy.props.BoolProperty(options={"HIDDEN"}),
+        "collection": bpy.props.PointerProperty(type=bpy.types.Collection, options={"HIDDEN"}),
+        "room": bpy.props.PointerProperty(type=bpy.types.World, options={"HIDDEN"}),
+        "camera_before": bpy.props.PointerProperty(type=bpy.types.Object, options={"HIDDEN"}),
+        "world_before": bpy.props.PointerProperty(type=bpy.types.World, options={"HIDDEN"}),
+        "resolution_before": bpy.props.IntVectorProperty(size=3, options={"HIDDEN"}),
+        "resolution_set": bpy.props.IntVectorProperty(size=3, options={"HIDDEN"}),
+        "was_solid": bpy.props.BoolProperty(options={"HIDDEN"}),
         "live": bpy.props.BoolProperty(
             name="Live", description="Draw the preview anew whenever a setting changes", default=True, update=changed
         ),
@@ -42,7 +58,7 @@ class BlemishPreview(bpy.types.PropertyGroup):
             update=changed,
         ),
         "stage": bpy.props.BoolProperty(
-            name="Camera and Lights",
+            name="Show in Scene",
             description="Put the recipe's camera and ring light into the scene, as the frame has them",
             update=changed,
         ),

@@ -15,7 +15,11 @@ import bpy
 from bpy.app.handlers import persistent
 
 from blender_addon.ui import changes
-from blender_addon.ui.preview.objects import place_part, place_stage, remove_stage, surface_of, upload_overlay
+from blender_addon.ui.preview import leaving, snapshots
+from blender_addon.ui.preview.ownership import PART, SURFACE, is_in, is_own, own_scenes
+from blender_addon.ui.preview.part import images_of, place_part, show_classes, show_maps, surface_of
+from blender_addon.ui.preview.stage import place_stage, remove_stage
+from blender_addon.ui.words import say
 
 if TYPE_CHECKING:
     from scenes.cache import SceneCache
@@ -27,15 +31,17 @@ DELAY = 0.02  # s after a change, so that several at once are one
 
 @dataclass(frozen=True)
 class Report:
-    """How the preview of a scene stands: what is wrong with the settings, or what is to be seen."""
+    """How the preview of a scene stands: what is wrong with the settings, or what is to be seen and what is not."""
 
     problem: str = ""
+    note: str = ""
     seconds: float = 0.0
     counts: tuple[tuple[str, int], ...] = ()
 
 
 reports: dict[str, Report] = {}  # by the name of Blender's scene
 _cache: SceneCache | None = None
+_stale = False  # whether a file was opened whose images are still to be drawn
 
 
 def report_of(blender_scene: bpy.types.Scene) -> Report:
@@ -46,7 +52,7 @@ def report_of(blender_scene: bpy.types.Scene) -> Report:
 def shown_object(blender_scene: bpy.types.Scene) -> bpy.types.Object | None:
     """The object that shows the part, where it is in the scene."""
     shown = blender_scene.blemish.preview.object
-    return shown if shown is not None and blender_scene.objects.get(shown.name) == shown else None
+    return shown if is_own(shown, PART) and is_in(blender_scene, shown) else None
 
 
 def schedule() -> None:
@@ -56,8 +62,18 @@ def schedule() -> None:
 
 
 def _tick() -> None:
-    for blender_scene in bpy.data.scenes:
-        if blender_scene.blemish.preview.live and shown_object(blender_scene) is not None:
+    leaving.settle()
+    update_all()
+
+
+def update_all() -> None:
+    """Draw the previews of all scenes anew; of those that share a part, as linked copies do, the one in a window."""
+    in_windows = [window.scene for window in bpy.context.window_manager.windows]
+    done = set()
+    for blender_scene in dict.fromkeys([*in_windows, *own_scenes()]):
+        shown = shown_object(blender_scene)
+        if shown is not None and shown not in done and blender_scene.blemish.preview.live:
+            done.add(shown)
             update(blender_scene)
 
 
@@ -68,12 +84,13 @@ def update(blender_scene: bpy.types.Scene) -> Report:
     start = perf_counter()
     try:
         counts = refresh(blender_scene)
+        note = note_on(blender_scene)
     except BlemishError as error:  # a recipe's problems without its name before each
         report = Report(problem="\n".join(getattr(error, "problems", ())) or str(error))
     except Exception as error:  # numbers that no part can be made of; whatever it is, Blender goes on
         report = Report(problem=f"This cannot be drawn: {error}")
     else:
-        report = Report(seconds=perf_counter() - start, counts=tuple(counts.items()))
+        report = Report(note=note, seconds=perf_counter() - start, counts=tuple(counts.items()))
     reports[blender_scene.name] = report
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
@@ -95,17 +112,20 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
     global _cache
     _cache = _cache or SceneCache()
     settings = blender_scene.blemish
+    snapshots.bring_back(settings)
     scene = sample_scene(settings, _cache)
     part = build_part(scene.part)
     coarse = scene.model_copy(update={"texel_size": texel_size(part, int(settings.preview.size))})
     maps = surface_maps(coarse, _cache)
     place_part(blender_scene, part, coarse)
-    surface = surface_of(settings.preview.object)
-    surface.show(maps, labels=False)
-    surface.brush(scene.finish.anisotropy, lay_along_v(scene, part) if maps.lay is None else None, scene.finish.coat)
-    if settings.preview.overlay:
-        upload_overlay(surface.material, maps.classes)
-    show_overlay(surface.material, settings.preview.overlay_opacity if settings.preview.overlay else 0.0)
+    surface = surface_of(blender_scene)
+    if surface is not None:
+        show_maps(surface, maps)
+        lay = lay_along_v(scene, part) if maps.lay is None else None
+        surface.brush(scene.finish.anisotropy, lay, scene.finish.coat)
+        if settings.preview.overlay:
+            show_classes(surface.material, maps.classes)
+        show_overlay(surface.material, settings.preview.overlay_opacity if settings.preview.overlay else 0.0)
     if settings.preview.stage:
         place_stage(blender_scene, scene)
     else:
@@ -129,36 +149,81 @@ def texel_size(part: Part, side: int) -> float:
     return math.sqrt(sum(chart.size[0] * chart.size[1] for chart in part.charts)) / side
 
 
+def note_on(blender_scene: bpy.types.Scene) -> str:
+    """What keeps the layers from being seen, as a sentence."""
+    shown = blender_scene.blemish.preview.object
+    worn = shown.material_slots[0].material if shown is not None and shown.material_slots else None
+    if worn is None or is_own(worn, SURFACE):
+        return ""
+    return say("The part wears your material {name}: empty its slot to see the layers", name=worn.name)
+
+
 @persistent
-def _show_again(*_: Any) -> None:
-    """After a file was opened, and after an undo: images are not among what Blender brings back."""
+def _after_opening(*_: Any) -> None:
+    """The images are not in the file: they are drawn anew, without a window once something is rendered."""
+    global _stale
+    _stale = True
+    leaving.settle_after_opening()
     schedule()
 
 
 @persistent
-def _pack(*_: Any) -> None:
-    """Before a file is saved: keep the previews' images in it."""
-    for blender_scene in bpy.data.scenes:
-        shown = shown_object(blender_scene)
-        for material in shown.data.materials if shown is not None else ():
-            for node in material.node_tree.nodes if material is not None and material.node_tree is not None else ():
-                if node.type == "TEX_IMAGE" and node.image is not None and node.image.is_dirty:
-                    node.image.pack()
+def _before_rendering(*_: Any) -> None:
+    global _stale
+    if _stale and bpy.app.background:
+        update_all()
+    _stale = False
+
+
+@persistent
+def _after_undo(*_: Any) -> None:
+    """Images are not among what Blender brings back."""
+    leaving.settle_after_undo()
+    schedule()
+
+
+@persistent
+def _after_change(*_: Any) -> None:
+    """Whatever the user does in Blender: where it was the part that is deleted, Blemish leaves the scene."""
+    if any(leaving.is_deserted(blender_scene) for blender_scene in own_scenes()):
+        schedule()
+
+
+@persistent
+def _before_saving(*_: Any) -> None:
+    """Leave the images out of the file, and have Blender not ask about them when it is closed.
+
+    That they have changed since they were saved, it forgets only as it packs them.
+    """
+    for blender_scene in own_scenes():
+        for image in images_of(shown_object(blender_scene)):
+            if image.is_dirty:
+                image.pack()
+            if image.packed_file is not None:
+                image.unpack(method="REMOVE")
+
+
+HANDLERS = {
+    "load_post": _after_opening,
+    "undo_post": _after_undo,
+    "redo_post": _after_undo,
+    "depsgraph_update_post": _after_change,
+    "render_init": _before_rendering,
+    "save_pre": _before_saving,
+}
 
 
 def register() -> None:
     changes.on_change(schedule)
-    for handlers in (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
-        handlers.append(_show_again)
-    bpy.app.handlers.save_pre.append(_pack)
+    for name, handler in HANDLERS.items():
+        getattr(bpy.app.handlers, name).append(handler)
 
 
 def unregister() -> None:
     global _cache
     changes.off_change(schedule)
-    for handlers in (bpy.app.handlers.load_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post):
-        handlers.remove(_show_again)
-    bpy.app.handlers.save_pre.remove(_pack)
+    for name, handler in HANDLERS.items():
+        getattr(bpy.app.handlers, name).remove(handler)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     reports.clear()

@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from blender_addon.ui import icons, schema
+from blender_addon.ui.words import say
 
 
 def class_bits(settings: Any) -> dict[str, int]:
@@ -70,7 +71,7 @@ class BLEMISH_MT_layer_add(bpy.types.Menu):
         special = [kind for kind in schema.kinds_in("defects") if schema.is_special(kind)]
         if own := [kind for kind in special if not schema.missing_on(part, kind)]:
             column = row.column()
-            column.label(text=f"{schema.title_of(part)} Defects")
+            column.label(text=say("{part} Defects", part=say(schema.title_of(part))))
             column.separator()
             _draw_kinds(column, own)
 

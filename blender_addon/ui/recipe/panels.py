@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 
 import bpy
 
-from blender_addon.ui import schema
+from blender_addon.ui import lines, schema
 from blender_addon.ui.preview import viewport
-from blender_addon.ui.recipe import rows
+from blender_addon.ui.recipe import rows, sizes
 from blender_addon.ui.recipe.operators.layers import active_layer
+from blender_addon.ui.recipe.operators.part import BLEMISH_OT_part_from_active
 from blender_addon.ui.recipe.operators.placement import has_placement, section_group
-from blender_addon.ui.sidebar import SidebarPanel, labelled_row, split_labels
+from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, labelled_row, split_labels
 
 LIST_ROWS = 5
 
@@ -28,24 +29,42 @@ class BLEMISH_PT_part(SidebarPanel, bpy.types.Panel):
             column.scale_y = 1.4
             column.operator("mesh.blemish_part_add", text="Add Inspected Part", icon="ADD").kind = part.kind
             layout.separator()
-        layout.prop(part, "kind")
+        labelled_prop(layout, part, "kind")
         section = schema.section_of_kind()[part.kind]
         if part.kind == "mesh":
-            draw_own_mesh(layout, settings)
+            draw_own_mesh(layout, context)
         else:
             rows.draw_section(layout, getattr(part, section.key), section)
+        if viewport.shown_object(context.scene) is not None:
+            layout.operator("blemish.take_away", icon="TRASH")
 
 
-def draw_own_mesh(layout: bpy.types.UILayout, settings: Any) -> None:
+def draw_own_mesh(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Draw what says which mesh of the user is the part."""
-    layout.prop(settings.preview, "source")
+    settings = context.scene.blemish
+    labelled_prop(layout, settings.preview, "source")
     buttons = layout.column(align=True)
     buttons.operator("blemish.part_from_active", icon="EYEDROPPER")
     if settings.preview.source is not None:
         buttons.operator("blemish.part_update", icon="FILE_REFRESH")
+    draw_doubt(layout, context)
     column = layout.column()
     for name in ("path", "unit_mm", "up"):
-        column.prop(settings.part.mesh, name)
+        labelled_prop(column, settings.part.mesh, name)
+
+
+def draw_doubt(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where the active object has no part's size, or a most unusual one: what it likely is, and the button for that."""
+    thing = context.active_object
+    if thing is None or not BLEMISH_OT_part_from_active.poll(context):
+        return
+    extent = max(thing.dimensions) * context.scene.unit_settings.scale_length
+    scale = sizes.likely_scale(extent)
+    if thing == context.scene.blemish.preview.source or scale is None:
+        return
+    box = layout.box()
+    lines.draw(box, context, sizes.doubt_text(thing.name, extent), icon="QUESTION")
+    box.operator("blemish.part_from_active", text=sizes.SCALES[scale], icon="EYEDROPPER").scale = scale
 
 
 class BLEMISH_PT_surface(SidebarPanel, bpy.types.Panel):
@@ -129,7 +148,7 @@ class BLEMISH_PT_finish(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, finish = split_labels(self.layout), context.scene.blemish.finish
-        layout.prop(finish, "kind")
+        labelled_prop(layout, finish, "kind")
         section = schema.section_of_kind()[finish.kind]
         rows.draw_section(layout, getattr(finish, section.key), section)
 
@@ -141,7 +160,7 @@ class BLEMISH_PT_imaging(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = split_labels(self.layout), context.scene.blemish
-        layout.prop(settings.preview, "stage", text="Show in Scene")
+        rows.draw_flag(layout, settings.preview, "stage")
         column = layout.column(align=True)
         column.operator("blemish.look_through", icon="CAMERA_DATA")
         column.operator("blemish.frame_part", icon="FULLSCREEN_ENTER")
@@ -181,13 +200,13 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, settings = split_labels(self.layout), context.scene.blemish
-        layout.prop(settings, "name")
+        labelled_prop(layout, settings, "name")
         texel = schema.recipe_field("texel_um")
-        row = labelled_row(layout, texel.title)
+        row = labelled_row(layout, texel.label)
         row.prop(settings, "use_texel_um", text="")
         rest = row.row(align=True)
         rest.active = settings.use_texel_um
-        rest.prop(settings, "texel_um", text=texel.panel_unit)
+        rest.prop(settings, "texel_um", text="")
         column = layout.column(align=True)
         row = column.row(align=True)
         row.operator("blemish.recipe_load", text="Load", icon="FILE_FOLDER")
@@ -205,6 +224,7 @@ class BLEMISH_MT_blemish(bpy.types.Menu):
         layout = self.layout
         layout.operator("blemish.part_from_active", text="Inspect Active Object", icon="EYEDROPPER")
         layout.operator("blemish.part_update", icon="FILE_REFRESH")
+        layout.operator("blemish.take_away", icon="TRASH")
         layout.separator()
         layout.menu("BLEMISH_MT_layer_add", icon="ADD")
         layout.operator("blemish.layer_remove", icon="REMOVE")

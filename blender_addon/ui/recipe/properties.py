@@ -12,6 +12,7 @@ from blender_addon.ui import schema
 from blender_addon.ui.changes import changed
 from blender_addon.ui.preview.properties import BlemishPreview
 from blender_addon.ui.recipe.section_properties import ClearanceSettings, properties_of
+from blender_addon.ui.words import compose
 
 
 def _section_groups() -> dict[str, type]:
@@ -31,7 +32,9 @@ TEXEL = schema.recipe_field("texel_um")
 
 def _pointers(group: str) -> dict[str, Any]:
     return {
-        key: bpy.props.PointerProperty(type=GROUPS[key])
+        key: bpy.props.PointerProperty(
+            type=GROUPS[key], name=schema.title_of(section.kinds[0]), description=schema.tooltip_of(section.kinds[0])
+        )
         for key, section in schema.sections().items()
         if section.group == group
     }
@@ -98,16 +101,24 @@ class BlemishSettings(bpy.types.PropertyGroup):
         "frame": bpy.props.IntProperty(
             name="Frame", description="Which frame of the dataset the preview draws", min=0, update=changed
         ),
-        "part": bpy.props.PointerProperty(type=BlemishPart),
-        "finish": bpy.props.PointerProperty(type=BlemishFinish),
-        "layers": bpy.props.CollectionProperty(type=BlemishLayer),
+        "part": bpy.props.PointerProperty(type=BlemishPart, name="Part", description="What is inspected"),
+        "finish": bpy.props.PointerProperty(type=BlemishFinish, name="Finish", description="How the surface was made"),
+        "layers": bpy.props.CollectionProperty(
+            type=BlemishLayer, name="Layers", description="Defects and impurities, bottom first"
+        ),
         "active_layer": bpy.props.IntProperty(name="Active Layer", options={"HIDDEN"}),
-        "light": bpy.props.PointerProperty(type=GROUPS["light"]),
-        "camera": bpy.props.PointerProperty(type=GROUPS["camera"]),
-        "sensor": bpy.props.PointerProperty(type=GROUPS["sensor"]),
+        "light": bpy.props.PointerProperty(
+            type=GROUPS["light"], name="Ring Light", description="The light about the camera"
+        ),
+        "camera": bpy.props.PointerProperty(
+            type=GROUPS["camera"], name="Camera", description="The camera over the part"
+        ),
+        "sensor": bpy.props.PointerProperty(
+            type=GROUPS["sensor"], name="Sensor", description="What the camera makes of the light"
+        ),
         "use_texel_um": bpy.props.BoolProperty(name=TEXEL.title, description=TEXEL.tooltip, update=changed),
         "texel_um": bpy.props.FloatProperty(
-            name=TEXEL.label,
+            name=compose("{} ({})", TEXEL.title, TEXEL.panel_unit),
             description=TEXEL.tooltip,
             min=0.01,
             max=1e5,
@@ -126,7 +137,9 @@ class BlemishSettings(bpy.types.PropertyGroup):
             update=changed,
         ),
         "written": bpy.props.StringProperty(options={"HIDDEN"}),
-        "preview": bpy.props.PointerProperty(type=BlemishPreview),
+        "preview": bpy.props.PointerProperty(
+            type=BlemishPreview, name="Preview", description="The part in the viewport"
+        ),
     }
 
 

@@ -12,7 +12,8 @@ from blender_addon.ui import schema
 from blender_addon.ui.recipe import quantities
 from blender_addon.ui.recipe.section_properties import channels
 from blender_addon.ui.schema import Field, SectionFields
-from blender_addon.ui.sidebar import labelled_row
+from blender_addon.ui.sidebar import labelled_prop, labelled_row
+from blender_addon.ui.words import say
 
 PLACEMENT_NEEDS = {"poisson_disk": "spacing_mm", "edge": "reach_mm", "at": "of", "along": "of"}
 PART_LABELS = {"high": "to", "deviation": "±"}
@@ -39,15 +40,16 @@ def draw_field(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
             draw_colour(layout, group, field)
         case "pair":
             column = layout.column(align=True)
-            column.prop(group, f"{field.name}_x", text=f"{field.title} X")
-            column.prop(group, f"{field.name}_y", text="Y")
-        case "number" if field.optional or field.panel_unit:
-            row = field_row(layout, group, field, field.title)
-            row.prop(group, field.name, text=field.panel_unit)
-        case "number" | "choice" | "flag":
-            layout.prop(group, field.name)
+            for axis in "xy":
+                labelled_prop(column, group, f"{field.name}_{axis}")
+        case "number":
+            field_row(layout, group, field, field.label).prop(group, field.name, text="")
+        case "choice":
+            labelled_prop(layout, group, field.name)
+        case "flag":
+            draw_flag(layout, group, field.name)
         case "text" if not field.optional:
-            layout.prop(group, field.name)
+            labelled_prop(layout, group, field.name)
         case _:
             pass  # in panels of their own, or nobody's to change
 
@@ -67,9 +69,8 @@ def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: s
     """Draw a quantity: one slider where it is fixed, otherwise what its distribution needs, on few rows."""
     name = field.name
     form = getattr(group, f"{name}_form")
-    unit = field.panel_unit
     column = layout.column(align=True)
-    row = field_row(column, group, field, field.title if label is None else label)
+    row = field_row(column, group, field, field.label if label is None else label)
     pair = {
         quantities.UNIFORM: ("low", "high"),
         quantities.LOG_UNIFORM: ("low", "high"),
@@ -79,12 +80,12 @@ def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: s
         _draw_pair(column, row, group, field, pair)
     elif form == quantities.CHOICE:
         row.alert = not _is_list(getattr(group, f"{name}_values"))
-        row.prop(group, f"{name}_values", text=unit)
+        row.prop(group, f"{name}_values", text="")
         row.alert = False
     elif form == quantities.POISSON:
-        row.prop(group, f"{name}_mean", text=unit)
+        row.prop(group, f"{name}_mean", text="")
     else:
-        row.prop(group, name, text=unit, slider=is_slider(field))
+        row.prop(group, name, text="", slider=is_slider(field))
     row.prop(group, f"{name}_form", text="", icon_only=True)
     if form == quantities.NORMAL:
         ends = labelled_row(column, "Clip")
@@ -105,13 +106,13 @@ def _draw_pair(
 ) -> None:
     """Draw two numbers in a row, or where the panel is narrow the second in a row below."""
     first, second = (f"{field.name}_{part}" for part in parts)
-    row.prop(group, first, text=field.panel_unit)
+    row.prop(group, first, text="")
     if not is_narrow():
         row.prop(group, second, text="")
         return
     below = labelled_row(column, PART_LABELS[parts[1]] if label is None else label)
     below.active = row.active
-    below.prop(group, second, text=field.panel_unit)
+    below.prop(group, second, text="")
     blank = below.row()
     blank.ui_units_x = FORM_UNITS
     blank.label(text="")
@@ -126,6 +127,13 @@ def is_narrow() -> bool:
 def is_slider(field: Field) -> bool:
     """Whether a fixed value is drawn with a bar, as shares and what goes from -1 to 1 are."""
     return field.low is not None and field.high is not None and field.high - field.low <= 2 and not field.whole
+
+
+def draw_flag(layout: bpy.types.UILayout, group: Any, name: str) -> None:
+    """Draw a check box with all of the width for its text."""
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(group, name)
 
 
 def draw_colour(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
@@ -148,7 +156,7 @@ def draw_placement(layout: bpy.types.UILayout, group: Any) -> None:
     column = layout.column()
     column.active = group.use_placement
     placement = group.placement
-    column.prop(placement, "kind")
+    labelled_prop(column, placement, "kind")
     needed = PLACEMENT_NEEDS.get(placement.kind)
     fields = {field.name: field for field in schema.sections()["placement"].fields}
     for field in fields.values():
@@ -157,10 +165,10 @@ def draw_placement(layout: bpy.types.UILayout, group: Any) -> None:
     if needed == "of":
         column.operator_context = "EXEC_DEFAULT"
         row = labelled_row(column, fields["of"].title)
-        row.menu("BLEMISH_MT_placement_of", text=schema.title_of(placement.of) if placement.of else "Choose")
+        row.menu("BLEMISH_MT_placement_of", text=schema.title_of(placement.of) if placement.of else say("Choose"))
         row.label(text="", icon="BLANK1")
     for number, clearance in enumerate(placement.keep_off_mm):
-        row = labelled_row(column, f"Off {schema.title_of(clearance.kind)}")
+        row = labelled_row(column, say("Off {things}", things=say(schema.title_of(clearance.kind))))
         row.prop(clearance, "clearance_mm", text="")
         row.operator("blemish.keep_off_remove", text="", icon="X").number = number
     row = labelled_row(column, "")

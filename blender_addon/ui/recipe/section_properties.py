@@ -8,9 +8,36 @@ import bpy
 from blender_addon.ui.changes import changed, is_quiet, quiet
 from blender_addon.ui.recipe import quantities
 from blender_addon.ui.schema import Field, SectionFields
+from blender_addon.ui.words import compose
 
 CHOICE_LABELS = {"srgb": "sRGB", "any": "Any", "x": "+X", "y": "+Y", "z": "+Z", "-x": "−X", "-y": "−Y", "-z": "−Z"}
+AXIS = "This axis of the file faces the camera"
 CHOICE_TIPS = {
+    "rhomb": "A rhomb with corners of 80° and 100°",
+    "triangle": "A triangle of three equal sides",
+    **dict.fromkeys(("x", "y", "z", "-x", "-y", "-z"), AXIS),
+    "concentric": "Circles about an upright axis, as on a faced disc",
+    "helical": "A helix about a lying axis, as on a turned shaft",
+    "anywhere": "Anywhere on the surface",
+    "ends": "At its lower or upper side",
+    "across": "From one side across to the other",
+    "right": "At right angles, as in glaze and mud",
+    "triple": "Three at 120°",
+    "scratch": "A scratch anywhere",
+    "circle": "A circle",
+    "cross": "A cross",
+    "line": "A line",
+    "tick": "A tick",
+    "zigzag": "A zigzag",
+    "any": "Any of them, in every frame another",
+    "arch": "Ridges that rise in the middle",
+    "loop": "Ridges that turn back",
+    "whorl": "Ridges in circles",
+    "aluminium": "Aluminium, which is light grey",
+    "copper": "Copper, which is reddish",
+    "iron": "Iron, which is darker",
+    "8": "256 steps, as in most pictures",
+    "16": "65,536 steps, as cameras for measuring have them",
     "uniform": "Anywhere, all places equally likely",
     "poisson_disk": "Anywhere, but a distance apart",
     "edge": "The denser the nearer to the border",
@@ -27,7 +54,7 @@ class ClearanceSettings(bpy.types.PropertyGroup):
     """How far things keep off those of one kind."""
 
     __annotations__ = {
-        "kind": bpy.props.StringProperty(name="Kind", update=changed),
+        "kind": bpy.props.StringProperty(name="Kind", description="Things that are kept off", update=changed),
         "clearance_mm": bpy.props.FloatProperty(
             name="Clearance",
             description="How far they keep off these",
@@ -51,7 +78,7 @@ def properties_of(section: SectionFields, groups: Mapping[str, type]) -> dict[st
 
 def _properties(section: SectionFields, field: Field, groups: Mapping[str, type]) -> dict[str, Any]:
     tip = field.tooltip
-    label = field.label
+    label = compose("{} ({})", field.title, field.panel_unit) if field.panel_unit else field.title
     found: dict[str, Any] = {}
     if field.optional:
         found[f"use_{field.name}"] = bpy.props.BoolProperty(
@@ -67,7 +94,7 @@ def _properties(section: SectionFields, field: Field, groups: Mapping[str, type]
         case "pair":
             for axis, name in enumerate("xy"):
                 found[f"{field.name}_{name}"] = bpy.props.IntProperty(
-                    name=f"{label} {name.upper()}", description=tip, update=changed, subtype="PIXEL",
+                    name=compose("{} " + name.upper(), label), description=tip, update=changed, subtype="PIXEL",
                     min=int(field.low or 0), max=int(field.high or 0), default=field.default[axis],
                 )  # fmt: skip
         case "flag":
@@ -85,9 +112,9 @@ def _properties(section: SectionFields, field: Field, groups: Mapping[str, type]
                 **({"subtype": "FILE_PATH"} if field.name == "path" else {}),
             )  # fmt: skip
         case "section":
-            found[field.name] = bpy.props.PointerProperty(type=groups[field.name])
+            found[field.name] = bpy.props.PointerProperty(type=groups[field.name], name=label, description=tip)
         case "clearances":
-            found[field.name] = bpy.props.CollectionProperty(type=ClearanceSettings)
+            found[field.name] = bpy.props.CollectionProperty(type=ClearanceSettings, name=label, description=tip)
     return found
 
 
@@ -104,13 +131,15 @@ def _quantity(field: Field, name: str, label: str, tip: str) -> dict[str, Any]:
         name: _plain(field, label, tip, state[""], bounded=True, whole=field.whole),
         f"{name}_form": bpy.props.EnumProperty(
             name=label,
-            description=f"How {label} differs from frame to frame",
+            description=compose("How {} differs from frame to frame", label),
             items=quantities.FORMS,
             default=state["form"],
             update=_form_update(field, name),
         ),
         f"{name}_values": bpy.props.StringProperty(
-            name="Values", description=f"{tip}: numbers with commas between them", default=state.get("values", ""),
+            name="Values",
+            description=compose("{}: numbers with commas between them", tip),
+            default=state.get("values", ""),
             update=changed,
         ),
         f"{name}_clipped": bpy.props.BoolProperty(
@@ -118,15 +147,23 @@ def _quantity(field: Field, name: str, label: str, tip: str) -> dict[str, Any]:
         ),
     }  # fmt: skip
     for part, part_label, part_tip in (
-        ("low", "Min", "the least"),
-        ("high", "Max", "the most"),
+        ("low", "Min", "{}: the least"),
+        ("high", "Max", "{}: the most"),
     ):
         found[f"{name}_{part}"] = _plain(
-            field, part_label, f"{tip}: {part_tip}", state[part], bounded=True, whole=field.whole
+            field, part_label, compose(part_tip, tip), state[part], bounded=True, whole=field.whole
         )
-    found[f"{name}_mean"] = _plain(field, "Mean", f"{tip}: on average", state["mean"], bounded=False, whole=False)
+    found[f"{name}_mean"] = _plain(
+        field, "Mean", compose("{}: on average", tip), state["mean"], bounded=False, whole=False
+    )
     found[f"{name}_deviation"] = _plain(
-        field, "Deviation", f"{tip}: standard deviation", state["deviation"], bounded=False, whole=False, least=0.0
+        field,
+        "Deviation",
+        compose("{}: standard deviation", tip),
+        state["deviation"],
+        bounded=False,
+        whole=False,
+        least=0.0,
     )
     return found
 
@@ -181,12 +218,14 @@ def _colour(field: Field, label: str, tip: str) -> dict[str, Any]:
             name=label, description=tip, subtype="COLOR", size=3, min=0.0, max=1.0, default=default, update=changed
         ),
         f"{field.name}_varies": bpy.props.BoolProperty(
-            name="Vary", description=f"{label}: let red, green and blue differ from frame to frame", update=changed
+            name="Vary",
+            description=compose("{}: let red, green and blue differ from frame to frame", label),
+            update=changed,
         ),
     }
     for channel, value in zip(CHANNELS, field.default, strict=True):
         quantity = Field(f"{field.name}_{channel}", "quantity", 0.0, 1.0, 0.0, 1.0, default=value)
-        found |= _quantity(quantity, quantity.name, channel.capitalize(), f"{tip}: {channel}")
+        found |= _quantity(quantity, quantity.name, channel.capitalize(), compose("{}: " + channel, tip))
     return found
 
 

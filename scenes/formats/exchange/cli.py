@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scenes.formats.registry import AUTO, FORMATS, WRITERS
+from scenes.jobs.options import RayOption, WorkersOption, executor_for
 from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, WhiteLevelOption, reading
 
 GO_ON = "stopped; the same command goes on from the last finished picture"
@@ -23,6 +24,8 @@ def export(
     name: str = "",
     eight_bits: bool = False,
     shard: int = 1000,
+    workers: int | None = None,
+    ray: str | None = None,
 ) -> None:
     """Write the labelled pictures of a folder in another format; see `Export`. Raises BlemishError."""
     from scenes.formats.errors import SampleError
@@ -37,7 +40,7 @@ def export(
     samples = read_samples(folder, found_in(folder) if folder.is_dir() else AUTO)
     export = Export(format, shape, name, test_share, seed, eight_bits, shard)
     with shown(GO_ON, "pictures") as progress:
-        found = write_export(folder, samples, out, export, progress)
+        found = write_export(folder, samples, out, export, progress, executor_for(workers, ray))
     for line in found.told():
         typer.echo(line)
     deep = 0 if eight_bits else sum(measure(sample.image_path, sample.options.most_pixels).deep for sample in samples)
@@ -60,6 +63,8 @@ def import_(
     ] = "plate",
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_PHOTO_MILLIONS,
+    workers: WorkersOption = None,
+    ray: RayOption = None,
 ) -> None:
     """Make a dataset of labelled pictures of any format, so that everything that works on a dataset works on them.
 
@@ -84,7 +89,7 @@ def import_(
     samples = read_samples(folder, found, options=reading(white_level, most_pixels))
     typer.echo(f"format     {found}")
     with shown(GO_ON, "pictures") as progress:
-        dataset = write_import(folder, found, samples, out, load_recipe(recipe), progress)
+        dataset = write_import(folder, found, samples, out, load_recipe(recipe), progress, executor_for(workers, ray))
     counts = Counter(instance.class_name for frame in dataset for instance in frame.instances)
     for name, count in sorted(counts.items()):
         typer.echo(f"instances  {count} {name}")

@@ -43,6 +43,8 @@ from scenes.formats.labels.coco import Instances
 from scenes.formats.provenance import digest_of
 from scenes.formats.registry import WRITERS
 from scenes.formats.sample import Sample
+from scenes.jobs.executor import Executor, Place, Simple, Worker
+from scenes.jobs.local import Local
 from scenes.jobs.progress import Progress
 from scenes.pictures.decoding import measure
 from scenes.pictures.png import encode
@@ -50,6 +52,8 @@ from scenes.pictures.reading import read_photograph, read_rgb
 
 SUMS = "SHA256SUMS"
 SETTINGS = "export.json"  # in ASIDE
+HERE = Local()
+Made = tuple[dict[str, bytes], Any, Kept]  # of a picture: its files, what the format keeps of it, what comes back
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,17 @@ def writer_named(name: str) -> Writer:
 
 
 def write_export(
-    folder: Path, samples: Sequence[Sample], out: Path, export: Export, progress: Progress = lambda *_: None
+    folder: Path,
+    samples: Sequence[Sample],
+    out: Path,
+    export: Export,
+    progress: Progress = lambda *_: None,
+    executor: Executor = HERE,
 ) -> Kept:
     """Write the samples of a folder, and give what of their labels comes back.
 
-    What a stopped run has written is kept; the same is written again to the same bytes. Raises SampleError,
+    executor: where their files are made, which changes no byte. What a stopped run has written is kept; the same is
+    written again to the same bytes. Raises SampleError,
     PictureError; DatasetError where `out` holds anything else.
     """
     writer = writer_named(export.format)
@@ -115,18 +125,41 @@ def write_export(
             return done
         _begin(out, settings)
         splits = splits_of(samples, export.share, export.seed, writer.LEARNS_FLAWS)
-        for number, (sample, split) in enumerate(zip(samples, splits, strict=True)):
-            progress("exporting", number, len(samples))
-            if not _record(out, number).is_file():
-                try:
-                    picture = labelled(number, sample, split, export.eight_bits)
-                except BlemishError:
-                    if number == 0:  # nothing came of it
-                        shutil.rmtree(out / ASIDE)
-                    raise
-                _write_picture(writer, picture, setup, out)
-        progress("exporting", len(samples), len(samples))
+        pictures = list(zip(range(len(samples)), samples, splits, strict=True))
+        missing = [picture for picture in pictures if not _record(out, picture[0]).is_file()]
+        progress("exporting", len(samples) - len(missing), len(samples))
+
+        def take(position: int, made: Made) -> None:
+            _write_picture(missing[position][0], *made, out)
+            progress("exporting", len(samples) - len(missing) + position + 1, len(samples))
+
+        try:
+            executor.run(Exporting(export.format, setup, export.eight_bits), missing, take, in_order=True)
+        except BlemishError:
+            if not any(_record(out, number).is_file() for number in range(len(samples))):  # nothing came of it
+                shutil.rmtree(out / ASIDE)
+            raise
         return _close(writer, setup, settings, len(samples), out)
+
+
+@dataclass(frozen=True)
+class Exporting:
+    """Making the files of samples, given with their numbers and splits, as work."""
+
+    format: str
+    setup: Setup
+    eight_bits: bool
+
+    has_own_process = False
+
+    def open(self, place: Place) -> Worker[tuple[int, Sample, str], Made]:
+        writer = writer_named(self.format)
+        return Simple(lambda picture: self._made(writer, *picture))
+
+    def _made(self, writer: Writer, number: int, sample: Sample, split: str) -> Made:
+        picture = labelled(number, sample, split, self.eight_bits)
+        written = writer.write(picture, self.setup)
+        return written.files, written.entry, kept(picture.truth, written.back, picture.under, written.back_under)
 
 
 def labelled(number: int, sample: Sample, split: str, eight_bits: bool) -> Labelled:
@@ -150,18 +183,16 @@ def labelled(number: int, sample: Sample, split: str, eight_bits: bool) -> Label
     return Labelled(number, sample.name, sample.group, split, content, suffix, sample.truth(), under)
 
 
-def _write_picture(writer: Writer, picture: Labelled, setup: Setup, out: Path) -> None:
+def _write_picture(number: int, files: Mapping[str, bytes], entry: Any, found: Kept, out: Path) -> None:
     """The files of one picture, then the record that makes it count."""
-    written = writer.write(picture, setup)
-    found = kept(picture.truth, written.back, picture.under, written.back_under)
     digests = {}
-    for name, content in written.files.items():
+    for name, content in files.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
         digests[name] = hashlib.sha256(content).hexdigest()
-    record = {"files": digests, "entry": written.entry, "kept": found.as_json()}
-    write_atomically(_record(out, picture.number), as_json(record))
+    record = {"files": digests, "entry": entry, "kept": found.as_json()}
+    write_atomically(_record(out, number), as_json(record))
 
 
 def _record(out: Path, number: int) -> Path:

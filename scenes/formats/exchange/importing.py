@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from procgen.errors import BlemishError, BlemishNote
+from scenes.datasets.frame_files import FrameFiles, frame_files
 from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset
 from scenes.datasets.writer import DatasetWriter
@@ -17,10 +19,14 @@ from scenes.formats.labels.coco import Instances
 from scenes.formats.numbering import numbered
 from scenes.formats.provenance import digest_of, parents_of
 from scenes.formats.sample import Sample
+from scenes.jobs.executor import Executor, Place, Simple, Worker
+from scenes.jobs.local import Local
 from scenes.jobs.progress import Progress
 from scenes.pictures.reading import read_photograph
 from scenes.recipes.on_photographs import draw_on
 from scenes.recipes.recipe import Recipe
+
+HERE = Local()
 
 
 def write_import(
@@ -30,30 +36,38 @@ def write_import(
     out: Path,
     recipe: Recipe,
     progress: Progress = lambda *_: None,
+    executor: Executor = HERE,
 ) -> Dataset:
     """Write a frame of every sample of a folder; those that are there already are kept.
 
     recipe: what the pictures show; its part, finish and camera stand for the surface in the frames' scenes, nothing of
-    it is drawn. Raises SampleError, PictureError; DatasetError, also where there are more classes than a map has bits.
+    it is drawn. executor: where frames are made, which changes no byte. Raises SampleError, PictureError; DatasetError,
+    also where there are more classes than a map has bits.
     """
     if out.resolve() == folder.resolve():
         raise SampleError(f"{out}: is the folder that is imported; choose another for --out")
     surface = recipe.only()
     samples, classes = looked_through(folder, samples)
-    bits = {name: bit for bit, name in enumerate(classes)}
     hidden = 0
     with locked(out):
         imported = {"format": format, "set": folder.resolve().name, "sha256": digest_of(samples)}
         writer = DatasetWriter(out, surface, 0, len(samples), classes=classes, imported=imported)
         missing = writer.missing()
-        for done, index in enumerate(missing):
-            progress("importing", done, len(missing))
-            try:
-                hidden += _write_frame(writer, index, samples[index], folder, bits)
-            except BlemishError:
-                writer.discard()  # unless a frame is there
-                raise
-        progress("importing", len(missing), len(missing))
+        progress("importing", 0, len(missing))
+
+        def take(position: int, made: tuple[FrameFiles, int]) -> None:
+            nonlocal hidden
+            files, covered = made
+            hidden += covered
+            writer.put(missing[position], files)
+            progress("importing", position + 1, len(missing))
+
+        try:
+            tasks = [(index, samples[index]) for index in missing]
+            executor.run(Importing(folder, writer.recipe, tuple(classes)), tasks, take, in_order=True)
+        except BlemishError:
+            writer.discard()  # unless a frame is there
+            raise
         writer.finish()
     if hidden:
         warnings.warn(
@@ -65,14 +79,27 @@ def write_import(
     return Dataset(out)
 
 
-def _write_frame(writer: DatasetWriter, index: int, sample: Sample, folder: Path, bits: Mapping[str, int]) -> int:
-    """Write the frame of a sample; how many of its instances lie partly under others."""
-    photograph = read_photograph(sample.image_path, sample.options, cut_out=True, sha256=sample.sha256)
-    under = sample.annotation.under_others() if isinstance(sample.annotation, Instances) else ()
-    maps = numbered(sample.truth(), bits, under)
-    record: dict[str, Any] = {"generator": "import", "parents": parents_of(sample, index, photograph, folder)}
-    if sample.split:
-        record["split"] = sample.split
-    scene = draw_on(photograph, writer.recipe, 0, index, None, None)
-    writer.write(index, photograph.pixels, maps.classes, maps.defects, maps.impurities, scene, maps.instances, record)
-    return maps.covered
+@dataclass(frozen=True)
+class Importing:
+    """Making the frames of samples, given with their numbers, as work; classes: in the order of their bits."""
+
+    folder: Path
+    recipe: Recipe
+    classes: tuple[str, ...]
+
+    has_own_process = False
+
+    def open(self, place: Place) -> Worker[tuple[int, Sample], tuple[FrameFiles, int]]:
+        return Simple(lambda task: self._frame(*task))
+
+    def _frame(self, index: int, sample: Sample) -> tuple[FrameFiles, int]:
+        """The files of a sample's frame; how many of its instances lie partly under others."""
+        photograph = read_photograph(sample.image_path, sample.options, cut_out=True, sha256=sample.sha256)
+        under = sample.annotation.under_others() if isinstance(sample.annotation, Instances) else ()
+        maps = numbered(sample.truth(), {name: bit for bit, name in enumerate(self.classes)}, under)
+        record: dict[str, Any] = {"generator": "import", "parents": parents_of(sample, index, photograph, self.folder)}
+        if sample.split:
+            record["split"] = sample.split
+        scene = draw_on(photograph, self.recipe, 0, index, None, None)
+        masks = (maps.classes, maps.defects, maps.impurities)
+        return frame_files(self.recipe, photograph.pixels, *masks, scene, maps.instances, record), maps.covered

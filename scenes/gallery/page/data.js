@@ -1,8 +1,9 @@
 // What the page is made of: columns over frames and things, and packs that are loaded when their frames are to be seen.
 const { html, h, render, useEffect, useLayoutEffect, useMemo, useRef, useState, uPlot } = libraries;
-const data = JSON.parse(document.getElementById("data").textContent);
+const written = document.getElementById("data"), data = JSON.parse(written.textContent);
+written.remove();  // megabytes that are at hand as numbers from here on
 const DEFECT = "defect";
-const PACKS_KEPT = 48;
+const PACKS_KEPT = 192;
 
 function bytes(text) {
   const raw = atob(text), found = new Uint8Array(raw.length);
@@ -23,6 +24,8 @@ const judges = data.judges.map(judge => ({
   ...Object.fromEntries(["scores", "peaks", "low", "high", "seen"].map(name => [name, numbers(judge[name])])),
 }));
 
+for (const name of ["brightness", "near_duplicates", "things", "parameters", "judges"]) delete data[name];
+
 // Of each frame: where its things begin, which classes are on it, and whether one of them is a defect.
 const firstThing = new Uint32Array(frames + 1), classBits = new Uint32Array(frames), flawed = new Uint8Array(frames);
 for (let k = 0; k < thingCount; k++) {
@@ -41,31 +44,43 @@ function range(values) {
 }
 
 // A pack is a script that calls pack(its name, its content): the one way in which a page from a file can load anything.
-const packsAtHand = new Map(), awaited = new Map();
-window.pack = (name, content) => awaited.get(name)?.(content);
+const packsAtHand = new Map(), packsAwaited = new Map();  // contents, the latest used last; promises and what keeps them
+window.pack = (name, content) => packsAwaited.get(name)?.resolve(content);
 
-function load(url) {
-  const name = url.slice(0, url.lastIndexOf("-"));
-  if (packsAtHand.has(name)) {
-    const there = packsAtHand.get(name);
-    packsAtHand.delete(name); packsAtHand.set(name, there);  // the latest last
-    return there;
-  }
-  const found = new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    awaited.set(name, content => { awaited.delete(name); resolve(content); });
-    script.src = url;
-    script.onload = () => script.remove();
-    script.onerror = () => { script.remove(); packsAtHand.delete(name); reject(new Error(`${url} cannot be read`)); };
-    document.head.append(script);
-  });
-  packsAtHand.set(name, found);
+const nameOf = url => url.slice(0, url.lastIndexOf("-"));
+
+function keepAtHand(name, content) {
+  packsAtHand.delete(name);
+  packsAtHand.set(name, content);
   if (packsAtHand.size > PACKS_KEPT) packsAtHand.delete(packsAtHand.keys().next().value);
-  return found;
 }
 
-const inPack = (urls, position) =>
-  load(urls[Math.floor(position / data.pack_size)]).then(content => content[position % data.pack_size]);
+function load(url) {
+  const name = nameOf(url);
+  if (!packsAwaited.has(name)) {
+    const script = document.createElement("script"), end = () => { script.remove(); packsAwaited.delete(name); };
+    const promise = new Promise((resolve, reject) => {
+      packsAwaited.set(name, { resolve: content => { keepAtHand(name, content); resolve(content); } });
+      script.onload = () => { end(); reject(new Error(`${url} is damaged`)); };  // unless it has called pack
+      script.onerror = () => { end(); reject(new Error(`${url} cannot be read`)); };
+    });
+    packsAwaited.get(name).promise = promise;
+    script.src = url;
+    document.head.append(script);
+  }
+  return packsAwaited.get(name).promise;
+}
+
+// What a pack has of a frame, if the pack is at hand.
+function atHand(urls, position) {
+  const name = nameOf(urls[Math.floor(position / data.pack_size)]), content = packsAtHand.get(name);
+  if (content) keepAtHand(name, content);
+  return content?.[position % data.pack_size];
+}
+
+const inPack = async (urls, position) =>
+  atHand(urls, position) ?? (await load(urls[Math.floor(position / data.pack_size)]))[position % data.pack_size];
+const thumbnailAtHand = position => atHand(data.thumbnails, position);
 const thumbnailOf = position => inPack(data.thumbnails, position);
 const detailOf = position => inPack(data.details, position);
 const mapOf = (judge, position) => inPack(judge.maps, position);

@@ -34,7 +34,7 @@ function Detail({ state, set, position, order, open }) {
     else if (state.overlay === "outcome" && judge) levelsOf(judge, position, height, width).then(levels => {
       if (wanted && canvas.current) paintOutcome(canvas.current, bits, levels, levelAt(judge, position, threshold), height, width);
     }, () => {});
-    else canvas.current.getContext("2d").clearRect(0, 0, width, height);
+    else blank(canvas.current);
     return () => { wanted = false; };
   }, [bits, state.overlay, state.shown, state.judge, threshold, position]);
   const place = order.indexOf(position), step = by => { const to = order[place + by]; if (to !== undefined) open(to); };
@@ -61,7 +61,7 @@ function Detail({ state, set, position, order, open }) {
         <a href=${imageOf(position)} target="_blank" rel="noopener">The file</a></div>
       <${Toggles} state=${state} set=${set} />
       <div class=${`whole${large ? " large" : ""}`}><div class="stack" style=${large ? { width: `${width}px` } : { aspectRatio: `${width} / ${height}`, "--ratio": width / height }}>
-        <img src=${imageOf(position)} width=${width} height=${height} alt=${describe(state, position)} /><canvas ref=${canvas}></canvas></div></div>
+        <img src=${imageOf(position)} width=${width} height=${height} alt=${describe(state, position)} /><canvas ref=${canvas} width="0" height="0"></canvas></div></div>
       ${detail?.error && html`<p class="notice">${detail.error.message}.</p>`}
     </div><div class="facts">
       ${judge && html`<p class="verdict"><span class=${`outcome o${outcomeOf(judge, threshold, position)}`}>${OUTCOMES[outcomeOf(judge, threshold, position)]}</span>${" "}score <b>${short(judge.scores[position])}</b>, threshold ${short(threshold)} · ${judge.name}</p>`}

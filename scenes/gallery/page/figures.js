@@ -61,9 +61,12 @@ function Places({ chosen }) {
   }, [chosen, where, which]);
   useLayoutEffect(() => {
     const ramp = ["#000004", "#420a68", "#932667", "#dd513a", "#fca50a", "#fcffa4"].map(text => [1, 3, 5].map(at => parseInt(text.slice(at, at + 2), 16)));
-    paint(canvas.current, rows, columns, k => {
-      const share = counted.most ? counted.found[k] / counted.most * (ramp.length - 1) : 0, at = Math.min(ramp.length - 2, Math.floor(share));
-      return tint([0, 1, 2].map(c => ramp[at][c] + (share - at) * (ramp[at + 1][c] - ramp[at][c])), 255);
+    paint(canvas.current, rows, columns, pixels => {
+      pixels.forEach((_, k) => {
+        const share = counted.most ? counted.found[k] / counted.most * (ramp.length - 1) : 0, at = Math.min(ramp.length - 2, Math.floor(share));
+        pixels[k] = tint([0, 1, 2].map(c => ramp[at][c] + (share - at) * (ramp[at + 1][c] - ramp[at][c])), 255);
+      });
+      return true;
     });
   }, [counted]);
   const size = where === "picture" ? null : data.charts[where].map(side => `${short(1000 * side)} mm`).join(" × ");

@@ -11,36 +11,69 @@ async function thumbnailLevels(judge, position, height, width) {
   return levelsKept.get(key);
 }
 
+// A tile shows one frame after the other, so that a filter and a turn of the wheel make no elements and canvases anew.
 function useThumbnail(position) {
-  const [thumbnail, setThumbnail] = useState(null);
+  const [loaded, setLoaded] = useState(null), there = useMemo(() => thumbnailAtHand(position), [position]);
   useEffect(() => {
+    if (there) return;
     let wanted = true;
-    setThumbnail(null);
-    thumbnailOf(position).then(found => wanted && setThumbnail(found), error => wanted && setThumbnail({ error }));
+    const take = found => wanted && setLoaded({ position, found });
+    thumbnailOf(position).then(take, error => take({ error }));
     return () => { wanted = false; };
   }, [position]);
-  return thumbnail;
+  return there ?? (loaded?.position === position ? loaded.found : null);
+}
+
+// Paints the picture itself: an element of an image would leave its pixels behind in the browser's own store.
+function usePicture(canvas, thumbnail) {
+  const [failed, setFailed] = useState(null);
+  useLayoutEffect(() => {
+    const mine = canvas.current;
+    delete mine.dataset.seen;
+    if (!thumbnail?.picture) return;
+    const image = new Image();
+    let wanted = true;
+    image.onload = async () => {
+      const picture = await createImageBitmap(image);
+      if (wanted) {
+        resize(mine, picture.height, picture.width);
+        mine.getContext("2d", { alpha: false }).drawImage(picture, 0, 0);
+        mine.dataset.seen = "";
+      }
+      picture.close();
+    };
+    image.onerror = () => wanted && setFailed(thumbnail);
+    image.src = `data:image/webp;base64,${thumbnail.picture}`;
+    return () => { wanted = false; };
+  }, [thumbnail]);
+  return thumbnail?.error ?? (failed && failed === thumbnail ? new Error("its small picture is damaged") : null);
 }
 
 function useOverlay(canvas, state, position, thumbnail) {
   const judge = judges[state.judge], threshold = state.thresholds[state.judge];
-  const bits = useMemo(() => (thumbnail?.size ? thumbnailBits(thumbnail) : null), [thumbnail]);
+  const runs = useMemo(() => (thumbnail?.size ? thumbnailRuns(thumbnail) : null), [thumbnail]);
   useLayoutEffect(() => {
-    const mine = canvas.current;
-    return () => { mine.width = mine.height = 0; };  // gives its memory back at once
-  }, []);
-  useLayoutEffect(() => {
-    if (!bits || !canvas.current) return;
+    if (!runs) { blank(canvas.current); return; }
     const [height, width] = thumbnail.size;
-    if (state.overlay === "masks") paintMasks(canvas.current, bits, height, width, state.shown);
+    if (state.overlay === "masks") paintRuns(canvas.current, runs, height, width, state.shown);
     else if (state.overlay === "outcome" && judge) {
       let wanted = true;
       thumbnailLevels(judge, position, height, width).then(levels => {
-        if (wanted && canvas.current) paintOutcome(canvas.current, bits, levels, levelAt(judge, position, threshold), height, width);
+        if (wanted) paintOutcome(canvas.current, bitsOf(runs, height, width), levels, levelAt(judge, position, threshold), height, width);
       }, () => {});
       return () => { wanted = false; };
-    } else canvas.current.getContext("2d").clearRect(0, 0, width, height);
-  }, [bits, state.overlay, state.shown, state.judge, state.overlay === "outcome" ? threshold : 0]);
+    } else blank(canvas.current);
+  }, [runs, state.overlay, state.shown, state.judge, state.overlay === "outcome" ? threshold : 0]);
+}
+
+// A canvas that gives its memory back at once when it leaves the document.
+function useCanvas() {
+  const canvas = useRef(null);
+  useLayoutEffect(() => {
+    const mine = canvas.current;
+    return () => resize(mine, 0, 0);
+  }, []);
+  return canvas;
 }
 
 const classesOn = position => classes.filter((_, number) => classBits[position] >> number & 1);
@@ -52,16 +85,16 @@ function describe(state, position) {
 }
 
 function Tile({ state, position, number, box, active, open }) {
-  const thumbnail = useThumbnail(position), canvas = useRef(null), judge = judges[state.judge];
-  useOverlay(canvas, state, position, thumbnail);
+  const thumbnail = useThumbnail(position), picture = useCanvas(), overlay = useCanvas(), judge = judges[state.judge];
+  const error = usePicture(picture, thumbnail);
+  useOverlay(overlay, state, position, thumbnail);
   const outcome = judge && outcomeOf(judge, state.thresholds[state.judge], position);
   return html`<div class=${`tile${active ? " active" : ""}`} id=${`tile-${position}`} role="option" data-frame=${data.indices[position]}
       aria-selected=${active} aria-setsize=${box.count} aria-posinset=${number + 1} aria-label=${describe(state, position)}
       style=${{ left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px`, height: `${box.height}px` }} onClick=${open}>
     <div class="picture" style=${{ height: `${box.height - CAPTION}px` }}>
-      ${thumbnail?.error ? html`<span class="broken">${thumbnail.error.message}</span>`
-        : thumbnail && html`<img src=${`data:image/webp;base64,${thumbnail.picture}`} alt="" />`}
-      <canvas ref=${canvas}></canvas>
+      ${error && html`<span class="broken">${error.message}</span>`}
+      <canvas class="small" ref=${picture} width="0" height="0"></canvas><canvas class="overlay" ref=${overlay} width="0" height="0"></canvas>
     </div>
     <div class="caption"><span>${data.indices[position]}</span>
       ${group[position] >= 0 && html`<span class="like" title="has a near-duplicate">≈ ${group[position]}</span>`}
@@ -89,10 +122,10 @@ function Frames({ state, order, open }) {
   const rows = Math.ceil(order.length / columns), step = height + GAP;
   const first = Math.max(0, Math.floor(view.top / step) - SPARE);
   const last = Math.min(rows, Math.ceil((view.top + view.height) / step) + SPARE);
-  const tiles = [];
+  const tiles = [], slots = columns * (Math.ceil(view.height / step) + 2 * SPARE + 1);
   for (let number = first * columns; number < Math.min(order.length, last * columns); number++) {
     const position = order[number];
-    tiles.push(html`<${Tile} key=${position} state=${state} position=${position} number=${number} active=${number === active}
+    tiles.push(html`<${Tile} key=${number % slots} state=${state} position=${position} number=${number} active=${number === active}
       open=${() => { setActive(number); open(position); }}
       box=${{ count: order.length, left: GAP + number % columns * (width + GAP), top: GAP + Math.floor(number / columns) * step, width, height }} />`);
   }

@@ -7,11 +7,13 @@ const defectBits = classes.reduce((bits, { family }, number) => bits | (family =
 // Defects are painted over impurities.
 const paintOrder = classes.map((_, number) => number).sort((a, b) => (classes[a].family === DEFECT) - (classes[b].family === DEFECT) || b - a);
 
-// Bits of every pixel of a thumbnail, from pairs of a value and how often it follows itself.
-function thumbnailBits(thumbnail) {
-  const raw = bytes(thumbnail.classes), [height, width] = thumbnail.size;
-  const pairs = new Uint16Array(raw.buffer), found = new Uint16Array(height * width);
-  for (let k = 0, at = 0; k < pairs.length; k += 2) { found.fill(pairs[k], at, at + pairs[k + 1]); at += pairs[k + 1]; }
+// Of a thumbnail, row by row: pairs of the bits of a pixel and how often they follow themselves.
+const thumbnailRuns = thumbnail => new Uint16Array(bytes(thumbnail.classes).buffer);
+
+// Bits of every pixel of a thumbnail.
+function bitsOf(runs, height, width) {
+  const found = new Uint16Array(height * width);
+  for (let k = 0, at = 0; k < runs.length; k += 2) { found.fill(runs[k], at, at + runs[k + 1]); at += runs[k + 1]; }
   return found;
 }
 
@@ -50,24 +52,52 @@ const tint = ([red, green, blue], opacity) => (opacity << 24 | Math.round(blue) 
 const HIT_TINT = tint(HIT, OUTCOME_FILL), MISS_TINT = tint(MISS, OUTCOME_FILL), ALARM_TINT = tint(ALARM, OUTCOME_FILL);
 let sheet = null;  // of the size that was painted last, so that a thousand thumbnails leave no thousand behind
 
-function paint(canvas, height, width, tintOf) {
-  canvas.width = width; canvas.height = height;
-  const pen = canvas.getContext("2d");
-  if (sheet?.width !== width || sheet.height !== height) sheet = pen.createImageData(width, height);
-  const pixels = new Uint32Array(sheet.data.buffer);
-  for (let k = 0; k < pixels.length; k++) pixels[k] = tintOf(k);
-  pen.putImageData(sheet, 0, 0);
+// Paint a canvas by its pixels, which `fill` is to set; it gives back whether there is anything to be seen.
+function paint(canvas, height, width, fill) {
+  if (sheet?.width !== width || sheet.height !== height) sheet = new ImageData(width, height);
+  if (!fill(new Uint32Array(sheet.data.buffer))) { blank(canvas); return; }
+  resize(canvas, height, width);
+  canvas.getContext("2d").putImageData(sheet, 0, 0);
+}
+
+function resize(canvas, height, width) {
+  if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+}
+
+// Nothing to do for a canvas that was never painted.
+function blank(canvas) {
+  if (canvas.width) canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+}
+
+// The tint of a pixel with these bits, where masks of some classes are shown.
+function tints(shown) {
+  const known = new Map([[0, 0]]);
+  return bits => {
+    if (!known.has(bits)) {
+      let found = 0;
+      for (const number of paintOrder) if (bits >> number & 1 && shown[number]) found = tint(colours[number], FILL);
+      known.set(bits, found);
+    }
+    return known.get(bits);
+  };
+}
+
+function paintRuns(canvas, runs, height, width, shown) {
+  const tintOf = tints(shown);
+  paint(canvas, height, width, pixels => {
+    let seen = 0;
+    for (let k = 0, at = 0; k < runs.length; k += 2) {
+      const found = tintOf(runs[k]);
+      pixels.fill(found, at, at += runs[k + 1]);
+      seen |= found;
+    }
+    return seen;
+  });
 }
 
 function paintMasks(canvas, bits, height, width, shown) {
-  const ofBits = new Map();
-  const look = value => {
-    let found = 0;
-    for (const number of paintOrder) if (value >> number & 1 && shown[number]) found = tint(colours[number], FILL);
-    ofBits.set(value, found);
-    return found;
-  };
-  paint(canvas, height, width, k => (bits[k] ? ofBits.get(bits[k]) ?? look(bits[k]) : 0));
+  const tintOf = tints(shown);
+  paint(canvas, height, width, pixels => bits.reduce((seen, value, k) => seen | (pixels[k] = value && tintOf(value)), 0));
 }
 
 // A map's levels, 0 to 255, at any size: smoothed between the pixels of its thumbnail.
@@ -93,8 +123,12 @@ function levelAt(judge, position, threshold) {
 }
 
 function paintOutcome(canvas, bits, levels, level, height, width) {
-  paint(canvas, height, width, k => {
-    const found = levels[k] >= level, there = bits[k] & defectBits;
-    return found ? (there ? HIT_TINT : ALARM_TINT) : there ? MISS_TINT : 0;
+  paint(canvas, height, width, pixels => {
+    let seen = 0;
+    for (let k = 0; k < pixels.length; k++) {
+      const there = bits[k] & defectBits;
+      seen |= pixels[k] = levels[k] >= level ? (there ? HIT_TINT : ALARM_TINT) : there ? MISS_TINT : 0;
+    }
+    return seen;
   });
 }

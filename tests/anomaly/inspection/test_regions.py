@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -13,7 +16,7 @@ from anomaly import cli
 from anomaly.inspection.evaluate import evaluate_inspector
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.maintenance import melded
-from anomaly.inspection.regions import Regions
+from anomaly.inspection.regions import Regions, distinct
 from anomaly.inspection.threshold import ThresholdRule
 from anomaly.inspection.train import train_inspector
 from scenes.formats.sample import Sample
@@ -142,3 +145,26 @@ def test_command_gives_regions_and_their_thresholds_and_takes_them_away(good, le
     assert "expected LEVEL=THRESHOLD" in str(
         run("--threshold", "2", "--region", "7", "--out", tmp_path / "c").exception
     )
+
+
+@given(arrays(st.sampled_from([np.uint8, np.uint16, np.int32]), st.tuples(st.integers(1, 6), st.integers(1, 6))))
+def test_distinct_values_are_those_of_a_sort(values):
+    assert np.array_equal(distinct(values), np.unique(values))
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([None, 0.0, 0.3, 2.0]))
+def test_a_scaled_map_crosses_the_threshold_where_regions_cross_their_own(seed, threshold):
+    rng = np.random.default_rng(seed)
+    levels, anomaly_map = rng.integers(0, 4, (9, 7)).astype(np.uint8), rng.random((9, 7), np.float32)
+    levels[0, :4] = range(4)
+    own = {1: 0.5, 3: float(rng.uniform(0.1, 0.9))}
+    scaled = Regions(levels).with_thresholds(own).scaled(anomaly_map, threshold)
+    for level, found, value in zip(levels.flat, scaled.flat, anomaly_map.flat, strict=True):
+        if level == 0:
+            assert found == 0
+        elif level not in own or threshold is None:
+            assert found == value
+        else:
+            assert (found >= np.float32(threshold)) == (value >= np.float32(own[level]))
+            if threshold > 0:
+                assert found == pytest.approx(value * threshold / own[level], rel=1e-5)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blender_addon.ui import schema
+from blender_addon.ui import lines, schema
 from scenes import load_recipe
 from scenes.recipes.examples import catalogue, example
 from scenes.recipes.reading import shipped_recipes
@@ -77,7 +77,10 @@ class Layout:
 def drawn(scene: Any, *wanted: str) -> list[str]:
     """All that the tab's own panels draw of a scene; `wanted` names of panels, or else all of them."""
     preferences = SimpleNamespace(system=SimpleNamespace(ui_scale=1.0))
-    context = SimpleNamespace(scene=scene, region=SimpleNamespace(width=500), preferences=preferences, mode="OBJECT")
+    region = SimpleNamespace(width=500)
+    context = SimpleNamespace(
+        scene=scene, region=region, preferences=preferences, mode="OBJECT", active_object=bpy.context.active_object
+    )
     found: list[str] = []
     for panel in (*panels.CLASSES, *preview_panels.CLASSES):
         if (wanted and panel.__name__ not in wanted) or not getattr(panel, "poll", lambda _: True)(context):
@@ -93,6 +96,7 @@ def drawn(scene: Any, *wanted: str) -> list[str]:
 @pytest.fixture(params=[False, True], ids=["wide", "narrow"])
 def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "is_narrow", lambda: request.param)
+    monkeypatch.setattr(lines, "fits", lambda text, share: not request.param)
 
 
 @pytest.mark.usefixtures("width")

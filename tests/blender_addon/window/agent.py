@@ -11,6 +11,7 @@ import socket
 import bpy
 
 EVERY = 0.02  # seconds
+MOST_CHANGES = 20  # that are told; an answer has to fit into what the connection takes at once
 
 
 def sidebar():
@@ -131,6 +132,40 @@ def reports():
     return window_manager().clipboard.splitlines()
 
 
+_remembered = {}
+
+
+def remember():
+    """Take note of the whole file."""
+    from tests.blender_addon.whole_file import everything
+
+    _remembered.clear()
+    _remembered.update(everything())
+
+
+def changes():
+    """What is not as it was remembered, but for windows, what the tab itself is set to, and which object is active."""
+    from tests.blender_addon.whole_file import differences, everything
+
+    found = differences(_remembered, everything())
+    own = (".blemish.", ".blemish_dataset.", ".blemish_learn.")
+    kept = [line for line in found if not line.startswith("workspaces[") and not any(map(line.count, own))]
+    return [line[:200] for line in kept[:MOST_CHANGES]]
+
+
+def speak(language):
+    """Set Blender's language."""
+    bpy.context.preferences.view.language = language
+    bpy.context.preferences.view.use_translate_interface = True
+
+
+def keys():
+    """The tab's keys, as (key, operator)."""
+    keymap = window_manager().keyconfigs.user.keymaps["3D View"]
+    called = [(item.to_string(), item.idname, getattr(item.properties, "name", "")) for item in keymap.keymap_items]
+    return [entry for entry in called if "blemish" in f"{entry[1]} {entry[2]}".lower()]
+
+
 def save(path):
     bpy.ops.wm.save_as_mainfile(filepath=path)
 
@@ -156,6 +191,10 @@ ANSWERS = {
         run,
         reports,
         save,
+        remember,
+        changes,
+        speak,
+        keys,
         process,
     )
 }

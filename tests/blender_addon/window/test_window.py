@@ -45,6 +45,63 @@ def test_a_dataset_is_made_by_hand(start: Callable[..., Blender], picture: Pictu
     assert Dataset(second).recipe == first.recipe
 
 
+def test_the_file_is_left_as_it_was(start: Callable[..., Blender], picture: Picture) -> None:
+    blender = start()
+    open_sidebar(blender)
+    blender.open_tab()
+    picture("20-default-width")
+    blender.ask("remember")
+    blender.press("mesh.blemish_part_add")
+    blender.until(lambda: "Inspected Part" in names(blender), "the plate")
+    picture("21-on-the-cube")
+    look_through(blender)
+    picture("22-camera")
+    assert len(blender.ask("changes")) > 10
+    blender.press("blemish.take_away")
+    blender.until(lambda: len(names(blender)) == 3, "all to be gone")
+    picture("23-taken-away")
+    assert blender.ask("changes") == []
+    undo_and_redo(blender)
+    delete_by_hand(blender)
+    assert blender.ask("changes") == []
+    assert len(blender.ask("keys")) == 3
+    blender.ask("speak", "de_DE")
+    picture("24-german")
+
+
+def look_through(blender: Blender) -> None:
+    """Look through the camera by the search, which finds what the tab does."""
+    blender.screen.move(*blender.ask("middle_of_view"))
+    blender.screen.key("F3")
+    blender.screen.do("type", "--delay", 60, "Look Through Camera")
+    blender.screen.settle(within=5)
+    blender.screen.key("Return")
+    blender.until(lambda: "Inspection Camera" in names(blender), "the camera")
+
+
+def names(blender: Blender) -> list[str]:
+    return [name for name, _ in blender.ask("objects")]
+
+
+def undo_and_redo(blender: Blender) -> None:
+    """What was taken away comes back, and goes again."""
+    blender.screen.move(*blender.ask("middle_of_view"))
+    blender.screen.key("ctrl+z")
+    blender.until(lambda: "Inspection Camera" in names(blender), "the camera to be back")
+    blender.screen.key("ctrl+shift+z")
+    blender.until(lambda: len(names(blender)) == 3, "it to be gone again")
+
+
+def delete_by_hand(blender: Blender) -> None:
+    """Add a part and its camera, and delete the part as any object: Blemish leaves the scene with it."""
+    blender.press("mesh.blemish_part_add")
+    blender.until(lambda: "Inspected Part" in names(blender), "the plate")
+    look_through(blender)
+    blender.screen.move(*blender.ask("middle_of_view"))
+    blender.screen.key("x", "Return")
+    blender.until(lambda: len(names(blender)) == 3, "all to be gone")
+
+
 def open_the_tab(blender: Blender, picture: Picture) -> None:
     remove_the_cube(blender)
     open_sidebar(blender)

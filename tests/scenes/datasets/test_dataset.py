@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +17,11 @@ from procgen.surface.layer import Family, Instance
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe, draw, load_recipe
 from scenes.datasets import files
 from scenes.pictures import png
+from scenes.recipes.recipe import recipe_from
 
 WriteFrame = Callable[[DatasetWriter, int], None]
 FRAMES = 4
+BEGUN_AS = "l" * 29 + "A" + "l" * 33  # cut in the middle where it is shown
 
 
 @pytest.fixture
@@ -205,6 +208,37 @@ def test_another_recipe_seed_or_setting_is_refused_by_name(finished: Path, small
             DatasetWriter(finished, *arguments, FRAMES, **settings)
         assert told in str(refusal.value)
     assert _contents(finished) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda fields: fields["defects"][1].update(depth_um=7.0),
+            r"recipe\.defects\.1\.depth_um is .* there and 7\.0 now;",
+        ),
+        (lambda fields: fields["defects"].pop(), r"recipe\.defects has 4 entries there and 3 now, and"),
+        (
+            lambda fields: fields["defects"].insert(0, fields["defects"].pop(1)),
+            r"recipe\.defects\.0\.kind is 'crack' there and 'scratch' now",
+        ),
+        (
+            lambda fields: fields.update(name=BEGUN_AS.replace("A", "B")),
+            r"recipe\.name is …Alll\S* there and …Blll\S* now;",
+        ),
+        (
+            lambda fields: fields["camera"].update(resolution=[321, 256]),
+            r"resolution is \[.*\] there and \[321, 256\] now;",
+        ),
+    ],
+    ids=["a field", "an entry less", "another order", "the middle of a long text", "a short list"],
+)
+def test_the_field_that_differs_is_named(change: Callable[[dict[str, Any]], object], told: str, tmp_path: Path) -> None:
+    fields = json.loads(load_recipe("plate").model_dump_json()) | {"name": BEGUN_AS}
+    DatasetWriter(tmp_path, recipe_from(fields, "begun"), 5, 1)
+    change(fields)
+    with pytest.raises(DatasetError, match=told):
+        DatasetWriter(tmp_path, recipe_from(fields, "other"), 5, 1)
 
 
 def test_a_folder_of_other_things_and_a_file_are_refused(tmp_path: Path, small_plate: Recipe) -> None:

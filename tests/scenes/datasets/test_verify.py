@@ -14,7 +14,6 @@ from procgen.errors import BlemishError, BlemishNote
 from scenes import Dataset, DatasetError, DatasetWriter, Recipe
 from scenes.datasets import files
 from scenes.datasets.annotations import coco_annotations
-from scenes.datasets.overview import counts
 from scenes.datasets.verify import damages, discard_damaged, repair
 from scenes.formats.registry import read_samples
 from scenes.pictures import png
@@ -29,10 +28,8 @@ def everything_read(folder: Path) -> None:
     for sample in read_samples(folder):
         sample.image()
         sample.truth()
-    dataset = Dataset(folder)
-    for frame in dataset:
+    for frame in Dataset(folder):
         _ = (frame.image, frame.classes, frame.defects, frame.impurities, frame.scene)
-    counts(dataset)
 
 
 def resumed(folder: Path, recipe: Recipe, write_frame: WriteFrame) -> None:
@@ -73,8 +70,9 @@ def test_flipped_bits_of_every_file_are_noticed_and_mended_on_resuming(
                 continue
             found = list(damages(damaged))
             assert [str(damage).startswith(f"{damaged / name}: ") for damage in found] == [True], (name, bit)
-            with pytest.raises(BlemishError):
-                everything_read(damaged)
+            if name != "annotations.json":  # which is for other programs
+                with pytest.raises(BlemishError):
+                    everything_read(damaged)
             with pytest.warns(BlemishNote, match="it is written anew"):
                 resumed(damaged, small_plate, write_frame)
             assert _contents(damaged) == whole

@@ -20,6 +20,7 @@ from scenes.formats.exchange.importing import write_import
 from scenes.formats.exchange.splits import splits_of
 from scenes.formats.registry import WRITERS, read_samples
 from scenes.formats.sample import Sample
+from scenes.jobs.local import Local
 from tests.command.told import contents
 
 OPTIONS = [(name, "") for name in WRITERS] + [("yolo", "oriented-box"), ("labelme", "polygon")]
@@ -27,6 +28,18 @@ OPTIONS = [(name, "") for name in WRITERS] + [("yolo", "oriented-box"), ("labelm
 
 def export(folder: Path, out: Path, format: str, **options):
     return write_export(folder, read_samples(folder), out, Export(format, **options))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["coco", "webdataset"])
+def test_two_workers_write_the_same_bytes(labelled, tmp_path, format):
+    for workers in (1, 2):
+        out, executor = tmp_path / str(workers), Local(workers)
+        write_export(labelled, read_samples(labelled), out / "set", Export(format), executor=executor)
+        if format == "coco":
+            samples = read_samples(out / "set", "coco")
+            write_import(out / "set", "coco", samples, out / "back", load_recipe("plate"), executor=executor)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
 def brought_back(folder: Path, format: str, out: Path) -> Dataset:

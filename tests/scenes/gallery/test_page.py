@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scenes import Dataset, DatasetWriter, draw
+from scenes.gallery import packs, writing
 from scenes.gallery.judged import Judged
 from scenes.gallery.packs import packed
 from scenes.gallery.survey import survey
@@ -123,11 +124,28 @@ def test_only_what_is_on_the_screen_is_in_the_document(window: Browser) -> None:
     window.run("document.getElementById('wall').scrollTop = 1e6")
     window.wait(lambda: FRAMES - 1 in shown(window), "the last frame")
     assert 0 not in shown(window)
-    window.wait(lambda: len(window.find(".tile img")) == len(shown(window)), "their pictures")
+    window.wait(lambda: len(window.find(".tile [data-seen]")) == len(shown(window)), "their pictures")
+
+
+def test_pictures_come_where_more_packs_are_on_the_screen_than_are_kept(
+    shared: Browser, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "FRAMES", 2)
+    asset = writing._asset
+    monkeypatch.setattr(writing, "_asset", lambda name: asset(name).replace("PACKS_KEPT = 192", "PACKS_KEPT = 3"))
+    dataset = Dataset(page.parent.parent / "set")
+    few = write_page(tmp_path, survey(dataset, tmp_path, quiet), command="blemish report set")
+    assert "PACKS_KEPT = 3" in few.read_text()
+    shared.open(few)
+    for change in ("", "#falling", '.chip[data-class="crack"]'):
+        if change:
+            shared.click(change)
+        shared.wait(lambda: len(shared.find(".tile [data-seen]")) == len(shown(shared)) > 10, "all pictures")
+    assert shared.troubles == []
 
 
 def test_masks_are_toggled_class_by_class(window: Browser) -> None:
-    canvas = "#tile-0 canvas"
+    canvas = "#tile-0 .overlay"
     window.wait(lambda: painted(window, canvas), "masks of frame 0")
     arrays = frame_arrays(0)
     size = (96, 128)
@@ -255,7 +273,7 @@ def test_verdicts_and_counts_follow_the_threshold(window: Browser) -> None:
 
 def test_hits_misses_and_false_alarms_are_green_red_and_blue(window: Browser) -> None:
     window.press("o")
-    canvas = "#tile-0 canvas"
+    canvas = "#tile-0 .overlay"
     window.wait(lambda: painted(window, canvas), "an outcome")
     there = pooled(frame_arrays(0)["defects"], (96, 128)) > 0
     found = anomaly_levels(0) >= 255 * THRESHOLD / score(0) if score(0) > THRESHOLD else np.zeros((96, 128), bool)

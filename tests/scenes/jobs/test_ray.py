@@ -81,6 +81,16 @@ def test_where_there_is_no_cluster_one_is_told_how_to_start_it(begun: Path) -> N
         taken(Ray("127.0.0.1:1"), Squares(begun))
 
 
+def test_a_cluster_that_does_not_come_up_is_told(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*arguments: object, **options: object) -> None:
+        raise Exception("The current node timed out during startup. This could happen")  # as Ray does
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", late)
+    with pytest.raises(RayError, match=r"--ray local: no cluster could be started here \(The current node timed out"):
+        taken(Ray("local"), Squares(begun))
+
+
 @pytest.mark.slow
 @pytest.mark.render
 def test_rendering_on_a_cluster_makes_the_same_bytes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import bpy
 
 from blender_addon.ui import changes
-from blender_addon.ui.preview import viewport
+from blender_addon.ui.preview import snapshots, viewport
 
 FILTER = "*.yaml;*.yml"
 
@@ -21,7 +21,9 @@ class BLEMISH_OT_recipe_load(bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
     __annotations__ = {
-        "filepath": bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"}),
+        "filepath": bpy.props.StringProperty(
+            name="File", description="The recipe as a file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        ),
         "filter_glob": bpy.props.StringProperty(default=FILTER, options={"HIDDEN"}),
     }
 
@@ -40,7 +42,9 @@ class BLEMISH_OT_recipe_shipped(bpy.types.Operator):
     bl_label = "Load Shipped Recipe"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
-    __annotations__ = {"name": bpy.props.StringProperty(name="Recipe", default="plate")}
+    __annotations__ = {
+        "name": bpy.props.StringProperty(name="Recipe", description="Which of the shipped recipes", default="plate")
+    }
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return load(self, context, self.name)
@@ -54,7 +58,9 @@ class BLEMISH_OT_recipe_save(bpy.types.Operator):
     bl_options: ClassVar = {"REGISTER"}
 
     __annotations__ = {
-        "filepath": bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"}),
+        "filepath": bpy.props.StringProperty(
+            name="File", description="The recipe as a file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        ),
         "filter_glob": bpy.props.StringProperty(default=FILTER, options={"HIDDEN"}),
         "check_existing": bpy.props.BoolProperty(default=True, options={"HIDDEN"}),
     }
@@ -72,8 +78,9 @@ class BLEMISH_OT_recipe_save(bpy.types.Operator):
         if path.suffix not in (".yaml", ".yml"):
             path = path.with_name(path.name + ".yaml")
         try:
+            snapshots.bring_back(context.scene.blemish)
             written = files.save_recipe(exchange.to_recipe(context.scene.blemish), path)
-        except BlemishError as error:
+        except (BlemishError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.report({"INFO"}, f"Saved {' and '.join(file.name for file in written)} in {path.parent}")

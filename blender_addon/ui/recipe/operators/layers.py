@@ -42,7 +42,11 @@ class BLEMISH_OT_layer_add(bpy.types.Operator):
     bl_label = "Add Layer"
     bl_options: ClassVar = {"REGISTER", "UNDO"}
 
-    __annotations__ = {"kind": bpy.props.EnumProperty(name="Kind", items=_kinds(), default="crack")}
+    __annotations__ = {
+        "kind": bpy.props.EnumProperty(
+            name="Kind", description="What lies on the surface or is wrong with it", items=_kinds(), default="crack"
+        )
+    }
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: Any) -> str:
@@ -111,6 +115,7 @@ class BLEMISH_OT_layer_move(NeedsLayer, bpy.types.Operator):
     __annotations__ = {
         "direction": bpy.props.EnumProperty(
             name="Direction",
+            description="Where to in the list",
             items=[("UP", "Up", "Towards the surface's bottom"), ("DOWN", "Down", "Towards the top")],
         )
     }

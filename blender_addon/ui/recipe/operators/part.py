@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import bpy
 
 from blender_addon.ui import changes, schema
-from blender_addon.ui.preview import viewport
+from blender_addon.ui.preview import leaving, places, snapshots, source, viewport
+from blender_addon.ui.preview.ownership import is_in
+from blender_addon.ui.recipe import sizes
 
-FOLDER = "blemish/meshes"  # in the user's data files, so that meshes outlive unsaved .blend files
+NAMES_SHOWN = 4  # of the objects that are left out
 
 
 def _kinds() -> list[tuple[str, str, str]]:
@@ -49,7 +48,11 @@ class MESH_OT_blemish_part_add(NeedsObjectMode, bpy.types.Operator):
         with changes.quiet():
             settings.part.kind = self.kind
         store_all_settings(settings)
-        return show_part(self, context)
+        result = show_part(self, context)
+        part = settings.preview.object
+        if result == {"FINISHED"} and part.location.z > context.scene.cursor.location.z:
+            self.report({"INFO"}, "The part stands on top of what is at the 3D cursor, which would hide it")
+        return result
 
 
 class BLEMISH_OT_part_from_active(NeedsObjectMode, bpy.types.Operator):
@@ -61,8 +64,20 @@ class BLEMISH_OT_part_from_active(NeedsObjectMode, bpy.types.Operator):
 
     __annotations__ = {
         "hide": bpy.props.BoolProperty(
-            name="Hide Original", description="Hide your object, which the part stands in for", default=True
-        )
+            name="Hide Original",
+            description="Hide your object, which the part stands in for, in views and renders",
+            default=True,
+        ),
+        "scale": bpy.props.FloatProperty(
+            name="Scale",
+            description="Size of the part over that of your object: 0.001 where its file was in millimetres, which "
+            "Blender reads as metres",
+            default=1.0,
+            min=1e-6,
+            max=1e6,
+            precision=4,
+            options={"SKIP_SAVE"},
+        ),
     }
 
     @classmethod
@@ -80,7 +95,15 @@ class BLEMISH_OT_part_from_active(NeedsObjectMode, bpy.types.Operator):
         return super().poll(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return inspect_object(self, context, context.active_object, hide=self.hide)
+        thing = context.active_object
+        others = [other.name for other in context.selected_objects if other not in (thing, None)]
+        others = [name for name in others if name != getattr(context.scene.blemish.preview.object, "name", "")]
+        result = inspect_object(self, context, thing, hide=self.hide, scale=self.scale)
+        if result == {"FINISHED"} and others:
+            left_out = ", ".join(others[:NAMES_SHOWN]) + (", …" if len(others) > NAMES_SHOWN else "")
+            sentence = f"Of the selected objects only the active one, {thing.name}, is inspected, without {left_out}"
+            self.report({"WARNING"}, f"{sentence}; join them to inspect all")
+        return result
 
 
 class BLEMISH_OT_part_update(NeedsObjectMode, bpy.types.Operator):
@@ -92,74 +115,98 @@ class BLEMISH_OT_part_update(NeedsObjectMode, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        source = context.scene.blemish.preview.source
-        if source is None or context.scene.objects.get(source.name) != source:
+        if not is_in(context.scene, context.scene.blemish.preview.source):
             cls.poll_message_set("The object that was inspected is no longer in this scene")
             return False
         return super().poll(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        source = context.scene.blemish.preview.source
-        return inspect_object(self, context, source, hide=source.hide_get())
+        from blender_addon.workers.render import UNIT_MM
+
+        settings = context.scene.blemish
+        original, hide = settings.preview.source, settings.preview.hides_source
+        return inspect_object(self, context, original, hide=hide, scale=settings.part.mesh.unit_mm / UNIT_MM)
+
+
+class BLEMISH_OT_take_away(bpy.types.Operator):
+    """Remove the part, the camera and the lights from the scene, and give back what they stood in for: your object, the scene's camera, world and resolution"""  # noqa: E501 - Blender's tooltip
+
+    bl_idname = "blemish.take_away"
+    bl_label = "Take Away"
+    bl_options: ClassVar = {"REGISTER", "UNDO"}
+
+    __annotations__ = {
+        "settings": bpy.props.BoolProperty(
+            name="Settings Too",
+            description="Forget everything that is set in the tab as well, the recipe among it",
+            options={"SKIP_SAVE"},
+        )
+    }
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.scene.blemish.preview.object is None and not context.scene.blemish.version:
+            cls.poll_message_set("There is nothing of Blemish's in this scene")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        was_solid, space = context.scene.blemish.preview.was_solid, context.space_data
+        leaving.take_away(context.scene, settings=self.settings)
+        if was_solid and isinstance(space, bpy.types.SpaceView3D) and space.shading.type == "MATERIAL":
+            space.shading.type = "SOLID"
+        return {"FINISHED"}
 
 
 def inspect_object(
-    operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.types.Object, *, hide: bool
+    operator: bpy.types.Operator, context: bpy.types.Context, thing: bpy.types.Object, *, hide: bool, scale: float
 ) -> set[str]:
-    """Make an object the inspected part."""
+    """Make an object the inspected part, `scale` times its size."""
+    import numpy as np
+
     from blender_addon.workers.render import UNIT_MM
     from procgen.errors import BlemishError
+    from scenes.geometry.mesh_files import read_mesh
 
     settings = context.scene.blemish
-    before = (settings.part.kind, settings.part.mesh.path)
+    preview, mesh = settings.preview, settings.part.mesh
+    metres = context.scene.unit_settings.scale_length
     try:
-        path = export_to_user_folder(thing)
+        path = snapshots.take(thing)
+        vertices, _ = read_mesh(str(path))
+        extent = float(np.ptp(vertices, axis=0).max()) * scale
+        if refusal := sizes.size_text(thing.name, extent):
+            raise BlemishError(refusal)
     except BlemishError as error:
         operator.report({"ERROR"}, str(error))
         return {"CANCELLED"}
     except OSError as error:
         operator.report({"ERROR"}, f"The mesh cannot be kept: {error.strerror} ({error.filename})")
         return {"CANCELLED"}
+    fields = {"path": str(path), "unit_mm": UNIT_MM * scale, "up": "z", "use_sha256": False}
+    before = {name: getattr(mesh, name) for name in fields}
+    kind, snapshot = settings.part.kind, preview.snapshot
     with changes.quiet():
-        settings.part.kind = "mesh"
-        mesh = settings.part.mesh
-        mesh.path, mesh.unit_mm, mesh.up, mesh.use_sha256 = str(path), UNIT_MM, "z", False
-        settings.preview.source = thing
+        settings.part.kind, preview.snapshot = "mesh", str(path)
+        for name, value in fields.items():
+            setattr(mesh, name, value)
     store_all_settings(settings)
-    result = show_part(operator, context, look=False)
+    result = show_part(operator, context, look=scale != 1)
     if result == {"CANCELLED"}:
         with changes.quiet():
-            settings.part.kind, settings.part.mesh.path = before
+            settings.part.kind, preview.snapshot = kind, snapshot
+            for name, value in before.items():
+                setattr(mesh, name, value)
         return result
-    place_over(settings.preview.object, path, context.scene.unit_settings.scale_length)
+    places.place_over(preview.object, vertices / metres, metres)
+    if preview.source != thing:
+        source.give_back(context.scene)
+        preview.source = thing
     if hide:
-        thing.hide_set(True)
+        source.hide(context.scene)
+    if doubt := sizes.doubt_text(thing.name, extent):
+        operator.report({"WARNING"}, doubt)
     return result
-
-
-def export_to_user_folder(thing: bpy.types.Object) -> Path:
-    """A file with the object's mesh, in a folder that is named after its content. Raises BlemishError, OSError."""
-    from blender_addon.rendering.mesh_export import export_active
-    from scenes.datasets.files import write_atomically
-
-    with TemporaryDirectory(prefix="blemish-") as folder:
-        written = export_active(thing, Path(folder))
-        content = written.read_bytes()
-    name = hashlib.sha256(content).hexdigest()[:16]
-    kept = Path(bpy.utils.user_resource("DATAFILES", path=f"{FOLDER}/{name}", create=True)) / written.name
-    write_atomically(kept, content)
-    return kept
-
-
-def place_over(part: bpy.types.Object, path: Path, metres: float) -> None:
-    """Put the part, which has its origin over its middle, where the exported mesh is; metres: of Blender's unit."""
-    import numpy as np
-
-    lines = (line.split()[1:4] for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("v "))
-    vertices = np.array(list(lines), dtype=np.float64) / metres
-    low, high = vertices.min(axis=0), vertices.max(axis=0)
-    part.location = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2, high[2])
-    part.scale = (1 / metres,) * 3
 
 
 def store_all_settings(settings: Any) -> None:
@@ -178,9 +225,8 @@ def store_all_settings(settings: Any) -> None:
 def show_part(operator: bpy.types.Operator, context: bpy.types.Context, *, look: bool = True) -> set[str]:
     """Draw the part, select it, have the viewport show materials and, for those who want it, the part."""
     settings = context.scene.blemish
+    leaving.settle()
     gone = viewport.shown_object(context.scene) is None
-    if gone and settings.preview.object is not None:
-        settings.preview.object = None
     with busy_cursor(context):
         report = viewport.update(context.scene)
     if report.problem:
@@ -195,7 +241,7 @@ def show_part(operator: bpy.types.Operator, context: bpy.types.Context, *, look:
     space = context.space_data
     if gone and isinstance(space, bpy.types.SpaceView3D):
         if space.shading.type == "SOLID":
-            space.shading.type = "MATERIAL"
+            settings.preview.was_solid, space.shading.type = True, "MATERIAL"
         if look:
             frame_in_view(context)
     return {"FINISHED"}
@@ -226,7 +272,7 @@ def _menu(menu: Any, context: bpy.types.Context) -> None:
     menu.layout.operator_menu_enum("mesh.blemish_part_add", "kind", text="Inspected Part", icon="VIEWZOOM")
 
 
-CLASSES = (MESH_OT_blemish_part_add, BLEMISH_OT_part_from_active, BLEMISH_OT_part_update)
+CLASSES = (MESH_OT_blemish_part_add, BLEMISH_OT_part_from_active, BLEMISH_OT_part_update, BLEMISH_OT_take_away)
 
 
 def register() -> None:

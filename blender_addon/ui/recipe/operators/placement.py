@@ -46,7 +46,7 @@ class BLEMISH_OT_placement_of(NeedsPlacement, bpy.types.Operator):
     bl_idname = "blemish.placement_of"
     bl_label = "Lie At"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
-    __annotations__ = {"kind": bpy.props.StringProperty(name="Kind")}
+    __annotations__ = {"kind": bpy.props.StringProperty(name="Kind", description="Which things")}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         placement = section_group(active_layer(context)).placement
@@ -60,7 +60,7 @@ class BLEMISH_OT_keep_off_add(NeedsPlacement, bpy.types.Operator):
     bl_idname = "blemish.keep_off_add"
     bl_label = "Keep Off"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
-    __annotations__ = {"kind": bpy.props.StringProperty(name="Kind")}
+    __annotations__ = {"kind": bpy.props.StringProperty(name="Kind", description="Which things")}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         group = section_group(active_layer(context))
@@ -78,7 +78,7 @@ class BLEMISH_OT_keep_off_remove(NeedsPlacement, bpy.types.Operator):
     bl_idname = "blemish.keep_off_remove"
     bl_label = "Remove"
     bl_options: ClassVar = {"REGISTER", "UNDO", "INTERNAL"}
-    __annotations__ = {"number": bpy.props.IntProperty()}
+    __annotations__ = {"number": bpy.props.IntProperty(name="Number", description="Which of those that are kept off")}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         section_group(active_layer(context)).placement.keep_off_mm.remove(self.number)

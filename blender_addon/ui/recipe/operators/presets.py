@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +39,11 @@ OF = bpy.props.EnumProperty(
     items=[("SURFACE", "Surface", "Finish and all layers"), ("LAYER", "Layer", "The selected layer")],
     options={"HIDDEN"},
 )
+FILE = bpy.props.StringProperty(
+    name="File", description="The preset as a file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+)
+FILTER = bpy.props.StringProperty(default="*.yaml;*.yml", options={"HIDDEN"})
+ASKS = bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 NAME = bpy.props.StringProperty(name="Name", description="Name of the preset", default="", options={"SKIP_SAVE"})
 
 
@@ -129,6 +135,89 @@ class BLEMISH_OT_preset_apply(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class BLEMISH_OT_preset_export(bpy.types.Operator):
+    """Save a preset as a file, to share it"""
+
+    bl_idname = "blemish.preset_export"
+    bl_label = "Save Preset as File"
+    bl_options: ClassVar = {"REGISTER"}
+    __annotations__ = {"of": OF, "name": NAME, "filepath": FILE, "filter_glob": FILTER, "check_existing": ASKS}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.filepath = f"{files.file_name(self.name)}.yaml"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        folder = folder_of(sort_of(context, self.of))
+        path = Path(bpy.path.abspath(self.filepath)).with_suffix(".yaml")
+        try:
+            if folder is None:
+                raise FileNotFoundError(2, "there is no such preset", self.name)
+            shutil.copyfile(folder / f"{files.file_name(self.name)}.yaml", path)
+        except OSError as error:
+            self.report({"ERROR"}, f"The preset cannot be saved: {error.strerror} ({error.filename})")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Saved {path}")
+        return {"FINISHED"}
+
+
+class BLEMISH_OT_preset_import(bpy.types.Operator):
+    """Add a preset from a file that someone has shared, under the file's name"""
+
+    bl_idname = "blemish.preset_import"
+    bl_label = "Add Preset from File"
+    bl_options: ClassVar = {"REGISTER"}
+    __annotations__ = {"filepath": FILE, "filter_glob": FILTER}
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        from procgen.errors import BlemishError
+
+        path = Path(bpy.path.abspath(self.filepath))
+        name = files.file_name(path.stem)
+        try:
+            sort, kept = shared_preset(context.scene.blemish, path)
+            folder = folder_of(sort, create=True)
+            if folder is None:
+                raise OSError(0, "there is no folder for presets", FOLDER)
+            if name in names_of(sort):
+                raise BlemishError(f"{path}: there is a preset {name} already; rename the file")
+            files.write_yaml(folder / f"{name}.yaml", kept)
+        except BlemishError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except OSError as error:
+            self.report({"ERROR"}, f"The preset cannot be added: {error.strerror} ({error.filename})")
+            return {"CANCELLED"}
+        self.report({"INFO"}, f"Added {name}: a preset of {schema.title_of(sort)}")
+        return {"FINISHED"}
+
+
+def shared_preset(settings: Any, path: Path) -> tuple[str, dict[str, Any]]:
+    """The sort of a preset in a file, and what it says. Raises BlemishError where it is none."""
+    from blender_addon.ui.recipe import exchange
+    from procgen.errors import BlemishError
+    from scenes.recipes.reading import recipe_fields
+    from scenes.recipes.recipe import recipe_from
+
+    kept: Any = recipe_fields(path)
+    fields = exchange.to_fields(settings) | {"defects": [], "impurities": [], "switched_off": []}
+    if isinstance(kept, dict) and "finish" in kept:
+        surface = {key: kept.get(key, []) for key in ("finish", "defects", "impurities")}
+        recipe_from(fields | surface, str(path))
+        return SURFACE, surface
+    section = schema.section_of_kind().get(str(kept.get("kind"))) if isinstance(kept, dict) else None
+    if section is None or section.group not in ("defects", "impurities"):
+        raise BlemishError(f"{path}: found neither a finish nor a kind of layer; expected a preset that was saved here")
+    alone = {name: value for name, value in kept.items() if name != "placement"}  # which may be about other layers
+    recipe_from(fields | {section.group: [alone]}, str(path))
+    return str(kept["kind"]), kept
+
+
 def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) -> None:
     """Set the surface or the selected layer to what a preset holds. Raises BlemishError where that is no recipe."""
     from blender_addon.ui.recipe import exchange
@@ -163,14 +252,16 @@ def draw_menu(layout: bpy.types.UILayout, context: bpy.types.Context, of: str) -
         layout.separator()
     add: Any = layout.operator("blemish.preset_add", text="Add Preset…", icon="ADD")
     add.of = of
+    layout.operator("blemish.preset_import", text="Add Preset from File…", icon="IMPORT")
     if names:
+        layout.menu(f"BLEMISH_MT_share_{of.lower()}_preset", icon="EXPORT")
         layout.menu(f"BLEMISH_MT_remove_{of.lower()}_preset", icon="REMOVE")
 
 
-def _draw_removing(layout: bpy.types.UILayout, context: bpy.types.Context, of: str) -> None:
+def _draw_each(layout: bpy.types.UILayout, context: bpy.types.Context, operator: str, of: str) -> None:
     for name in names_of(sort_of(context, of)):
-        remove: Any = layout.operator("blemish.preset_remove", text=name)
-        remove.of, remove.name = of, name
+        choice: Any = layout.operator(operator, text=name)
+        choice.of, choice.name = of, name
 
 
 class BLEMISH_MT_surface_presets(bpy.types.Menu):
@@ -200,7 +291,7 @@ class BLEMISH_MT_remove_surface_preset(bpy.types.Menu):
     bl_label = "Remove Preset"
 
     def draw(self, context: bpy.types.Context) -> None:
-        _draw_removing(self.layout, context, "SURFACE")
+        _draw_each(self.layout, context, "blemish.preset_remove", "SURFACE")
 
 
 class BLEMISH_MT_remove_layer_preset(bpy.types.Menu):
@@ -208,17 +299,39 @@ class BLEMISH_MT_remove_layer_preset(bpy.types.Menu):
     bl_label = "Remove Preset"
 
     def draw(self, context: bpy.types.Context) -> None:
-        _draw_removing(self.layout, context, "LAYER")
+        _draw_each(self.layout, context, "blemish.preset_remove", "LAYER")
+
+
+class BLEMISH_MT_share_surface_preset(bpy.types.Menu):
+    bl_idname = "BLEMISH_MT_share_surface_preset"
+    bl_label = "Save Preset as File"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator_context = "INVOKE_DEFAULT"
+        _draw_each(self.layout, context, "blemish.preset_export", "SURFACE")
+
+
+class BLEMISH_MT_share_layer_preset(bpy.types.Menu):
+    bl_idname = "BLEMISH_MT_share_layer_preset"
+    bl_label = "Save Preset as File"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator_context = "INVOKE_DEFAULT"
+        _draw_each(self.layout, context, "blemish.preset_export", "LAYER")
 
 
 CLASSES = (
     BLEMISH_OT_preset_add,
     BLEMISH_OT_preset_remove,
     BLEMISH_OT_preset_apply,
+    BLEMISH_OT_preset_export,
+    BLEMISH_OT_preset_import,
     BLEMISH_MT_surface_presets,
     BLEMISH_MT_layer_presets,
     BLEMISH_MT_remove_surface_preset,
     BLEMISH_MT_remove_layer_preset,
+    BLEMISH_MT_share_surface_preset,
+    BLEMISH_MT_share_layer_preset,
 )
 
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

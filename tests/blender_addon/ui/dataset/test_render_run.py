@@ -161,6 +161,14 @@ def test_a_killed_child_is_replaced_and_changes_nothing(recipe: Recipe, tmp_path
     assert contents(tmp_path / "set") == from_shell(recipe, tmp_path / "shell")
 
 
+def test_a_page_to_look_through_it_lies_beside_the_dataset(recipe: Recipe, tmp_path: Path) -> None:
+    run = RenderRun("set", RenderRequest(recipe, tmp_path / "set", 2, SEED, SAMPLES), page=True)
+    run.start()
+    assert run.wait(PATIENCE).phase is Phase.DONE
+    assert '"indices": [0, 1]' in (tmp_path / "set-report" / "report.html").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set", "set-report"]
+
+
 def test_pausing_and_cancelling_keep_whole_frames(recipe: Recipe, tmp_path: Path) -> None:
     run = RenderRun("set", RenderRequest(recipe, tmp_path / "set", 50, SEED, SAMPLES))
     run.start()

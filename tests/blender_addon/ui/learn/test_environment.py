@@ -12,7 +12,6 @@ import pytest
 
 from blender_addon.ui.learn.command_run import CommandRun, as_child_process, external_environment
 from blender_addon.ui.learn.environment import (
-    INSTALL,
     NOT_FOUND,
     EnvironmentProbe,
     environment_from,
@@ -21,6 +20,8 @@ from blender_addon.ui.learn.environment import (
     python_of_command,
 )
 from blender_addon.ui.runs import Phase
+
+REPOSITORY = Path(__file__).resolve().parents[4]
 
 # A Blemish that does what its arguments say.
 FAKE = """\
@@ -65,15 +66,14 @@ def test_an_environment_without_torch_is_told_with_the_fix(environment: Path) ->
     found = probe(str(environment))
     assert not found.ready
     assert found.problem == "torch is not installed in this environment"
-    assert INSTALL in found.fix
-    assert str(environment) in found.fix
+    assert found.fix == f"In a terminal: {environment}/bin/python -m pip install '{REPOSITORY}[anomaly]'"
 
 
 def test_an_environment_without_blemish_is_told_with_the_fix(environment: Path) -> None:
     (environment.parent / "site" / "blemish.py").unlink()
     found = probe(str(environment))
     assert found.problem == "Blemish is not installed in this environment"
-    assert INSTALL in found.fix
+    assert f"pip install '{REPOSITORY}[anomaly]'" in found.fix
 
 
 def test_what_is_no_environment_is_told(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_command_on_the_path_is_found(environment: Path, tmp_path: Path, mon
     monkeypatch.setenv("PATH", str(tmp_path))
     assert python_of_command() is None
     assert probe("") == NOT_FOUND
-    assert INSTALL in NOT_FOUND.fix
+    assert "Install Learning Part" in NOT_FOUND.fix
 
 
 def test_folder_program_and_python_name_the_same_environment(environment: Path) -> None:
@@ -127,6 +127,21 @@ def started(environment: Path, *arguments: str) -> CommandRun:
     run = CommandRun("Train", environment, as_child_process(environment / "bin" / "python", *arguments))
     run.start()
     return run
+
+
+def test_commands_that_have_to_be_through_first_run_before(environment: Path) -> None:
+    python = environment / "bin" / "python"
+    made = environment / "made"
+    before = {"making it": [str(python), "-c", f"open({str(made)!r}, 'w').write('first')"]}
+    then = [str(python), "-c", f"print(open({str(made)!r}).read())"]
+    run = CommandRun("Install", environment, then, before=before)
+    run.start()
+    assert (run.wait(60).phase, run.state.message) == (Phase.DONE, "first")
+    broken = {"making it": [str(python), "-c", "print('ERROR: no room'); raise SystemExit(1)"]}
+    made.unlink()
+    run = CommandRun("Install", environment, then, before=broken)
+    run.start()
+    assert (run.wait(60).phase, run.state.message) == (Phase.FAILED, "no room")
 
 
 def test_progress_and_last_words_of_a_command(environment: Path) -> None:

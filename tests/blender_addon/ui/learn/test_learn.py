@@ -66,6 +66,30 @@ def test_what_is_missing_is_told_before_anything_is_started(scene: Any, tmp_path
     assert "Choose what to inspect" in operators.BLEMISH_OT_inspect.obstacle(bpy.context)
 
 
+def annotated(folder: Path, flawed: list[int]) -> None:
+    """A dataset's annotations of three pictures: a stain on each, and a scratch on some."""
+    categories = [{"id": 1, "name": "scratch", "supercategory": "defect"}]
+    categories += [{"id": 2, "name": "stain", "supercategory": "impurity"}]
+    shown = [{"image_id": k, "category_id": 2} for k in range(3)] + [{"image_id": k, "category_id": 1} for k in flawed]
+    written = {"categories": categories, "images": [{"id": k} for k in range(3)], "annotations": shown}
+    (folder / "annotations.json").write_text(json.dumps(written))
+
+
+def test_that_none_is_good_is_told_before_the_training(scene: Any, tmp_path: Path) -> None:
+    choose(sys.prefix)
+    scene.blemish_learn.train_on = str(tmp_path)
+    annotated(tmp_path, [0, 1, 2, 2])
+    assert "None of the 3 pictures is good" in operators.BLEMISH_OT_train.obstacle(bpy.context)
+    assert not operators.BLEMISH_OT_train.poll(bpy.context)
+    data.forget()
+    annotated(tmp_path, [0, 2])
+    assert operators.BLEMISH_OT_train.poll(bpy.context)
+    for text in ("", "[", "[1]", '{"categories": 1}'):  # what is wrong with it, the command says
+        data.forget()
+        (tmp_path / "annotations.json").write_text(text)
+        assert operators.BLEMISH_OT_train.poll(bpy.context)
+
+
 def test_a_command_that_the_environment_lacks_is_told(scene: Any, tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "blemish.py").write_text("COMMANDS = {'train': 0}")

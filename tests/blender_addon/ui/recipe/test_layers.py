@@ -1,5 +1,6 @@
 """The list of layers: what its buttons do to the recipe."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,37 @@ def test_a_surface_kept_as_preset_suits_another_part(plate: Any, user_folder: Pa
     recipe = exchange.to_recipe(plate)
     assert (recipe.finish, recipe.defects, recipe.impurities) == (kept.finish, kept.defects, kept.impurities)
     assert recipe.part == load_recipe("turned_shaft").part
+
+
+def test_presets_are_shared_as_files(plate: Any, user_folder: Path, tmp_path: Path) -> None:
+    plate.active_layer = 1
+    kept = exchange.to_recipe(plate)
+    bpy.ops.blemish.preset_add(of="LAYER", name="deep one")
+    bpy.ops.blemish.preset_add(of="SURFACE", name="mine")
+    layer, surface = tmp_path / "for you" / "a layer.yaml", tmp_path / "for you" / "a surface.yaml"
+    layer.parent.mkdir()
+    assert bpy.ops.blemish.preset_export(of="LAYER", name="deep_one", filepath=str(layer)) == {"FINISHED"}
+    assert bpy.ops.blemish.preset_export(of="SURFACE", name="mine", filepath=str(surface)) == {"FINISHED"}
+    shutil.rmtree(user_folder / "presets")
+    exchange.from_recipe(load_recipe("turned_shaft"), plate)
+    for path in (layer, surface):
+        assert bpy.ops.blemish.preset_import(filepath=str(path)) == {"FINISHED"}
+    bpy.ops.blemish.preset_apply(of="SURFACE", name="a_surface")
+    assert exchange.to_recipe(plate).defects == kept.defects
+    plate.layers[1].scratch.depth_um_form = "FIXED"
+    plate.active_layer = 1
+    bpy.ops.blemish.preset_apply(of="LAYER", name="a_layer")
+    assert exchange.to_recipe(plate).defects == kept.defects
+    with pytest.raises(RuntimeError, match="there is a preset a_layer already"):
+        bpy.ops.blemish.preset_import(filepath=str(layer))
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "kind: plate", "kind: velvet", "finish: {kind: velvet}", "kind: scratch"])
+def test_files_that_are_no_presets_are_not_added(text: str, plate: Any, user_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(text)
+    with pytest.raises(RuntimeError, match=r"wrong\.yaml"):
+        bpy.ops.blemish.preset_import(filepath=str(tmp_path / "wrong.yaml"))
+    assert list(user_folder.glob("presets/**/*.yaml")) == []
 
 
 def test_a_preset_that_someone_spoiled_changes_nothing(plate: Any, user_folder: Path) -> None:
