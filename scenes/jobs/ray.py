@@ -19,6 +19,8 @@ from scenes.version import blemish_version
 LOCAL = "local"
 HOST = re.compile(r"(?:ray://)?([^:/]+):(\d{1,5})")
 PATIENCE = 5  # s, for a host to answer
+# Workers are as eager as those without Ray; its own give way to everything else on the machine.
+EAGER: dict[str, Any] = {"_system_config": {"worker_niceness": 0}}
 USAGE = "RAY_USAGE_STATS_ENABLED"
 
 
@@ -72,7 +74,7 @@ def _connected(address: str) -> Iterator[None]:
         return
     os.environ.setdefault(USAGE, "0")
     heeded = signal.getsignal(signal.SIGTERM)
-    alone: dict[str, Any] = {"num_cpus": os.cpu_count(), "include_dashboard": False} if address == LOCAL else {}
+    alone = {"num_cpus": os.cpu_count(), "include_dashboard": False, **EAGER} if address == LOCAL else {}
     try:
         if place := HOST.fullmatch(address):  # whom Ray would try to reach for minutes
             socket.create_connection((place[1], int(place[2])), PATIENCE).close()

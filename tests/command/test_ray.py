@@ -9,6 +9,7 @@ import yaml
 
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from scenes import Dataset
+from scenes.jobs.ray import EAGER
 from tests.command.inputs import HALF, RENDER, TINY, save, square
 from tests.command.told import Run, contents
 
@@ -22,7 +23,7 @@ SETS = {"name": "small", "surface": "noise", "imaging": "none", "seeds": [0, 1]}
 @pytest.fixture(scope="module", autouse=True)
 def cluster() -> Iterator[None]:
     """Two cores of this machine, which commands find when they ask for a local cluster."""
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error", **EAGER)
     yield
     ray.shutdown()
 
@@ -120,7 +121,7 @@ def test_study_of_a_classifier(same: Same, photos: Path, tmp_path: Path) -> None
                 "datasets": {},
                 "arms": {"mixup": {"learner": {"mixing": "mixup"}}},
                 "learner": {"network": "mobilenetv3_small", "image_size": 32, "epochs": 1},
-                "bootstrap": {"samples": 50},
+                "bootstrap": {"samples": 100},
             }
         )
     )
