@@ -47,7 +47,7 @@ def test_labels_and_their_units_stand_whole_in_a_sidebar_of_the_default_width(sc
 
 
 @pytest.fixture
-def german() -> Any:
+def german(scene: Any) -> Any:
     if not bpy.app.build_options.international:
         pytest.skip("this Blender has no languages")
     view = bpy.context.preferences.view
