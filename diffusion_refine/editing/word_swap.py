@@ -152,6 +152,16 @@ def inverted(
         return prepare(settings.method, model, model.encode(as_tensor(picture)), conditions, how, progress)
 
 
+def attention_of(
+    model: Model, source: Inversion, prompt: str, settings: SwapSettings
+) -> dict[str, NDArray[np.float32]]:
+    """What every word of a picture's prompt attends to while it is brought back, as `token_maps`; edits nothing."""
+    maps = Maps()
+    with residual_interpolation(model.unet, settings.alpha, settings.blocks):
+        latents = edit(model, source, controller=Controller(maps=maps))
+    return token_maps(maps.placing((latents.shape[-2], latents.shape[-1])), tokens(model, prompt))
+
+
 def tokens(model: Model, prompt: str) -> Tokens:
     """A prompt as the model's tokenizers read it."""
     both = (getattr(model.pipeline, name, None) for name in ("tokenizer", "tokenizer_2"))

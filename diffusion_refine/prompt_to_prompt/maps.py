@@ -98,13 +98,18 @@ def token_maps(attention: Tensor, tokens: Tokens, branch: int = 0) -> dict[str, 
     return {word: word_map(attention, tokens, word, branch) for word in dict.fromkeys(tokens.words)}
 
 
+def is_named(word: str) -> bool:
+    """Whether a word names something, so that it can be a key token."""
+    return word not in FUNCTIONAL and word[0].isalnum()
+
+
 def key_tokens(maps: Mapping[str, NDArray[np.float32]], mask: NDArray[np.bool_] | None = None) -> list[KeyToken]:
     """Words in descending order of how much they act on a picture, "key tokens" in section 3.4 of the paper.
 
     maps: of `token_maps`; mask: of the defect, at the maps' shape, where it is known. Words that name nothing take no
     part. The paper gives no measure; this one asks for much attention that is not the same everywhere.
     """
-    named = {word: picture for word, picture in maps.items() if word not in FUNCTIONAL and word[0].isalnum()}
+    named = {word: picture for word, picture in maps.items() if is_named(word)}
     total = sum(float(picture.sum()) for picture in named.values())
     found = []
     for word, picture in named.items():

@@ -56,6 +56,11 @@ def caption(subject: Subject) -> str:
     return told
 
 
+def base_prompt(word: str) -> str:
+    """The base prompt of [Jo 2025], which names the defect alone: "photo of a crack defect image"."""
+    return f"photo of {with_article(f'{word} defect image')}"
+
+
 def caption_of(scene: Scene, classes: Collection[str] | None = None) -> str:
     """The caption of a scene; of all it was drawn with, or of the classes in sight alone.
 

@@ -9,16 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from diffusion_refine.synthesis.refine.method import Inversion
 from diffusion_refine.synthesis.registry import METHODS, factory_of
 from diffusion_refine.synthesis.request import Request
+from diffusion_refine.synthesis.swap_options import Inversion, seed_for
 from scenes.jobs.executor import Executor
 from scenes.jobs.options import RayOption, WorkersOption, executor_for
 
 PROCEDURAL = "procedural"
 
 OutFolder = Annotated[Path, typer.Option(help="Folder for the dataset. A stopped run in it is taken up again.")]
-Seed = Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.", show_default="0"),
+]
 LabelCheck = Annotated[
     bool | None,
     typer.Option(
@@ -37,7 +40,7 @@ def synthesize(
         str, typer.Option(metavar="|".join(METHODS), help="How frames are made; each has options of its own.")
     ] = PROCEDURAL,
     out: OutFolder = Path("out/synthesized"),
-    seed: Seed = 0,
+    seed: Seed = None,
     label_check: LabelCheck = None,
     workers: WorkersOption = None,
     ray: RayOption = None,
@@ -66,6 +69,10 @@ def synthesize(
 
         blemish synthesize photos/*.png --method maphc2f --references sets/tiles --out out/detailed
 
+    edit exchanges a word of a prompt for another; the words' attention finds the place, what changed the mask:
+
+        blemish synthesize photos/*.png --method edit --prompt "photo of a good tile" --to crack --out out/edited
+
     sard and crg draw defects into masks and into boxes, by models that `blemish train-generator` trains on your own:
 
         blemish synthesize photos/*.png --method crg --model out/crg --boxes photos/labels --out out/boxed
@@ -73,7 +80,7 @@ def synthesize(
     The options of a method: `blemish synthesize --method NAME --help`. A stopped run goes on from the last finished
     frame; scenes/*.json say how each was made.
     """
-    _run(method, Request(tuple(inputs), seed, label_check), out, executor_for(workers, ray), options)
+    _run(method, tuple(inputs), seed, label_check, out, executor_for(workers, ray), options)
 
 
 def refine(
@@ -81,7 +88,7 @@ def refine(
         Path, typer.Argument(help="Folder that `blemish render` or `synthesize` wrote.", show_default=False)
     ],
     out: OutFolder,
-    seed: Seed = 0,
+    seed: Seed = None,
     label_check: LabelCheck = None,
     workers: WorkersOption = None,
     ray: RayOption = None,
@@ -117,14 +124,23 @@ def refine(
     Pixels that may not change keep every bit. An edit after which a defect has faded, moved or doubled is refused and
     tried again with other noise; what no attempt gets right stays as it was rendered. scenes/*.json say what was done.
     """
-    _run("refine", Request((dataset,), seed, label_check), out, executor_for(workers, ray), options)
+    _run("refine", (dataset,), seed, label_check, out, executor_for(workers, ray), options)
 
 
-def _run(method: str, request: Request, out: Path, executor: Executor, options: dict[str, Any]) -> None:
+def _run(
+    method: str,
+    inputs: tuple[Path, ...],
+    seed: int | None,
+    label_check: bool | None,
+    out: Path,
+    executor: Executor,
+    options: dict[str, Any],
+) -> None:
     """Carry a method out and tell what came of it."""
     from diffusion_refine.synthesis.loop import carry_out
     from scenes.jobs.progress import shown
 
+    request = Request(inputs, seed_for(seed, options.get("paper", False)), label_check)
     opened = partial(factory_of(method), request, **options)
     synthesis = opened()
     begin = time.perf_counter()
@@ -181,5 +197,13 @@ def register(app: typer.Typer) -> None:
     """Mount the commands of this module."""
     untouched = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
     app.command("synthesize", context_settings=untouched)(synthesize_by_method)
-    inversion = Annotated[Inversion, typer.Option("--inversion", "--method", help="How swaps keep to the picture.")]
+    inversion = Annotated[
+        Inversion | None,
+        typer.Option(
+            "--inversion",
+            "--method",
+            help="How swaps keep to the picture.",
+            show_default="direct, with --paper null",
+        ),
+    ]
     app.command("refine")(with_options_of(refine, "refine", inversion=inversion))

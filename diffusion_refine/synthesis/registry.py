@@ -17,6 +17,7 @@ METHODS = {
     "crg": "diffusion_refine.synthesis.crg.method",
     "cutpaste": "diffusion_refine.synthesis.cutpaste.method",
     "draem": "diffusion_refine.synthesis.draem.method",
+    "edit": "diffusion_refine.synthesis.edit.method",
     "maphc2f": "diffusion_refine.synthesis.maphc2f.method",
     "procedural": "diffusion_refine.synthesis.procedural.method",
     "refine": "diffusion_refine.synthesis.refine.method",

@@ -14,7 +14,7 @@ from diffusion_refine.editing.pixels import colour, composited, pasted
 from diffusion_refine.editing.realism import realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.windows import Window, assembled, padded, padded_shape
 from diffusion_refine.editing.word_swap import swap_words
-from diffusion_refine.prompts.captions import Subject, caption
+from diffusion_refine.prompts.captions import Subject, base_prompt, caption
 from diffusion_refine.synthesis.attempts import with_classes
 from diffusion_refine.synthesis.generator import ClassSwap, FrameStream, GeneratedFrame, Ids, Mask, SourceFrame
 from diffusion_refine.synthesis.refine.records import model_record
@@ -45,7 +45,10 @@ class RefineGenerator:
             of_class = marked & np.isin(defects, [number for number, called in names.items() if called == name])
             if not of_class.any():
                 continue
-            old, new = (caption(replace(subject, defects=(said,))) for said in (word_of(name), word))
+            old, new = (
+                base_prompt(said) if self.settings.base_prompt else caption(replace(subject, defects=(said,)))
+                for said in (word_of(name), word)
+            )
             change = self.swapped(colour(image), of_class, old, new)
             image = composited(image, change, share_map(of_class, replace(settings, background=0.0)))
             prompts.append(new)

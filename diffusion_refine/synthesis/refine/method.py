@@ -1,12 +1,23 @@
 """The method `refine`: defects of a dataset look more real afterwards, and more of them; every mask stays true."""
 
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from diffusion_refine.synthesis.request import Request
+from diffusion_refine.synthesis.swap_options import (
+    AmplifyOption,
+    CrossOption,
+    InversionOption,
+    LowMemoryOption,
+    ModelOption,
+    PaperOption,
+    RliOption,
+    SelfOption,
+    StepsOption,
+    swap_settings,
+)
 from diffusion_refine.training.options import DeviceOption, ThreadsOption
 
 if TYPE_CHECKING:
@@ -16,24 +27,10 @@ if TYPE_CHECKING:
     from scenes.datasets.reader import Dataset
 
 
-class Inversion(StrEnum):
-    """How a word swap keeps to the picture it changes; see `diffusion_refine.inversion.methods`."""
-
-    direct = "direct"
-    null = "null"
-    negative_prompt = "negative-prompt"
-
-
 def synthesis(
     request: Request,
     *,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="embedded|PATH|ID",
-            help="The one that comes with Blemish, a folder in diffusers' layout, or a hub id of SD 1.x, 2.x or XL.",
-        ),
-    ] = "embedded",
+    model: ModelOption = "embedded",
     realism: Annotated[
         float,
         typer.Option(min=0, max=1, help="How far defects may go from the render: share of the noise that they get."),
@@ -66,14 +63,16 @@ def synthesis(
         float,
         typer.Option(min=0.01, max=0.99, help="Share of a defect's contrast from which on a pixel changed sides."),
     ] = 0.5,
-    inversion: Annotated[Inversion, typer.Option(help="How those swaps keep to the picture.")] = Inversion.direct,
-    steps: Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")] = 50,
+    paper: PaperOption = False,
+    inversion: InversionOption = None,
+    cross: CrossOption = 0.8,
+    self_share: SelfOption = 0.6,
+    amplify: AmplifyOption = 2.0,
+    steps: StepsOption = 50,
     guidance: Annotated[
         float, typer.Option(min=1, help="How strongly the words count in refinement; swaps have the model's usual.")
     ] = 2.0,
-    rli: Annotated[
-        float, typer.Option("--rli", min=0, max=1, help="Residual interpolation in self-attention, alpha.")
-    ] = 0.1,
+    rli: RliOption = 0.1,
     band: Annotated[int, typer.Option(min=0, help="Pixels around a mask over which a change fades out.")] = 3,
     visible: Annotated[
         float, typer.Option(min=0, help="Label check: share of its visibility that a defect must keep.")
@@ -91,10 +90,7 @@ def synthesis(
         float, typer.Option(min=0, help="Label check of variants: share of its contrast that a defect must change by.")
     ] = 0.5,
     attempts: Annotated[int, typer.Option(min=1, help="Tries before a defect is left as it was rendered.")] = 4,
-    low_memory: Annotated[
-        bool,
-        typer.Option("--low-memory", help="For small cards: all but the UNet rests off it, large pictures in tiles."),
-    ] = False,
+    low_memory: LowMemoryOption = False,
     device: DeviceOption = None,
     threads: ThreadsOption = 1,
 ) -> "Synthesis":
@@ -108,7 +104,6 @@ def synthesis(
     from diffusion_refine.editing.label_check import Limits
     from diffusion_refine.editing.realism import RealismSettings
     from diffusion_refine.editing.relabelling import RelabelSettings
-    from diffusion_refine.editing.word_swap import SwapSettings
     from diffusion_refine.synthesis.refine.settings import RefineSettings
     from procgen.errors import BlemishError
     from scenes.datasets.reader import Dataset
@@ -117,12 +112,14 @@ def synthesis(
         raise BlemishError("--word says what defects become in variants; give --variants as well")
     if not originals and not variants:
         raise BlemishError("--no-originals leaves the variants alone; give --variants as well")
+    if paper and not variants:
+        raise BlemishError("--paper says how words are swapped in variants; give --variants as well")
     if len(request.inputs) != 1:
         raise BlemishError(f"refine: found {len(request.inputs)} inputs; expected the folder of one dataset")
     dataset = Dataset(request.inputs[0])
     settings = RefineSettings(
         realism=RealismSettings(realism, background, band, steps, guidance, rli),
-        swap=SwapSettings(method=inversion.value, steps=steps, alpha=rli),
+        swap=swap_settings(inversion, steps, rli, cross, self_share, amplify, paper),
         limits=None if request.label_check is False else Limits(visible, in_place, stray, spill, swap),
         variants=variants,
         words=tuple(word or ()),
@@ -131,6 +128,7 @@ def synthesis(
         originals=originals,
         keep_classes=keep_classes,
         relabel=RelabelSettings(relabel_share) if relabel else None,
+        base_prompt=paper,
     )
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

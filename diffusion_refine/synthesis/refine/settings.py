@@ -21,7 +21,7 @@ class RefineSettings:
     frame. words: that a defect may become; those of the material's corpus when empty. attempts: with other noise, and
     other words, before a defect is left as it was. originals: whether the refined frames come before the variants.
     keep_classes: whether a variant's defects stay of their classes. relabel: how masks are found again, None where they
-    stay.
+    stay. base_prompt: whether words are swapped in `captions.base_prompt`, which says nothing of the surface.
     """
 
     realism: RealismSettings = field(default_factory=RealismSettings)
@@ -34,6 +34,7 @@ class RefineSettings:
     originals: bool = True
     keep_classes: bool = False
     relabel: RelabelSettings | None = None
+    base_prompt: bool = False
 
     def written(self) -> dict[str, Any]:
         """All that frames depend on, as JSON; the number of variants is none of it, so that it may grow."""
@@ -43,6 +44,7 @@ class RefineSettings:
             **({} if self.originals else {"originals": False}),
             **({"keep_classes": True} if self.keep_classes else {}),
             **({} if self.relabel is None else {"relabel": asdict(self.relabel)}),
+            **({"base_prompt": True} if self.base_prompt else {}),
         }
         return {
             "realism": asdict(self.realism),

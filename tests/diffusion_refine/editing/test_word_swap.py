@@ -86,6 +86,16 @@ def test_an_inverted_picture_can_be_edited_again(tiny_model: Tiny) -> None:
     np.testing.assert_array_equal(again.swaps[0].picture, once.swaps[0].picture)
 
 
+def test_words_attend_without_an_edit_as_beside_one(tiny_model: Tiny) -> None:
+    model, picture, settings = tiny_model("sd15"), photograph(64, 64), SwapSettings(steps=3)
+    source = editing.inverted(model, picture, PROMPT, settings)
+    alone = editing.attention_of(model, source, PROMPT, settings)
+    beside = swap_words(model, picture, PROMPT, [DENT], settings=settings, source=source).maps
+    assert list(alone) == list(beside)
+    for word, found in alone.items():
+        np.testing.assert_allclose(found, beside[word], rtol=1e-3, atol=1e-6)
+
+
 def test_targets_are_denoised_under_residual_interpolation_like_the_inversion(tiny_model: Tiny) -> None:
     model, picture = tiny_model("sd15"), photograph(64, 64)
     settings = SwapSettings(steps=3, alpha=0.4, threshold=None)

@@ -14,9 +14,11 @@ from scipy.ndimage import gaussian_filter
 import blemish
 from diffusion_refine.editing.label_check import Limits
 from diffusion_refine.editing.realism import RealismSettings
+from diffusion_refine.editing.word_swap import SwapSettings
 from diffusion_refine.synthesis.refine.before_after import sheet_path
 from diffusion_refine.synthesis.refine.method import synthesis
 from diffusion_refine.synthesis.refine.settings import RefineSettings
+from diffusion_refine.synthesis.swap_options import swap_settings
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from scenes import Dataset
 from tests.command.told import Run, runner
@@ -66,6 +68,8 @@ def test_a_shell_and_python_have_the_same_defaults() -> None:
     realism = ("realism", "background", "band", "steps", "guidance", "rli")
     assert RealismSettings(*(typed[name] for name in realism)) == RealismSettings()
     assert Limits(*(typed[name] for name in limits)) == Limits()
+    swaps = ("inversion", "steps", "rli", "cross", "self_share", "amplify", "paper")
+    assert swap_settings(*(typed[name] for name in swaps)) == SwapSettings()
     assert {name: typed[name] for name in ("variants", "attempts")} == {
         name: getattr(RefineSettings(), name) for name in ("variants", "attempts")
     }
@@ -95,6 +99,29 @@ def test_photographs_with_drawn_defects_are_refined_and_looked_at(
     assert "s a frame" not in again.out
 
 
+def test_the_papers_way_in_one_word_and_what_is_given_beside_it_wins(
+    drawn: Path, model: Path, tmp_path: Path, run: Run
+) -> None:
+    line = ("refine", drawn, "--model", model, "--no-originals", "--variants", 1, "--word", "dent", *QUICK)
+    line = (*line, "--steps", 2, "--realism", 0)
+    own = {"--method": "direct", "--seed": 3, "--cross": 0.5, "--self": 0.25, "--amplify": 4}
+    beside = [word for option in own.items() for word in option]
+    told = {}
+    for name, more in {"plain": (), "paper": ("--paper",), "both": ("--paper", *beside)}.items():
+        assert run(*line, *more, "--out", tmp_path / name).code == 0
+        told[name] = Dataset(tmp_path / name)[0].refinement
+    assert {name: (record["method"], record["seed"]) for name, record in told.items()} == {
+        "plain": ("direct", 0), "paper": ("null", 42), "both": ("direct", 3)
+    }  # fmt: skip
+    assert "photo of a dent defect image" in told["paper"]["prompts"]
+    assert "photo of a dent defect image" in told["both"]["prompts"]
+    assert "photo of a dent defect on a ground plate" in told["plain"]["prompts"]
+    assert "base_prompt" not in told["plain"]["settings"]
+    swaps = {name: record["settings"]["swap"] for name, record in told.items()}
+    assert swaps["paper"] == {**swaps["plain"], "method": "null"}
+    assert swaps["both"] == {**swaps["plain"], "cross": 0.5, "self_share": 0.25, "amplifier": 4}
+
+
 def test_progress_is_told_in_lines_that_the_panel_reads(
     drawn: Path, model: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +135,8 @@ def test_progress_is_told_in_lines_that_the_panel_reads(
     ("arguments", "line"),
     [
         (("--word", "dent"), "--word says what defects become in variants; give --variants as well"),
+        (("--paper",), "--paper says how words are swapped in variants; give --variants as well"),
+        (("--variants", "1", "--self", "1.5"), "1.5"),
         (("--model", "nowhere"), "nowhere"),
         (("--realism", "1.5"), "1.5"),
         (("--method", "guess"), "guess"),

@@ -1,0 +1,74 @@
+"""Options of word swaps, which the methods that swap words have in common. No torch."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from diffusion_refine.editing.word_swap import SwapSettings
+
+PAPER_SEED = 42
+
+
+class Inversion(StrEnum):
+    """How a word swap keeps to the picture it changes; see `diffusion_refine.inversion.methods`."""
+
+    direct = "direct"
+    null = "null"
+    negative_prompt = "negative-prompt"
+
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        metavar="embedded|PATH|ID",
+        help="The one that comes with Blemish, a folder in diffusers' layout, or a hub id of SD 1.x, 2.x or XL.",
+    ),
+]
+InversionOption = Annotated[
+    Inversion | None, typer.Option(help="How swaps keep to the picture.", show_default="direct, with --paper null")
+]
+StepsOption = Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")]
+RliOption = Annotated[
+    float, typer.Option("--rli", min=0, max=1, help="Residual interpolation in self-attention, alpha.")
+]
+CrossOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Swaps: share of the steps in which the new word looks where the old one did."),
+]
+SelfOption = Annotated[
+    float,
+    typer.Option("--self", min=0, max=1, help="Swaps: share of the steps in which the picture keeps its layout."),
+]
+AmplifyOption = Annotated[
+    float,
+    typer.Option(min=0, max=100, help="Swaps: factor of the new word's attention; below 1 it shows more faintly."),
+]
+PaperOption = Annotated[
+    bool,
+    typer.Option(
+        "--paper", help="Swap as [Jo 2025] does, all of it; what is given beside it wins. Null inversion takes longest."
+    ),
+]
+LowMemoryOption = Annotated[
+    bool,
+    typer.Option("--low-memory", help="For small cards: all but the UNet rests off it, large pictures in tiles."),
+]
+
+
+def swap_settings(
+    inversion: Inversion | None, steps: int, rli: float, cross: float, self_share: float, amplify: float, paper: bool
+) -> "SwapSettings":
+    """The settings that the options ask for. paper: whether the method is the paper's where none is named."""
+    from diffusion_refine.editing.word_swap import SwapSettings
+
+    method = inversion or (Inversion.null if paper else Inversion.direct)
+    return SwapSettings(method.value, steps, alpha=rli, cross=cross, self_share=self_share, amplifier=amplify)
+
+
+def seed_for(given: int | None, paper: bool) -> int:
+    """The seed that was given; else the paper's, or 0."""
+    if given is not None:
+        return given
+    return PAPER_SEED if paper else 0
