@@ -132,7 +132,7 @@ def test_the_manifest_tells_of_this_distribution() -> None:
     assert fields["version"] == project["version"]
     assert fields["license"] == [f"SPDX:{project['license']}"]
     assert set(fields["platforms"]) == set(extension.PLATFORMS)
-    assert set(fields["permissions"]) == {"files"}
+    assert set(fields["permissions"]) == {"files", "network"}
     information = extension.legacy_information()
     assert (information["name"], information["author"]) == (fields["name"], fields["maintainer"])
     assert information["description"] == fields["tagline"]

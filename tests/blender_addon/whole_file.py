@@ -14,6 +14,7 @@ VOLATILE = {
     "is_evaluated", "is_runtime_data", "id_data", "filepath", "version", "tag", "library_weak_reference", "preview",
     "frame_current_final", "update_tag", "is_icon_custom", "name_full", "has_data", "bindcode", "total_users",
     "depsgraph", "particle_edit", "use_extra_user", "gi_cache_info",
+    "vertex_normals", "polygon_normals", "normal", "uv_layer_clone", "uv_layer_stencil",
 }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ class BLEMISH_PT_preview(SidebarPanel, bpy.types.Panel):
         labelled_prop(layout, settings.preview, "size")
         if not settings.preview.live:
             layout.operator("blemish.preview_update", icon="FILE_REFRESH")
-        if report.seconds and not report.problem:
+        if report.seconds and not report.problem and viewport.shown_object(context.scene) is not None:
             layout.label(text=say("Drawn in {seconds} s", seconds=f"{report.seconds:.2f}"), icon="TIME")
 
 

@@ -47,11 +47,12 @@ def test_labels_and_their_units_stand_whole_in_a_sidebar_of_the_default_width(sc
 
 
 @pytest.fixture
-def german() -> Any:
+def german(scene: Any) -> Any:
     if not bpy.app.build_options.international:
         pytest.skip("this Blender has no languages")
     view = bpy.context.preferences.view
     before = view.language, view.use_translate_interface
+    view.use_translate_interface = True
     for name in ("de_DE", "de"):  # until 4.5, and since
         try:
             view.language = name
@@ -59,7 +60,6 @@ def german() -> Any:
             continue
         if bpy.app.translations.locale.startswith("de"):
             break
-    view.use_translate_interface = True
     yield
     view.language, view.use_translate_interface = before
 
