@@ -147,7 +147,7 @@ class _Actors(Generic[Task, Result]):
             cores = self._cores if self._cores < 1 else int(self._cores)
             place = Place(seat, max(1, int(cores)), is_here=False)
             options = {"num_cpus": cores, "max_restarts": 0, "max_task_retries": 0}
-            opened = pickle.dumps((self._work, place))
+            opened = self._ray.cloudpickle.dumps((self._work, place))  # also of what a script itself defines
             self._actors[seat] = self._kind.options(**options).remote(opened, blemish_version(), os.getcwd())
         self._asked[self._actors[seat].do.remote(pickle.dumps(task))] = seat
 

@@ -65,6 +65,13 @@ def test_a_lost_actors_task_is_done_elsewhere(cluster: Ray, begun: Path) -> None
         taken(cluster, Squares(begun, deadly=((4, 99),)))
 
 
+@pytest.mark.filterwarnings("ignore::procgen.errors.BlemishNote")
+def test_work_that_a_script_itself_defines_is_done(cluster: Ray, begun: Path) -> None:
+    """Of `__main__`, which is another module in the actors."""
+    own = type("Own", (Squares,), {"__module__": "__main__"})
+    assert sorted(taken(cluster, own(begun))) == TASKS
+
+
 def test_what_a_task_raises_is_raised_here(cluster: Ray, begun: Path) -> None:
     with pytest.raises(BlemishError, match="task 5 cannot be done"):
         taken(cluster, Squares(begun, refused=5))
