@@ -30,7 +30,7 @@ def test_every_profile_can_be_read_and_every_arm_has_a_learner_and_pictures(name
     file = load_any(name, profile=profile)
     study = file.study
     assert isinstance(study, DownstreamStudy)
-    assert len(study.seeds) == (1 if profile == "words" else 3)
+    assert len(study.seeds) == 3
     for arm, settings in study.every_arm.items():
         checked({**study.learner, **settings.learner}, task_named(study.task).settings, file.path, arm)
     sets = [held_out.recipe for held_out in held_out_sets(file, study.real.rendered)]
