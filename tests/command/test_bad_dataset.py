@@ -196,7 +196,7 @@ def test_training_of_other_settings(refused: Refused, at: Path) -> None:
     ("manifest", "told"),
     [
         (None, "no dataset recognised; looked for dataset.json (blemish), train/NAME_GT.png or test/NAME_GT.png"),
-        (["set", "group", "label"], "lacks the columns image; its first line, between commas, names 'set', 'group', 'label'"),
+        (["set", "group", "label"], "lacks the columns image; its first line, between commas, names 'set', 'group'"),
         (["../../../etc/passwd", ""], "names ../../../etc/passwd, which is no file inside"),
         (["/etc/passwd", ""], "names /etc/passwd, which is no file inside"),
         (["0.png", "../../secret.png"], "names ../../secret.png, which is no file inside"),
