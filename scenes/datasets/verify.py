@@ -167,7 +167,7 @@ def _annotations(folder: Path, header: Header) -> str:
         else:
             written = parsed(content, path)
             numbers = [image["id"] for image in written["images"]]  # type: ignore[index]
-    except (DatasetError, KeyError, TypeError):
+    except (DatasetError, KeyError, TypeError, ValueError):  # the last of numbers of thousands of digits
         return f"{path}: truncated or damaged"
     if numbers != list(range(header.frames)):
         return f"{path}: is about {len(numbers)} frames; expected {header.frames}"

@@ -174,3 +174,13 @@ def test_annotations_of_other_frames_are_damage(finished: Path) -> None:
     assert ["is about 2 frames; expected 4" in str(damage) for damage in damages(finished)] == [True]
     assert len(discard_damaged(finished)) == 1
     assert not (finished / "annotations.json").exists()
+
+
+def test_annotations_of_a_frame_with_a_number_of_thousands_of_digits_are_damage(finished: Path) -> None:
+    path = finished / "annotations.json"
+    content = b"".join(coco_annotations(Dataset(finished))).replace(
+        b'{"id": 0, "file', b'{"id": ' + b"9" * 5000 + b', "file'
+    )
+    body = content[: content.rindex(b',\n "sha256"')]
+    path.write_bytes(b"".join(files.sealed_pieces([body])))
+    assert [str(damage) for damage in damages(finished)] == [f"{path}: truncated or damaged"]
