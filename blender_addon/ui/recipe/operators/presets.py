@@ -34,6 +34,14 @@ def sort_of(context: bpy.types.Context, of: str) -> str:
     return SURFACE if of == "SURFACE" or layer is None else str(layer.kind)
 
 
+def file_of(context: bpy.types.Context, of: str, name: str) -> Path:
+    """The file of a preset that is kept. Raises FileNotFoundError where its sort has no folder."""
+    folder = folder_of(sort_of(context, of))
+    if folder is None:
+        raise FileNotFoundError(2, "there is no such preset", name)
+    return folder / f"{files.file_name(name)}.yaml"
+
+
 OF = bpy.props.EnumProperty(
     name="Of",
     items=[("SURFACE", "Surface", "Finish and all layers"), ("LAYER", "Layer", "The selected layer")],
@@ -98,12 +106,8 @@ class BLEMISH_OT_preset_remove(bpy.types.Operator):
     __annotations__ = {"of": OF, "name": NAME}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        folder = folder_of(sort_of(context, self.of))
-        path = None if folder is None else folder / f"{files.file_name(self.name)}.yaml"
         try:
-            if path is None:
-                raise FileNotFoundError(2, "there is no such preset", self.name)
-            path.unlink()
+            file_of(context, self.of, self.name).unlink()
         except OSError as error:
             self.report({"ERROR"}, f"The preset cannot be removed: {error.strerror} ({error.filename})")
             return {"CANCELLED"}
@@ -149,12 +153,9 @@ class BLEMISH_OT_preset_export(bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        folder = folder_of(sort_of(context, self.of))
         path = Path(bpy.path.abspath(self.filepath)).with_suffix(".yaml")
         try:
-            if folder is None:
-                raise FileNotFoundError(2, "there is no such preset", self.name)
-            shutil.copyfile(folder / f"{files.file_name(self.name)}.yaml", path)
+            shutil.copyfile(file_of(context, self.of, self.name), path)
         except OSError as error:
             self.report({"ERROR"}, f"The preset cannot be saved: {error.strerror} ({error.filename})")
             return {"CANCELLED"}
