@@ -16,6 +16,7 @@ import bpy
 from blender_addon.ui import progress
 from blender_addon.ui.learn.command_run import CommandRun
 from blender_addon.ui.learn.environment import PROBE, checkout
+from blender_addon.ui.learn.learn_operator import LearnOperator
 from blender_addon.ui.preferences import BlemishPreferences, preferences_of
 from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase, State
@@ -54,7 +55,7 @@ def after(folder: Path, state: State) -> None:
     progress.watch(PROBE.is_running)
 
 
-class BLEMISH_OT_install_learning(bpy.types.Operator):
+class BLEMISH_OT_install_learning(LearnOperator, bpy.types.Operator):
     """Make a Python environment in the output folder and install the part of Blemish that learns into it, with torch: several GB, by pip and over the network"""  # noqa: E501 - Blender's tooltip
 
     bl_idname = "blemish.install_learning"
@@ -62,29 +63,12 @@ class BLEMISH_OT_install_learning(bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        obstacle = cls.obstacle(context)
-        if obstacle:
-            cls.poll_message_set(obstacle)
-        return not obstacle
-
-    @classmethod
-    def obstacle(cls, context: bpy.types.Context) -> str:
-        """What keeps it from being installed, as a sentence; empty where nothing does."""
-        run = progress.at_work(LEARN)
-        if run is not None:
-            return say("{run} is going on: wait for it, or cancel it", run=say(run.title))
+    def missing(cls, context: bpy.types.Context) -> str:
         if source_of(preferences_of(context).source) is None:
             return say("Choose Blemish's repository, or a wheel built of it, as Source in the preferences")
         if not getattr(bpy.app, "online_access", True):
             return say("Blender is to stay offline: allow Online Access in its preferences, under System")
         return ""
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.start(context, waits=True)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return self.start(context, waits=False)
 
     def start(self, context: bpy.types.Context, *, waits: bool) -> set[str]:
         found = preferences_of(context)

@@ -12,6 +12,7 @@ from blender_addon.ui import progress
 from blender_addon.ui.dataset.operators import open_outside
 from blender_addon.ui.learn import data
 from blender_addon.ui.learn.command_run import CommandRun, as_child_process
+from blender_addon.ui.learn.learn_operator import LearnOperator
 from blender_addon.ui.preferences import environment
 from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase, State
@@ -24,25 +25,14 @@ def said(lines: Sequence[str]) -> str:
     return (counted or list(lines) or ["finished"])[-1]
 
 
-class CommandOperator:
+class CommandOperator(LearnOperator):
     """Operators that run a command in the environment outside. Subclasses say which, and what it needs."""
 
     command: str
     well: tuple[int, ...] = (0,)  # exit codes that tell of no failure
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        obstacle = cls.obstacle(context)
-        if obstacle:
-            cls.poll_message_set(obstacle)  # type: ignore[attr-defined]
-        return not obstacle
-
-    @classmethod
-    def obstacle(cls, context: bpy.types.Context) -> str:
-        """What keeps it from being run, as a sentence; empty where nothing does."""
-        run = progress.at_work(LEARN)
-        if run is not None:
-            return say("{run} is going on: wait for it, or cancel it", run=say(run.title))
+    def missing(cls, context: bpy.types.Context) -> str:
         found = environment(context)
         if found is None:
             return say("Still looking for the Python environment")
@@ -65,12 +55,6 @@ class CommandOperator:
     def folder(self, context: bpy.types.Context) -> Path:
         """Where the command writes to."""
         raise NotImplementedError
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.start(context, waits=True)
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return self.start(context, waits=False)
 
     def start(self, context: bpy.types.Context, *, waits: bool) -> set[str]:
         found = environment(context)
