@@ -1,7 +1,7 @@
 """Rendering a recipe into a dataset by Blender processes that share its frames."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from blender_addon.workers.job import CARDS_MARK, EXPORT, EXPORTED_MARK, LIST_CA
 from blender_addon.workers.process import Rendering, ask
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
 from scenes.datasets.lock import locked
+from scenes.datasets.passes import PassFormat, PassName, formats_of
 from scenes.datasets.schema import HEADER, recipe_in
 from scenes.jobs.executor import Executor
 from scenes.jobs.frames import write_missing
@@ -34,6 +35,8 @@ def render_dataset(
     workers: int | None = None,
     executor: Executor | None = None,
     without: Iterable[str] = (),
+    passes: Collection[PassName] = (),
+    pass_format: PassFormat = "png",
     blender: str | Path | None = None,
     device: str = CPU,
     on_begin: Callable[[int], None] = lambda missing: None,
@@ -49,7 +52,8 @@ def render_dataset(
     bytes whatever the number of `workers`, each of which is a Blender process with its share of the cores, or a
     graphics card of its own (by default one process, or one a card). One that is killed or crashes is replaced.
     executor: where they are, instead of on this machine. samples: Cycles samples a pixel. without: families to leave
-    off ("defects", "impurities"), which changes nothing else. blender: a Blender program or a Python with bpy, by
+    off ("defects", "impurities"), which changes nothing else. passes: what frames hold beside picture and masks, of
+    `scenes.datasets.passes.PASSES`, as 16-bit PNG or as OpenEXR. blender: a Blender program or a Python with bpy, by
     default the bpy of this Python. device: one of `blender_addon.workers.devices.NAMES`; where no card is found for it,
     the processor serves, and `on_note` is told so.
     on_begin: called once with the number of frames yet to render; on_frame: with the index of each as it is written.
@@ -63,16 +67,17 @@ def render_dataset(
         raise RenderError(f"found {workers} workers; expected 1 or more")
     if executor is not None and device != CPU:
         raise RenderError(f"device: found {device} and workers on other machines; expected cpu, which those render on")
+    formats = formats_of(passes, pass_format)
     program = find(blender)
     device, cards = device_of(program, device, on_note)
     settings: dict[str, Any] = {"samples": samples, **({} if device == CPU else {"device": device})}
     if program.version != USUAL:  # whose pictures are other bytes
         settings["blender"] = program.series
     with locked(out):
-        writer = DatasetWriter(out, recipe, seed, frames, **settings)
+        writer = DatasetWriter(out, recipe, seed, frames, passes=formats, **settings)
         part = writer.recipe.part
         work = Rendering(
-            Job(writer.recipe.model_dump_json(), seed, samples, device=device),
+            Job(writer.recipe.model_dump_json(), seed, samples, formats, device=device),
             program,
             None if blender is None else str(blender),
             Path(part.path).read_bytes() if isinstance(part, MeshRecipe) else None,
