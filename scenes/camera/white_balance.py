@@ -36,4 +36,5 @@ def gains(kelvin: float) -> NDArray[np.float32]:
     The least of them is 1, so that what saturates every colour stays white.
     """
     raw = black_body(RENDERED_KELVIN) / black_body(kelvin)
-    return (raw / raw.min()).astype(np.float32)
+    result: NDArray[np.float32] = (raw / raw.min()).astype(np.float32)
+    return result
