@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scenes.catalogue.registry import SceneFinish, SceneLayer
+from scenes.own_scene.variation import Variation
 from scenes.parts import Shape
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
 
@@ -107,6 +108,7 @@ class Scene(SceneModel):
 
     charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
+    variation: how a scene of the user differs from its file; None on Blemish's own stage.
     """
 
     recipe_name: str
@@ -121,6 +123,7 @@ class Scene(SceneModel):
     light: Light
     camera: Camera
     sensor: Sensor
+    variation: Variation | None = Field(None, exclude_if=lambda variation: variation is None)
 
     def placed_layers(self) -> Iterator[tuple[SceneLayer, int]]:
         """Each layer and the number of the chart that it was placed on."""

@@ -18,6 +18,8 @@ from scenes.camera.white_balance import COLDEST, HOTTEST
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.registry import DefectRecipe, FinishRecipe, ImpurityRecipe
 from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
+from scenes.own_scene.section import OwnSceneRecipe
+from scenes.own_scene.stand_ins import STAND_INS
 from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
@@ -183,7 +185,7 @@ class Recipe(RecipeModel):
 
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
     switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
-    else stays as it is. See `without`.
+    else stays as it is. See `without`. scene: of the user; part, light and camera stand for nothing then.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = Field(
@@ -207,9 +209,27 @@ class Recipe(RecipeModel):
         (),
         description="Families of layers, or single entries of them such as defects.0, that are described but left out",
     )
+    scene: OwnSceneRecipe | None = Field(
+        None,
+        exclude_if=lambda scene: scene is None,
+        description="A scene of your own in a .blend, in the place of Blemish's stage",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scene_needs_no_stage(cls, written: Any) -> Any:
+        """Part, light and camera are the scene's own; so are finish and sensor, unless it says otherwise."""
+        scene = written.get("scene") if isinstance(written, dict) else None
+        if not isinstance(scene, dict | OwnSceneRecipe):
+            return written
+        says = scene if isinstance(scene, dict) else scene.model_dump(mode="json")
+        needed = {"finish": says.get("surface") == "finish", "sensor": says.get("picture") == "sensor"}
+        return {**{name: value for name, value in STAND_INS.items() if not needed.get(name)}, **written}
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:
+        if self.scene is not None:
+            return self  # what is inspected is known when the file is opened
         from_camera_mm = self.camera.finest_pixel_mm(self.part) / TEXELS_PER_PIXEL
         finest_mm = from_camera_mm if self.texel_um is None else self.texel_um / 1e3
         needed = self.part.longest_mm / finest_mm
@@ -240,6 +260,8 @@ class Recipe(RecipeModel):
 
     @model_validator(mode="after")
     def _entries_fit_the_part(self) -> Self:
+        if self.scene is not None:
+            return self
         for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
             for position, entry in enumerate(entries):
                 if trouble := entry.trouble_on(self._largest_charts):
