@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from blender_addon.errors import RenderError
 from blender_addon.workers.devices import CPU, NAMES
 from procgen.errors import Stopped
-from scenes.datasets.passes import PassFormat, PassName
+from scenes.datasets.passes import PASSES, PassFormat
 from scenes.jobs.options import MOST_WORKERS, RayOption, executor_for
 
 if TYPE_CHECKING:
@@ -48,8 +48,12 @@ def render(
         typer.Option(help="Leave a family off (defects or impurities); all else stays the same to the bit."),
     ] = None,
     passes: Annotated[
-        list[PassName] | None,
-        typer.Option("--pass", help="What frames shall hold beside picture and masks; once for each."),
+        list[str] | None,
+        typer.Option(
+            "--pass",
+            help=f"What frames shall hold beside picture and masks, once for each: {', '.join(PASSES)}.",
+            metavar="PASS",
+        ),
     ] = None,
     pass_format: Annotated[
         PassFormat, typer.Option(help="Files of passes: 16-bit PNG, or OpenEXR, which holds the very numbers.")

@@ -13,12 +13,13 @@ from blender_addon.workers.job import CARDS_MARK, EXPORT, EXPORTED_MARK, LIST_CA
 from blender_addon.workers.process import Rendering, ask
 from scenes import Dataset, DatasetWriter, Recipe, load_recipe
 from scenes.datasets.lock import locked
-from scenes.datasets.passes import PassFormat, PassName, formats_of
+from scenes.datasets.passes import PASSES, PassFormat, PassName, formats_of
 from scenes.datasets.schema import HEADER, recipe_in
 from scenes.jobs.executor import Executor
 from scenes.jobs.frames import write_missing
 from scenes.jobs.local import Local
 from scenes.parts.mesh import MeshRecipe
+from scenes.quantities.distribution import shown
 from scenes.recipes.reading import shipped_recipes
 from scenes.recipes.recipe import recipe_from
 
@@ -35,7 +36,7 @@ def render_dataset(
     workers: int | None = None,
     executor: Executor | None = None,
     without: Iterable[str] = (),
-    passes: Collection[PassName] = (),
+    passes: Collection[str] = (),
     pass_format: PassFormat = "png",
     blender: str | Path | None = None,
     device: str = CPU,
@@ -63,11 +64,11 @@ def render_dataset(
     recipe = recipe if isinstance(recipe, Recipe) else recipe_of(recipe)
     for family in without:
         recipe = recipe.without(family)
+    formats = formats_of(known_passes(passes), pass_format)
     if workers is not None and workers < 1:
         raise RenderError(f"found {workers} workers; expected 1 or more")
     if executor is not None and device != CPU:
         raise RenderError(f"device: found {device} and workers on other machines; expected cpu, which those render on")
-    formats = formats_of(passes, pass_format)
     program = find(blender)
     device, cards = device_of(program, device, on_note)
     settings: dict[str, Any] = {"samples": samples, **({} if device == CPU else {"device": device})}
@@ -87,6 +88,14 @@ def render_dataset(
         chosen = executor or Local(workers or max(1, cards))
         write_missing(writer, work, chosen, on_begin=on_begin, on_frame=on_frame)
     return Dataset(out)
+
+
+def known_passes(names: Collection[str]) -> list[PassName]:
+    """Passes by their names. Raises RenderError for a name that is none."""
+    for name in names:
+        if name not in PASSES:
+            raise RenderError(f"--pass: found {shown(name)}; expected {', '.join(PASSES)}")
+    return [name for name in PASSES if name in names]
 
 
 def recipe_of(name_or_path: str | Path) -> Recipe:

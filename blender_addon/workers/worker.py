@@ -84,10 +84,8 @@ def run(job: Job, next_frame: Callable[[], int]) -> None:
     print(f"\n{READY_MARK}", flush=True)
     while True:
         index = next_frame()
-        files, folder = (
-            render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes),
-            Path(job.folder) / str(index),
-        )
+        files = render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
+        folder = Path(job.folder) / str(index)
         with explained(folder):
             folder.mkdir()
             for name, content in files.items():

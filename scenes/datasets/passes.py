@@ -99,8 +99,10 @@ def decoded(
     letters = CHANNELS.get(name, "")
     if format == "exr":
         channels = exr.decode(content, most)
-        if channels.keys() != set(letters) or channels[letters[0]].shape != shape:
-            raise exr.ExrError(f"found the channels {', '.join(channels)}; expected {', '.join(letters)} of its frame")
+        height, width = next(iter(channels.values())).shape
+        if channels.keys() != set(letters) or (height, width) != shape:
+            found = f"{width} x {height} pixels of {', '.join(channels)}"
+            raise exr.ExrError(f"holds {found}, not {shape[1]} x {shape[0]} of {', '.join(letters)}")
         values = np.stack([channels[letter].astype(np.float32) for letter in letters], axis=-1)
         return values if len(letters) > 1 else values[..., 0]
     codes = png.decode(content, most)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from blender_addon import render_dataset
+from blender_addon import RenderError, render_dataset
 from scenes import Dataset, DatasetError, Frame, surface_maps
 from tests.blender_addon.ray_cast import rays, texels_on_arc_segment, texels_on_plate
 from tests.blender_addon.recipes import changed, crowded, small
@@ -225,3 +225,9 @@ def test_albedo_of_mixed_shaders_is_mixed_and_of_others_what_cycles_says(scene: 
     albedo = passes_in(render(scene), ("albedo",), scene.camera)["albedo"]
     assert abs(albedo[0, 0] - np.array([0.4, 0.5, 0.6])).max() < 1e-6
     assert abs(albedo[SIDE // 2, SIDE // 2] - np.array([0.9, 0.8, 0.2])).max() < 1e-6
+
+
+def test_an_unknown_pass_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match="--pass: found 'deepness'; expected depth, normal, albedo, objects"):
+        render_dataset("plate", tmp_path / "set", 1, passes=["deepness"])
+    assert not (tmp_path / "set").exists()
