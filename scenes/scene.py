@@ -11,6 +11,10 @@ from scenes.parts import Shape
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
 
 
+def _lacking(value: object) -> bool:
+    return not value
+
+
 class AreaPanel(SceneModel):
     """A rectangular light.
 
@@ -52,6 +56,19 @@ class Camera(SceneModel):
     focus_distance: Positive
 
 
+class LensSpot(SceneModel):
+    """A spot of dirt on the lens; see `scenes.camera.optics.dirt_transmission`.
+
+    x, y: its middle from the left and the top, radius: all in widths of the picture. opacity: share of the light that
+    it takes in its middle.
+    """
+
+    x: float
+    y: float
+    radius: Positive
+    opacity: Annotated[float, Field(ge=0, le=1)]
+
+
 class Sensor(SceneModel):
     """What `scenes.camera.sensor.develop` does to the light that arrives.
 
@@ -59,6 +76,11 @@ class Sensor(SceneModel):
     deviation of the optics' point spread, pixels. full_well: photo-electrons at saturation, None for a sensor without
     noise. read_noise: electrons, standard deviation. transfer: what the stored numbers are proportional to. bits: per
     stored number.
+    column_gain, column_offset: standard deviations of the columns' sensitivities over their mean, and of what they add,
+    fractions of full well. row_jitter: of the rows' sideways shifts, pixels. white_balance: kelvin of the light that
+    the camera takes for white. threshold: fraction of full well above which a pixel is white, else black.
+    sharpening: share of the unsharp mask that is added, its radius in pixels. jpeg_quality: 1 to 100.
+    What a camera lacks is not written down, so that frames without it stay the files that they always were.
     """
 
     exposure: Positive
@@ -70,6 +92,15 @@ class Sensor(SceneModel):
     bits: Literal[8, 16] = 8
     monochrome: bool = False
     seed: int = 0
+    dirt: tuple[LensSpot, ...] = Field((), exclude_if=_lacking)
+    column_gain: NotNegative = Field(0.0, exclude_if=_lacking)
+    column_offset: NotNegative = Field(0.0, exclude_if=_lacking)
+    row_jitter: NotNegative = Field(0.0, exclude_if=_lacking)
+    white_balance: Positive | None = Field(None, exclude_if=_lacking)
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(None, exclude_if=_lacking)
+    sharpening: NotNegative = Field(0.0, exclude_if=_lacking)
+    sharpening_radius: NotNegative = Field(0.0, exclude_if=_lacking)
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(None, exclude_if=_lacking)
 
 
 class Scene(SceneModel):
