@@ -1,7 +1,7 @@
 """A drawn scene: every number of one frame, in SI units, with nothing left to chance."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -103,17 +103,26 @@ class Sensor(SceneModel):
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(None, exclude_if=_lacking)
 
 
+Side = Literal["front", "back"]
+SIDES: tuple[Side, ...] = get_args(Side)
+
+
 class Scene(SceneModel):
     """One frame's part, finish, layers (bottom first), light, camera and sensor.
 
     charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
+    surface: number of the surface that is shown; None where each frame shows another. view: which of its views this is.
+    side: of a part that is turned over, the one that is up.
     variation: how a scene of the user differs from its file; None on Blemish's own stage.
     """
 
     recipe_name: str
     seed: int
     index: int
+    surface: int | None = Field(None, exclude_if=lambda surface: surface is None)
+    view: int = Field(0, exclude_if=lambda view: view == 0)
+    side: Side = Field("front", exclude_if=lambda side: side == "front")
     part: Shape
     finish: SceneFinish
     layers: tuple[SceneLayer, ...]
