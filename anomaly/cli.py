@@ -542,6 +542,8 @@ def _describe(inspector: Inspector) -> None:
         looked_at = (inspector.regions.levels > 0).mean()
         levels = ", ".join(map(str, inspector.regions.numbers))
         typer.echo(f"looks at  {looked_at:.0%} of pictures of {width} x {height} pixels, in regions of level {levels}")
+    if training.tile is not None:
+        typer.echo(f"tiles     of {training.tile} pixels, of larger pictures as they are scaled")
     if training.white_level is not None:
         typer.echo(f"white     {training.white_level:g} in pictures of more than 8 bits")
     if training.pixel_size is not None:

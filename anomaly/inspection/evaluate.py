@@ -141,6 +141,7 @@ def inspector_record(inspector: Inspector) -> InspectorRecord:
         "backbone strides": ", ".join(str(stride) for stride in inspector.model.extractor.strides),
         "working scale": f"{training.scale:.4g}",
         "surfaces trained on": str(len(training.groups)),
+        **({} if inspector.tile is None else {"tiles": f"of {inspector.tile} pixels"}),
         **({} if training.white_level is None else {"white level": f"{training.white_level:g}"}),
         "how the bank came to be": "; ".join(training.history),
     }

@@ -166,6 +166,11 @@ def _same(levels: NDArray[np.uint8] | None, others: NDArray[np.uint8] | None) ->
     return levels is others if levels is None or others is None else np.array_equal(levels, others)
 
 
+def _tiles(inspector: Inspector) -> str:
+    side = inspector.training.tile
+    return "one piece or tiles of the usual size" if side is None else f"tiles of {side} pixels"
+
+
 def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
     if not same_weights(first.model.extractor, other.model.extractor):
         raise InspectorError(
@@ -176,6 +181,11 @@ def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
         raise InspectorError(
             f"inspector {number} looks at other regions of a picture than the first; give them all the same with "
             "`blemish bank --look`, or take them away with `--look everywhere`"
+        )
+    if first.training.tile != other.training.tile:
+        raise InspectorError(
+            f"inspector {number} looks at pictures in {_tiles(other)} and the first in {_tiles(first)}; train both "
+            "with the same --tile"
         )
     scales = first.training.scale, other.training.scale
     if abs(scales[0] - scales[1]) > SCALES_AGREE * scales[0]:
