@@ -169,7 +169,7 @@ def test_an_inspector_looks_at_pictures_in_the_tiles_that_it_was_trained_in(tile
 
 def test_one_without_tiles_of_its_own_is_written_as_before(tiled):
     assert read_tensors(tiled / "whole" / BANK_FILE)[1].keys().isdisjoint({"tile"})
-    assert b'schema\\": 6' in (tiled / "tiled" / BANK_FILE).read_bytes()
+    assert b'schema\\": 7' in (tiled / "tiled" / BANK_FILE).read_bytes()
     assert b'schema\\": 1' in (tiled / "whole" / BANK_FILE).read_bytes()
     assert Inspector.load(tiled / "whole").tile is None
 
