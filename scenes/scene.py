@@ -43,6 +43,9 @@ class Camera(SceneModel):
     The centre of pixel (i, j), column i from the left and row j from the top, lies on the image plane at
     x = ((i + ½)/width − ½)·sensor_width to the right, y = (½·height − (j + ½))/width·sensor_width up, and
     z = focal_length forward of `position`.
+
+    field_width: what a telecentric lens sees from side to side, at any depth; None for any other. The ray of a pixel of
+    a telecentric camera runs along `forward`, from x/sensor_width·field_width to the right and as much up.
     """
 
     position: Vector
@@ -54,6 +57,7 @@ class Camera(SceneModel):
     height: Annotated[int, Field(gt=0)]
     aperture_radius: NotNegative = 0.0
     focus_distance: Positive
+    field_width: Positive | None = Field(None, exclude_if=_lacking)
 
 
 class LensSpot(SceneModel):

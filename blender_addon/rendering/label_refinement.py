@@ -8,6 +8,7 @@ cast again, in float64, at the faces of the mesh that lie there.
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.camera.imaging import rays
 from scenes.geometry.atlas import Mesh
 from scenes.scene import Camera
 
@@ -27,7 +28,7 @@ def refine_labels(labels: Labels, seen_uv: Floats, maps: Labels, mesh: Mesh, uvs
     result = labels.copy()
     reach = 2 * DOUBT / np.array([maps.shape[1], maps.shape[0]])
     for row, column in zip(*np.nonzero(in_doubt(seen_uv, maps)), strict=True):
-        uv = cast(camera, pixel_ray(camera, row, column), mesh, uvs, seen_uv[row, column], reach)
+        uv = cast(*pixel_ray(camera, row, column), mesh, uvs, seen_uv[row, column], reach)
         if uv is not None:
             result[row, column] = look_up(maps, uv)
     return result
@@ -55,16 +56,13 @@ def look_up(maps: Labels, uv: Floats) -> Labels:
     return texels
 
 
-def pixel_ray(camera: Camera, row: int, column: int) -> Floats:
-    """(3,) direction, of any length, through the centre of a pixel; see `scenes.scene.Camera`."""
-    forward, up = np.array(camera.forward), np.array(camera.up)
-    x = ((column + 0.5) / camera.width - 0.5) * camera.sensor_width
-    y = (0.5 * camera.height - (row + 0.5)) / camera.width * camera.sensor_width
-    direction: Floats = x * np.cross(forward, up) + y * up + camera.focal_length * forward
-    return direction
+def pixel_ray(camera: Camera, row: int, column: int) -> tuple[Floats, Floats]:
+    """(3,) where the ray through the centre of a pixel begins, and its direction, of any length."""
+    origins, directions = rays(camera, np.array([[column + 0.5, row + 0.5]]))
+    return origins[0], directions[0]
 
 
-def cast(camera: Camera, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Floats, reach: Floats) -> Floats | None:
+def cast(origin: Floats, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Floats, reach: Floats) -> Floats | None:
     """Texture coordinates (2,) where a ray meets the faces within `reach` (2,) of `seen_uv`; None where it misses."""
     near = (uvs.min(axis=1) - reach <= seen_uv) & (seen_uv <= uvs.max(axis=1) + reach)
     nearest, found = np.inf, None
@@ -73,7 +71,7 @@ def cast(camera: Camera, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Fl
         for second in range(1, count - 1):
             corners = [0, second, second + 1]
             triangle = mesh.vertices[mesh.faces[face, corners]]
-            distance, weights = intersection(np.array(camera.position), direction, triangle)
+            distance, weights = intersection(origin, direction, triangle)
             if distance < nearest:
                 nearest, found = distance, weights @ uvs[face, corners]
     return found

@@ -168,11 +168,16 @@ def aim_camera(thing: bpy.types.Object, camera: Camera, *, depth_of_field: bool)
     lens = thing.data
     lens.sensor_fit = "HORIZONTAL"
     lens.lens, lens.sensor_width = camera.focal_length * 1e3, camera.sensor_width * 1e3
+    lens.type = "PERSP" if camera.field_width is None else "ORTHO"
+    if camera.field_width is not None:
+        lens.ortho_scale = camera.field_width
     lens.clip_start, lens.clip_end = CLIPPING_RANGE
     lens.dof.use_dof = depth_of_field and camera.aperture_radius > 0
     if lens.dof.use_dof:
         lens.dof.focus_distance = camera.focus_distance
-        lens.dof.aperture_fstop = camera.focal_length / (2 * camera.aperture_radius)
+        # Of an orthographic camera, Cycles takes 1 m for the focal length.
+        focal_length = camera.focal_length if camera.field_width is None else 1.0
+        lens.dof.aperture_fstop = focal_length / (2 * camera.aperture_radius)
     thing.matrix_world = frame(camera.position, x=np.cross(camera.forward, camera.up), z=-np.asarray(camera.forward))
 
 
