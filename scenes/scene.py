@@ -6,8 +6,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scenes.catalogue.registry import SceneFinish, SceneLayer
+from scenes.own_scene.variation import Variation
 from scenes.parts import Shape
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
+
+
+def _lacking(value: object) -> bool:
+    return not value
 
 
 class AreaPanel(SceneModel):
@@ -51,6 +56,19 @@ class Camera(SceneModel):
     focus_distance: Positive
 
 
+class LensSpot(SceneModel):
+    """A spot of dirt on the lens; see `scenes.camera.optics.dirt_transmission`.
+
+    x, y: its middle from the left and the top, radius: all in widths of the picture. opacity: share of the light that
+    it takes in its middle.
+    """
+
+    x: float
+    y: float
+    radius: Positive
+    opacity: Annotated[float, Field(ge=0, le=1)]
+
+
 class Sensor(SceneModel):
     """What `scenes.camera.sensor.develop` does to the light that arrives.
 
@@ -58,6 +76,11 @@ class Sensor(SceneModel):
     deviation of the optics' point spread, pixels. full_well: photo-electrons at saturation, None for a sensor without
     noise. read_noise: electrons, standard deviation. transfer: what the stored numbers are proportional to. bits: per
     stored number.
+    column_gain, column_offset: standard deviations of the columns' sensitivities over their mean, and of what they add,
+    fractions of full well. row_jitter: of the rows' sideways shifts, pixels. white_balance: kelvin of the light that
+    the camera takes for white. threshold: fraction of full well above which a pixel is white, else black.
+    sharpening: share of the unsharp mask that is added, its radius in pixels. jpeg_quality: 1 to 100.
+    What a camera lacks is not written down, so that frames without it stay the files that they always were.
     """
 
     exposure: Positive
@@ -69,6 +92,15 @@ class Sensor(SceneModel):
     bits: Literal[8, 16] = 8
     monochrome: bool = False
     seed: int = 0
+    dirt: tuple[LensSpot, ...] = Field((), exclude_if=_lacking)
+    column_gain: NotNegative = Field(0.0, exclude_if=_lacking)
+    column_offset: NotNegative = Field(0.0, exclude_if=_lacking)
+    row_jitter: NotNegative = Field(0.0, exclude_if=_lacking)
+    white_balance: Positive | None = Field(None, exclude_if=_lacking)
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(None, exclude_if=_lacking)
+    sharpening: NotNegative = Field(0.0, exclude_if=_lacking)
+    sharpening_radius: NotNegative = Field(0.0, exclude_if=_lacking)
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(None, exclude_if=_lacking)
 
 
 class Scene(SceneModel):
@@ -76,6 +108,7 @@ class Scene(SceneModel):
 
     charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
+    variation: how a scene of the user differs from its file; None on Blemish's own stage.
     """
 
     recipe_name: str
@@ -90,6 +123,7 @@ class Scene(SceneModel):
     light: Light
     camera: Camera
     sensor: Sensor
+    variation: Variation | None = Field(None, exclude_if=lambda variation: variation is None)
 
     def placed_layers(self) -> Iterator[tuple[SceneLayer, int]]:
         """Each layer and the number of the chart that it was placed on."""

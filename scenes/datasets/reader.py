@@ -108,7 +108,7 @@ class Frame:
         path = self._path(SCENES)
         content = read_bytes(path)
         written = parsed(content, path)
-        check_mesh(self.folder, path, written)
+        check_mesh(self.folder, path, written.get("scene") if isinstance(written, dict) else None)
         try:
             record = FrameRecord.model_validate(written, context={"folder": self.folder})
         except ValidationError as error:

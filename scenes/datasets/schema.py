@@ -138,9 +138,11 @@ def committed(folder: Path, frames: int) -> tuple[int, ...]:
     return tuple(sorted(index for index in indices if index < frames))
 
 
-def check_mesh(folder: Path, path: Path, written: object) -> None:
-    """Raise DatasetError where a file of a dataset names a mesh that is not the dataset's own."""
-    holder = written.get("scene", written) if isinstance(written, dict) else None
+def check_mesh(folder: Path, path: Path, holder: object) -> None:
+    """Raise DatasetError where a file of a dataset names a mesh that is not the dataset's own.
+
+    holder: the recipe or the scene that the file holds.
+    """
     part = holder.get("part") if isinstance(holder, dict) else None
     if not isinstance(part, dict) or part.get("kind") != "mesh":
         return

@@ -14,13 +14,16 @@ from pydantic import AfterValidator, Field, StrictBool, StringConstraints, Valid
 from pydantic_core import ErrorDetails
 
 from procgen.surface.layer import Family
+from scenes.camera.white_balance import COLDEST, HOTTEST
 from scenes.catalogue.placement.sites import PlacedRecipeModel
 from scenes.catalogue.registry import DefectRecipe, FinishRecipe, ImpurityRecipe
 from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
+from scenes.own_scene.section import OwnSceneRecipe
+from scenes.own_scene.stand_ins import STAND_INS
 from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
-from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Offset, RecipeModel, together
+from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Offset, Ratio, RecipeModel, together
 from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
@@ -130,6 +133,42 @@ class SensorRecipe(RecipeModel):
     )
     bits: Literal[8, 16] = Field(8, title="Bit Depth", description="Bits of each stored number")
     monochrome: StrictBool = Field(False, description="A sensor without colour filters: one number a pixel")
+    dirt_spots: Annotated[Distribution, Within(0, 100, whole=True)] = Field(
+        Constant(0.0), description="How many blurred dark spots dirt on the lens makes"
+    )
+    dirt_radius: Annotated[Distribution, Within(0.001, 1)] = Field(
+        Constant(0.03), description="Radius of a spot as a share of the picture's width"
+    )
+    dirt_opacity: Fraction = Field(Constant(0.1), description="Share of the light that a spot takes in its middle")
+    column_gain: Fraction = Field(
+        Constant(0.0), description="How much a line-scan camera's columns differ in sensitivity, a standard deviation"
+    )
+    column_offset: Fraction = Field(
+        Constant(0.0),
+        description="Share of full well by which a line-scan camera's columns differ in the dark, a standard deviation",
+    )
+    row_jitter_px: Annotated[Distribution, Within(0, 2)] = Field(
+        Constant(0.0), description="How far a line-scan camera's rows are shaken sideways, a standard deviation"
+    )
+    white_balance_kelvin: Annotated[Distribution, Within(COLDEST, HOTTEST)] | None = Field(
+        None, description="Colour of light that the camera takes for white; off is that of the light, 6504 K"
+    )
+    threshold: Annotated[Distribution, Within(0.001, 1)] | None = Field(
+        None, description="Share of full well above which a pixel is stored as white, else as black"
+    )
+    sharpening: Ratio = Field(Constant(0.0), description="How much of the unsharp mask the camera adds")
+    sharpening_px: Annotated[Distribution, Within(0.2, 20)] = Field(
+        Constant(1.0), title="Sharpening Radius", description="Radius of the unsharp mask"
+    )
+    jpeg_quality: Annotated[Distribution, Within(1, 100, whole=True)] | None = Field(
+        None, title="JPEG Quality", description="Quality of the JPEG that the camera stores; off stores all it has"
+    )
+
+    @model_validator(mode="after")
+    def _jpeg_has_8_bits(self) -> Self:
+        if self.jpeg_quality is not None and self.bits != 8:
+            raise together(f"found jpeg_quality with {self.bits} bits; expected bits: 8, which is all that JPEG stores")
+        return self
 
     @model_validator(mode="after")
     def _electrons_need_a_well(self) -> Self:
@@ -146,7 +185,7 @@ class Recipe(RecipeModel):
 
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
     switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
-    else stays as it is. See `without`.
+    else stays as it is. See `without`. scene: of the user; part, light and camera stand for nothing then.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = Field(
@@ -170,9 +209,27 @@ class Recipe(RecipeModel):
         (),
         description="Families of layers, or single entries of them such as defects.0, that are described but left out",
     )
+    scene: OwnSceneRecipe | None = Field(
+        None,
+        exclude_if=lambda scene: scene is None,
+        description="A scene of your own in a .blend, in the place of Blemish's stage",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scene_needs_no_stage(cls, written: Any) -> Any:
+        """Part, light and camera are the scene's own; so are finish and sensor, unless it says otherwise."""
+        scene = written.get("scene") if isinstance(written, dict) else None
+        if not isinstance(scene, dict | OwnSceneRecipe):
+            return written
+        says = scene if isinstance(scene, dict) else scene.model_dump(mode="json")
+        needed = {"finish": says.get("surface") == "finish", "sensor": says.get("picture") == "sensor"}
+        return {**{name: value for name, value in STAND_INS.items() if not needed.get(name)}, **written}
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:
+        if self.scene is not None:
+            return self  # what is inspected is known when the file is opened
         from_camera_mm = self.camera.finest_pixel_mm(self.part) / TEXELS_PER_PIXEL
         finest_mm = from_camera_mm if self.texel_um is None else self.texel_um / 1e3
         needed = self.part.longest_mm / finest_mm
@@ -203,6 +260,8 @@ class Recipe(RecipeModel):
 
     @model_validator(mode="after")
     def _entries_fit_the_part(self) -> Self:
+        if self.scene is not None:
+            return self
         for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
             for position, entry in enumerate(entries):
                 if trouble := entry.trouble_on(self._largest_charts):

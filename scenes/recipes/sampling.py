@@ -7,7 +7,8 @@ Each kind of part, finish, defect and impurity samples itself, from the stream t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,12 +18,14 @@ from scenes.catalogue.placement.sites import PlacedRecipeModel, PlacedStream, si
 from scenes.catalogue.registry import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.geometry.atlas import Part
 from scenes.parts import Shape, build_part
+from scenes.quantities.distribution import Distribution
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.units import MM, UM
 from scenes.recipes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
-from scenes.scene import Camera, Light, Scene, Sensor
+from scenes.scene import Camera, LensSpot, Light, Scene, Sensor
 
 Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the chart that it lies on
+Number = TypeVar("Number", int, float)
 
 
 def draw(
@@ -58,7 +61,7 @@ def draw(
         texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
         light=_ring_light(recipe.light, (offset[0], offset[1]), stream.at("light")),
         camera=camera,
-        sensor=_sensor(recipe.sensor, stream.at("sensor")),
+        sensor=_sensor(recipe.sensor, recipe.camera.resolution, stream.at("sensor")),
     )
 
 
@@ -162,7 +165,7 @@ def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], str
     )
 
 
-def _sensor(recipe: SensorRecipe, stream: RandomStream) -> Sensor:
+def _sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> Sensor:
     return Sensor(
         exposure=stream.draw("exposure", recipe.exposure),
         vignetting=stream.draw("vignetting", recipe.vignetting),
@@ -173,4 +176,34 @@ def _sensor(recipe: SensorRecipe, stream: RandomStream) -> Sensor:
         bits=recipe.bits,
         monochrome=recipe.monochrome,
         seed=stream.layer_seed(),
+        dirt=_dirt(recipe, resolution, stream),
+        column_gain=stream.draw("column_gain", recipe.column_gain),
+        column_offset=stream.draw("column_offset", recipe.column_offset),
+        row_jitter=stream.draw("row_jitter_px", recipe.row_jitter_px),
+        white_balance=_if_any(stream.draw, "white_balance_kelvin", recipe.white_balance_kelvin),
+        threshold=_if_any(stream.draw, "threshold", recipe.threshold),
+        sharpening=(sharpening := stream.draw("sharpening", recipe.sharpening)),
+        sharpening_radius=stream.draw("sharpening_px", recipe.sharpening_px) if sharpening else 0.0,
+        jpeg_quality=_if_any(stream.whole, "jpeg_quality", recipe.jpeg_quality),
     )
+
+
+def _if_any(draw: Callable[[str, Distribution], Number], name: str, quantity: Distribution | None) -> Number | None:
+    return None if quantity is None else draw(name, quantity)
+
+
+def _dirt(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> tuple[LensSpot, ...]:
+    """Spots evenly over the picture, each with a radius and an opacity of its own."""
+    width, height = resolution
+    spots = []
+    for number in range(stream.whole("dirt_spots", recipe.dirt_spots)):
+        own = stream.at("dirt").at(number)
+        spots.append(
+            LensSpot(
+                x=own.chance("x"),
+                y=own.chance("y") * height / width,
+                radius=recipe.dirt_radius.sample(own.at("radius").generator()),
+                opacity=recipe.dirt_opacity.sample(own.at("opacity").generator()),
+            )
+        )
+    return tuple(spots)
