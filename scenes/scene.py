@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scenes.catalogue.registry import SceneFinish, SceneLayer
+from scenes.own_scene.record import OwnScene
 from scenes.own_scene.variation import Variation
 from scenes.parts import Shape
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
@@ -108,7 +109,9 @@ class Scene(SceneModel):
 
     charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
-    variation: how a scene of the user differs from its file; None on Blemish's own stage.
+    surface, view: the number of the surface that is shown, that of the frame where None, and which view of it this is.
+    variation, own: how a scene of the user differs from its file, and what is inspected in it, whose layers follow each
+    other here; None on Blemish's own stage. Part and light stand for nothing in a scene of the user.
     """
 
     recipe_name: str
@@ -123,7 +126,10 @@ class Scene(SceneModel):
     light: Light
     camera: Camera
     sensor: Sensor
+    surface: Annotated[int, Field(ge=0)] | None = Field(None, exclude_if=lambda surface: surface is None)
+    view: Annotated[int, Field(ge=0)] = Field(0, exclude_if=_lacking)
     variation: Variation | None = Field(None, exclude_if=lambda variation: variation is None)
+    own: OwnScene | None = Field(None, exclude_if=lambda own: own is None)
 
     def placed_layers(self) -> Iterator[tuple[SceneLayer, int]]:
         """Each layer and the number of the chart that it was placed on."""

@@ -27,8 +27,8 @@ class Shown:
     pose: mathutils.Matrix
 
 
-def everything_shown(layer: bpy.types.ViewLayer) -> list[Shown]:
-    """Everything in a layer of the open scene, in order of the names."""
+def everything_shown() -> list[Shown]:
+    """Everything in the open scene, in order of the names."""
     counts: dict[str, int] = {}
     found = []
     entries = []
@@ -99,15 +99,35 @@ def made_real(
         thing = _twin(one.thing, mesh)
         if one.name in names:
             if one.instancer is None:
-                one.thing.name = SAVED % one.thing.name
+                one.thing.name = SAVED % one.thing.name  # drivers and modifiers know it by itself, not by its name
             thing.name = one.name
             result[one.name] = thing
-        scene.collection.objects.link(thing)
+        for collection in _collections(one.instancer or one.thing, scene):
+            collection.objects.link(thing)
         thing.matrix_world = one.pose
     for one in taken:
         hidden = one.instancer or one.thing
         hidden.hide_render = hidden.hide_viewport = True
     return {name: result[name] for name in sorted(result)}
+
+
+def _collections(thing: bpy.types.Object, scene: bpy.types.Scene) -> list[bpy.types.Collection]:
+    """Those of the scene that hold an object."""
+    holding = [held for held in thing.users_collection if held in scene.collection.children_recursive]
+    return holding or [scene.collection]
+
+
+def is_hidden(thing: bpy.types.Object, scene: bpy.types.Scene) -> bool:
+    """Whether a render shows an object neither by itself nor by a collection that is shown."""
+    if thing.hide_render:
+        return True
+    waiting, shown = [scene.collection], set()
+    while waiting:
+        collection = waiting.pop()
+        if not collection.hide_render:
+            shown.add(collection)
+            waiting += collection.children
+    return not any(collection in shown for collection in thing.users_collection)
 
 
 def _twin(thing: bpy.types.Object, mesh: bpy.types.Mesh | None) -> bpy.types.Object:

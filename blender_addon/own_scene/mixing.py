@@ -1,9 +1,11 @@
 """Layers mixed into the user's own material: a copy of it whose shaders show them where they are, and itself elsewhere."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from blender_addon.own_scene.geometry import ATLAS
 from blender_addon.rendering.material import LABELS, PLACE
@@ -30,7 +32,7 @@ class MapImage:
     nodes: list[bpy.types.ShaderNodeTexImage] = field(default_factory=list)
     image: bpy.types.Image | None = None
 
-    def show(self, pixels: np.ndarray) -> None:
+    def show(self, pixels: NDArray[Any]) -> None:
         """Upload (rows, columns, 4), row 0 at v = 0."""
         rows, columns = pixels.shape[:2]
         if self.image is not None and tuple(self.image.size) != (columns, rows):
@@ -60,8 +62,9 @@ class OverlayImages:
         ones = np.ones_like(overlay.kept)
         self.relief.show(np.dstack([overlay.height / unit, overlay.roughness, overlay.metallic, ones]))
 
-    def show_labels(self, classes: np.ndarray, defects: np.ndarray, impurities: np.ndarray) -> None:
-        self.labels.show(np.dstack([classes, defects, impurities, np.ones_like(classes)]))
+    def show_labels(self, labels: NDArray[np.uint16]) -> None:
+        """Upload (rows, columns, 3) class bits, defect and impurity ids."""
+        self.labels.show(np.dstack([labels, np.ones_like(labels[..., 0])]))
 
 
 def mixed(material: bpy.types.Material, images: OverlayImages, number: int) -> bpy.types.Material | None:

@@ -11,6 +11,7 @@ from blender_addon.rendering.material import LABELS, PLACE, SurfaceMaterial, bui
 from blender_addon.workers import compat
 from procgen.surface.layer import SurfaceMaps
 from scenes.geometry.atlas import Mesh, Part, Texture, texture
+from scenes.quantities.scene_model import Vector
 from scenes.scene import AreaPanel, Camera, Scene
 
 # One sample at the pixel centre: at the default width of 1.5, 6 of 307,200 label pixels came from a neighbour.
@@ -41,7 +42,7 @@ class Stage:
             self.shape = shape
         self.surface.show(maps)
         self.surface.brush(
-            scene.finish.anisotropy, lay_along_v(scene, part) if maps.lay is None else None, scene.finish.coat
+            scene.finish.anisotropy, lay_along_v(scene.finish.lay_direction, part) if maps.lay is None else None, scene.finish.coat
         )
         place_panels(self.panels, scene.light.panels, self.picture.collection)
         set_ambient(self.picture.world, scene.light.ambient)
@@ -94,6 +95,12 @@ def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Sta
     picture.cycles.caustics_reflective = picture.cycles.caustics_refractive = False
     compat.write_float_exr(picture.render.image_settings, layers=False)
 
+    settle_exact(exact)
+    return Stage(picture, exact, build_surface_material(), build_body_material())
+
+
+def settle_exact(exact: bpy.types.Scene) -> None:
+    """Have a scene render labels at pixel centres: one sample, no bounce, and the passes LABELS and PLACE."""
     exact.cycles.samples = 1
     exact.cycles.use_denoising = False
     exact.cycles.max_bounces = 0
@@ -104,7 +111,6 @@ def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Sta
     for name in (LABELS, PLACE):
         exact.view_layers[0].aovs.add().name = name
     compat.write_float_exr(exact.render.image_settings, layers=True)
-    return Stage(picture, exact, build_surface_material(), build_body_material())
 
 
 def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:
@@ -119,11 +125,11 @@ def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:
     return mesh
 
 
-def lay_along_v(scene: Scene, part: Part) -> float:
+def lay_along_v(lay_direction: Vector, part: Part) -> float:
     """Cosine between the machining marks and the direction of growing v, in the middle of the inspected surface."""
     middle = np.array([part.surface.size]) / 2
     bitangent = np.cross(part.surface.normals(middle), part.surface.tangents(middle))[0]
-    lay = np.asarray(scene.finish.lay_direction)
+    lay = np.asarray(lay_direction)
     return float(lay @ bitangent / np.linalg.norm(lay))
 
 

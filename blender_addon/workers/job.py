@@ -17,7 +17,8 @@ class Job:
     """What one process renders frames of, whose numbers are told one after the other.
 
     recipe: as JSON, that of the dataset. device, card: see `blender_addon.workers.devices`. folder: where it leaves
-    the files of a frame, each in a folder of the frame's number.
+    the files of a frame, each in a folder of the frame's number. blend, digest: the .blend whose own scene is rendered
+    and its SHA-256; "" for Blemish's stage.
     """
 
     recipe: str
@@ -27,6 +28,8 @@ class Job:
     device: str = "cpu"
     card: int = 0
     folder: str = ""
+    blend: str = ""
+    digest: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -78,7 +78,9 @@ def read(folder: Path) -> list[Sample]:
         part = frame.scene.part
         made = frame.refinement or {}
         parents = [parent for parent in made.get("parents", ()) if "gave" not in parent]
-        began = parents[-1]["frame"] if parents else frame.index
+        began = frame.scene.surface  # which several views share, and what is made of a frame keeps
+        if began is None:
+            began = parents[-1]["frame"] if parents else frame.index
         if isinstance(part, Photo):
             group = parents[-1].get("surface", f"photo/{part.sha256}") if parents else f"photo/{part.sha256}"
         else:
