@@ -1,1 +1,1 @@
-"""The user's own scene in the place of Blemish's stage: objects of a .blend inspected where they are."""
+"""A scene of the user in the place of Blemish's stage: opened, varied from frame to frame, rendered and labelled."""

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import bpy
 import mathutils
+import numpy as np
 
 from blender_addon.errors import RenderError
-from blender_addon.rendering.mesh_export import SOLID
+from blender_addon.own_scene import placing
 from blender_addon.own_scene.geometry import baked
+from blender_addon.rendering.mesh_export import SOLID
 from scenes.own_scene.contents import Contents, found_in, matching
 
 SAVED = "%s (as saved)"  # what an object is called whose place Blemish's copy has taken
@@ -89,7 +91,7 @@ def made_real(
     for one in taken:
         if one.thing.type in SOLID and one.thing not in meshes:
             meshes[one.thing] = baked(one.thing.evaluated_get(depsgraph), depsgraph)
-    result = {}
+    result, anchor = {}, placing.anchor_in(scene)
     for one in taken:
         if one.thing.type == "EMPTY":
             continue
@@ -104,7 +106,11 @@ def made_real(
             result[one.name] = thing
         for collection in _collections(one.instancer or one.thing, scene):
             collection.objects.link(thing)
-        thing.matrix_world = one.pose
+        placing.detach(thing, anchor)
+        placing.put(thing, np.array(one.pose, dtype=np.float64))
+        if one.name in names and one.instancer is None:
+            for child in one.thing.children:
+                child.parent = thing  # which stands where the other does, so that the child does too
     for one in taken:
         hidden = one.instancer or one.thing
         hidden.hide_render = hidden.hide_viewport = True
@@ -143,9 +149,6 @@ def _twin(thing: bpy.types.Object, mesh: bpy.types.Mesh | None) -> bpy.types.Obj
         twin.pass_index, twin.color = thing.pass_index, thing.color
         for sight in ("camera", "diffuse", "glossy", "transmission", "volume_scatter", "shadow"):
             setattr(twin, f"visible_{sight}", getattr(thing, f"visible_{sight}"))
-    twin.animation_data_clear()
     twin.modifiers.clear()
-    twin.constraints.clear()
-    twin.parent = None
     twin.instance_type = "NONE"
     return twin

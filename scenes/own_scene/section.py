@@ -67,7 +67,8 @@ class RestingRecipe(RecipeModel):
 
     objects: Patterns = Field((), description="Names or patterns of what is dropped; none for all inspected")
     onto: Patterns = Field(
-        min_length=1, description="Names or patterns of what they fall on and lie in: a bin, a tray, a table"
+        min_length=1,
+        description="Names or patterns of what they fall on, a bin or a table; they are dropped over the first",
     )
     count: Annotated[Distribution, Within(0, 1000, whole=True)] | None = Field(
         None, description="How many of them a frame shows, any of them; off shows all"
