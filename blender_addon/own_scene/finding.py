@@ -70,9 +70,7 @@ def _names(one: Shown) -> tuple[str, ...]:
     return (one.name, one.thing.name, *([one.instancer.name] if one.instancer else ()))
 
 
-def made_real(
-    scene: bpy.types.Scene, shown: list[Shown], wanted: list[Shown]
-) -> dict[str, bpy.types.Object]:
+def made_real(scene: bpy.types.Scene, shown: list[Shown], wanted: list[Shown]) -> dict[str, bpy.types.Object]:
     """Put an object of its own in the place of each that is wanted; gives them by name.
 
     Each has a mesh of its own, as it renders, and stands where the file has it, with no modifier, parent or animation

@@ -1,7 +1,6 @@
 """Frames of a dataset in the user's own scene: opened once, then changed, rendered and labelled frame by frame."""
 
 import math
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -28,7 +27,6 @@ from scenes.own_scene.contents import Contents, views
 from scenes.own_scene.drawing import draw_variation
 from scenes.own_scene.record import InspectedObject, OwnScene
 from scenes.own_scene.section import OwnSceneRecipe
-from scenes.own_scene.variation import Variation
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.units import UM
 from scenes.recipes.in_scene import DrawnObject, check_entries, draw_object, scene_of
@@ -130,10 +128,12 @@ class OwnSceneStage:
         self.layer.update()
         cameras = [view_of(camera, self.scene) for camera in self.cameras]
         view, camera = cameras[view_number], self.cameras[view_number]
-        objects, marked, records, instances = {}, [], [], []
+        objects: dict[str, DrawnObject] = {}
+        marked: list[Marked | None] = []
+        records: list[InspectedObject] = []
+        instances: list[Instance] = []
         for one in self.objects:
-            thing = self._laid(one, surface, cameras, instances)
-            objects[one.name], shown, record = thing
+            objects[one.name], shown, record = self._laid(one, surface, cameras, instances)
             marked.append(shown)
             records.append(record)
         self.scene.camera = camera

@@ -1,4 +1,4 @@
-"""An inspected object's mesh as it renders, unwrapped: the part that layers are drawn on, and its texture coordinates."""
+"""An inspected object's mesh as it renders, unwrapped into the part that layers are drawn on."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon.own_scene.cameras import View
-from blender_addon.own_scene.geometry import Body
 from blender_addon.rendering.label_refinement import DOUBT, refine_labels
 from blender_addon.rendering.material import LABELS, PLACE
 from blender_addon.rendering.passes import render
@@ -69,9 +68,7 @@ def look_through(exact: bpy.types.Scene, camera: bpy.types.Object) -> None:
     bpy.data.cameras.remove(before)
 
 
-def labels_of(
-    exact: bpy.types.Scene, view: View, marked: Sequence[Marked | None]
-) -> tuple[Labels, Labels]:
+def labels_of(exact: bpy.types.Scene, view: View, marked: Sequence[Marked | None]) -> tuple[Labels, Labels]:
     """Render the exact scene: (H, W, 3) class bits, defect and impurity ids at pixel centres, and (H, W) objects there.
 
     marked: the inspected objects in order of their numbers, from 1; None for what is hidden. Row 0 is at the top.

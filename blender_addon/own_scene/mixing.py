@@ -1,4 +1,4 @@
-"""Layers mixed into the user's own material: a copy of it whose shaders show them where they are, and itself elsewhere."""
+"""Layers mixed into the user's own material: a copy of it that shows them where they are, and itself elsewhere."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -143,9 +143,7 @@ class _Mixer:
     def on(cls, tree: bpy.types.NodeTree, images: OverlayImages) -> "_Mixer":
         uv = tree.nodes.new("ShaderNodeUVMap")
         uv.uv_map = ATLAS
-        colour, relief = (
-            _image(tree, image, uv.outputs["UV"], "Linear") for image in (images.colour, images.relief)
-        )
+        colour, relief = (_image(tree, image, uv.outputs["UV"], "Linear") for image in (images.colour, images.relief))
         parts = tree.nodes.new("ShaderNodeSeparateXYZ")
         tree.links.new(relief.outputs["Color"], parts.inputs[0])
         height, roughness, metallic = parts.outputs

@@ -14,6 +14,7 @@ from blender_addon.rendering.material import SurfaceMaterial, build_surface_mate
 from blender_addon.rendering.stage import lay_along_v
 from procgen.errors import BlemishError
 from procgen.surface.layer import MOST_INSTANCES, Instance, SurfaceMaps, SurfaceOverlay, compose, overlay
+from scenes.geometry.atlas import Texture
 from scenes.recipes.in_scene import DrawnObject
 
 Labels = NDArray[np.uint16]
@@ -42,20 +43,16 @@ class ObjectSurface:
         class_bits: Mapping[str, int],
         before: list[Instance],
     ) -> tuple[Labels, list[Instance]]:
-        """Show what lies on the object; gives (rows, columns, 3) class bits, defect and impurity ids, and the instances.
+        """Show what lies on the object; gives (rows, columns, 3) class bits, defect and impurity ids, and instances.
 
         unit: metres of a unit of the scene. before: instances of other objects, whose numbers are taken.
         """
         texture = body.texture(texel_size)
-        layers = [layer.to_layer(body.part.charts[chart]) for layer, chart in zip(drawn.layers, drawn.charts, strict=True)]
+        charts = body.part.charts
+        layers = [layer.to_layer(charts[chart]) for layer, chart in zip(drawn.layers, drawn.charts, strict=True)]
         found: SurfaceMaps | SurfaceOverlay | None = None
         if self.own is not None:
-            flat = overlay(texture.points, layers, class_bits)
-            arrays = ("kept", "height", "reflectance", "roughness", "metallic", "classes", "defects", "impurities")
-            between = {"kept": 1.0}
-            found = replace(
-                flat, **{name: texture.scattered(getattr(flat, name), between.get(name, 0.0)) for name in arrays}
-            )
+            found = pasted(texture, overlay(texture.points, layers, class_bits))
             self.own.show(found, unit)
         if self.finish is not None:
             found = texture.pasted(compose(texture.points, drawn.finish, layers, class_bits))
@@ -80,6 +77,21 @@ class ObjectSurface:
         material.show(replace(maps, normal=normal, lay=lay), labels=False)
         turned = lay_along_v(drawn.finish.lay_direction, body.part) if maps.lay is None else None
         material.brush(drawn.finish.anisotropy, turned, drawn.finish.coat)
+
+
+def pasted(texture: Texture, flat: SurfaceOverlay) -> SurfaceOverlay:
+    """The overlay of a texture from that of its points; between the charts nothing changes."""
+    return SurfaceOverlay(
+        kept=texture.scattered(flat.kept, 1.0),
+        height=texture.scattered(flat.height),
+        reflectance=texture.scattered(flat.reflectance),
+        roughness=texture.scattered(flat.roughness),
+        metallic=texture.scattered(flat.metallic),
+        classes=texture.scattered(flat.classes),
+        defects=texture.scattered(flat.defects),
+        impurities=texture.scattered(flat.impurities),
+        instances=flat.instances,
+    )
 
 
 def numbered_after(
@@ -123,7 +135,7 @@ def dressed(name: str, mesh: bpy.types.Mesh, number: int, surface: str) -> Objec
             if copy is None:
                 raise RenderError(
                     f"object {name}: found the material {material.name} without a shader that has a colour, which "
-                    "layers could change; expected one such as Principled BSDF, or surface: finish in the recipe's scene"
+                    "layers could change; expected one as Principled BSDF has, or surface: finish in the recipe's scene"
                 )
             copies[material] = copy
         mesh.materials[slot] = copies[material]

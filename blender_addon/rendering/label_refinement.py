@@ -72,9 +72,7 @@ def pixel_ray(camera: Camera, row: int, column: int) -> tuple[Floats, Floats]:
     return np.array(camera.position), direction
 
 
-def cast(
-    origin: Floats, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Floats, reach: Floats
-) -> Floats | None:
+def cast(origin: Floats, direction: Floats, mesh: Mesh, uvs: Floats, seen_uv: Floats, reach: Floats) -> Floats | None:
     """Texture coordinates (2,) where a ray meets the faces within `reach` (2,) of `seen_uv`; None where it misses."""
     near = (uvs.min(axis=1) - reach <= seen_uv) & (seen_uv <= uvs.max(axis=1) + reach)
     nearest, found = np.inf, None

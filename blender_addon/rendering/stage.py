@@ -41,9 +41,8 @@ class Stage:
             self._place_part(part, texture(part, scene.texel_size))
             self.shape = shape
         self.surface.show(maps)
-        self.surface.brush(
-            scene.finish.anisotropy, lay_along_v(scene.finish.lay_direction, part) if maps.lay is None else None, scene.finish.coat
-        )
+        turned = lay_along_v(scene.finish.lay_direction, part) if maps.lay is None else None
+        self.surface.brush(scene.finish.anisotropy, turned, scene.finish.coat)
         place_panels(self.panels, scene.light.panels, self.picture.collection)
         set_ambient(self.picture.world, scene.light.ambient)
         for blender_scene in (self.picture, self.exact):

@@ -1,17 +1,17 @@
 """The .blend that a rendering takes a scene or an object from, seen from outside of Blender."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from blender_addon.errors import RenderError
+from blender_addon.workers.blenders import inside
 from scenes import Recipe
 from scenes.datasets.files import sha256_of
 from scenes.datasets.schema import HEADER, read_header
 from scenes.recipes.recipe import recipe_from
 
 MAGIC = (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")  # plain, or packed by gzip (until 2.93) or Zstandard
-SUFFIX = ".blend"
 OF_THE_STAGE = ("part", "light", "camera")
 
 
@@ -43,8 +43,8 @@ def in_own_scene(
     """
     if blend is None:
         raise RenderError(
-            f"the recipe {recipe.name} has a section scene: found no .blend; expected the file that holds the scene, as "
-            "in blemish render my.blend --recipe …"
+            f"the recipe {recipe.name} has a section scene: found no .blend; expected the file that holds it, as in "
+            "blemish render my.blend --recipe …"
         )
     if recipe.scene is None:
         raise RenderError(
@@ -67,7 +67,7 @@ def in_own_scene(
     return recipe.model_copy(update={"scene": recipe.scene.pinned()}), OwnBlend(path, digest)
 
 
-def inspecting(recipe: Recipe, objects: tuple[str, ...]) -> Recipe:
+def inspecting(recipe: Recipe, objects: Sequence[str]) -> Recipe:
     """The recipe for a scene of the user's in which these objects, by names or patterns, are inspected.
 
     Raises RecipeError for names that can be none.
@@ -75,3 +75,14 @@ def inspecting(recipe: Recipe, objects: tuple[str, ...]) -> Recipe:
     fields = recipe.model_dump(mode="json")
     scene = {**(fields.get("scene") or {}), "inspect": list(objects)}
     return recipe_from({**fields, "scene": scene}, recipe.name)
+
+
+def opened_blend(option: str) -> Path:
+    """The .blend that is open in this Blender. Raises RenderError where there is none, or it was never saved."""
+    if not inside():
+        raise RenderError(f"{option}: found no .blend; expected one before it: blemish render my.blend {option} …")
+    import bpy
+
+    if not bpy.data.filepath:
+        raise RenderError(f"{option}: found a scene that was never saved; expected a .blend: save it first")
+    return Path(bpy.data.filepath)
