@@ -61,7 +61,7 @@ def in_own_scene(
                 f"{path}: has changed since the dataset in {out} was begun; expected the file as it was: put it back, "
                 "or render into another folder"
             )
-    stands_in = recipe_from({"name": recipe.name, "scene": recipe.scene.model_dump(mode="json")}, recipe.name)
+    stands_in = recipe_from({"name": recipe.name, "scene": {"inspect": ["*"]}}, recipe.name)
     if unused := [name for name in OF_THE_STAGE if getattr(recipe, name) != getattr(stands_in, name)]:
         on_note(f"the recipe's {' and '.join(unused)} stand for nothing here: {path.name} has its own")
     return recipe.model_copy(update={"scene": recipe.scene.pinned()}), OwnBlend(path, digest)
