@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from blender_addon.errors import RenderError
 from blender_addon.workers.devices import CPU, NAMES
 from procgen.errors import Stopped
+from scenes.datasets.passes import PASSES, PassFormat
 from scenes.jobs.options import MOST_WORKERS, RayOption, executor_for
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ def render(
         list[str] | None,
         typer.Option(help="Leave a family off (defects or impurities); all else stays the same to the bit."),
     ] = None,
+    passes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pass",
+            help=f"What frames shall hold beside picture and masks, once for each: {', '.join(PASSES)}.",
+            metavar="PASS",
+        ),
+    ] = None,
+    pass_format: Annotated[
+        PassFormat, typer.Option(help="Files of passes: 16-bit PNG, or OpenEXR, which holds the very numbers.")
+    ] = "png",
     blender: Annotated[
         str | None, typer.Option(help="A Blender program, or a Python with another bpy, to render in.", metavar="PATH")
     ] = None,
@@ -98,6 +110,10 @@ def render(
 
         blemish render bin.blend --recipe plate --object "Nut*" --out data/bin
 
+    With depth and normals of every pixel's centre beside the picture:
+
+        blemish render plate --pass depth --pass normal --pass-format exr --out data/deep
+
     Ctrl-C at any moment leaves whole frames; the same command goes on from there.
     """
     from blender_addon.workers.render import render_dataset
@@ -140,6 +156,8 @@ def render(
                 workers=workers,
                 executor=None if ray is None else executor_for(workers, ray),
                 without=without or (),
+                passes=passes or (),
+                pass_format=pass_format,
                 blender=blender,
                 device=device,
                 blend=scene,

@@ -1,7 +1,7 @@
 """A drawn scene: every number of one frame, in SI units, with nothing left to chance."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -104,12 +104,17 @@ class Sensor(SceneModel):
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(None, exclude_if=_lacking)
 
 
+Side = Literal["front", "back"]
+SIDES: tuple[Side, ...] = get_args(Side)
+
+
 class Scene(SceneModel):
     """One frame's part, finish, layers (bottom first), light, camera and sensor.
 
     charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
-    surface, view: the number of the surface that is shown, that of the frame where None, and which view of it this is.
+    surface: number of the surface that is shown; None where each frame shows another. view: which of its views this is.
+    side: of a part that is turned over, the one that is up.
     variation, own: how a scene of the user differs from its file, and what is inspected in it, whose layers follow each
     other here; None on Blemish's own stage. Part and light stand for nothing in a scene of the user.
     """
@@ -117,6 +122,9 @@ class Scene(SceneModel):
     recipe_name: str
     seed: int
     index: int
+    surface: int | None = Field(None, exclude_if=lambda surface: surface is None)
+    view: int = Field(0, exclude_if=lambda view: view == 0)
+    side: Side = Field("front", exclude_if=lambda side: side == "front")
     part: Shape
     finish: SceneFinish
     layers: tuple[SceneLayer, ...]
@@ -126,8 +134,6 @@ class Scene(SceneModel):
     light: Light
     camera: Camera
     sensor: Sensor
-    surface: Annotated[int, Field(ge=0)] | None = Field(None, exclude_if=lambda surface: surface is None)
-    view: Annotated[int, Field(ge=0)] = Field(0, exclude_if=_lacking)
     variation: Variation | None = Field(None, exclude_if=lambda variation: variation is None)
     own: OwnScene | None = Field(None, exclude_if=lambda own: own is None)
 

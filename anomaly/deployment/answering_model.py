@@ -15,7 +15,7 @@ from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN, st
 from anomaly.backbone.resampling import antialiased
 from anomaly.backbone.vision_transformer import VisionTransformer
 from anomaly.inspection.computing import PROCESSOR
-from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.inspector import DETECTORS, Inspector, InspectorError
 from anomaly.inspection.tiles import LARGEST_WHOLE, Size, scaled_mask_part, scaled_size
 from scenes.version import blemish_version
 
@@ -137,7 +137,8 @@ def described(inspector: Inspector, model: AnsweringModel) -> Mapping[str, Any]:
         "backbone": training.backbone,
         "weights": training.weights,
         "weights_sha256": training.weights_digest,
-        "bank_rows": len(model.model.memory_bank),
+        "detector": DETECTORS[training.detector],
+        "bank_rows": inspector.rows,
     }
 
 

@@ -156,11 +156,12 @@ class InspectorRecord:
     backbone: str  # timm name
     pretrained: bool
     weights: str  # one sentence: where the backbone's weights come from
-    bank_rows: int
+    bank_rows: int  # 0 of a detector without a bank
     feature_size: int
     trained_on: tuple[str, ...]
     seed: int
     details: Mapping[str, str] = field(default_factory=dict)  # epochs, layers, input size, …
+    detector: str = "Sequential PatchCore"  # which earlier versions knew alone
 
 
 @dataclass(frozen=True)

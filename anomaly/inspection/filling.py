@@ -68,7 +68,7 @@ def fill(
 
     known: boundary patches of the bank gone on from, which are looked at like patches of the pictures shown.
     """
-    model, training = inspector.model, inspector.training
+    model, training = inspector.patchcore, inspector.training
     state = out / STATE_FILE
     if (begun := sound(state, read_tensors, state)) is not None:
         tensors, described = begun
@@ -99,7 +99,7 @@ def fill(
 
 def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
     """The inspector with one more line of history, and with the names of those pictures that it knows patches of."""
-    training, coreset, boundary = inspector.training, inspector.model.coreset, inspector.boundary_patches
+    training, coreset, boundary = inspector.training, inspector.patchcore.coreset, inspector.boundary_patches
     names = {**training.sources, **named}
     kept = sorted({source_key(source) for source in inspector.known_sources} & set(names))
     line = f"{done}: {coreset.count} of {coreset.size} rows" + (

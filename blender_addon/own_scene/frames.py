@@ -1,6 +1,7 @@
 """Frames of a dataset in the user's own scene: opened once, then changed, rendered and labelled frame by frame."""
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -13,15 +14,16 @@ from blender_addon.own_scene.finding import everything_shown, inspected, is_hidd
 from blender_addon.own_scene.geometry import Body, body_of
 from blender_addon.own_scene.labels import Marked, exact_copy, labels_of, look_through
 from blender_addon.own_scene.opening import open_scene, settle
-from blender_addon.own_scene.picture import render_developed
+from blender_addon.own_scene.picture import Picture, render_developed, render_linear
 from blender_addon.own_scene.surface import ObjectSurface, dressed
 from blender_addon.own_scene.variation import Original, contents_of
-from blender_addon.rendering.passes import render
+from blender_addon.rendering.passes import Channels, enable_passes, passes_in, picture_in, render
 from blender_addon.workers import devices
 from blender_addon.workers.job import Job
 from procgen.surface.layer import Instance
 from scenes import Recipe, develop
 from scenes.datasets.frame_files import FrameFiles, frame_files
+from scenes.datasets.passes import PassPictures
 from scenes.geometry.atlas import Part
 from scenes.own_scene.contents import Contents, views
 from scenes.own_scene.drawing import draw_variation
@@ -31,6 +33,7 @@ from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.units import UM
 from scenes.recipes.in_scene import DrawnObject, check_entries, draw_object, scene_of
 from scenes.recipes.recipe import TEXELS_PER_PIXEL
+from scenes.scene import Scene
 
 Floats = NDArray[np.float64]
 
@@ -115,8 +118,10 @@ class OwnSceneStage:
         check_entries(self.recipe, {one.name: one.body.part for one in self.objects})
         self.original = Original(self.scene, self.section, self.contents)
         self.exact = exact_copy(self.scene, self.layer)
+        enable_passes(self.exact, self.job.passes)
 
     def _inspected(self, name: str, number: int, thing: bpy.types.Object) -> Inspected:
+        thing.pass_index = number
         body = body_of(name, thing.data, np.array(thing.matrix_world, dtype=np.float64), self.unit)
         return Inspected(name, thing, body, dressed(name, thing.data, number, self.section.surface))
 
@@ -149,15 +154,28 @@ class OwnSceneStage:
             own,
             objects,
         )
-        if self.section.picture == "sensor":
-            with ThreadPoolExecutor(1) as beside:
-                image = beside.submit(develop, render(self.scene)[""], scene.sensor)  # while Cycles is at the labels
-                labels, _ = labels_of(self.exact, view, marked)
-            picture = image.result()
-        else:
+        with ThreadPoolExecutor(1) as beside:
+            picture = self._picture(scene, beside)
+            channels = render(self.exact)  # while the sensor's picture is developed
+            labels = labels_of(channels, view, marked)
+        masks = (labels[..., 0], labels[..., 1], labels[..., 2])
+        return frame_files(self.recipe, picture(), *masks, scene, instances, passes=self._passes(channels))
+
+    def _picture(self, scene: Scene, beside: ThreadPoolExecutor) -> Callable[[], Picture]:
+        """Render the picture; gives what gives it once it is developed."""
+        if self.section.picture == "blender":
             picture = render_developed(self.scene, scene.sensor.bits)
-            labels, _ = labels_of(self.exact, view, marked)
-        return frame_files(self.recipe, picture, labels[..., 0], labels[..., 1], labels[..., 2], scene, instances)
+            return lambda: picture
+        return beside.submit(develop, picture_in(render_linear(self.scene)), scene.sensor).result
+
+    def _passes(self, channels: Channels) -> PassPictures | None:
+        """The passes that frames have, depth in metres."""
+        if not self.job.passes:
+            return None
+        arrays = passes_in(channels, self.job.passes, self.exact.camera)
+        if "depth" in arrays:
+            arrays["depth"] = arrays["depth"] * np.float32(self.unit)
+        return PassPictures(arrays, self.job.passes, tuple(one.name for one in self.objects))
 
     def _laid(
         self, one: Inspected, surface: int, cameras: list[View], instances: list[Instance]

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from blender_addon.own_scene.cameras import View
 from blender_addon.rendering.label_refinement import DOUBT, refine_labels
-from blender_addon.rendering.material import LABELS, PLACE
-from blender_addon.rendering.passes import render
+from blender_addon.rendering.material import PLACE
+from blender_addon.rendering.passes import Channels, labels_in, pass_in
 from blender_addon.rendering.stage import settle_exact
-from procgen.errors import BlemishError
 from scenes.geometry.atlas import Floats, Mesh
 
 Labels = NDArray[np.uint16]
@@ -68,23 +67,20 @@ def look_through(exact: bpy.types.Scene, camera: bpy.types.Object) -> None:
     bpy.data.cameras.remove(before)
 
 
-def labels_of(exact: bpy.types.Scene, view: View, marked: Sequence[Marked | None]) -> tuple[Labels, Labels]:
-    """Render the exact scene: (H, W, 3) class bits, defect and impurity ids at pixel centres, and (H, W) objects there.
+def labels_of(channels: Channels, view: View, marked: Sequence[Marked | None]) -> Labels:
+    """(H, W, 3) class bits, defect and impurity ids at pixel centres, of what the exact scene has rendered.
 
     marked: the inspected objects in order of their numbers, from 1; None for what is hidden. Row 0 is at the top.
     Raises BlemishError where the pass holds anything but whole numbers.
     """
-    passes = render(exact)
-    values, place = (next(array for name, array in passes.items() if wanted in name) for wanted in (LABELS, PLACE))
-    labels, objects = values.astype(np.uint16), place[..., 2].astype(np.uint16)
-    if not (np.array_equal(labels, values) and np.array_equal(objects, place[..., 2])):
-        raise BlemishError("the label pass holds values that are not 16-bit whole numbers; Blender's filter blurred it")
+    labels, seen_uv = labels_in(channels)
+    objects = pass_in(channels, PLACE, "RGB")[..., 2]
     for number, thing in enumerate(marked, start=1):
         here = objects == number
         if thing is None or not here.any():
             continue
-        seen_uv = np.where(here[..., np.newaxis], place[..., :2].astype(np.float64), -1.0)
         scale = max(np.abs(thing.mesh.vertices).max(), np.abs(view.position).max())
         doubt = max(DOUBT, ROUNDING * scale / thing.texel)
-        labels = refine_labels(labels, seen_uv, thing.maps, thing.mesh, thing.uvs, view.ray, doubt)
-    return labels, objects
+        of_thing = np.where(here[..., np.newaxis], seen_uv, -1.0)
+        labels = refine_labels(labels, of_thing, thing.maps, thing.mesh, thing.uvs, view.ray, doubt)
+    return labels

@@ -1,5 +1,6 @@
 """Blender's stage for drawn scenes: built once, then changed from frame to frame."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import bpy
@@ -8,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon.rendering.material import LABELS, PLACE, SurfaceMaterial, build_body_material, build_surface_material
+from blender_addon.rendering.passes import enable_passes
 from blender_addon.workers import compat
 from procgen.surface.layer import SurfaceMaps
+from scenes.datasets.passes import PassName
 from scenes.geometry.atlas import Mesh, Part, Texture, texture
 from scenes.quantities.scene_model import Vector
 from scenes.scene import AreaPanel, Camera, Scene
 
 # One sample at the pixel centre: at the default width of 1.5, 6 of 307,200 label pixels came from a neighbour.
 EXACT_FILTER_WIDTH = 0.01
+PART = "part"  # the one object of the stage
 CLIPPING_RANGE = (1e-3, 100.0)  # metres
 
 
@@ -53,15 +57,17 @@ class Stage:
             mesh = self.part.data
             bpy.data.objects.remove(self.part)
             bpy.data.meshes.remove(mesh)
-        self.part = bpy.data.objects.new("part", build_mesh(part.mesh, atlas.uvs))
+        self.part = bpy.data.objects.new(PART, build_mesh(part.mesh, atlas.uvs))
+        self.part.pass_index = 1
         self.part.data.materials.append(self.surface.material)
         self.part.data.materials.append(self.body)
         link(self.part, self.picture, self.exact)
 
 
-def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Stage:
+def build_stage(samples: int, threads: int = 0, *, passes: Collection[PassName] = (), on_card: bool = False) -> Stage:
     """Empty Blender and set up both scenes: Cycles, `samples` a pixel, `threads` (0: one a core).
 
+    passes: that the exact one shall render beside the labels.
     on_card: renders the picture on a graphics card; labels come from the processor always, whose rounding is known.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -110,6 +116,10 @@ def settle_exact(exact: bpy.types.Scene) -> None:
     for name in (LABELS, PLACE):
         exact.view_layers[0].aovs.add().name = name
     compat.write_float_exr(exact.render.image_settings, layers=True)
+    settle_exact(exact)
+    stage = Stage(picture, exact, build_surface_material(), build_body_material())
+    enable_passes(exact, passes)
+    return stage
 
 
 def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:

@@ -217,7 +217,8 @@ def described() -> Schema:
     """
     from scenes.catalogue.placement.sites import Placement
     from scenes.catalogue.registry import GROUPS
-    from scenes.recipes.recipe import CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
+    from scenes.recipes.camera import CameraRecipe
+    from scenes.recipes.recipe import Recipe, RingLightRecipe, SensorRecipe
 
     seen = _seen_values()
     kinds: dict[str, Kind] = {}

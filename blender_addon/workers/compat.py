@@ -38,6 +38,19 @@ def write_png(settings: bpy.types.ImageFormatSettings, bits: int) -> None:
         settings.color_management = "FOLLOW_SCENE"
 
 
+PASS_NAMES = {  # in files, since 5.0 and before
+    "diffuse_color": ("Diffuse Color", "DiffCol"),
+    "glossy_color": ("Glossy Color", "GlossCol"),
+    "transmission_color": ("Transmission Color", "TransCol"),
+    "object_index": ("Object Index", "IndexOB"),
+}
+
+
+def pass_name(name: str) -> str:
+    """What files call the pass that view layers switch on by `use_pass_NAME`."""
+    return PASS_NAMES[name][bpy.app.version < (5, 0)]
+
+
 def can_denoise() -> bool:
     """Whether this build carries Open Image Denoise (Debian's 3.4 does not)."""
     return bool(getattr(_cycles, "with_openimagedenoise", False))

@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -35,27 +35,41 @@ if TYPE_CHECKING:
     from blender_addon.rendering.stage import Stage
     from scenes import Recipe, Scene
     from scenes.datasets.frame_files import FrameFiles
+    from scenes.datasets.passes import PassFormat, PassName
+
+NO_PASSES: Mapping[PassName, PassFormat] = {}
 
 
-def render_frame(stage: Stage, scene: Scene, recipe: Recipe) -> FrameFiles:
-    """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset."""
+def render_frame(
+    stage: Stage, scene: Scene, recipe: Recipe, passes: Mapping[PassName, PassFormat] = NO_PASSES
+) -> FrameFiles:
+    """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset.
+
+    passes: of those that the stage was built with, each in its format.
+    """
     import numpy as np
 
     from blender_addon.rendering.label_refinement import pixel_ray, refine_labels
-    from blender_addon.rendering.passes import render_labels, render_picture
+    from blender_addon.rendering.passes import labels_in, passes_in, picture_in, render
+    from blender_addon.rendering.stage import PART
     from scenes import build_part, develop, surface_maps
     from scenes.datasets.frame_files import frame_files
+    from scenes.datasets.passes import PassPictures
     from scenes.geometry.atlas import texture
 
     part, maps = build_part(scene.part), surface_maps(scene)
     stage.show(scene, part, maps)
     with ThreadPoolExecutor(1) as beside:
-        image = beside.submit(develop, render_picture(stage), scene.sensor)  # while Cycles is at the labels
-        labels, seen_uv = render_labels(stage)
+        # While Cycles is at the labels.
+        image = beside.submit(develop, picture_in(render(stage.picture)), scene.sensor)
+        channels = render(stage.exact)
+        labels, seen_uv = labels_in(channels)
         label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
         uvs = texture(part, scene.texel_size).uvs
         labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, partial(pixel_ray, scene.camera))
-    return frame_files(recipe, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
+    beneath = PassPictures(passes_in(channels, passes, stage.exact.camera), passes, (PART,)) if passes else None
+    masks = (labels[..., 0], labels[..., 1], labels[..., 2])
+    return frame_files(recipe, image.result(), *masks, scene, maps.instances, passes=beneath)
 
 
 def stage_of(job: Job) -> Callable[[int], FrameFiles]:
@@ -72,9 +86,9 @@ def stage_of(job: Job) -> Callable[[int], FrameFiles]:
     from scenes import Recipe, draw
 
     recipe = Recipe.model_validate_json(job.recipe)
-    stage = build_stage(job.samples, job.threads, on_card=job.device != devices.CPU)
+    stage = build_stage(job.samples, job.threads, passes=job.passes, on_card=job.device != devices.CPU)
     devices.use(job.device, job.card)
-    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe)
+    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
 
 
 def run(job: Job, next_frame: Callable[[], int]) -> None:
