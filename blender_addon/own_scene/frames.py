@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from blender_addon.own_scene.cameras import View, record_of, view_of
 from blender_addon.own_scene.finding import everything_shown, inspected, is_hidden, made_real
 from blender_addon.own_scene.geometry import Body, body_of
-from blender_addon.own_scene.labels import Marked, exact_copy, labels_of, look_through
+from blender_addon.own_scene.labels import Marked, exact_copy, labels_of, look_through, numbers_in
 from blender_addon.own_scene.opening import open_scene, settle
 from blender_addon.own_scene.picture import Picture, render_developed, render_linear
 from blender_addon.own_scene.surface import ObjectSurface, dressed
@@ -23,7 +23,7 @@ from blender_addon.workers.job import Job
 from procgen.surface.layer import Instance
 from scenes import Recipe, develop
 from scenes.datasets.frame_files import FrameFiles, frame_files
-from scenes.datasets.passes import PassPictures
+from scenes.datasets.passes import PassName, PassPictures
 from scenes.geometry.atlas import Part
 from scenes.own_scene.contents import Contents, views
 from scenes.own_scene.drawing import draw_variation
@@ -36,6 +36,8 @@ from scenes.recipes.recipe import TEXELS_PER_PIXEL
 from scenes.scene import Scene
 
 Floats = NDArray[np.float64]
+
+OBJECTS: PassName = "objects"
 
 MOST_TEXELS = 4_000_000  # of one object where its recipe names no texel size; they take about a gigabyte
 STEPS_OF_TEXELS = 2  # sizes of texels to a factor of two, so that frames that differ little share textures
@@ -118,10 +120,9 @@ class OwnSceneStage:
         check_entries(self.recipe, {one.name: one.body.part for one in self.objects})
         self.original = Original(self.scene, self.section, self.contents)
         self.exact = exact_copy(self.scene, self.layer)
-        enable_passes(self.exact, self.job.passes)
+        enable_passes(self.exact, self._of_blender)
 
     def _inspected(self, name: str, number: int, thing: bpy.types.Object) -> Inspected:
-        thing.pass_index = number
         body = body_of(name, thing.data, np.array(thing.matrix_world, dtype=np.float64), self.unit)
         return Inspected(name, thing, body, dressed(name, thing.data, number, self.section.surface))
 
@@ -168,13 +169,20 @@ class OwnSceneStage:
             return lambda: picture
         return beside.submit(develop, picture_in(render_linear(self.scene)), scene.sensor).result
 
+    @property
+    def _of_blender(self) -> list[PassName]:
+        """The passes that are Blender's own; the object index is not, for the user's materials may show theirs."""
+        return [name for name in self.job.passes if name != OBJECTS]
+
     def _passes(self, channels: Channels) -> PassPictures | None:
         """The passes that frames have, depth in metres."""
         if not self.job.passes:
             return None
-        arrays = passes_in(channels, self.job.passes, self.exact.camera)
+        arrays = passes_in(channels, self._of_blender, self.exact.camera)
         if "depth" in arrays:
             arrays["depth"] = arrays["depth"] * np.float32(self.unit)
+        if OBJECTS in self.job.passes:
+            arrays[OBJECTS] = numbers_in(channels)
         return PassPictures(arrays, self.job.passes, tuple(one.name for one in self.objects))
 
     def _laid(

@@ -74,7 +74,7 @@ def labels_of(channels: Channels, view: View, marked: Sequence[Marked | None]) -
     Raises BlemishError where the pass holds anything but whole numbers.
     """
     labels, seen_uv = labels_in(channels)
-    objects = pass_in(channels, PLACE, "RGB")[..., 2]
+    objects = numbers_in(channels)
     for number, thing in enumerate(marked, start=1):
         here = objects == number
         if thing is None or not here.any():
@@ -84,3 +84,8 @@ def labels_of(channels: Channels, view: View, marked: Sequence[Marked | None]) -
         of_thing = np.where(here[..., np.newaxis], seen_uv, -1.0)
         labels = refine_labels(labels, of_thing, thing.maps, thing.mesh, thing.uvs, view.ray, doubt)
     return labels
+
+
+def numbers_in(channels: Channels) -> NDArray[np.uint16]:
+    """(H, W) numbers of the inspected objects at pixel centres, 0 where there is none."""
+    return pass_in(channels, PLACE, "RGB")[..., 2].astype(np.uint16)

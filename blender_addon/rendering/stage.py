@@ -101,7 +101,9 @@ def build_stage(samples: int, threads: int = 0, *, passes: Collection[PassName] 
     compat.write_float_exr(picture.render.image_settings, layers=False)
 
     settle_exact(exact)
-    return Stage(picture, exact, build_surface_material(), build_body_material())
+    stage = Stage(picture, exact, build_surface_material(), build_body_material())
+    enable_passes(exact, passes)
+    return stage
 
 
 def settle_exact(exact: bpy.types.Scene) -> None:
@@ -116,10 +118,6 @@ def settle_exact(exact: bpy.types.Scene) -> None:
     for name in (LABELS, PLACE):
         exact.view_layers[0].aovs.add().name = name
     compat.write_float_exr(exact.render.image_settings, layers=True)
-    settle_exact(exact)
-    stage = Stage(picture, exact, build_surface_material(), build_body_material())
-    enable_passes(exact, passes)
-    return stage
 
 
 def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:
