@@ -73,7 +73,7 @@ def mixed(material: bpy.types.Material, images: OverlayImages, number: int) -> b
     None where it has no shader of a surface that could show them.
     """
     own = material.copy()
-    if own.node_tree is None or not own.use_nodes:
+    if not compat.has_nodes(own):
         _with_nodes(own)
     compat.without_displacement(own)
     if not _mix(own.node_tree, images):

@@ -159,3 +159,8 @@ def without_displacement(material: bpy.types.Material) -> None:
     """Have a material's displacement tilt normals and move no surface (a setting of Cycles until 4.1)."""
     holder = material if hasattr(material, "displacement_method") else material.cycles
     holder.displacement_method = "BUMP"
+
+
+def has_nodes(material: bpy.types.Material) -> bool:
+    """Whether a material is made of nodes, as all are since 5.0."""
+    return material.node_tree is not None and (bpy.app.version >= (5, 0) or material.use_nodes)
