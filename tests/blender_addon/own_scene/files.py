@@ -1,4 +1,4 @@
-"""A small .blend as a user might have one: parts before each other and in instances, materials, clutter, two cameras."""
+"""A small .blend as a user might have one: parts one before the other, materials, clutter and two cameras."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Datasets in a scene of the user: the same bytes by any workers, a file left as it was, and mistakes told in a line."""
+"""Datasets in a scene of the user: the same bytes by any workers, the file as it was, mistakes told in a line."""
 
 import json
 import subprocess

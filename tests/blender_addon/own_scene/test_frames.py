@@ -43,7 +43,7 @@ def blend(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def solids(stage: OwnSceneStage) -> list[Any]:
-    """Every mesh that the scene shows, as trimesh's triangles in the world; the inspected ones first, in their order."""
+    """Every mesh that the scene shows, as trimesh has it, in the world; the inspected ones first, in their order."""
     names = [one.name for one in stage.objects]
     others = [thing.name for thing in stage.scene.objects if thing.type == "MESH" and not thing.hide_render]
     found = []
