@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from scenes.catalogue.registry import SceneFinish, SceneLayer
+from scenes.own_scene.record import OwnScene
 from scenes.own_scene.variation import Variation
 from scenes.parts import Shape
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
@@ -118,7 +119,8 @@ class Scene(SceneModel):
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
     surface: number of the surface that is shown; None where each frame shows another. view: which of its views this is.
     side: of a part that is turned over, the one that is up.
-    variation: how a scene of the user differs from its file; None on Blemish's own stage.
+    variation, own: how a scene of the user differs from its file, and what is inspected in it, whose layers follow each
+    other here; None on Blemish's own stage. Part and light stand for nothing in a scene of the user.
     """
 
     recipe_name: str
@@ -137,6 +139,7 @@ class Scene(SceneModel):
     camera: Camera
     sensor: Sensor
     variation: Variation | None = Field(None, exclude_if=lambda variation: variation is None)
+    own: OwnScene | None = Field(None, exclude_if=lambda own: own is None)
 
     def placed_layers(self) -> Iterator[tuple[SceneLayer, int]]:
         """Each layer and the number of the chart that it was placed on."""

@@ -79,7 +79,7 @@ def draw(
         texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
         light=_ring_light(recipe.light, (centre_x, centre_y), of_view.at("light")),
         camera=camera,
-        sensor=_sensor(recipe.sensor, recipe.camera.resolution, of_view.at("sensor")),
+        sensor=draw_sensor(recipe.sensor, recipe.camera.resolution, of_view.at("sensor")),
     )
 
 
@@ -188,7 +188,8 @@ def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], str
     )
 
 
-def _sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> Sensor:
+def draw_sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> Sensor:
+    """The sensor of one frame of this many columns and rows."""
     return Sensor(
         exposure=stream.draw("exposure", recipe.exposure),
         vignetting=stream.draw("vignetting", recipe.vignetting),
