@@ -1,7 +1,7 @@
 """An independent camera, pinhole or telecentric: rays through pixel centres, met with a plane or a cylinder.
 
-What is met there is looked up by texel. Written from the definitions in `scenes.scene.Camera` and the atlas, without any
-of their code.
+What is met there is looked up by texel. Written from the definitions in `scenes.scene.Camera` and the atlas, and
+sharing no code with them.
 """
 
 import numpy as np
