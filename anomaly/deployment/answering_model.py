@@ -167,10 +167,10 @@ def _size_name(tile: Tile) -> str:
     return "x".join(map(str, _seen_size(tile)))
 
 
-def _for_size(extractor: nn.Module, size: Size) -> nn.Module:
+def _for_size(extractor: Any, size: Size) -> nn.Module:
     """The extractor for what is that large: the same weights, positions of vision transformers their own."""
     shared = {id(tensor): tensor for tensor in chain(extractor.parameters(), extractor.buffers())}
-    fitted = deepcopy(extractor, shared)
+    fitted: nn.Module = deepcopy(extractor, shared)
     for part in fitted.modules():
         if isinstance(part, VisionTransformer):
             part.fix_size(*size)

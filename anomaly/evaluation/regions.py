@@ -74,4 +74,5 @@ def _joined(count: int, pairs: list[NDArray[np.int64]]) -> NDArray[np.int64]:
         return np.arange(count + 1)
     one, other = np.concatenate(pairs).T
     graph = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count + 1, count + 1))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    numbers: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return numbers
