@@ -1,10 +1,11 @@
 """What is done to banks that exist: melding, growing, shrinking, ageing out, forgetting pictures.
 
-Each call gives a new inspector, which computes where the first one does, and leaves those it was given as they were. A threshold belongs to one bank, so the new
-inspector has none: find it on validation samples (`anomaly.inspection.threshold.found_threshold`). Going on from a
-bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches
-(`anomaly.patchcore.boundary_patches`) stay with the rows that they belong to, as long as cells stay as they are:
-melding and shrinking draw cells anew and drop all boundary patches, and the history says so.
+Each call gives a new inspector, which computes where the first one does, and leaves those it was given as they were. A
+threshold belongs to one bank, so the new inspector has none: find it on validation samples
+(`anomaly.inspection.threshold.found_threshold`). Going on from a bank with more pictures is
+`anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches (`anomaly.patchcore.boundary_patches`) stay
+with the rows that they belong to, as long as cells stay as they are: melding and shrinking draw cells anew and drop all
+boundary patches, and the history says so.
 """
 
 from __future__ import annotations
@@ -78,11 +79,8 @@ def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspecto
         pixel_size=first.training.pixel_size if len({training.pixel_size for training in trainings}) == 1 else None,
     )
     names = {key: name for training in trainings for key, name in training.sources.items()}
-    return _finished(
-        replace(result, training=training, boundary_patches=None),
-        f"melded from {len(inspectors)} banks{with_what}",
-        names,
-    )
+    result = replace(result, training=training, boundary_patches=None)
+    return _finished(result, f"melded from {len(inspectors)} banks{with_what}", names)
 
 
 def resized(inspector: Inspector, size: int) -> Inspector:
