@@ -114,7 +114,7 @@ class BlenderProcess:
         self._tell(str(task))
         self._hear(FRAME_MARK)
         folder = self._frames / str(task)
-        files = {name: (folder / name).read_bytes() for name in (*PICTURES, SCENES)}
+        files = {name: (folder / name).read_bytes() for name in (*PICTURES, *self._job.passes, SCENES)}
         shutil.rmtree(folder)
         return files
 

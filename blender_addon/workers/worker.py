@@ -12,8 +12,9 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -34,43 +35,71 @@ if TYPE_CHECKING:
     from blender_addon.rendering.stage import Stage
     from scenes import Recipe, Scene
     from scenes.datasets.frame_files import FrameFiles
+    from scenes.datasets.passes import PassFormat, PassName
+
+NO_PASSES: Mapping[PassName, PassFormat] = {}
 
 
-def render_frame(stage: Stage, scene: Scene, recipe: Recipe) -> FrameFiles:
-    """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset."""
+def render_frame(
+    stage: Stage, scene: Scene, recipe: Recipe, passes: Mapping[PassName, PassFormat] = NO_PASSES
+) -> FrameFiles:
+    """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset.
+
+    passes: of those that the stage was built with, each in its format.
+    """
     import numpy as np
 
-    from blender_addon.rendering.label_refinement import refine_labels
-    from blender_addon.rendering.passes import render_labels, render_picture
+    from blender_addon.rendering.label_refinement import pixel_ray, refine_labels
+    from blender_addon.rendering.passes import labels_in, passes_in, picture_in, render
+    from blender_addon.rendering.stage import PART
     from scenes import build_part, develop, surface_maps
     from scenes.datasets.frame_files import frame_files
+    from scenes.datasets.passes import PassPictures
     from scenes.geometry.atlas import texture
 
     part, maps = build_part(scene.part), surface_maps(scene)
     stage.show(scene, part, maps)
     with ThreadPoolExecutor(1) as beside:
-        image = beside.submit(develop, render_picture(stage), scene.sensor)  # while Cycles is at the labels
-        labels, seen_uv = render_labels(stage)
+        # While Cycles is at the labels.
+        image = beside.submit(develop, picture_in(render(stage.picture)), scene.sensor)
+        channels = render(stage.exact)
+        labels, seen_uv = labels_in(channels)
         label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
         uvs = texture(part, scene.texel_size).uvs
-        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
-    return frame_files(recipe, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
+        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, partial(pixel_ray, scene.camera))
+    beneath = PassPictures(passes_in(channels, passes, stage.exact.camera), passes, (PART,)) if passes else None
+    masks = (labels[..., 0], labels[..., 1], labels[..., 2])
+    return frame_files(recipe, image.result(), *masks, scene, maps.instances, passes=beneath)
+
+
+def stage_of(job: Job) -> Callable[[int], FrameFiles]:
+    """Set Blemish's stage, or open the user's scene: what gives the files of the frame of a number."""
+    from blender_addon.workers import devices
+
+    if job.blend:
+        from blender_addon.own_scene.frames import OwnSceneStage
+
+        own = OwnSceneStage(job)
+        devices.use(job.device, job.card)
+        return own.frame
+    from blender_addon.rendering.stage import build_stage
+    from scenes import Recipe, draw
+
+    recipe = Recipe.model_validate_json(job.recipe)
+    stage = build_stage(job.samples, job.threads, passes=job.passes, on_card=job.device != devices.CPU)
+    devices.use(job.device, job.card)
+    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
 
 
 def run(job: Job, next_frame: Callable[[], int]) -> None:
     """Render frame after frame of the job, telling of each on standard output, until the process is ended."""
-    from blender_addon.rendering.stage import build_stage
-    from blender_addon.workers import devices
-    from scenes import Recipe, draw
     from scenes.datasets.files import explained
 
-    recipe = Recipe.model_validate_json(job.recipe)
-    stage = build_stage(job.samples, job.threads, on_card=job.device != devices.CPU)
-    devices.use(job.device, job.card)
+    frame = stage_of(job)
     print(f"\n{READY_MARK}", flush=True)
     while True:
         index = next_frame()
-        files, folder = render_frame(stage, draw(recipe, job.seed, index), recipe), Path(job.folder) / str(index)
+        files, folder = frame(index), Path(job.folder) / str(index)
         with explained(folder):
             folder.mkdir()
             for name, content in files.items():

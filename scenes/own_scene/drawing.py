@@ -106,11 +106,13 @@ def _hidden(
 def _dropped(resting: RestingRecipe, contents: Contents, stream: RandomStream) -> tuple[Drop, list[str]]:
     """What is dropped, and what a frame leaves out of it."""
     names = _of(contents, "scene.resting.objects", resting.objects)
-    onto = found_in(contents, "scene.resting.onto", resting.onto, contents.objects)
-    onto = tuple(name for name in onto if name not in names)
-    if not onto:
+    onto, over = (
+        tuple(name for name in found_in(contents, field, patterns, contents.objects) if name not in names)
+        for field, patterns in (("scene.resting.onto", resting.onto), ("scene.resting.onto.0", resting.onto[:1]))
+    )
+    if not over:
         raise BlemishError(
-            f"{contents.blend}: all that the recipe's scene.resting.onto names is dropped itself; expected something "
+            f"{contents.blend}: all that the recipe's scene.resting.onto.0 names is dropped itself; expected something "
             "that it falls on"
         )
     shown = len(names) if resting.count is None else min(len(names), stream.whole("count", resting.count))
@@ -126,6 +128,7 @@ def _dropped(resting: RestingRecipe, contents: Contents, stream: RandomStream) -
     )
     drop = Drop(
         onto=onto,
+        over=over,
         things=things,
         spread=stream.draw("spread", resting.spread),
         height=MM * stream.draw("height_mm", resting.height_mm),

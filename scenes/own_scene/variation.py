@@ -51,12 +51,14 @@ class Dropped(SceneModel):
 
 
 class Drop(SceneModel):
-    """Objects dropped onto others. spread: share of the extent over which they start; height: metres.
+    """Objects dropped onto others.
 
-    settled: whether it was simulated.
+    over: those of `onto` over whose extent they start. spread: share of that; height: metres. settled: whether it was
+    simulated.
     """
 
     onto: tuple[str, ...]
+    over: tuple[str, ...]
     things: tuple[Dropped, ...]
     spread: NotNegative
     height: NotNegative
