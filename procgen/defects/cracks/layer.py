@@ -111,7 +111,7 @@ class Crack:
         from scipy.special import ndtri
 
         level = isotropic(positions, self.filled_size, FILL_OCTAVES, self.seed + 1) + ndtri(self.filled)
-        return (1.0 - NEARLY_UP * np.clip(0.5 + level / FILL_EDGE, 0.0, 1.0)).astype(np.float32)
+        return np.asarray(1.0 - NEARLY_UP * np.clip(0.5 + level / FILL_EDGE, 0.0, 1.0), dtype=np.float32)
 
     def _profile(self, points: SurfacePoints) -> "_Profile":
         """Where the points near the crack lie in its profile."""
