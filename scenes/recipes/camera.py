@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, model_validator
 
 from scenes.parts import PartRecipe
 from scenes.quantities.distribution import Constant, Distribution, Within
-from scenes.quantities.recipe_model import Degrees, Offset, RecipeModel
+from scenes.quantities.recipe_model import Degrees, Offset, RecipeModel, together
 from scenes.scene import SIDES, Side
 
 PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
@@ -39,7 +39,19 @@ class CameraRecipe(RecipeModel):
     f_number: Annotated[Distribution, Within(0.5, 1000)] | None = Field(
         None, title="F-Stop", description="Focal length over aperture, to blur what is out of focus"
     )
-
+    tilt_degrees: Annotated[Distribution, Within(0, 80)] = Field(
+        Constant(0.0), description="By how much the camera looks aslant, about the middle of its picture"
+    )
+    tilt_azimuth_degrees: Degrees = Field(
+        Constant(0.0), description="Where a tilted camera stands: 0° is to the right, 90° above"
+    )
+    telecentric: StrictBool = Field(
+        False, description="A telecentric lens: everything has the same size in the picture, however far it is"
+    )
+    magnification: Annotated[Distribution, Within(0.001, 100)] | None = Field(
+        None,
+        description="Size on the chip over size of the part, of a telecentric lens; off frames the part by the margin",
+    )
     grid_columns: Positions = Field(
         1,
         description="Positions side by side that each surface is seen from, a picture each, camera and light together",
@@ -63,9 +75,22 @@ class CameraRecipe(RecipeModel):
         return x, y, SIDES[side]
 
     def finest_pixel_mm(self, part: PartRecipe) -> float:
-        """The least that a pixel may cover of the part's uppermost plane."""
-        if self.working_distance_mm is None:
+        """The least that a pixel may cover of the part's uppermost plane, in the middle of the picture."""
+        if self.magnification is not None:
+            field_mm = self.sensor_width_mm / self.magnification.high
+        elif self.working_distance_mm is None:
             field_mm = part.framed_mm * (1 + 2 * self.margin.low)
         else:
             field_mm = self.working_distance_mm.low * self.sensor_width_mm / self.focal_length_mm.high
         return field_mm / self.resolution[0]
+
+    @model_validator(mode="after")
+    def _lens_has_one_scale(self) -> Self:
+        if self.magnification is not None and not self.telecentric:
+            raise together("found magnification without telecentric; expected telecentric: true, or no magnification")
+        if self.telecentric and self.working_distance_mm is not None:
+            raise together(
+                "found working_distance_mm with telecentric, whose picture is the same from any distance; expected "
+                "magnification or margin"
+            )
+        return self

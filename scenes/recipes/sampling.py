@@ -79,7 +79,7 @@ def draw(
         texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
         light=_ring_light(recipe.light, (centre_x, centre_y), of_view.at("light")),
         camera=camera,
-        sensor=_sensor(recipe.sensor, recipe.camera.resolution, of_view.at("sensor")),
+        sensor=draw_sensor(recipe.sensor, recipe.camera.resolution, of_view.at("sensor")),
     )
 
 
@@ -164,7 +164,9 @@ def _ring_light(recipe: RingLightRecipe, centre: tuple[float, float], stream: Ra
 def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], stream: RandomStream) -> Camera:
     focal_length = MM * stream.draw("focal_length_mm", recipe.focal_length_mm)
     sensor_width = MM * recipe.sensor_width_mm
-    if recipe.working_distance_mm is None:
+    if recipe.magnification is not None:
+        field_width = sensor_width / stream.draw("magnification", recipe.magnification)
+    elif recipe.working_distance_mm is None:
         columns, rows = recipe.resolution
         framed = max(shape.framed_width, shape.framed_height * columns / rows)
         field_width = framed * (1 + 2 * stream.draw("margin", recipe.margin))
@@ -180,10 +182,14 @@ def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], str
         else focal_length / (2 * stream.draw("f_number", recipe.f_number)),
         roll=math.radians(stream.draw("roll_degrees", recipe.roll_degrees)),
         centre=centre,
+        tilt=math.radians(stream.draw("tilt_degrees", recipe.tilt_degrees)),
+        tilt_azimuth=math.radians(stream.draw("tilt_azimuth_degrees", recipe.tilt_azimuth_degrees)),
+        telecentric=recipe.telecentric,
     )
 
 
-def _sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> Sensor:
+def draw_sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> Sensor:
+    """The sensor of one frame of this many columns and rows."""
     return Sensor(
         exposure=stream.draw("exposure", recipe.exposure),
         vignetting=stream.draw("vignetting", recipe.vignetting),
@@ -200,6 +206,7 @@ def _sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStr
         row_jitter=stream.draw("row_jitter_px", recipe.row_jitter_px),
         white_balance=_if_any(stream.draw, "white_balance_kelvin", recipe.white_balance_kelvin),
         threshold=_if_any(stream.draw, "threshold", recipe.threshold),
+        negative=recipe.negative,
         sharpening=(sharpening := stream.draw("sharpening", recipe.sharpening)),
         sharpening_radius=stream.draw("sharpening_px", recipe.sharpening_px) if sharpening else 0.0,
         jpeg_quality=_if_any(stream.whole, "jpeg_quality", recipe.jpeg_quality),
