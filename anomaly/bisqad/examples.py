@@ -92,7 +92,7 @@ def whole_grids(
 ) -> Iterator[tuple[View, Tensor]]:
     """Each picture as it is looked at, and the features (D, h, w) of all of its patches."""
     stride = model.extractor.strides[0]
-    for view, parts in views(pictures, scale, computing, model.grid):
+    for view, parts in views(pictures, scale, computing.tile, computing, model.grid):
         grid = torch.empty(model.extractor.channels, *(-(-side // stride) for side in view.size))
         for tile, part in zip(view.tiles, parts, strict=True):
             (down, across), (own_down, own_across) = tile.cells(stride)

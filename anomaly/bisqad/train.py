@@ -102,6 +102,7 @@ def train_bisqad(
         pixel_size=pixel_size_of(learnt_from),
         white_level=white_level_of(learnt_from, None),
         learnt_with=_told(settings, bool(teaching)),
+        tile=computing.tile,
     )
     with locked(out):
         inspector = sound(out / BANK_FILE, Inspector.load, out)

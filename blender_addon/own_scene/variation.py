@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from blender_addon.own_scene import placing, resting, surroundings
-from blender_addon.own_scene.lights import OriginalLight, original_light
+from blender_addon.own_scene.lights import OriginalLight, is_light, original_light
 from scenes.own_scene.contents import Contents, found_in, views
 from scenes.own_scene.section import OwnSceneRecipe
 from scenes.own_scene.variation import Variation
@@ -26,7 +26,7 @@ def contents_of(scene: bpy.types.Scene, inspected: Sequence[str]) -> Contents:
         blend=bpy.data.filepath or "the scene that is open",
         objects=tuple(thing.name for thing in things),
         inspected=tuple(inspected),
-        lights=tuple(thing.name for thing in things if thing.type == "LIGHT"),
+        lights=tuple(thing.name for thing in things if is_light(thing)),
         cameras=tuple(thing.name for thing in things if thing.type == "CAMERA"),
         camera=None if scene.camera is None else scene.camera.name,
         collections=tuple(sorted(collection.name for collection in scene.collection.children_recursive)),

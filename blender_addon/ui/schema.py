@@ -18,6 +18,7 @@ FIRST = {"resolution": [640, 512]}  # instead of the example's, which is for sma
 OTHER_DEFAULTS = {  # of what no shipped recipe switches on
     "f_number": 4.0,
     "jpeg_quality": 90,
+    "magnification": 0.1,
     "threshold": 0.5,
     "white_balance_kelvin": 6504.0,
     "working_distance_mm": 300.0,
@@ -217,7 +218,8 @@ def described() -> Schema:
     """
     from scenes.catalogue.placement.sites import Placement
     from scenes.catalogue.registry import GROUPS
-    from scenes.recipes.recipe import CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
+    from scenes.recipes.camera import CameraRecipe
+    from scenes.recipes.recipe import Recipe, RingLightRecipe, SensorRecipe
 
     seen = _seen_values()
     kinds: dict[str, Kind] = {}

@@ -23,6 +23,7 @@ class Job:
 
     recipe: as JSON, that of the dataset. passes: the format of each that frames have. device, card: see
     `blender_addon.workers.devices`. folder: where it leaves the files of a frame, each in a folder of its number.
+    blend, digest: the .blend whose own scene is rendered and its SHA-256; "" for Blemish's stage.
     """
 
     recipe: str
@@ -33,6 +34,8 @@ class Job:
     device: str = "cpu"
     card: int = 0
     folder: str = ""
+    blend: str = ""
+    digest: str = ""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from blender_addon.errors import RenderError
+from blender_addon.workers.blend_input import check_blend, in_own_scene
 from blender_addon.workers.blenders import USUAL, Blender, find
 from blender_addon.workers.control import Control
 from blender_addon.workers.devices import CPU, usable_device
@@ -40,6 +41,7 @@ def render_dataset(
     pass_format: PassFormat = "png",
     blender: str | Path | None = None,
     device: str = CPU,
+    blend: str | Path | None = None,
     on_begin: Callable[[int], None] = lambda missing: None,
     on_frame: Callable[[int], None] = lambda index: None,
     on_note: Callable[[str], None] = lambda sentence: None,
@@ -57,6 +59,7 @@ def render_dataset(
     `scenes.datasets.passes.PASSES`, as 16-bit PNG or as OpenEXR. blender: a Blender program or a Python with bpy, by
     default the bpy of this Python. device: one of `blender_addon.workers.devices.NAMES`; where no card is found for it,
     the processor serves, and `on_note` is told so.
+    blend: the file whose own scene is rendered, where the recipe has a section `scene`; it is read, never written.
     on_begin: called once with the number of frames yet to render; on_frame: with the index of each as it is written.
     control: by which another thread pauses, goes on and cancels. Raises RecipeError, DatasetError, RenderError, and
     Cancelled where `control` said so.
@@ -69,16 +72,29 @@ def render_dataset(
         raise RenderError(f"found {workers} workers; expected 1 or more")
     if executor is not None and device != CPU:
         raise RenderError(f"device: found {device} and workers on other machines; expected cpu, which those render on")
+    scene = None
+    if recipe.scene is not None or blend is not None:
+        recipe, scene = in_own_scene(recipe, blend, Path(out), on_note)
     program = find(blender)
     device, cards = device_of(program, device, on_note)
     settings: dict[str, Any] = {"samples": samples, **({} if device == CPU else {"device": device})}
+    if scene is not None:
+        settings["blend"] = {"name": scene.path.name, "sha256": scene.digest}
     if program.version != USUAL:  # whose pictures are other bytes
         settings["blender"] = program.series
     with locked(out):
         writer = DatasetWriter(out, recipe, seed, frames, passes=formats, **settings)
         part = writer.recipe.part
         work = Rendering(
-            Job(writer.recipe.model_dump_json(), seed, samples, formats, device=device),
+            Job(
+                writer.recipe.model_dump_json(),
+                seed,
+                samples,
+                formats,
+                device=device,
+                blend=str(scene.path) if scene else "",
+                digest=scene.digest if scene else "",
+            ),
             program,
             None if blender is None else str(blender),
             Path(part.path).read_bytes() if isinstance(part, MeshRecipe) else None,
@@ -132,9 +148,7 @@ def cards_of(program: Blender) -> dict[str, list[str]]:
 
 def export_from_blend(program: Blender, blend: Path, name: str, folder: Path) -> Path:
     """Have a Blender write an object of a .blend as a mesh file in `folder`. Raises RenderError where it cannot."""
-    if not blend.is_file():
-        found = "a folder" if blend.is_dir() else "no such file"
-        raise RenderError(f"{blend}: found {found}; expected a .blend file")
+    check_blend(blend)
     request = EXPORT + json.dumps([str(blend.resolve()), name, str(folder)])
     answers, errors = ask(program, request, EXPORTED_MARK)
     if not answers:

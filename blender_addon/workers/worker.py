@@ -14,6 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ def render_frame(
     """
     import numpy as np
 
-    from blender_addon.rendering.label_refinement import refine_labels
+    from blender_addon.rendering.label_refinement import pixel_ray, refine_labels
     from blender_addon.rendering.passes import labels_in, passes_in, picture_in, render
     from blender_addon.rendering.stage import PART
     from scenes import build_part, develop, surface_maps
@@ -65,27 +66,40 @@ def render_frame(
         labels, seen_uv = labels_in(channels)
         label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
         uvs = texture(part, scene.texel_size).uvs
-        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
+        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, partial(pixel_ray, scene.camera))
     beneath = PassPictures(passes_in(channels, passes, stage.exact.camera), passes, (PART,)) if passes else None
     masks = (labels[..., 0], labels[..., 1], labels[..., 2])
     return frame_files(recipe, image.result(), *masks, scene, maps.instances, passes=beneath)
 
 
-def run(job: Job, next_frame: Callable[[], int]) -> None:
-    """Render frame after frame of the job, telling of each on standard output, until the process is ended."""
-    from blender_addon.rendering.stage import build_stage
+def stage_of(job: Job) -> Callable[[int], FrameFiles]:
+    """Set Blemish's stage, or open the user's scene: what gives the files of the frame of a number."""
     from blender_addon.workers import devices
+
+    if job.blend:
+        from blender_addon.own_scene.frames import OwnSceneStage
+
+        own = OwnSceneStage(job)
+        devices.use(job.device, job.card)
+        return own.frame
+    from blender_addon.rendering.stage import build_stage
     from scenes import Recipe, draw
-    from scenes.datasets.files import explained
 
     recipe = Recipe.model_validate_json(job.recipe)
     stage = build_stage(job.samples, job.threads, passes=job.passes, on_card=job.device != devices.CPU)
     devices.use(job.device, job.card)
+    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
+
+
+def run(job: Job, next_frame: Callable[[], int]) -> None:
+    """Render frame after frame of the job, telling of each on standard output, until the process is ended."""
+    from scenes.datasets.files import explained
+
+    frame = stage_of(job)
     print(f"\n{READY_MARK}", flush=True)
     while True:
         index = next_frame()
-        files = render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
-        folder = Path(job.folder) / str(index)
+        files, folder = frame(index), Path(job.folder) / str(index)
         with explained(folder):
             folder.mkdir()
             for name, content in files.items():

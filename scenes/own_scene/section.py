@@ -92,7 +92,7 @@ class RestingRecipe(RecipeModel):
 class LightsRecipe(RecipeModel):
     """Lights of the file that differ from what the file says."""
 
-    lights: Patterns = Field(min_length=1, description="Names or patterns of the lights")
+    lights: Patterns = Field(min_length=1, description="Names or patterns of the lights, or of objects that glow")
     together: StrictBool = Field(True, description="One draw for all of them; off draws for each of its own")
     strength: Factor = Field(ONE, description="Factor on the strength that the file says")
     tint: tuple[Fraction, Fraction, Fraction] | None = Field(
@@ -172,6 +172,12 @@ class OwnSceneRecipe(RecipeModel):
         if cameras == ():
             raise ValueError("found an empty list; expected scene, all, or a list of names of cameras")
         return cameras
+
+    def check(self) -> None:
+        """Raise BlemishError where a folder that it names holds no pictures."""
+        for folder in (self.background, None if self.world is None else self.world.hdris):
+            if folder is not None:
+                folder.names()
 
     def pinned(self) -> OwnSceneRecipe:
         """This section with the digests of all pictures it may choose from, so that no frame can have another.

@@ -16,18 +16,18 @@ from pydantic_core import ErrorDetails
 from procgen.surface.layer import Family
 from scenes.camera.white_balance import COLDEST, HOTTEST
 from scenes.catalogue.placement.sites import PlacedRecipeModel
-from scenes.catalogue.registry import DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.catalogue.registry import PARTS, DefectRecipe, FinishRecipe, ImpurityRecipe
 from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
 from scenes.own_scene.section import OwnSceneRecipe
 from scenes.own_scene.stand_ins import STAND_INS
 from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
-from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Offset, Ratio, RecipeModel, together
+from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Ratio, RecipeModel, together
+from scenes.recipes.camera import CameraRecipe
 from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
-PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
 MOST_ENTRIES = 100  # of a family
 MOST_PROBLEMS = 20  # told of one recipe
 LONGEST_NAME = 60  # characters of a field, told as it is
@@ -40,9 +40,6 @@ def _can_be_off(name: str) -> str:
     if not SWITCHED_OFF.fullmatch(name):
         raise ValueError(f"found {shown(name)}; expected defects or impurities, or one entry of them, as in defects.0")
     return name
-
-
-Pixels = Annotated[int, Field(strict=True, ge=16, le=PIXEL_SIDE_LIMIT)]
 
 
 class RingLightRecipe(RecipeModel):
@@ -77,36 +74,6 @@ class RingLightRecipe(RecipeModel):
                 "expected panel_length_mm, which only a closed ring (3 sides or more, diameter above 0) can do without"
             )
         return self
-
-
-class CameraRecipe(RecipeModel):
-    """See `scenes.camera.imaging.camera_above`."""
-
-    resolution: tuple[Pixels, Pixels] = Field(description="Pixels of the picture")
-    focal_length_mm: Annotated[Distribution, Within(0.1, 1000)] = Field(description="Focal length of the lens")
-    sensor_width_mm: Annotated[float, Field(strict=True, gt=0.01, le=1000)] = Field(
-        description="Width of the camera's chip"
-    )
-    margin: Annotated[Distribution, Within(-0.49, 4)] = Field(
-        Constant(0.0), description="Free space at the left and right as a share of the part's width; negative is closer"
-    )
-    working_distance_mm: Annotated[Distribution, Within(1, 100_000)] | None = Field(
-        None, title="Distance", description="From the lens to the part; off frames the part by the margin instead"
-    )
-    offset_x_mm: Offset = Field(Constant(0.0), description="How far camera and light stand off to the right")
-    offset_y_mm: Offset = Field(Constant(0.0), description="How far camera and light stand off upwards")
-    roll_degrees: Degrees = Field(Constant(0.0), description="Turn of the camera about its axis")
-    f_number: Annotated[Distribution, Within(0.5, 1000)] | None = Field(
-        None, title="F-Stop", description="Focal length over aperture, to blur what is out of focus"
-    )
-
-    def finest_pixel_mm(self, part: PartRecipe) -> float:
-        """The least that a pixel may cover of the part's uppermost plane."""
-        if self.working_distance_mm is None:
-            field_mm = part.framed_mm * (1 + 2 * self.margin.low)
-        else:
-            field_mm = self.working_distance_mm.low * self.sensor_width_mm / self.focal_length_mm.high
-        return field_mm / self.resolution[0]
 
 
 class SensorRecipe(RecipeModel):
@@ -156,6 +123,7 @@ class SensorRecipe(RecipeModel):
     threshold: Annotated[Distribution, Within(0.001, 1)] | None = Field(
         None, description="Share of full well above which a pixel is stored as white, else as black"
     )
+    negative: StrictBool = Field(False, description="Dark is stored bright, and bright dark")
     sharpening: Ratio = Field(Constant(0.0), description="How much of the unsharp mask the camera adds")
     sharpening_px: Annotated[Distribution, Within(0.2, 20)] = Field(
         Constant(1.0), title="Sharpening Radius", description="Radius of the unsharp mask"
@@ -240,6 +208,15 @@ class Recipe(RecipeModel):
             raise together(
                 f"{cause} that the part may need {needed:.0f} texels on a side; expected at most {TEXTURE_SIDE_LIMIT}, "
                 f"as with texel_um: {coarsest}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_another_side(self) -> Self:
+        if self.camera.both_sides and "back" not in PARTS[self.part.kind].provides:
+            kinds = ", ".join(kind for kind, entry in PARTS.items() if "back" in entry.provides)
+            raise together(
+                f"camera.both_sides: found the part {self.part.kind}; expected one whose back is as its front: {kinds}"
             )
         return self
 

@@ -119,6 +119,20 @@ def test_depth_of_an_arc_segment_is_that_of_its_cylinder(tmp_path: Path) -> None
     assert abs(frame.depth - depth)[there].max() < sagitta
 
 
+@pytest.mark.parametrize("telecentric", [True, False])
+def test_depth_through_a_tilted_camera_is_along_its_axis(telecentric: bool, tmp_path: Path) -> None:
+    lens = {"tilt_degrees": 40, "tilt_azimuth_degrees": 70, "telecentric": telecentric}
+    recipe = changed(small(crowded("plate")), camera=lens)
+    frame = render_dataset(recipe, tmp_path / "set", 1, 3, samples=1, passes=["depth"], pass_format="exr")[0]
+    origin, directions = rays(frame.scene)
+    met = origin - (origin[..., 2] / directions[..., 2])[..., None] * directions
+    depth = (met - np.array(frame.scene.camera.position)) @ np.array(frame.scene.camera.forward)
+    there = seen(frame)
+    assert there.any()
+    assert np.ptp(depth[there]) > 0.02
+    assert abs(frame.depth / depth - 1)[there].max() < 3 * SINGLE
+
+
 @pytest.fixture
 def scene() -> Iterator[Any]:
     """A scene of a user's: a camera that looks from aside, nothing else."""
