@@ -135,19 +135,23 @@ def test_masks_are_what_rays_through_all_meshes_meet(blend: Path, surface: str) 
         assert len(np.unique(numbers)) == 4
 
 
+def plainly_rendered(blend: Path, picture: Path) -> NDArray[Any]:
+    """What Blender by itself makes of a file at these samples."""
+    bpy.ops.wm.open_mainfile(filepath=str(blend), load_ui=False)
+    scene = bpy.context.scene
+    scene.cycles.samples, scene.cycles.use_adaptive_sampling = SAMPLES, False
+    scene.render.filepath = str(picture)
+    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
+    bpy.ops.render.render(write_still=True)
+    return png.decode(picture.read_bytes()).astype(int)
+
+
 def test_the_users_picture_is_kept_where_no_layer_is(blend: Path, tmp_path: Path) -> None:
     bare = {**fields(), "defects": []}
     stage = stage_of(blend, bare)
     ours = frame_of(stage, 0)[0]["images"].astype(int)
     laid = frame_of(stage_of(blend, fields()), 0)[0]
-
-    bpy.ops.wm.open_mainfile(filepath=str(blend), load_ui=False)
-    scene = bpy.context.scene
-    scene.cycles.samples, scene.cycles.use_adaptive_sampling = SAMPLES, False
-    scene.render.filepath = str(tmp_path / "theirs.png")
-    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
-    bpy.ops.render.render(write_still=True)
-    theirs = png.decode((tmp_path / "theirs.png").read_bytes()).astype(int)
+    theirs = plainly_rendered(blend, tmp_path / "theirs.png")
     differing = np.abs(ours - theirs).max(axis=2)
     assert (differing > 2).mean() < 0.002  # paths that round-off sends another way
 
