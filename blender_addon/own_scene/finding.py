@@ -73,8 +73,8 @@ def inspected(shown: list[Shown], patterns: tuple[str, ...], blend: str) -> list
     found = [one for one in shown if one.thing.type in SOLID and matching(patterns, _names(one))]
     if scatters := next((one for one in found if one.scatters), None):
         raise RenderError(
-            f"object {scatters.name}: found instances of geometry that is no object; expected the node Realize Instances "
-            "at the end of its Geometry Nodes"
+            f"object {scatters.name}: found instances of geometry that is no object; expected Realize Instances at "
+            "the end of its Geometry Nodes"
         )
     return found
 
