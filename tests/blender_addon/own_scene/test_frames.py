@@ -16,7 +16,7 @@ from scenes import Scene
 from scenes.datasets.files import parsed, sha256_of
 from scenes.pictures import png
 from scenes.recipes.recipe import recipe_from
-from tests.blender_addon.own_scene.files import fields, two_parts
+from tests.blender_addon.own_scene.files import fields, material, saved, two_parts
 from tests.blender_addon.ray_cast import look_up, near_border
 
 trimesh = pytest.importorskip("trimesh")
@@ -158,6 +158,30 @@ def test_the_users_picture_is_kept_where_no_layer_is(blend: Path, tmp_path: Path
     marked = laid["classes"] > 0
     changed = np.abs(laid["images"].astype(int) - theirs).max(axis=2) > 8
     assert changed[marked].mean() > 3 * changed[~marked].mean()
+
+
+@pytest.mark.parametrize(("name", "alpha"), [("Ball", 0.2), ("Ball", 0.8), ("Pin.001", 0.2)])
+def test_masks_show_what_is_behind_something_mostly_transparent(
+    blend: Path, tmp_path: Path, name: str, alpha: float
+) -> None:
+    inspect = ["Block", name] if name != "Ball" else ["Block"]
+    opaque = frame_of(stage_of(blend, fields(inspect=inspect), passes={"objects": "png"}), 0)[0]
+    bpy.ops.wm.open_mainfile(filepath=str(blend), load_ui=False)
+    thing = bpy.data.objects[name]
+    clear = thing.data.materials[0].copy() if thing.data.materials else material("clear", (1, 1, 1), 0.0, 1)
+    clear.node_tree.nodes["Principled BSDF"].inputs["Alpha"].default_value = alpha
+    thing.data.materials.clear()
+    thing.data.materials.append(clear)
+    copy = saved(tmp_path / "clear.blend")
+    seen = frame_of(stage_of(copy, fields(inspect=inspect), passes={"objects": "png"}), 0)[0]
+    gone = tmp_path / "gone.blend"
+    bpy.ops.wm.open_mainfile(filepath=str(copy), load_ui=False)
+    bpy.data.objects[name].hide_render = True
+    without = frame_of(stage_of(saved(gone), fields(inspect=["Block"]), passes={"objects": "png"}), 0)[0]
+    expected = opaque if alpha > 0.5 else without
+    assert not np.array_equal(opaque["objects"], without["objects"])
+    for picture in ("objects", "classes"):
+        assert np.array_equal(seen[picture], expected[picture])
 
 
 def test_what_is_inspected_does_not_depend_on_what_else_is(blend: Path) -> None:
