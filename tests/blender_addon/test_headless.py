@@ -75,10 +75,8 @@ def test_the_scene_of_the_opened_blend_is_rendered(tmp_path: Path) -> None:
     options = ["--recipe", "plate", "--object", "Cube", "--frames", "1", "--samples", "1", "--out"]
     done = typed(tmp_path, "render", *options, str(tmp_path / "set"), blend=blend)
     assert (done.returncode, "a.blend has its own" in done.stderr) == (0, True)
-    subprocess.run(
-        [sys.executable, "-m", "blemish", "render", str(blend), *options, str(tmp_path / "shell"), "--blender", program],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    command = [sys.executable, "-m", "blemish", "render", str(blend), *options, str(tmp_path / "shell")]
+    subprocess.run([*command, "--blender", program], check=True, capture_output=True)
     assert contents(tmp_path / "set") == contents(tmp_path / "shell")
 
 
