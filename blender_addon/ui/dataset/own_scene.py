@@ -43,10 +43,11 @@ def blend_again(folder: Path, blend: Any) -> str:
     """The open file, to go on with a dataset that was begun in one. Raises RenderError where none is open."""
     from blender_addon.errors import RenderError
 
-    if not bpy.data.filepath:
+    opened: str = bpy.data.filepath
+    if not opened:
         name = blend.get("name") if isinstance(blend, dict) else blend
         raise RenderError(f"{folder}: was begun in the scene of {name}; expected that file to be open: open it")
-    return bpy.data.filepath
+    return opened
 
 
 def unsaved() -> str:
