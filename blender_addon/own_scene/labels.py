@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon.own_scene.cameras import View
-from blender_addon.own_scene.mixing import TRANSPARENT
 from blender_addon.rendering.label_refinement import DOUBT, refine_labels
 from blender_addon.rendering.material import PLACE
 from blender_addon.rendering.passes import Channels, labels_in, pass_in
@@ -44,12 +43,12 @@ def exact_copy(scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> bpy.types.
     for setting in dir(only):
         if setting.startswith("use_pass_") and getattr(only, setting) is True:
             setattr(only, setting, False)
-    only.pass_alpha_threshold = TRANSPARENT
     while only.aovs:
         only.aovs.remove(only.aovs[0])
     exact.world = None
     exact.render.film_transparent = exact.render.use_motion_blur = exact.render.use_compositing = False
     exact.cycles.device = "CPU"
+    exact.cycles.transparent_max_bounces = 0  # one sample goes through what is half transparent, or not, by chance
     settle_exact(exact)
     exact.camera = bpy.data.objects.new("exact camera", bpy.data.cameras.new("exact camera"))
     exact.collection.objects.link(exact.camera)

@@ -21,7 +21,6 @@ COLOURS = ("Base Color", "Color")
 WITHOUT_ROUGHNESS = ("ShaderNodeBsdfDiffuse",)  # whose roughness is another thing
 NO_SURFACE = ("ShaderNodeVolumePrincipled", "ShaderNodeVolumeAbsorption", "ShaderNodeVolumeScatter",
               "ShaderNodeVolumeCoefficients", "ShaderNodeBackground", "ShaderNodeHoldout")  # fmt: skip
-TRANSPARENT = 0.5  # alpha below which masks show what is behind: the threshold of Cycles' passes
 
 
 @dataclass
@@ -92,37 +91,10 @@ def tell(tree: bpy.types.NodeTree, labels: MapImage, number: int) -> None:
     place.inputs[1].default_value = (0.0, 0.0, float(number))
     tree.links.new(uv.outputs["UV"], place.inputs[0])
     read = _image(tree, labels, uv.outputs["UV"], "Closest")
-    opaque = _opaque(tree)
     for name, source in ((LABELS, read.outputs["Color"]), (PLACE, place.outputs["Vector"])):
         output = tree.nodes.new("ShaderNodeOutputAOV")
         compat.name_aov_output(output, name)
-        if opaque is not None:
-            there = tree.nodes.new("ShaderNodeVectorMath")
-            there.operation = "MULTIPLY"
-            tree.links.new(source, there.inputs[0])
-            tree.links.new(opaque, there.inputs[1])
-            source = there.outputs["Vector"]
         tree.links.new(source, output.inputs["Color"])
-
-
-def _opaque(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket | None:
-    """What is 1 where the material is not transparent by half or more; None where it is so nowhere.
-
-    Cycles goes on through what is, and would add what it finds there.
-    """
-    output = tree.get_output_node("CYCLES")
-    links = output.inputs["Surface"].links if output is not None else ()
-    alpha = links[0].from_node.inputs.get("Alpha") if links else None
-    if alpha is None or not (alpha.is_linked or alpha.default_value < TRANSPARENT):
-        return None
-    test = tree.nodes.new("ShaderNodeMath")
-    test.operation = "GREATER_THAN"
-    test.inputs[1].default_value = TRANSPARENT
-    if alpha.is_linked:
-        tree.links.new(alpha.links[0].from_socket, test.inputs[0])
-    else:
-        test.inputs[0].default_value = alpha.default_value
-    return test.outputs["Value"]
 
 
 def _with_nodes(material: bpy.types.Material) -> None:
