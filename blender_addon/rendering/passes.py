@@ -11,11 +11,26 @@ from blender_addon.rendering.exr import read_exr
 from blender_addon.rendering.material import LABELS, PLACE
 from blender_addon.rendering.stage import Stage
 from procgen.errors import BlemishError
+from scenes.calibration.photographs import window
+from scenes.scene import Camera
 
 
 def render_picture(stage: Stage) -> NDArray[np.float32]:
     """Render the picture: (H, W, 3) linear scene radiance, row 0 at the top."""
     return render(stage.picture)[""]
+
+
+def render_middle(stage: Stage, camera: Camera) -> NDArray[np.float32]:
+    """Render what of the picture is measured for calibration; see `scenes.calibration.photographs.window`."""
+    row, column, rows, columns = window(camera.height, camera.width)
+    settings = stage.picture.render
+    settings.use_border = settings.use_crop_to_border = True
+    settings.border_min_x, settings.border_max_x = column / camera.width, (column + columns) / camera.width
+    settings.border_min_y, settings.border_max_y = 1 - (row + rows) / camera.height, 1 - row / camera.height
+    radiance = render_picture(stage)
+    if radiance.shape[:2] != (rows, columns):
+        raise BlemishError(f"Blender rendered {radiance.shape[:2]} pixels of a picture; expected {(rows, columns)}")
+    return radiance
 
 
 def render_labels(stage: Stage) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:

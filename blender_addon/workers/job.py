@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 READY_MARK = "blemish-ready"  # the stage is set; from here on time goes into frames
 FRAME_MARK = "blemish-frame "  # followed by the index of a frame whose files lie in the job's folder
 ERROR_MARK = "blemish-error "  # followed by one line for the user
+RADIANCE = "radiance.npy"  # the one file of a shot for calibration: (H, W, 3) float32, W/m²/sr
 LIST_CARDS = "cards"  # instead of a job: tell which graphics cards there are
 CARDS_MARK = "blemish-cards "  # followed by their names by back end, as JSON
 EXPORT = "export "  # followed by [.blend, object, folder] as JSON, instead of a job: write the object as a mesh file

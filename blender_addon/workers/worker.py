@@ -1,12 +1,13 @@
 """The loop inside a Blender process: draw a scene, put it on the stage, render its passes, hand over the frame.
 
 Started by `blender_addon.workers.process`, which sends one job as a line of JSON on standard input, then line by line
-the number of a frame, and keeps that open. The libraries are imported only once the job is there, so that a Blender
-whose Python cannot load them can say so.
+the number of a frame, or a shot for calibration, and keeps that open. The libraries are imported only once the job is
+there, so that a Blender whose Python cannot load them can say so.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blender_addon.workers.job import (
     CARDS_MARK,
@@ -25,6 +26,7 @@ from blender_addon.workers.job import (
     EXPORTED_MARK,
     FRAME_MARK,
     LIST_CARDS,
+    RADIANCE,
     READY_MARK,
     Job,
 )
@@ -57,8 +59,26 @@ def render_frame(stage: Stage, scene: Scene, recipe: Recipe) -> FrameFiles:
     return frame_files(recipe, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
 
 
-def run(job: Job, next_frame: Callable[[], int]) -> None:
-    """Render frame after frame of the job, telling of each on standard output, until the process is ended."""
+def render_radiance(stage: Stage, shot: list[Any]) -> FrameFiles:
+    """What arrives at the camera of the scene that [recipe, seed, index] draw, in the middle that is measured."""
+    import numpy as np
+
+    from blender_addon.rendering.passes import render_middle
+    from scenes import Recipe, build_part, draw, surface_maps
+
+    recipe, seed, index = shot
+    scene = draw(Recipe.model_validate_json(recipe), seed, index)
+    stage.show(scene, build_part(scene.part), surface_maps(scene))
+    content = io.BytesIO()
+    np.save(content, render_middle(stage, scene.camera), allow_pickle=False)
+    return {RADIANCE: content.getvalue()}
+
+
+def run(job: Job, next_task: Callable[[], int | list[Any]]) -> None:
+    """Render task after task, telling of each on standard output, until the process is ended.
+
+    A task is the number of a frame of the job, or a shot: a number to tell it by, then what `render_radiance` is given.
+    """
     from blender_addon.rendering.stage import build_stage
     from blender_addon.workers import devices
     from scenes import Recipe, draw
@@ -69,8 +89,12 @@ def run(job: Job, next_frame: Callable[[], int]) -> None:
     devices.use(job.device, job.card)
     print(f"\n{READY_MARK}", flush=True)
     while True:
-        index = next_frame()
-        files, folder = render_frame(stage, draw(recipe, job.seed, index), recipe), Path(job.folder) / str(index)
+        task = next_task()
+        if isinstance(task, list):
+            index, files = task[0], render_radiance(stage, task[1:])
+        else:
+            index, files = task, render_frame(stage, draw(recipe, job.seed, task), recipe)
+        folder = Path(job.folder) / str(index)
         with explained(folder):
             folder.mkdir()
             for name, content in files.items():
@@ -78,10 +102,10 @@ def run(job: Job, next_frame: Callable[[], int]) -> None:
         print(f"\n{FRAME_MARK}{index}", flush=True)
 
 
-def heed_parent(frames: SimpleQueue[int]) -> None:
-    """Pass on which frames are asked for; leave when standard input closes, as when the process that holds it dies."""
+def heed_parent(tasks: SimpleQueue[int | list[Any]]) -> None:
+    """Pass on what is asked for; leave when standard input closes, as when the process that holds it dies."""
     for line in sys.stdin:
-        frames.put(int(line))
+        tasks.put(json.loads(line))
     os._exit(1)
 
 
@@ -99,9 +123,9 @@ def answer(line: str) -> int:
             blend, name, folder = json.loads(line.removeprefix(EXPORT))
             print(f"\n{EXPORTED_MARK}{open_and_export(blend, name, Path(folder))}", flush=True)
             return 0
-        frames: SimpleQueue[int] = SimpleQueue()
-        threading.Thread(target=heed_parent, args=[frames], daemon=True).start()
-        run(Job.from_json(line), frames.get)
+        tasks: SimpleQueue[int | list[Any]] = SimpleQueue()
+        threading.Thread(target=heed_parent, args=[tasks], daemon=True).start()
+        run(Job.from_json(line), tasks.get)
     except BlemishError as error:
         print(f"\n{ERROR_MARK}{error}", flush=True)
         return 2

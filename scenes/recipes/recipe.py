@@ -21,11 +21,13 @@ from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
 from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Offset, RecipeModel, together
+from scenes.recipes.paths import quantity_at
 from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
 MOST_ENTRIES = 100  # of a family
+MOST_FREE = 100  # quantities that may be fitted
 MOST_PROBLEMS = 20  # told of one recipe
 LONGEST_NAME = 60  # characters of a field, told as it is
 
@@ -40,6 +42,7 @@ def _can_be_off(name: str) -> str:
 
 
 Pixels = Annotated[int, Field(strict=True, ge=16, le=PIXEL_SIDE_LIMIT)]
+End = Annotated[float, Field(strict=True)]
 
 
 class RingLightRecipe(RecipeModel):
@@ -147,6 +150,8 @@ class Recipe(RecipeModel):
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
     switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
     else stays as it is. See `without`.
+    calibrate: what `blemish calibrate` may change, by its path, and between which bounds. No frame depends on it, so it
+    is not written down with them.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = Field(
@@ -170,6 +175,24 @@ class Recipe(RecipeModel):
         (),
         description="Families of layers, or single entries of them such as defects.0, that are described but left out",
     )
+
+    calibrate: dict[str, tuple[End, End]] = Field(
+        {},
+        max_length=MOST_FREE,
+        exclude=True,
+        description="What may be fitted to photographs: paths such as finish.grain, each with its bounds",
+    )
+
+    @model_validator(mode="after")
+    def _calibrates_what_is_there(self) -> Self:
+        for path, (low, high) in self.calibrate.items():
+            try:
+                quantity_at(self, path)
+            except ValueError as error:
+                raise together(f"calibrate: {error}") from None
+            if not low < high:
+                raise together(f"calibrate.{path}: found [{low:g}, {high:g}]; expected a lower and a higher bound")
+        return self
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:
