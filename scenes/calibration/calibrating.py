@@ -32,7 +32,10 @@ Floats = NDArray[np.float64]
 DETERMINED = 0.5  # share of a parameter's variance that pictures have to give away for it to move freely
 WITHIN = 0.3  # by which share of itself another may move, if that brings both distances down
 ENOUGH = 0.8  # share of draws in which a distance has to fall
-LOCAL = 3.0  # what a render near the solution counts for, beside one of the design
+ROUNDS = 2
+NEAR = 0.15  # share of the design's frames that each round draws about the solution so far
+AROUND = 0.15  # unit coordinates about that solution, at the least
+FAR = 0.02  # what a render far from a solution counts for, beside one at it
 LOOK_STRIDE = 100_003  # from a frame's number to those whose sensors look at it too
 VERIFIED_FROM = 1_000_000  # numbers of frames that verify; those of the design are below
 LEAST_SCALE = 0.05  # of a statistic's deviation over the design: differences below it count as noise
@@ -41,7 +44,9 @@ REACH = 0.005  # share of the design that lies beyond what it is said to reach, 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is rendered: of the design, with so many looks each, and to verify; from one seed."""
+    """How much is rendered: of the design, a share of it near what each round finds, with so many looks each, and to
+    verify. draws: for the intervals. All from one seed.
+    """
 
     renders: int = 300
     looks: int = 4
@@ -151,7 +156,7 @@ def calibrate(recipe: Recipe, real: Photographs, bench: Bench, plan: Plan = Plan
     scale = centre_and_scale(real.statistics, LEAST_SCALE * np.maximum(statistics.std(axis=0), 1e-9))[1]
     judge = _judge(real, scale, plan.seed)
     renders = np.repeat(np.arange(len(design.units)), design.units.shape[1])
-    determined = recovered(units, statistics / scale, renders, plan.seed)
+    determined = recovered(units, statistics, renders, plan.seed)
     is_free = determined >= DETERMINED
     if not is_free.any():
         most = parameters[int(determined.argmax())].path
@@ -164,34 +169,29 @@ def calibrate(recipe: Recipe, real: Photographs, bench: Bench, plan: Plan = Plan
     rounds = _Rounds(parameters, target, plan, real.reserved, start)
     search = rounds.free(is_free)
 
-    seen: list[Measured] = [design, before]
-    first = rounds.fit(seen, local=None, search=search, starts=[start, _guess(parameters, design, photographs, scale)])
-    measured_first = bench.measured(
-        "round 1", verifying_views("round-1", rounds.recipe(bare, first, is_free), plan), judged=True
-    )
-    seen.append(measured_first)
-    second = rounds.fit(seen, local=measured_first, search=search, starts=[first, start])
-    measured_second = bench.measured(
-        "round 2", verifying_views("round-2", rounds.recipe(bare, second, is_free), plan), judged=True
-    )
-    seen.append(measured_second)
-    candidates = [(first, measured_first), (second, measured_second)]
-    chosen, frames = min(candidates, key=lambda found: judge.distance(found[1], reserved=False).statistics)
+    seen = [design, before]
+    found = rounds.fit(seen, start, search, [start, _guess(design, photographs)])
+    candidates = []
+    for number in range(1, ROUNDS + 1):
+        name = f"round {number}"
+        near = near_views(f"near-{number}", bare, parameters, found, is_free, plan, number)
+        seen.append(bench.measured(f"{name}, nearby", near, judged=False))
+        found = rounds.fit(seen, found, search, [found, start])
+        candidates.append((found, rounds.verified(bench, name, bare, found, is_free)))
+        seen.append(candidates[-1][1])
+    chosen, frames = min(candidates, key=lambda each: judge.distance(each[1], reserved=False).statistics)
     moved = is_free
 
     wider = rounds.free(is_free, others_within=WITHIN)
     if not is_free.all():
-        third = rounds.fit(seen, local=frames, search=wider, starts=[chosen, start])
+        other = rounds.fit(seen, found, wider, [chosen, start])
         everything = np.ones_like(is_free)
-        views = verifying_views("wider", rounds.recipe(bare, third, everything), plan)
-        measured_third = bench.measured("the others a little", views, judged=True)
-        seen.append(measured_third)
-        if _fell(judge.shares(frames, measured_third)):
-            chosen, frames, moved, search = third, measured_third, everything, wider
+        other_frames = rounds.verified(bench, "the others a little", bare, other, everything)
+        if _fell(judge.shares(frames, other_frames)):
+            chosen, frames, moved, search = other, other_frames, everything, wider
 
-    centre_interval, half_width_interval = rounds.intervals(
-        seen, photographs, statistics, scale, frames, search, chosen, bench
-    )
+    solutions = [chosen, *(shape for shape, _ in candidates)]
+    draws = rounds.draws(seen, photographs, search, chosen, bench)
     shares = judge.shares(before, frames)
     accepted = _fell(shares)
     distances = judge.distance(before), judge.distance(frames)
@@ -202,8 +202,8 @@ def calibrate(recipe: Recipe, real: Photographs, bench: Bench, plan: Plan = Plan
         moved=moved,
         before=start,
         after=chosen,
-        centre_interval=centre_interval,
-        half_width_interval=half_width_interval,
+        centre_interval=_interval([each.centres for each in solutions], [each.centres for each in draws]),
+        half_width_interval=_interval([each.half_widths for each in solutions], [each.half_widths for each in draws]),
         frames_before=before,
         frames_after=frames,
         floor=judge.floor(),
@@ -219,19 +219,60 @@ def calibrate(recipe: Recipe, real: Photographs, bench: Bench, plan: Plan = Plan
 
 def design_views(recipe: Recipe, parameters: Sequence[Parameter], plan: Plan) -> list[View]:
     """Frames whose parameters are spread evenly between their bounds [McKay 1979]; sensors differ from look to look."""
+    rng = np.random.default_rng([plan.seed, 1])
+    bounds = np.tile([0.0, 1.0], (len(parameters), 1))
+    return _spread_views("design", recipe, parameters, bounds, plan.renders - ROUNDS * near_count(plan), 0, plan, rng)
+
+
+def near_views(
+    name: str,
+    recipe: Recipe,
+    parameters: Sequence[Parameter],
+    about: Shapes,
+    is_free: NDArray[np.bool_],
+    plan: Plan,
+    number: int,
+) -> list[View]:
+    """Frames of a round whose free parameters are spread evenly about a solution, all else as the recipe has it."""
+    free = [parameter for parameter, chosen in zip(parameters, is_free, strict=True) if chosen]
+    reach = np.maximum(about.half_widths, AROUND)[is_free]
+    centres = about.centres[is_free]
+    bounds = np.clip(np.stack([centres - reach, centres + reach], axis=1), 0, 1)
+    rng = np.random.default_rng([plan.seed, 3, number])
+    return _spread_views(name, recipe, free, bounds, near_count(plan), number * plan.renders, plan, rng)
+
+
+def near_count(plan: Plan) -> int:
+    """How many frames of the design are drawn in each round."""
+    return round(NEAR * plan.renders)
+
+
+def _spread_views(
+    name: str,
+    recipe: Recipe,
+    parameters: Sequence[Parameter],
+    bounds: Floats,
+    count: int,
+    number: int,
+    plan: Plan,
+    rng: np.random.Generator,
+) -> list[View]:
+    """So many frames from a number on, their parameters (K,) spread evenly within bounds (K, 2)."""
     from scipy.stats import qmc
 
-    rng = np.random.default_rng([plan.seed, 1])
-    of_frames = qmc.LatinHypercube(len(parameters), seed=rng).random(plan.renders)
-    of_looks = qmc.LatinHypercube(len(parameters), seed=rng).random(plan.renders * plan.looks)
+    def spread(rows: int) -> Floats:
+        shares = qmc.LatinHypercube(len(parameters), seed=rng).random(rows)
+        return np.asarray(bounds[:, 0] + (bounds[:, 1] - bounds[:, 0]) * shares)
+
+    of_frames, of_looks = spread(count), spread(count * plan.looks)
     is_sensor = np.array([parameter.of_sensor for parameter in parameters])
     views = []
-    for k in range(plan.renders):
+    for k in range(count):
         looks = []
         for look in range(plan.looks):
             units = np.where(is_sensor, of_looks[k * plan.looks + look], of_frames[k])
-            looks.append(Shot(with_values(recipe, parameters, units), plan.seed, k + look * LOOK_STRIDE))
-        views.append(View(f"design-{k:05d}", looks[0], tuple(looks)))
+            looks.append(Shot(with_values(recipe, parameters, units), plan.seed, number + k + look * LOOK_STRIDE))
+        views.append(View(f"{name}-{k:05d}", looks[0], tuple(looks)))
     return views
 
 
@@ -270,56 +311,56 @@ class _Rounds:
             half_widths.append((half_width * (1 - share), half_width * (1 + share)))
         return Search(np.array(centres), np.array(half_widths))
 
-    def fit(self, seen: Sequence[Measured], local: Measured | None, search: Search, starts: Sequence[Shapes]) -> Shapes:
-        units, statistics, weights, is_local = _stacked(seen, local)
-        population = Population(self.parameters, emulator(units, statistics, weights, is_local), self.plan.seed)
-        return fitted(population, self.target, search, starts, self.start)
+    def fit(self, seen: Sequence[Measured], about: Shapes, search: Search, starts: Sequence[Shapes]) -> Shapes:
+        """What an emulator that was learnt from all renders, above all from those near a solution, says is best."""
+        units, statistics, local = _stacked(seen)
+        learnt = emulator(units, statistics, self.weights(units, about, search), local)
+        return fitted(Population(self.parameters, learnt, self.plan.seed), self.target, search, starts, self.start)
 
-    def recipe(self, recipe: Recipe, found: Shapes, moved: NDArray[np.bool_]) -> Recipe:
-        return with_shapes(recipe, self.parameters, found.centres, found.half_widths, moved)
+    def weights(self, units: Floats, about: Shapes, search: Search) -> Floats:
+        """What renders (n, K) count for: those as near to a solution as its own pictures all, those far away little."""
+        free = search.centres[:, 1] > search.centres[:, 0]
+        apart = (units - about.centres)[:, free] / np.maximum(about.half_widths, AROUND)[free]
+        return np.asarray(FAR + np.exp(-0.5 * (apart**2).mean(axis=1)))
 
-    def intervals(
-        self,
-        seen: Sequence[Measured],
-        photographs: Floats,
-        statistics: Floats,
-        scale: Floats,
-        local: Measured,
-        search: Search,
-        chosen: Shapes,
-        bench: Bench,
-    ) -> tuple[Floats, Floats]:
-        """(K, 2) the middle 90 % of centres and half-widths, over draws of photographs and of renders."""
+    def verified(self, bench: Bench, what: str, recipe: Recipe, found: Shapes, moved: NDArray[np.bool_]) -> Measured:
+        """Frames of the recipe with what was found."""
+        shaped = with_shapes(recipe, self.parameters, found.centres, found.half_widths, moved)
+        return bench.measured(what, verifying_views(what.replace(" ", "-"), shaped, self.plan), judged=True)
+
+    def draws(
+        self, seen: Sequence[Measured], photographs: Floats, search: Search, chosen: Shapes, bench: Bench
+    ) -> list[Shapes]:
+        """What the fit finds from draws with replacement of the photographs and of the renders [Efron 1993]."""
         rng = np.random.default_rng([self.plan.seed, 2])
-        units, values, weights, is_local = _stacked(seen, local)
-        looks = seen[0].units.shape[1]
+        units, values, local = _stacked(seen)
+        weights = self.weights(units, chosen, search)
+        looks = self.plan.looks
+        renders = len(units) // looks
         found = []
         for draw in range(self.plan.draws):
             rows = photographs[rng.integers(len(photographs), size=len(photographs))]
-            renders = len(units) // looks
             counts = np.repeat(np.bincount(rng.integers(renders, size=renders), minlength=renders), looks)
             kept = counts > 0
-            drawn = emulator(units[kept], values[kept], (weights * counts)[kept], is_local[kept])
-            population = Population(self.parameters, drawn, self.plan.seed + 1 + draw)
+            learnt = emulator(units[kept], values[kept], (weights * counts)[kept], local[kept])
+            population = Population(self.parameters, learnt, self.plan.seed + 1 + draw)
             target = replace(self.target, quantiles=quantiles(rows))
             found.append(fitted(population, target, search, [chosen], self.start))
             bench.progress("intervals", draw + 1, self.plan.draws)
-        centres = np.array([entry.centres for entry in found])
-        half_widths = np.array([entry.half_widths for entry in found])
-        return tuple(np.quantile(rows, (0.05, 0.95), axis=0).T for rows in (centres, half_widths))
+        return found
 
 
-def _stacked(seen: Sequence[Measured], local: Measured | None) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-    """Units, statistics and weights of all rows, the design's first, and which are local."""
+def _interval(rounds: Sequence[Floats], draws: Sequence[Floats]) -> Floats:
+    """(K, 2) the middle 90 % of the draws, widened to what the rounds found: how far they lie apart is doubt too."""
+    low, high = np.quantile(np.array(draws), (0.05, 0.95), axis=0)
+    return np.stack([np.minimum(low, np.min(rounds, axis=0)), np.maximum(high, np.max(rounds, axis=0))], axis=1)
+
+
+def _stacked(seen: Sequence[Measured]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Units and statistics of all rows, and which of them are of the last round."""
     rows = [measured.rows() for measured in seen]
-    weights = [np.full(len(units), 1.0 if k == 0 else LOCAL) for k, (units, _) in enumerate(rows)]
-    is_local = [np.full(len(units), measured is local) for measured, (units, _) in zip(seen, rows, strict=True)]
-    return (
-        np.vstack([units for units, _ in rows]),
-        np.vstack([values for _, values in rows]),
-        np.concatenate(weights),
-        np.concatenate(is_local),
-    )
+    local = [np.full(len(units), k >= len(seen) - 2 and k > 1) for k, (units, _) in enumerate(rows)]
+    return np.vstack([units for units, _ in rows]), np.vstack([values for _, values in rows]), np.concatenate(local)
 
 
 def _judge(real: Photographs, scale: Floats, seed: int) -> _Judge:
@@ -343,12 +384,10 @@ def _target(photographs: Floats, statistics: Floats, scale: Floats) -> tuple[Tar
     return Target(quantiles(photographs), scale, reachable.astype(np.float64)), reachable
 
 
-def _guess(parameters: Sequence[Parameter], design: Measured, photographs: Floats, scale: Floats) -> Shapes:
+def _guess(design: Measured, photographs: Floats) -> Shapes:
     """What the inversion makes of the photographs, as a place to start from."""
     units, statistics = design.rows()
-    middle = statistics.mean(axis=0)
-    found = inverted(units, (statistics - middle) / scale, (photographs - middle) / scale)
-    centres, deviation = centre_and_scale(found)
+    centres, deviation = centre_and_scale(inverted(units, statistics, photographs))
     return Shapes(centres, np.minimum(np.sqrt(3) * deviation, WIDEST))
 
 
@@ -357,12 +396,11 @@ def _fell(shares: tuple[float, float | None]) -> bool:
 
 
 def _verdict(accepted: bool, before: Distance, after: Distance, shares: tuple[float, float | None]) -> str:
-    def course(name: str, first: float | None, last: float | None, share: float | None) -> str:
-        assert None not in (first, last, share)
+    def course(name: str, first: float, last: float, share: float) -> str:
         return f"that of {name} from {first:.2f} to {last:.2f} (it falls in {100 * share:.0f} % of draws)"
 
     told = [course("statistics", before.statistics, after.statistics, shares[0])]
-    if shares[1] is not None:
+    if shares[1] is not None and before.features is not None and after.features is not None:
         told.append(course("features", before.features, after.features, shares[1]))
     changed = " and ".join(told)
     if accepted:

@@ -1,4 +1,4 @@
-"""From parameters to statistics and back, learnt from renders: ridge regression on linear terms and squares.
+"""From parameters to statistics and back, learnt from renders: ridge regression on linear and quadratic terms.
 
 [Hoerl 1970]; the penalty is the one whose error on rows left out is least, which the fit itself gives [Allen 1974].
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scenes.calibration.distances import centre_and_scale
 
 Floats = NDArray[np.float64]
 
@@ -55,16 +57,17 @@ def ridge(terms: Floats, values: Floats, weights: Floats) -> Ridge:
 
 
 def terms_of(units: Floats) -> Floats:
-    """(n, 2 K) linear terms and squares about the middle of (n, K) unit coordinates."""
+    """(n, K (K + 3) / 2) linear terms, squares and products about the middle of (n, K) unit coordinates."""
     about = 2 * units - 1
-    return np.hstack([about, about**2])
+    first, second = np.triu_indices(units.shape[1])
+    return np.hstack([about, about[:, first] * about[:, second]])
 
 
 @dataclass(frozen=True)
 class Emulator:
     """Statistics as renders have them on average, of parameters; residuals (n, d): how single ones differ.
 
-    recovered (d,): share of each statistic's variance over the design that the parameters explain.
+    explained (d,): share of each statistic's variance over the design that the parameters explain.
     """
 
     model: Ridge
@@ -92,10 +95,9 @@ def emulator(units: Floats, statistics: Floats, weights: Floats, local: NDArray[
 def recovered(units: Floats, statistics: Floats, renders: NDArray[np.int64], seed: int) -> Floats:
     """(K,) share of each parameter's variance that its statistics tell, on renders that the inversion did not see.
 
-    statistics: (n, d), standardised. renders: (n,) which rows are of one render, and never parted.
+    statistics: (n, d). renders: (n,) which rows are of one render, and never parted.
     """
-    held = np.clip(statistics, -HELD, HELD)
-    terms = np.hstack([held, held**2])
+    terms = _told(statistics, statistics)
     names = np.unique(renders)
     fold_of = np.random.default_rng(seed).permutation(len(names)) % FOLDS
     folds = fold_of[np.searchsorted(names, renders)]
@@ -110,6 +112,12 @@ def recovered(units: Floats, statistics: Floats, renders: NDArray[np.int64], see
 
 def inverted(units: Floats, statistics: Floats, wanted: Floats) -> Floats:
     """(m, K) unit coordinates that renders with statistics (m, d) probably have, learnt from (n, K) and (n, d)."""
-    held, asked = (np.clip(rows, -HELD, HELD) for rows in (statistics, wanted))
-    inverse = ridge(np.hstack([held, held**2]), units, np.ones(len(units)))
-    return np.clip(inverse(np.hstack([asked, asked**2])), 0, 1)
+    inverse = ridge(_told(statistics, statistics), units, np.ones(len(units)))
+    return np.clip(inverse(_told(wanted, statistics)), 0, 1)
+
+
+def _told(rows: Floats, statistics: Floats) -> Floats:
+    """(m, 2 d) of statistics (m, d): in deviations about the median of those of renders (n, d), held, and squared."""
+    middle, scale = centre_and_scale(statistics)
+    held = np.clip((rows - middle) / scale, -HELD, HELD)
+    return np.hstack([held, held**2])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.gallery.finish_statistics import Floats, middle_of, texture_statistics
+from scenes.gallery.finish_statistics import Floats, TextureStatistics, middle_of, texture_statistics
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 OCTAVES = (2.0, 2.83, 4.0, 8.0, 16.0, 32.0, 64.0)  # px, ends of the bands of wavelengths
@@ -17,6 +17,7 @@ FINE = 6.0  # px, the deviation of the blur that parts texture from light and sh
 LEAST = 0.2 / 255  # deviation below which 8 bits show nothing; keeps logarithms finite
 BORDER, BESIDE = 3, 16  # px, of a picture's border and of what is compared with it
 GRID = 8  # cells a side, in which the course of the light is seen
+NO_TEXTURE = TextureStatistics(coherence=0.0, lay_ratio=1.0)  # of what is black or saturated throughout
 PLAIN = 4.0 / 255  # difference of channels below which a picture is grey
 COLOURED = 0.1  # share of a picture's pixels that have more, for it to have colours
 
@@ -89,7 +90,7 @@ def _texture(grey: Floats) -> dict[str, float]:
     dark, bright = np.quantile(level, (1 / 3, 2 / 3))
     found["noise:dark"] = _logarithm(rough[level <= dark].std() / np.sqrt(6))
     found["noise:bright"] = _logarithm(rough[level >= bright].std() / np.sqrt(6))
-    directed = texture_statistics(grey)
+    directed = texture_statistics(grey) if fine.std() > LEAST else NO_TEXTURE
     found["direction:coherence"] = directed.coherence
     found["direction:ratio"] = float(np.log(directed.lay_ratio))
     return found
