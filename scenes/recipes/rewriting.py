@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import yaml
 
 from scenes.quantities.distribution import Distribution
 from scenes.recipes.paths import Quantity
-from scenes.recipes.reading import RecipeError, as_yaml
+from scenes.recipes.reading import RecipeError
 
 
 def rewritten(text: str, quantities: Mapping[str, Quantity], source: str) -> str:
@@ -19,8 +20,8 @@ def rewritten(text: str, quantities: Mapping[str, Quantity], source: str) -> str
     root = yaml.compose(text, yaml.SafeLoader)
     edits: list[tuple[int, int, str]] = []
     for path, quantity in quantities.items():
-        said = as_yaml({"_": quantity.written() if isinstance(quantity, Distribution) else quantity})
-        value = said.removeprefix("_:").strip()
+        said = quantity.written() if isinstance(quantity, Distribution) else quantity
+        value = yaml.safe_dump(said, default_flow_style=True, sort_keys=False, width=math.inf).splitlines()[0]
         section, name = _holder(root, path, source)
         found = _entry(section, name)
         if found is not None:

@@ -1,4 +1,4 @@
-"""A world without Blender in which what a recipe says of grain, streaks, exposure, blur and noise is seen as in a render.
+"""A world without Blender in which what a recipe says of grain, streaks, exposure and blur is seen as in a render.
 
 The surface is noise of the sizes and contrasts of the finish, evenly lit; the sensor is the product's own.
 """

@@ -15,7 +15,7 @@ from scenes.recipes.reading import as_yaml
 from tests.scenes.calibration import synthetic
 from tests.scenes.calibration.synthetic import World, photograph
 
-SMALL = Plan(renders=60, looks=2, verified=16, draws=4)
+SMALL = Plan(renders=70, looks=2, verified=12, draws=2)
 HIDDEN = {
     "finish.streaks": Uniform(0.05, 0.1),
     "sensor.exposure": LogUniform(0.06, 0.1),
@@ -89,12 +89,12 @@ def test_a_stopped_fit_goes_on_to_the_same_bytes(
 ) -> None:
     _, straight, world = fitted
     out = tmp_path / "fitted.yaml"
-    for stops_after in (5, 70, 20):
+    for stops_after in (5, 65, 10):
         with pytest.raises(KeyboardInterrupt):
             fit(start, photographs, out, World(stops_after=stops_after))
     last = World()
     fit(start, photographs, out, last)
-    assert last.asked == world.asked - 95
+    assert last.asked == world.asked - 80
     assert contents(tmp_path) == contents(straight.parent)
     again = World()
     fit(start, photographs, out, again)
@@ -102,9 +102,7 @@ def test_a_stopped_fit_goes_on_to_the_same_bytes(
     assert contents(tmp_path) == contents(straight.parent)
 
 
-def test_a_damaged_measurement_is_made_anew(
-    fitted: tuple[Fit, Path, World], start: str, photographs: Path
-) -> None:
+def test_a_damaged_measurement_is_made_anew(fitted: tuple[Fit, Path, World], start: str, photographs: Path) -> None:
     _, out, _ = fitted
     before = contents(out.parent)
     render = next((out.parent / "fitted-fit" / "renders").glob("design-00007*"))
@@ -117,7 +115,7 @@ def test_a_damaged_measurement_is_made_anew(
 
 def test_a_fit_of_photographs_of_the_recipe_itself_is_refused(start: str, tmp_path: Path) -> None:
     real = photograph(synthetic.recipe(), tmp_path / "own", 18)
-    with pytest.raises(CalibrationError, match=r"not written.*expected both to fall|not written.*both to fall"):
+    with pytest.raises(CalibrationError, match=r"not written.*expected both to fall"):
         fit(start, real, tmp_path / "out.yaml", World())
     assert not (tmp_path / "out.yaml").exists()
     assert (tmp_path / "out-fit" / "report.html").is_file()
@@ -129,7 +127,7 @@ def test_a_few_flawed_photographs_do_no_harm(
     import shutil
 
     flawed = shutil.copytree(photographs, tmp_path / "flawed")
-    blotchy = replaced(synthetic.recipe(), {"finish.mottle": 2.0, "sensor.exposure": LogUniform(0.5, 0.6)})
+    blotchy = replaced(synthetic.recipe(), {"finish.mottle": 2.0, "sensor.exposure": LogUniform(0.008, 0.01)})
     photograph(blotchy, tmp_path / "others", 2, seed=5)
     for path in (tmp_path / "others").iterdir():
         shutil.copy(path, flawed / f"x{path.name}")
@@ -144,8 +142,8 @@ def test_a_few_flawed_photographs_do_no_harm(
 def test_other_settings_in_the_same_place_are_refused(
     fitted: tuple[Fit, Path, World], start: str, photographs: Path
 ) -> None:
-    with pytest.raises(Exception, match="renders was 60 and is 61"):
-        fit(start, photographs, fitted[1], World(), Plan(renders=61, looks=2, verified=16, draws=4))
+    with pytest.raises(Exception, match="renders was 70 and is 71"):
+        fit(start, photographs, fitted[1], World(), Plan(renders=71, looks=2, verified=12, draws=2))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
