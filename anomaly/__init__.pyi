@@ -2,6 +2,8 @@ from .backbone.extractor import FeatureExtractor as FeatureExtractor
 from .backbone.patch_extractor import BackboneError as BackboneError
 from .backbone.patch_extractor import PatchExtractor as PatchExtractor
 from .backbone.patch_extractor import patch_extractor as patch_extractor
+from .bisqad.model import BisqadModel as BisqadModel
+from .bisqad.train import train_bisqad as train_bisqad
 from .evaluation.metrics import Evaluator as Evaluator
 from .evaluation.metrics import MetricsError as MetricsError
 from .evaluation.results import EvaluationRecord as EvaluationRecord

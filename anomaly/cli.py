@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -88,6 +88,13 @@ def register(app: typer.Typer) -> None:
 def train(
     datasets: Datasets,
     out: Annotated[Path, typer.Option(help="Folder for the inspector. A stopped training in it is taken up again.")],
+    detector: Annotated[
+        Literal["patchcore", "bisqad"],
+        typer.Option(
+            help="patchcore keeps a bank of good pictures' features; bisqad learns from pictures with defects and "
+            "masks, rendered or synthetic ones, and from good ones among them."
+        ),
+    ] = "patchcore",
     format: FormatOption = AUTO,
     start: Annotated[
         Path | None, typer.Option(help="Go on from this inspector's bank: fine-tune it on the new pictures.")
@@ -144,6 +151,20 @@ def train(
         False
     ),
     weights: Annotated[Path | None, typer.Option(help="The backbone's weights, a safetensors file.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="For bisqad: steps in which its head learns; 800.", show_default=False)
+    ] = None,
+    weigh_by: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SET",
+            help="For bisqad: a labelled set; what synthetic pictures count for is learnt beside the detector, so that "
+            "it does well there. Otherwise they count for what `blemish weigh` wrote, or all the same.",
+        ),
+    ] = None,
+    weigh_by_only: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The pictures of that set to take, a sample's name a line.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides the pictures' order, and untrained weights.")] = 0,
     share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the surfaces to train on; `evaluate` then takes the others.")
@@ -171,7 +192,7 @@ def train(
     workers: WorkersOption = None,
     ray: RayOption = None,
 ) -> None:
-    """Train a Sequential PatchCore inspector on the good pictures of one or more datasets.
+    """Train an inspector: a Sequential PatchCore on the good pictures of one or more datasets, or a BiSQAD on all.
 
     On rendered plates without defects:
 
@@ -195,16 +216,22 @@ def train(
 
         blemish train out/train --shards 8 --workers 4 --out out/sharded
 
+    A BiSQAD, which learns from synthetic defects and good photographs, each by what it is worth on labelled ones:
+
+        blemish train out/drawn --detector bisqad --weigh-by photos/tiles --weigh-by-only train.txt --out out/bisqad
+
     Two backbones come along, distilled and embedded; DINOv2-small, which tells most flaws better, comes in a
     package. Both work offline; --pretrained fetches the weights of a timm model from its hub.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
     from anomaly.backbone.packaged_weights import DINOV2_SMALL, best_at_hand
     from anomaly.backbone.patch_extractor import BACKBONE, DISTILLED
+    from anomaly.bisqad.train import Settings, train_bisqad
     from anomaly.inspection.augmentation import Augmentation
     from anomaly.inspection.inspector import InspectorError
     from anomaly.inspection.threshold import threshold_rule
     from anomaly.inspection.train import train_inspector, training_part
+    from anomaly.weighting.cli import named as named_by
     from scenes.datasets.verify import refuse_damaged
     from scenes.formats.splitting import split_by_group
 
@@ -216,6 +243,39 @@ def train(
     samples = _read(datasets, format, options)
     if share < 1:
         samples = split_by_group(samples, (share,), seed)[0]
+    if detector == "bisqad":
+        asked: dict[str, object] = {"start": start, "size": size, "epochs": epochs, "look": look, "region": region}
+        asked |= {
+            "boundary-patches": boundary_patches,
+            "augment": augment or None,
+            "shards": max(0, shards - 1) or None,
+        }
+        for name in (name for name, value in asked.items() if value is not None):
+            raise InspectorError(f"--{name}: belongs to a bank, which a BiSQAD has not; leave it out")
+        teachers = [] if weigh_by is None else _read([weigh_by], AUTO, options)
+        chosen = Settings(seed=seed, steps=steps or Settings.steps)
+        with _progress("stopped; the same command begins anew") as progress:
+            trained = train_bisqad(
+                samples,
+                out,
+                teachers=named_by(teachers, weigh_by_only) if weigh_by_only else teachers,
+                settings=chosen,
+                backbone=backbone or BACKBONE,
+                pretrained=pretrained,
+                weights=weights,
+                image_size=image_size,
+                trained_on=[dataset.resolve().name for dataset in datasets],
+                validation=_read([validation], AUTO, options) if validation else (),
+                threshold=rule,
+                computing=where,
+                progress=progress,
+                executor=executor,
+            )
+        _describe(trained)
+        typer.echo(_trained(out))
+        return
+    if steps is not None or weigh_by is not None or weigh_by_only is not None:
+        raise InspectorError("--steps and --weigh-by are a BiSQAD's; give --detector bisqad, or leave them out")
     try:
         good = training_part(samples)
     except InspectorError:
@@ -253,13 +313,14 @@ def train(
         )
     training = inspector.training
     _describe(inspector)
+    coreset = inspector.patchcore.coreset
     typer.echo(f"accepted  {', '.join(map(str, training.accepted))} patches in {len(training.accepted)} epochs")
-    if training.shards == 1 and training.accepted[-1] == 0 and inspector.model.coreset.count == training.size:
+    if training.shards == 1 and training.accepted[-1] == 0 and coreset.count == training.size:
         typer.echo(
-            f"settled   every patch trained on lies within {inspector.model.coreset.closest:.4g} of the bank, at most "
+            f"settled   every patch trained on lies within {coreset.closest:.4g} of the bank, at most "
             f"twice what any {training.size} points could reach"
         )
-    typer.echo(f"{out} is trained; evaluate it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
+    typer.echo(_trained(out))
 
 
 @one_writer
@@ -346,6 +407,7 @@ def evaluate(
             progress=progress,
             executor=executor,
         )
+    typer.echo(f"detector   {record.inspector.detector}")
     typer.echo(f"backbone   {named(record.inspector.backbone, record.inspector.weights)}")
     typer.echo(f"threshold  {record.metrics.threshold:.4g}: {record.threshold_origin}")
     typer.echo(f"flagged    {_flagged(record)}")
@@ -366,6 +428,9 @@ def meld(
     ] = None,
     threshold: ThresholdOption = None,
     validation: ValidationOption = None,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
     threads: ThreadsOption = 1,
 ) -> None:
     """Meld the banks of several inspectors into one, without their pictures.
@@ -380,8 +445,10 @@ def meld(
     from anomaly.inspection.inspector import Inspector
     from anomaly.inspection.maintenance import melded
 
+    where = computing(device, batch, precision, None)
     _use(threads)
-    _keep(melded([Inspector.load(folder) for folder in banks], size), out, threshold, validation)
+    first, *others = (Inspector.load(folder) for folder in banks)
+    _keep(melded([first.on(where), *others], size), out, threshold, validation)
 
 
 @one_writer
@@ -403,6 +470,9 @@ def bank(
     validation: ValidationOption = None,
     look: LookOption = None,
     region: RegionOption = None,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
     threads: ThreadsOption = 1,
 ) -> None:
     """Look at an inspector's bank, or forget pictures, let old rows age out, grow or shrink it.
@@ -435,7 +505,7 @@ def bank(
             if changes
             else "--out is given but no change; give --forget, --generations, --size, --threshold or --look"
         )
-    changed = Inspector.load(inspector)
+    changed = Inspector.load(inspector).on(computing(device, batch, precision, None))
     if out is None:
         _describe(changed)
         return
@@ -450,6 +520,10 @@ def bank(
     if look is not None:
         changed = looking_at(changed, _regions(look))
     _keep(changed, out, threshold, validation, region)
+
+
+def _trained(out: Path) -> str:
+    return f"{out} is trained; evaluate it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR"
 
 
 def _keep(
@@ -522,14 +596,17 @@ def _save_new(inspector: Inspector, out: Path) -> None:
 
 
 def _describe(inspector: Inspector) -> None:
-    from anomaly.inspection.inspector import source_key
+    from anomaly.inspection.inspector import DETECTORS, PATCHCORE, source_key
 
-    training, coreset = inspector.training, inspector.model.coreset
-    pictures = len({source_key(source) for source in coreset.sources.tolist()} & set(training.sources))
+    training = inspector.training
+    typer.echo(f"detector  {DETECTORS[training.detector]}")
     typer.echo(f"backbone  {named(training.backbone, training.weights)}")
     if training.weights_digest:
         typer.echo(f"weights   SHA-256 {training.weights_digest[:16]} of all that the backbone depends on")
-    typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {pictures} pictures")
+    if training.detector == PATCHCORE:
+        coreset = inspector.patchcore.coreset
+        pictures = len({source_key(source) for source in coreset.sources.tolist()} & set(training.sources))
+        typer.echo(f"bank      {coreset.count} of {coreset.size} rows, of {pictures} pictures")
     if inspector.boundary_patches is not None:
         at_most = training.boundary_patches
         typer.echo(f"boundary  {len(inspector.boundary_patches)} patches, at most {at_most} a row, for melding")
@@ -542,6 +619,8 @@ def _describe(inspector: Inspector) -> None:
         looked_at = (inspector.regions.levels > 0).mean()
         levels = ", ".join(map(str, inspector.regions.numbers))
         typer.echo(f"looks at  {looked_at:.0%} of pictures of {width} x {height} pixels, in regions of level {levels}")
+    if training.tile is not None:
+        typer.echo(f"tiles     of {training.tile} pixels, of larger pictures as they are scaled")
     if training.white_level is not None:
         typer.echo(f"white     {training.white_level:g} in pictures of more than 8 bits")
     if training.pixel_size is not None:

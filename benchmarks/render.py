@@ -43,7 +43,7 @@ def overhead(label: str, recipe: Recipe, samples: int, frames: int) -> dict[str,
             bpy.ops.render.render(scene=stage.picture.name)
             bare.append(time.perf_counter() - start)
             start = time.perf_counter()
-            passes.render_labels(stage)
+            passes.labels_in(passes.render(stage.exact))
             labels.append(time.perf_counter() - start)
     seconds = {
         key: statistics.median(times[1:]) for key, times in (("bare", bare), ("frame", whole), ("labels", labels))

@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from anomaly.backbone.evaluate import extractor_of, filled, split_set
 from anomaly.backbone.normalisation import normalised, patches
-from anomaly.patchcore.torch_model import SequentialPatchcoreModel, enlarged_and_blurred
+from anomaly.backbone.patch_scorer import enlarged_and_blurred
+from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from benchmarks.common import Figure, report
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD

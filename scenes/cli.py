@@ -34,9 +34,15 @@ def check(recipe: RecipeArgument) -> None:
     from scenes.recipes.sampling import draw
 
     checked = load_recipe(recipe)
+    families = ", ".join(f"{name} ({family})" for name, family in checked.class_families.items()) or "none"
+    if checked.scene is not None:
+        checked.scene.check()
+        typer.echo(
+            f"{recipe}: good; inspects {', '.join(checked.scene.inspect)} of your own scene; classes: {families}"
+        )
+        return
     scene = draw(checked, seed=0, index=0)
     width, height = checked.camera.resolution
-    families = ", ".join(f"{name} ({family})" for name, family in checked.class_families.items()) or "none"
     distance, texel = scene.camera.focus_distance, scene.texel_size
     typer.echo(
         f"{recipe}: good; part: {scene.part.kind}; picture: {width} x {height} px from {distance * 1e3:.0f} mm; "
@@ -59,10 +65,17 @@ def preview(
     from scenes.datasets.files import write_atomically
     from scenes.maps import for_preview, preview_picture, surface_maps
     from scenes.pictures.png import encode
+    from scenes.recipes.reading import RecipeError
     from scenes.recipes.recipe import load_recipe
     from scenes.recipes.sampling import draw
 
-    scene = draw(load_recipe(recipe), seed, index)
+    wanted = load_recipe(recipe)
+    if wanted.scene is not None:
+        raise RecipeError(
+            recipe,
+            ["scene: found surfaces that only a .blend has; expected `blemish render my.blend --recipe` to show them"],
+        )
+    scene = draw(wanted, seed, index)
     previewed = for_preview(scene)
     maps = surface_maps(previewed)
     write_atomically(out, encode(preview_picture(maps)))

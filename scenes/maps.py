@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from procgen.surface.layer import Family, Layer, LayerSample, SurfaceMaps, SurfacePoints, compose, evaluated, stack
 from scenes.cache import SceneCache
-from scenes.camera.sensor import quantised, transferred
+from scenes.camera.transfer import quantised, transferred
 from scenes.geometry.atlas import Part, texture
 from scenes.parts import build_part
 from scenes.scene import Scene

@@ -1,13 +1,19 @@
 """A drawn scene: every number of one frame, in SI units, with nothing left to chance."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from scenes.catalogue.registry import SceneFinish, SceneLayer
+from scenes.own_scene.record import OwnScene
+from scenes.own_scene.variation import Variation
 from scenes.parts import Shape
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
+
+
+def _lacking(value: object) -> bool:
+    return not value
 
 
 class AreaPanel(SceneModel):
@@ -38,6 +44,9 @@ class Camera(SceneModel):
     The centre of pixel (i, j), column i from the left and row j from the top, lies on the image plane at
     x = ((i + ½)/width − ½)·sensor_width to the right, y = (½·height − (j + ½))/width·sensor_width up, and
     z = focal_length forward of `position`.
+
+    field_width: what a telecentric lens sees from side to side, at any depth; None for any other. The ray of a pixel of
+    a telecentric camera runs along `forward`, from x/sensor_width·field_width to the right and as much up.
     """
 
     position: Vector
@@ -49,6 +58,20 @@ class Camera(SceneModel):
     height: Annotated[int, Field(gt=0)]
     aperture_radius: NotNegative = 0.0
     focus_distance: Positive
+    field_width: Positive | None = Field(None, exclude_if=_lacking)
+
+
+class LensSpot(SceneModel):
+    """A spot of dirt on the lens; see `scenes.camera.optics.dirt_transmission`.
+
+    x, y: its middle from the left and the top, radius: all in widths of the picture. opacity: share of the light that
+    it takes in its middle.
+    """
+
+    x: float
+    y: float
+    radius: Positive
+    opacity: Annotated[float, Field(ge=0, le=1)]
 
 
 class Sensor(SceneModel):
@@ -58,6 +81,11 @@ class Sensor(SceneModel):
     deviation of the optics' point spread, pixels. full_well: photo-electrons at saturation, None for a sensor without
     noise. read_noise: electrons, standard deviation. transfer: what the stored numbers are proportional to. bits: per
     stored number.
+    column_gain, column_offset: standard deviations of the columns' sensitivities over their mean, and of what they add,
+    fractions of full well. row_jitter: of the rows' sideways shifts, pixels. white_balance: kelvin of the light that
+    the camera takes for white. threshold: fraction of full well above which a pixel is white, else black.
+    sharpening: share of the unsharp mask that is added, its radius in pixels. jpeg_quality: 1 to 100.
+    What a camera lacks is not written down, so that frames without it stay the files that they always were.
     """
 
     exposure: Positive
@@ -69,6 +97,19 @@ class Sensor(SceneModel):
     bits: Literal[8, 16] = 8
     monochrome: bool = False
     seed: int = 0
+    dirt: tuple[LensSpot, ...] = Field((), exclude_if=_lacking)
+    column_gain: NotNegative = Field(0.0, exclude_if=_lacking)
+    column_offset: NotNegative = Field(0.0, exclude_if=_lacking)
+    row_jitter: NotNegative = Field(0.0, exclude_if=_lacking)
+    white_balance: Positive | None = Field(None, exclude_if=_lacking)
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(None, exclude_if=_lacking)
+    sharpening: NotNegative = Field(0.0, exclude_if=_lacking)
+    sharpening_radius: NotNegative = Field(0.0, exclude_if=_lacking)
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(None, exclude_if=_lacking)
+
+
+Side = Literal["front", "back"]
+SIDES: tuple[Side, ...] = get_args(Side)
 
 
 class Scene(SceneModel):
@@ -76,11 +117,18 @@ class Scene(SceneModel):
 
     charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
+    surface: number of the surface that is shown; None where each frame shows another. view: which of its views this is.
+    side: of a part that is turned over, the one that is up.
+    variation, own: how a scene of the user differs from its file, and what is inspected in it, whose layers follow each
+    other here; None on Blemish's own stage. Part and light stand for nothing in a scene of the user.
     """
 
     recipe_name: str
     seed: int
     index: int
+    surface: int | None = Field(None, exclude_if=lambda surface: surface is None)
+    view: int = Field(0, exclude_if=lambda view: view == 0)
+    side: Side = Field("front", exclude_if=lambda side: side == "front")
     part: Shape
     finish: SceneFinish
     layers: tuple[SceneLayer, ...]
@@ -90,6 +138,8 @@ class Scene(SceneModel):
     light: Light
     camera: Camera
     sensor: Sensor
+    variation: Variation | None = Field(None, exclude_if=lambda variation: variation is None)
+    own: OwnScene | None = Field(None, exclude_if=lambda own: own is None)
 
     def placed_layers(self) -> Iterator[tuple[SceneLayer, int]]:
         """Each layer and the number of the chart that it was placed on."""

@@ -65,14 +65,14 @@ def main() -> None:
 
 def renderer(samples: int) -> Callable[[Scene], Picture]:
     """What renders a scene to (H, W, 3) uint8, on one stage in this process."""
-    from blender_addon.rendering.passes import render_picture
+    from blender_addon.rendering.passes import picture_in, render
     from blender_addon.rendering.stage import build_stage
 
     stage = build_stage(samples)
 
     def rendered(scene: Scene) -> Picture:
         stage.show(scene, build_part(scene.part), surface_maps(scene))
-        image = develop(render_picture(stage), scene.sensor)
+        image = develop(picture_in(render(stage.picture)), scene.sensor)
         return np.broadcast_to(np.atleast_3d(image), (*image.shape[:2], 3)).astype(np.uint8)
 
     return rendered

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
-from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.inspector import BISQAD, DETECTORS, Inspector, InspectorError, source_key, source_of
 from anomaly.inspection.predicting import HERE, Prediction, predict_samples
 from anomaly.inspection.threshold import (
     BEST_F1,
@@ -116,9 +116,14 @@ def _with_threshold(
 
 
 def unseen(samples: Sequence[Sample], inspector: Inspector) -> list[Sample]:
-    """The samples whose surfaces training neither saw nor kept back, and that no source calls training pictures."""
-    training, kept_back = inspector.training, set(inspector.training.kept_back)
-    return [s for s in samples if not training.has_seen(s.group) and s.group not in kept_back and s.split != "train"]
+    """The samples whose surfaces training neither saw nor kept back, and that no source calls training pictures.
+
+    Of a BiSQAD, surfaces that its pictures were made of, or weighed by, are seen too.
+    """
+    training, seen = inspector.training, set(inspector.training.kept_back)
+    if training.detector == BISQAD:
+        seen |= {sample.group for sample in samples if source_key(source_of(sample.image_path)) in training.sources}
+    return [s for s in samples if not training.has_seen(s.group) and s.group not in seen and s.split != "train"]
 
 
 def _note_surfaces_by_path(samples: Sequence[Sample], inspector: Inspector) -> None:
@@ -137,18 +142,21 @@ def _note_surfaces_by_path(samples: Sequence[Sample], inspector: Inspector) -> N
 def inspector_record(inspector: Inspector) -> InspectorRecord:
     training = inspector.training
     details = {
-        "patches entered, by epoch": ", ".join(str(count) for count in training.accepted),
+        **({"patches entered, by epoch": ", ".join(map(str, training.accepted))} if training.accepted else {}),
+        **{name.replace("_", " "): f"{value}" for name, value in training.learnt_with.items()},
         "backbone strides": ", ".join(str(stride) for stride in inspector.model.extractor.strides),
         "working scale": f"{training.scale:.4g}",
         "surfaces trained on": str(len(training.groups)),
+        **({} if inspector.tile is None else {"tiles": f"of {inspector.tile} pixels"}),
         **({} if training.white_level is None else {"white level": f"{training.white_level:g}"}),
-        "how the bank came to be": "; ".join(training.history),
+        "how it came to be": "; ".join(training.history),
     }
     return InspectorRecord(
+        detector=DETECTORS[training.detector],
         backbone=training.backbone,
         pretrained=training.pretrained,
         weights=training.weights,
-        bank_rows=len(inspector.model.memory_bank),
+        bank_rows=inspector.rows,
         feature_size=inspector.model.extractor.channels,
         trained_on=training.trained_on,
         seed=training.seed,

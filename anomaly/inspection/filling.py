@@ -68,7 +68,7 @@ def fill(
 
     known: boundary patches of the bank gone on from, which are looked at like patches of the pictures shown.
     """
-    model, training = inspector.model, inspector.training
+    model, training = inspector.patchcore, inspector.training
     state = out / STATE_FILE
     if (begun := sound(state, read_tensors, state)) is not None:
         tensors, described = begun
@@ -99,7 +99,7 @@ def fill(
 
 def recorded(inspector: Inspector, done: str, named: Mapping[str, str]) -> Inspector:
     """The inspector with one more line of history, and with the names of those pictures that it knows patches of."""
-    training, coreset, boundary = inspector.training, inspector.model.coreset, inspector.boundary_patches
+    training, coreset, boundary = inspector.training, inspector.patchcore.coreset, inspector.boundary_patches
     names = {**training.sources, **named}
     kept = sorted({source_key(source) for source in inspector.known_sources} & set(names))
     line = f"{done}: {coreset.count} of {coreset.size} rows" + (
@@ -233,7 +233,7 @@ def refuse_other_settings(found: TrainingRecord, wanted: TrainingRecord, path: P
 def refuse(found: dict[str, object], wanted: dict[str, object], path: Path) -> None:
     name = next(name for name in wanted if found.get(name) != wanted[name])
     said = {
-        "pictures": "the pictures, their tiles, the bank gone on from, the augmentation or the backbone's weights",
+        "pictures": "the pictures, the bank gone on from, the augmentation or the backbone's weights",
         "groups": "the pictures",
     }
     differing = said.get(name, f"{name.replace('_', ' ')} ({found.get(name)} there, {wanted[name]} asked for)")

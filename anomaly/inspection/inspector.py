@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from reprlib import repr as brief
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from torch.nn import functional
 
 from anomaly.backbone.normalisation import patches
 from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor, patch_extractor, weights_digest
+from anomaly.backbone.patch_scorer import BLUR_KERNEL, PatchScorer
+from anomaly.bisqad.model import BisqadModel
 from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.tiles import Tile
@@ -28,7 +30,7 @@ from anomaly.inspection.verdict import Verdict, verdict_of
 from anomaly.inspection.view import Picture, View, views
 from anomaly.patchcore.boundary_patches import BoundaryPatches
 from anomaly.patchcore.coreset import SequentialCoreset
-from anomaly.patchcore.torch_model import BLUR_KERNEL, SequentialPatchcoreModel
+from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import sha256_of, write_atomically
@@ -37,17 +39,21 @@ from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 from scenes.version import blemish_version
 
 # 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see; 4 what an
-# inspector on the line knows; 5 into how many shards its pictures were parted. What has none of them is written as
-# schema 1 had it.
-SCHEMAS = (1, 2, 3, 4, 5)
+# inspector on the line knows; 5 into how many shards its pictures were parted; 6 which detector it is, where that is
+# another than Sequential PatchCore; 7 the side of its tiles. What has none of them is written as schema 1 had it.
+SCHEMAS = (1, 2, 3, 4, 5, 6, 7)
 LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
+PATCHCORE: Final = "patchcore"
+BISQAD: Final = "bisqad"
+DETECTORS = {PATCHCORE: "Sequential PatchCore", BISQAD: "BiSQAD"}
 LARGEST_SCALE = 64.0  # working pixels per image pixel, a side
 SHARDS = "shards"  # the folder beside it in which banks of shards lie while it is trained
 HALF_PRECISION = 0.01  # share of the threshold within which a score of half precision is computed again
 STRIP = 128  # rows of patches of a picture in tiles that are made pixels at once
 CALIBRATED = ("calibration", "kept_back")  # fields of a record that only schema 3 has
 ON_THE_LINE = ("good_scores", "region_thresholds", "pixel_size", "white_level")  # and those that only schema 4 has
+OF_OTHERS = ("detector", "learnt_with")  # and those of detectors that are not Sequential PatchCore, which schema 6 has
 _BY_PATH = re.compile(r"[^/]+/(train|validation|test)/[^/]+/[^/]+")
 REGIONS = "regions"  # tensor of the levels of where to look
 
@@ -83,13 +89,15 @@ class TrainingRecord:
     that training left to them. good_scores: ascending, of one picture of each of these surfaces. region_thresholds: of
     those levels of `Inspector.regions` that have one of their own. pixel_size: of pictures of what shape. white_level:
     what white was in pictures of more than 8 bits, where it was the same in all. shards: into how many the pictures
-    were parted, whose banks were melded.
+    were parted, whose banks were melded. detector: of DETECTORS; one without a bank has a size and epochs of 0, and its
+    sources are all the pictures that it learnt from, and those that they were made of. learnt_with: the settings of it.
+    tile: pixels of a tile's side as pictures were looked at, None: see `anomaly.inspection.tiles`.
     """
 
     backbone: str
     pretrained: bool
     weights: str
-    size: Annotated[int, Field(ge=1, le=LARGEST_BANK)]
+    size: Annotated[int, Field(ge=0, le=LARGEST_BANK)]
     epochs: Annotated[int, Field(ge=0, le=LARGEST_BANK)]
     scale: Annotated[float, Field(ge=1e-6, le=LARGEST_SCALE)]
     seed: Annotated[int, Field(ge=0, lt=1 << 64)]
@@ -114,6 +122,9 @@ class TrainingRecord:
     pixel_size: PixelSize | None = None
     white_level: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     shards: Annotated[int, Field(ge=1, le=LARGEST_BANK)] = 1
+    detector: Literal["patchcore", "bisqad"] = "patchcore"
+    learnt_with: Mapping[str, Annotated[float, Field(allow_inf_nan=False)] | str] = field(default_factory=dict)
+    tile: Annotated[int, Field(ge=1, le=LARGEST_BANK)] | None = None
 
     def has_seen(self, group: str) -> bool:
         """Whether a surface was trained on."""
@@ -129,35 +140,61 @@ class TrainingRecord:
         return any(_BY_PATH.fullmatch(group) for group in self.groups)
 
     @property
+    def implied(self) -> tuple[str, ...]:
+        """Fields that no file holds, so that a Sequential PatchCore is written as it was before there were others."""
+        return OF_OTHERS if self.detector == PATCHCORE else ()
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What must agree for a stopped training to be continued."""
         results = {"accepted", "threshold", "threshold_origin", "trained_on", "history", "sources", "weights_digest"}
         return {
             name: value
             for name, value in asdict(self).items()
-            if name == "white_level" or name not in results.union(CALIBRATED, ON_THE_LINE)
+            if name == "white_level" or name not in results.union(CALIBRATED, ON_THE_LINE, self.implied)
         }
 
 
 @dataclass(frozen=True)
 class Inspector:
-    """Tells where pictures are anomalous; `model` is what anomalib's `SequentialPatchcore` trains as well.
+    """Tells where pictures are anomalous.
 
+    model: a detector of DETECTORS; that of a Sequential PatchCore is what anomalib's `SequentialPatchcore` trains too.
     boundary_patches: what melding knows of its bank's cells, where training looked for it; no evaluation needs it.
     levels: (H, W) uint8, where on a picture it looks, as `Regions` has it; None: everywhere. computing: where and how;
     changed by `on`.
     """
 
-    model: SequentialPatchcoreModel
+    model: PatchScorer
     training: TrainingRecord
     boundary_patches: BoundaryPatches | None = None
     levels: NDArray[np.uint8] | None = None
     computing: Computing = PROCESSOR
 
     @property
+    def patchcore(self) -> SequentialPatchcoreModel:
+        """Its model, of a Sequential PatchCore. Raises InspectorError for another detector, which has no bank."""
+        if not isinstance(self.model, SequentialPatchcoreModel):
+            raise InspectorError(
+                f"the inspector is a {DETECTORS[self.training.detector]}, which has no bank of features to meld, "
+                "change or go on from; give a Sequential PatchCore, or train this one anew with other pictures"
+            )
+        return self.model
+
+    @property
+    def rows(self) -> int:
+        """How many its bank has; 0 of a detector without one."""
+        return self.model.coreset.count if isinstance(self.model, SequentialPatchcoreModel) else 0
+
+    @property
     def regions(self) -> Regions | None:
         """Where it looks; None: everywhere."""
         return None if self.levels is None else Regions(self.levels, self.training.region_thresholds)
+
+    @property
+    def tile(self) -> int | None:
+        """Pixels of a tile's side: as asked for where it computes, else as it was trained."""
+        return self.computing.tile or self.training.tile
 
     def looked_at(self, valid_mask: NDArray[np.bool_] | None, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
         """(H, W) where it looks at a picture of this shape, which shows the surface on `valid_mask`; None: everywhere.
@@ -184,7 +221,7 @@ class Inspector:
 
         A card computes several pictures at once and reads them ahead.
         """
-        for view, grids in views(pictures, self.training.scale, self.computing, self.model.grid):
+        for view, grids in views(pictures, self.training.scale, self.tile, self.computing, self.model.grid):
             yield (self._kept(view, tile, grid) for tile, grid in zip(view.tiles, grids, strict=True))
 
     def _kept(self, view: View, tile: Tile, grid: Tensor) -> Tensor:
@@ -210,7 +247,7 @@ class Inspector:
         A card computes several at once and reads them ahead.
         """
         parts = ((image, self.looked_at(mask, (image.shape[0], image.shape[1]))) for image, mask in pictures)
-        for view, grids in views(parts, self.training.scale, self.computing, self.model.distances):
+        for view, grids in views(parts, self.training.scale, self.tile, self.computing, self.model.distances):
             maps = self._whole_map(view, next(grids)) if view.is_whole else self._map_in_strips(view, grids)
             if maps.shape[-2:] != view.image.shape[:2]:
                 maps = functional.interpolate(maps, view.image.shape[:2], mode="bilinear", align_corners=False)
@@ -293,7 +330,7 @@ class Inspector:
     def known_sources(self) -> set[int]:
         """Numbers of the pictures that rows and boundary patches come from."""
         known = self.boundary_patches.sources.tolist() if self.boundary_patches else ()
-        return {*self.model.coreset.sources.tolist(), *known}
+        return {*self.patchcore.coreset.sources.tolist(), *known}
 
     def with_threshold(
         self, threshold: float, origin: str, calibration: tuple[float, ...] = (), good_scores: tuple[float, ...] = ()
@@ -310,6 +347,10 @@ class Inspector:
             good_scores=good_scores,
         )
         return replace(self, training=training)
+
+    def with_history(self, done: str) -> Inspector:
+        """With one more line on what was done."""
+        return replace(self, training=replace(self.training, history=(*self.training.history, done)))
 
     def with_regions(self, regions: Regions | None) -> Inspector:
         """Looking there alone; None: everywhere."""
@@ -328,8 +369,12 @@ class Inspector:
         for name in ON_THE_LINE:
             if not described[name]:
                 del described[name]
+        for name in self.training.implied:
+            del described[name]
         if self.training.shards == 1:
             del described["shards"]
+        if self.training.tile is None:
+            del described["tile"]
         if self.levels is not None:
             tensors[REGIONS] = torch.from_numpy(self.levels)
             described["region_thresholds"] = {str(k): v for k, v in self.training.region_thresholds.items()}
@@ -337,7 +382,8 @@ class Inspector:
             del described["boundary_patches"]  # so that a bank without any is written as it was before there were any
         else:
             tensors.update(self.boundary_patches.tensors())
-        write_tensors(Path(folder) / BANK_FILE, {**bank_tensors(self.model.coreset), **tensors}, described)
+        learnt = self.model.tensors() if isinstance(self.model, BisqadModel) else bank_tensors(self.patchcore.coreset)
+        write_tensors(Path(folder) / BANK_FILE, {**learnt, **tensors}, described)
 
     @classmethod
     def load(cls, folder: Path | str) -> Inspector:
@@ -365,15 +411,26 @@ class Inspector:
             if training.weights_digest not in ("", weights_digest(extractor)):
                 raise ValueError("the backbone's weights are not those it was written with")
             extractor.weights, extractor.pretrained = training.weights, training.pretrained
-            model = SequentialPatchcoreModel(extractor, training.size)
-            restore(model, tensors)
-            bank = model.coreset.bank
-            boundary_patches = BoundaryPatches.from_tensors(tensors, bank) if training.boundary_patches else None
+            model, boundary_patches = _model_of(training, extractor, tensors)
             levels = _levels(tensors, training)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InspectorError(f"{path}: is incomplete or damaged ({reason}); train the inspector again") from error
         return cls(model, training, boundary_patches, levels)
+
+
+def _model_of(
+    training: TrainingRecord, extractor: PatchExtractor, tensors: Mapping[str, Tensor]
+) -> tuple[PatchScorer, BoundaryPatches | None]:
+    """The detector of a file. Raises KeyError, RuntimeError or ValueError where that is damaged."""
+    if training.detector == BISQAD:
+        head = BisqadModel(extractor)
+        head.restore(tensors)
+        return head, None
+    model = SequentialPatchcoreModel(extractor, training.size)
+    restore(model, tensors)
+    bank = model.coreset.bank
+    return model, BoundaryPatches.from_tensors(tensors, bank) if training.boundary_patches else None
 
 
 def _levels(tensors: Mapping[str, Tensor], training: TrainingRecord) -> NDArray[np.uint8] | None:
@@ -457,7 +514,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
 
     schema = 4 if not described.keys().isdisjoint(ON_THE_LINE) else 3 if "calibration" in described else 0
     schema = schema or (2 if "boundary_patches" in described else 1)
-    schema = 5 if described.get("shards", 1) > 1 else schema
+    schema = 6 if "detector" in described else 5 if described.get("shards", 1) > 1 else schema
+    schema = 7 if described.get("tile") else schema
     described = {"schema": schema, "blemish": blemish_version(), **described}
     tensors = {name: value.cpu() for name, value in tensors.items()}
     # One metadata key: safetensors writes several in no fixed order.

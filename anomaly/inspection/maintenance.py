@@ -1,10 +1,11 @@
 """What is done to banks that exist: melding, growing, shrinking, ageing out, forgetting pictures.
 
-Each call gives a new inspector and leaves those it was given as they were. A threshold belongs to one bank, so the new
-inspector has none: find it on validation samples (`anomaly.inspection.threshold.found_threshold`). Going on from a
-bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches
-(`anomaly.patchcore.boundary_patches`) stay with the rows that they belong to, as long as cells stay as they are:
-melding and shrinking draw cells anew and drop all boundary patches, and the history says so.
+Each call gives a new inspector, which computes where the first one does, and leaves those it was given as they were. A
+threshold belongs to one bank, so the new inspector has none: find it on validation samples
+(`anomaly.inspection.threshold.found_threshold`). Going on from a bank with more pictures is
+`anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches (`anomaly.patchcore.boundary_patches`) stay
+with the rows that they belong to, as long as cells stay as they are: melding and shrinking draw cells anew and drop all
+boundary patches, and the history says so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from numpy.typing import NDArray
 
 from anomaly.backbone.patch_extractor import same_weights
 from anomaly.inspection.filling import recorded
-from anomaly.inspection.inspector import Inspector, InspectorError, bank_tensors, restore, source_key, source_of
+from anomaly.inspection.inspector import (
+    Inspector,
+    InspectorError,
+    TrainingRecord,
+    bank_tensors,
+    restore,
+    source_key,
+    source_of,
+)
 from anomaly.inspection.regions import Regions
 from anomaly.patchcore.boundary_patches import melded as melded_coreset
 from anomaly.patchcore.coreset import SequentialCoreset
@@ -48,16 +57,16 @@ def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspecto
         raise InspectorError(f"size is {size}; expected at least 1")
     result = _without_boundary_patches(_copied(first))
     generation = max(i.training.generation for i in inspectors)
-    known = [(i.model.coreset, i.boundary_patches) for i in inspectors if i.boundary_patches is not None]
+    known = [(i.patchcore.coreset, i.boundary_patches) for i in inspectors if i.boundary_patches is not None]
     if len(known) == len(inspectors):
-        result.model.coreset = melded_coreset(known, size or first.training.size, generation)
+        result.patchcore.coreset = melded_coreset(known, size or first.training.size, generation)
         with_what = f" with {sum(len(found) for _, found in known)} boundary patches"
     else:
-        result.model.coreset.resize(size or first.training.size)
-        result.model.coreset.generation = generation
-        result.model.coreset.meld(*(other.model.coreset for other in others))
+        result.patchcore.coreset.resize(size or first.training.size)
+        result.patchcore.coreset.generation = generation
+        result.patchcore.coreset.meld(*(other.patchcore.coreset for other in others))
         with_what = f" without boundary patches, which only {len(known)} had" if known else ""
-    coreset = result.model.coreset
+    coreset = result.patchcore.coreset
     trainings = [inspector.training for inspector in inspectors]
     training = replace(
         result.training,
@@ -70,17 +79,16 @@ def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspecto
         pixel_size=first.training.pixel_size if len({training.pixel_size for training in trainings}) == 1 else None,
     )
     names = {key: name for training in trainings for key, name in training.sources.items()}
-    return _finished(
-        Inspector(result.model, training, None, first.levels), f"melded from {len(inspectors)} banks{with_what}", names
-    )
+    result = replace(result, training=training, boundary_patches=None)
+    return _finished(result, f"melded from {len(inspectors)} banks{with_what}", names)
 
 
 def resized(inspector: Inspector, size: int) -> Inspector:
     """With room for more rows, or with the closest pair's lower row removed until `size` are left."""
     if size < 1:
         raise InspectorError(f"size is {size}; expected at least 1")
-    result, shrinks = _copied(inspector), size < inspector.model.coreset.count
-    result.model.coreset.resize(size)
+    result, shrinks = _copied(inspector), size < inspector.patchcore.coreset.count
+    result.patchcore.coreset.resize(size)
     if shrinks:
         result = _without_boundary_patches(result)
     result = replace(result, training=replace(result.training, size=size))
@@ -108,10 +116,10 @@ def without_pictures(inspector: Inspector, pictures: Sequence[Path | str]) -> tu
         sources |= {source for source in inspector.known_sources if source_key(source) in keys}
     result, numbers = _copied(inspector), torch.tensor(list(sources), dtype=torch.int64)
     if result.boundary_patches is not None:
-        rows = torch.isin(result.model.coreset.sources, numbers)
+        rows = torch.isin(result.patchcore.coreset.sources, numbers)
         left = result.boundary_patches.without(rows, torch.isin(result.boundary_patches.sources, numbers))
         result = replace(result, boundary_patches=left)
-    gone = result.model.coreset.forget(sources)
+    gone = result.patchcore.coreset.forget(sources)
     return _finished(result, f"forgot {len(pictures)} pictures"), gone
 
 
@@ -121,25 +129,30 @@ def aged(inspector: Inspector, generations: int) -> tuple[Inspector, int]:
         raise InspectorError(f"{generations} generations to keep; expected at least 1")
     result, oldest = _copied(inspector), inspector.training.generation + 1 - generations
     if result.boundary_patches is not None:
-        rows = result.model.coreset.generations < oldest
+        rows = result.patchcore.coreset.generations < oldest
         left = result.boundary_patches.without(rows, result.boundary_patches.generations < oldest)
         result = replace(result, boundary_patches=left)
-    gone = result.model.coreset.age_out(oldest)
+    gone = result.patchcore.coreset.age_out(oldest)
     return _finished(result, f"kept {generations} generations"), gone
 
 
 def looking_at(inspector: Inspector, regions: Regions | None) -> Inspector:
-    """Looking at these regions alone; None: everywhere. The bank keeps all of its rows."""
-    return _copied(inspector).with_regions(regions)
+    """Looking at these regions alone; None: everywhere. What was learnt stays."""
+    return replace(inspector, training=_without_thresholds(inspector.training)).with_regions(regions)
 
 
 def _copied(inspector: Inspector) -> Inspector:
     """The same bank in a model of its own, around the same frozen backbone."""
-    own = inspector.model.coreset
-    model = SequentialPatchcoreModel(inspector.model.extractor, own.size, inspector.model.chunk)
-    restore(model, bank_tensors(own))
-    training = replace(
-        inspector.training,
+    own = inspector.patchcore.coreset
+    model = SequentialPatchcoreModel(inspector.model.extractor, own.size, inspector.patchcore.chunk)
+    restore(model, {**bank_tensors(own), "bank": own.bank.to(inspector.computing.device)})
+    training = _without_thresholds(inspector.training)
+    return Inspector(model, training, inspector.boundary_patches, inspector.levels).on(inspector.computing)
+
+
+def _without_thresholds(training: TrainingRecord) -> TrainingRecord:
+    return replace(
+        training,
         threshold=None,
         threshold_origin="",
         calibration=(),
@@ -147,7 +160,6 @@ def _copied(inspector: Inspector) -> Inspector:
         good_scores=(),
         region_thresholds={},
     )
-    return Inspector(model, training, inspector.boundary_patches, inspector.levels)
 
 
 def _without_boundary_patches(inspector: Inspector) -> Inspector:
@@ -155,15 +167,20 @@ def _without_boundary_patches(inspector: Inspector) -> Inspector:
 
 
 def _finished(inspector: Inspector, done: str, names: dict[str, str] | None = None) -> Inspector:
-    coreset: SequentialCoreset = inspector.model.coreset
+    coreset: SequentialCoreset = inspector.patchcore.coreset
     if coreset.count == 0:
         raise InspectorError("no row would be left in the bank; train an inspector anew instead")
-    inspector.model.take_over()
+    inspector.patchcore.take_over()
     return recorded(inspector, done, names or {})
 
 
 def _same(levels: NDArray[np.uint8] | None, others: NDArray[np.uint8] | None) -> bool:
     return levels is others if levels is None or others is None else np.array_equal(levels, others)
+
+
+def _tiles(inspector: Inspector) -> str:
+    side = inspector.training.tile
+    return "one piece or tiles of the usual size" if side is None else f"tiles of {side} pixels"
 
 
 def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
@@ -176,6 +193,11 @@ def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
         raise InspectorError(
             f"inspector {number} looks at other regions of a picture than the first; give them all the same with "
             "`blemish bank --look`, or take them away with `--look everywhere`"
+        )
+    if first.training.tile != other.training.tile:
+        raise InspectorError(
+            f"inspector {number} looks at pictures in {_tiles(other)} and the first in {_tiles(first)}; train both "
+            "with the same --tile"
         )
     scales = first.training.scale, other.training.scale
     if abs(scales[0] - scales[1]) > SCALES_AGREE * scales[0]:

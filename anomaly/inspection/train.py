@@ -139,13 +139,15 @@ def train_inspector(
         pretrained
         or weights is not None
         or image_size is not None
+        or (begun.training.tile is not None and computing.tile not in (None, begun.training.tile))
         or (
             backbone not in (BACKBONE, begun.training.backbone)
             and patch_extractor(backbone, seed=seed).backbone != begun.training.backbone
         )
     ):
         raise InspectorError(
-            "an inspector that is gone on from keeps its backbone and its scale; leave out the options that change them"
+            "an inspector that is gone on from keeps its backbone, its scale and its tiles; leave out the options that "
+            "change them"
         )
     else:
         extractor = begun.model.extractor
@@ -159,11 +161,11 @@ def train_inspector(
         weights_digest=weights_digest(extractor),
         size=size or (begun.training.size if begun else BANK_SIZE),
         epochs=epochs or (SETTLING_EPOCHS if augmentation is None else EPOCHS),
-        scale=begun.training.scale if begun else _scale(good, image_size),
+        scale=begun.training.scale if begun else working_scale(good, image_size),
         seed=seed,
         trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
         groups=tuple(sorted({*(begun.training.groups if begun else ()), *(sample.group for sample in good)})),
-        pictures=_digest(good, extractor, begun, augmentation, known, levels, computing.tile),
+        pictures=_digest(good, extractor, begun, augmentation, known, levels),
         augmented=augmentation is not None,
         generation=begun.training.generation + 1 if begun else 0,
         history=begun.training.history if begun else (),
@@ -171,8 +173,9 @@ def train_inspector(
         boundary_patches=each,
         kept_back=tuple(sorted({sample.group for sample in kept})),
         pixel_size=_pixel_size(good, begun),
-        white_level=_white_level(good, begun),
+        white_level=white_level_of(good, begun),
         shards=shards,
+        tile=computing.tile or (begun.training.tile if begun else None),
     )
     _refuse_unfit_shards(training, len(good))
     model = SequentialPatchcoreModel(extractor, training.size)
@@ -184,7 +187,7 @@ def train_inspector(
             inspector = finished.on(computing)
         else:
             if begun is not None:
-                _take_bank(inspector.model, begun)
+                _take_bank(inspector.patchcore, begun)
             if shards == 1:
                 inspector = fill(inspector, good, augmentation, out, progress, known)
             else:
@@ -210,7 +213,7 @@ def _pixel_size(good: Sequence[Sample], begun: Inspector | None) -> PixelSize | 
     return found if begun is None or begun.training.pixel_size == found else None
 
 
-def _white_level(good: Sequence[Sample], begun: Inspector | None) -> float | None:
+def white_level_of(good: Sequence[Sample], begun: Inspector | None) -> float | None:
     """What white is in pictures of more than 8 bits, where that is the same in all; that it is not is said."""
     every = {sample.options.white_level for sample in good if not sample.options.of_format} - {None}
     levels = sorted(cast(set[float], every | ({begun.training.white_level} - {None} if begun else set())))
@@ -238,8 +241,8 @@ def training_part(samples: Sequence[Sample]) -> list[Sample]:
 
 def _take_bank(model: SequentialPatchcoreModel, begun: Inspector) -> None:
     size = model.coreset.size
-    model.coreset.resize(begun.model.coreset.size)
-    restore(model, bank_tensors(begun.model.coreset))
+    model.coreset.resize(begun.patchcore.coreset.size)
+    restore(model, bank_tensors(begun.patchcore.coreset))
     model.coreset.resize(size)
     model.take_over()
 
@@ -351,7 +354,7 @@ class _Sharding:
 
     def _filled(self, shard: int, training: TrainingRecord, out: Path) -> Inspector:
         empty = SequentialPatchcoreModel(self.inspector.model.extractor, training.size)
-        restore(empty, bank_tensors(self.inspector.model.coreset))
+        restore(empty, bank_tensors(self.inspector.patchcore.coreset))
         begun = replace(self.inspector, model=empty, training=training)
 
         def told(what: str, done: int, total: int) -> None:
@@ -365,7 +368,8 @@ class _Sharding:
         return replace(made, training=replace(training, sources=made.training.sources))
 
 
-def _scale(good: Sequence[Sample], image_size: int | None) -> float:
+def working_scale(good: Sequence[Sample], image_size: int | None) -> float:
+    """Working pixels per pixel of pictures that are trained on. Raises InspectorError for more than LARGEST_SCALE."""
     sides = [max(sample.shape()) for sample in good]
     longest, usual = max(sides), float(np.median(sides))
     scale = image_size / longest if image_size else min(1.0, LONGEST_SIDE / longest)
@@ -392,7 +396,6 @@ def _digest(
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
     levels: NDArray[np.uint8] | None,
-    tile: int | None,
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
@@ -400,13 +403,11 @@ def _digest(
     for content in weight_bytes(extractor):
         digest.update(content)
     if begun is not None:
-        digest.update(begun.model.coreset.bank.cpu().numpy().tobytes())
+        digest.update(begun.patchcore.coreset.bank.cpu().numpy().tobytes())
     if known is not None:
         digest.update(known.features.numpy().tobytes())
     if augmentation is not None:
         digest.update(repr(augmentation).encode())
     if levels is not None:
         digest.update(repr(levels.shape).encode() + levels.tobytes())
-    if tile is not None:
-        digest.update(f"tiles of {tile}".encode())
     return digest.hexdigest()

@@ -67,7 +67,7 @@ class SequentialPatchcore(AnomalibModule):
             self.model: SequentialPatchcoreModel = SequentialPatchcoreModel(extractor, size, chunk)
         else:
             begun = Inspector.load(start)
-            self.model = begun.model
+            self.model = begun.patchcore
             self.model.chunk = chunk
             self.model.coreset.generation = begun.training.generation + 1
             # A checkpoint holds bank and backbone: it is loaded without that folder.

@@ -64,7 +64,7 @@ def weigh(
     torch.set_num_threads(threads)
     samples = read_samples(validation, format)
     if validation_only is not None:
-        samples = _named(samples, validation_only)
+        samples = named(samples, validation_only)
     settings = Settings(steps=steps, batch=batch, temperature=temperature, seed=seed)
     with shown("stopped; the same command begins to learn anew, and keeps the frames that are written") as progress:
         found = carried_out(
@@ -76,7 +76,7 @@ def weigh(
     typer.echo(f"written    {out}")
 
 
-def _named(samples: list[Sample], only: Path) -> list[Sample]:
+def named(samples: list[Sample], only: Path) -> list[Sample]:
     """Those that the lines of a file name. Raises BlemishError for a name of none, and for no name."""
     try:
         lines = only.read_text(encoding="utf-8-sig").splitlines()

@@ -5,7 +5,7 @@ what that does to its loss on another set.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -37,6 +37,47 @@ class Settings:
     seed: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What a detector learns from. features: (N, D, h, w) of the backbone; truth: (N, 1, h, w), shares of patches."""
+
+    features: Tensor
+    truth: Tensor
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def chosen(self, numbers: Tensor) -> Examples:
+        """Those of some numbers (n,)."""
+        return Examples(self.features[numbers], self.truth[numbers])
+
+
+class Teaching:
+    """An estimator, and how it learns from what a detector's step does to its loss on other examples."""
+
+    def __init__(self, others: Examples, settings: Settings) -> None:
+        self.others, self.settings = others, settings
+        with seeded(settings.seed):
+            self.estimator = QualityEstimator()
+        self._descent = torch.optim.AdamW(
+            self.estimator.parameters(), settings.estimator_rate, weight_decay=settings.decay
+        )
+
+    def weights(self, shown: Shown, chosen: Tensor) -> Tensor:
+        """(n,) of some windows."""
+        qualities = self.estimator(shown.pictures[chosen], shown.filled[chosen], shown.masks[chosen])
+        return weights_of(qualities, self.settings.temperature)
+
+    def learn(self, detector: SegmentationHead, inner: Tensor, rng: torch.Generator) -> float:
+        """One step of the estimator, whose weights stand in the detector's loss `inner`; the loss after that step."""
+        parameters = dict(detector.named_parameters())
+        after = stepped(parameters, inner, self.settings.unrolled)
+        theirs = self.others.chosen(drawn(len(self.others), self.settings.batch, rng))
+        outer = losses(detector, after, theirs.features, theirs.truth).mean()
+        descend(self._descent, torch.autograd.grad(outer, list(self.estimator.parameters())))
+        return float(outer.detach())
+
+
 def learnt(
     synthetic: Shown,
     good: Tensor,
@@ -49,39 +90,35 @@ def learnt(
     good: features (M, D, h, w) of windows without defects, M perhaps 0.
     """
     rng = torch.Generator().manual_seed(settings.seed)
-    mean, deviation = _spread(synthetic.features)
-    synthetic, validation = (
-        replace(each, features=(each.features - mean) / deviation) for each in (synthetic, validation)
-    )
+    mean, deviation = spread(synthetic.features)
+    mine, others = (Examples((each.features - mean) / deviation, each.truth) for each in (synthetic, validation))
     good = (good - mean) / deviation
-    with seeded(settings.seed):
-        estimator = QualityEstimator()
-    teaching = torch.optim.AdamW(estimator.parameters(), settings.estimator_rate, weight_decay=settings.decay)
+    teaching = Teaching(others, settings)
     outer_losses = []
     for step in range(settings.steps):
         if step % settings.renewed == 0:
             with seeded(settings.seed + step):
                 detector = SegmentationHead(synthetic.features.shape[1])
             learning = torch.optim.Adam(detector.parameters(), settings.rate)
-        mine, theirs = (_drawn(len(each), settings.batch, rng) for each in (synthetic, validation))
-        clean = good[_drawn(len(good), settings.batch, rng)] if len(good) else good
-        qualities = estimator(synthetic.pictures[mine], synthetic.filled[mine], synthetic.masks[mine])
-        weights = weights_of(qualities, settings.temperature)
-        parameters = dict(detector.named_parameters())
-        inner = inner_loss(
-            weights,
-            losses(detector, parameters, synthetic.features[mine], synthetic.truth[mine]),
-            losses(detector, parameters, clean, torch.zeros(len(clean), 1, *clean.shape[2:])),
-        )
-        after = stepped(parameters, inner, settings.unrolled)
-        outer = losses(detector, after, validation.features[theirs], validation.truth[theirs]).mean()
-        slopes = torch.autograd.grad(outer, list(estimator.parameters()), retain_graph=True)
-        own = torch.autograd.grad(inner, list(parameters.values()))
-        _descend(teaching, slopes)
-        _descend(learning, own)
-        outer_losses.append(float(outer.detach()))
+        chosen = drawn(len(mine), settings.batch, rng)
+        clean = good[drawn(len(good), settings.batch, rng)] if len(good) else good
+        inner = weighted_loss(detector, teaching.weights(synthetic, chosen), mine.chosen(chosen), clean)
+        own = torch.autograd.grad(inner, list(detector.parameters()), retain_graph=True)
+        outer_losses.append(teaching.learn(detector, inner, rng))
+        descend(learning, own)
         on_step(step + 1)
-    return estimator.eval(), outer_losses
+    return teaching.estimator.eval(), outer_losses
+
+
+def weighted_loss(detector: SegmentationHead, weights: Tensor, mine: Examples, clean: Tensor) -> Tensor:
+    """P12's of examples by their weights (n,), and of features (m, D, h, w) without a defect."""
+    parameters = dict(detector.named_parameters())
+    nothing = torch.zeros(len(clean), 1, *clean.shape[2:])
+    return inner_loss(
+        weights,
+        losses(detector, parameters, mine.features, mine.truth),
+        losses(detector, parameters, clean, nothing),
+    )
 
 
 def losses(detector: SegmentationHead, parameters: Parameters, features: Tensor, truth: Tensor) -> Tensor:
@@ -89,17 +126,19 @@ def losses(detector: SegmentationHead, parameters: Parameters, features: Tensor,
     return picture_losses(called(detector, parameters, features), truth) if len(features) else features.new_zeros(1)
 
 
-def _descend(optimizer: torch.optim.Optimizer, slopes: tuple[Tensor, ...]) -> None:
+def descend(optimizer: torch.optim.Optimizer, slopes: tuple[Tensor, ...]) -> None:
+    """One step down these slopes of an optimizer's parameters."""
     for parameter, slope in zip(optimizer.param_groups[0]["params"], slopes, strict=True):
         parameter.grad = slope
     optimizer.step()
 
 
-def _drawn(count: int, batch: int, rng: torch.Generator) -> Tensor:
+def drawn(count: int, batch: int, rng: torch.Generator) -> Tensor:
+    """(batch,) numbers below count, each as likely."""
     return torch.randint(count, (batch,), generator=rng)
 
 
-def _spread(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (1, D, 1, 1) of each channel."""
+def spread(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (1, D, 1, 1) of each channel of features (N, D, h, w)."""
     mean = features.mean(dim=(0, 2, 3), keepdim=True)
     return mean, features.std(dim=(0, 2, 3), keepdim=True).clamp(min=1e-6)

@@ -59,15 +59,24 @@ def windows_of(sample: Sample) -> list[Window]:
     """Those of the largest defects of a sample; none of a good one. Raises PictureError, SampleError."""
     if sample.label == GOOD:
         return []
-    masks = [instance.mask for instance in sample.truth().instances if instance.family == "defect"]
-    masks = sorted((mask for mask in masks if mask.any()), key=lambda mask: -int(mask.sum()))[:DEFECTS]
-    if not masks:
-        whole = sample.truth().defect
-        masks = [whole] if whole.any() else []
+    masks = defect_masks(sample)
     if not masks:
         return []
     image, defect = sample.image(), sample.truth().defect
     return [_window(image, defect, *_square(mask)) for mask in masks]
+
+
+def defect_masks(sample: Sample) -> list[Mask]:
+    """(H, W) of each of the largest defects of a sample; of all in one where they are not told apart."""
+    truth = sample.truth()
+    masks = [instance.mask for instance in truth.instances if instance.family == "defect"]
+    masks = sorted((mask for mask in masks if mask.any()), key=lambda mask: -int(mask.sum()))[:DEFECTS]
+    return masks or ([truth.defect] if truth.defect.any() else [])
+
+
+def window_round(sample: Sample, mask: Mask) -> Window:
+    """That of one defect of a sample."""
+    return _window(sample.image(), sample.truth().defect, *_square(mask))
 
 
 def background_of(sample: Sample, random: np.random.Generator) -> Window:

@@ -79,7 +79,7 @@ def renderer(
         raise RenderError(f"found {workers} workers; expected 1 or more")
     program = find(blender)
     device, cards = device_of(program, device, on_note)
-    work = Shooting(Job(recipe.model_dump_json(), 0, samples, device=device), program, cards)
+    work = Shooting(Job(recipe.model_dump_json(), 0, samples, device=device, shots=True), program, cards)
 
     def render(shots: Sequence[Shot], take: Take) -> None:
         Local(workers or max(1, cards)).run(work, list(enumerate(shots)), take)

@@ -12,7 +12,7 @@ from blender_addon.workers import compat
 from procgen.surface.layer import SurfaceMaps
 
 LABELS = "labels"  # an AOV pass: red = class bit mask, green = defect id, blue = impurity id
-PLACE = "place"  # another: red = u, green = v, blue = 1 on the inspected surface and 0 elsewhere
+PLACE = "place"  # another: red = u, green = v, blue = number of the inspected surface, 0 elsewhere
 U_DIRECTION, LAY_DIRECTION = "direction of u", "direction of the lay"  # nodes that can give the shader its tangent
 
 
@@ -37,10 +37,14 @@ class SurfaceMaterial:
         upload(self.albedo, np.dstack([maps.base_colour, maps.roughness]))
         upload(self.relief, np.dstack([maps.normal * 0.5 + 0.5, maps.metallic]))
         if labels:
-            upload(self.labels, np.dstack([maps.classes, maps.defects, maps.impurities, np.ones_like(maps.classes)]))
+            self.show_labels(np.dstack([maps.classes, maps.defects, maps.impurities]))
         if maps.lay is not None:
             upload(self.lay, np.dstack([maps.lay * 0.5 + 0.5, np.ones_like(maps.metallic)]))
         self._stretch_across(U_DIRECTION if maps.lay is None else LAY_DIRECTION)
+
+    def show_labels(self, labels: NDArray[np.uint16]) -> None:
+        """Upload (rows, columns, 3) class bits, defect ids and impurity ids."""
+        upload(self.labels, np.dstack([labels, np.ones_like(labels[..., 0])]))
 
     def brush(self, anisotropy: float, lay_along_v: float | None, coat: float) -> None:
         """Stretch highlights across the lay, under a clear coat of that weight.
@@ -62,8 +66,12 @@ class SurfaceMaterial:
             tree.links.new(socket, self.shader.inputs["Tangent"])
 
 
-def build_surface_material() -> SurfaceMaterial:
-    """Make the material of the inspected surface, with empty images."""
+def build_surface_material(atlas: str = "", number: int = 1) -> SurfaceMaterial:
+    """Make the material of the inspected surface, with empty images.
+
+    atlas: the layer of texture coordinates that it reads; by default the one that the mesh renders with. number: what
+    it writes into blue of PLACE.
+    """
     material = new_material("inspected surface")
     tree = material.node_tree
     shader = tree.nodes["Principled BSDF"]
@@ -79,12 +87,16 @@ def build_surface_material() -> SurfaceMaterial:
     tangent.direction_type = "UV_MAP"
     tangent.name = U_DIRECTION
     signed = tree.nodes.new("ShaderNodeVectorMath")
-    signed.name, signed.operation = LAY_DIRECTION, "MULTIPLY_ADD"
+    signed.operation = "MULTIPLY_ADD"
     signed.inputs[1].default_value, signed.inputs[2].default_value = (2.0, 2.0, 2.0), (-1.0, -1.0, -1.0)
-    coordinates = tree.nodes.new("ShaderNodeTexCoord")
+    into_world = tree.nodes.new("ShaderNodeVectorTransform")
+    into_world.name, into_world.vector_type = LAY_DIRECTION, "VECTOR"
+    into_world.convert_from, into_world.convert_to = "OBJECT", "WORLD"
+    coordinates = tree.nodes.new("ShaderNodeUVMap")
+    coordinates.uv_map = tangent.uv_map = atlas
     place = tree.nodes.new("ShaderNodeVectorMath")
     place.operation = "ADD"
-    place.inputs[1].default_value = (0.0, 0.0, 1.0)
+    place.inputs[1].default_value = (0.0, 0.0, float(number))
 
     tree.links.new(albedo.outputs["Color"], shader.inputs["Base Color"])
     tree.links.new(albedo.outputs["Alpha"], shader.inputs["Roughness"])
@@ -93,6 +105,9 @@ def build_surface_material() -> SurfaceMaterial:
     tree.links.new(normal_map.outputs["Normal"], shader.inputs["Normal"])
     compat.add_coat(shader, normal_map.outputs["Normal"])
     tree.links.new(lay.outputs["Color"], signed.inputs[0])
+    tree.links.new(signed.outputs[0], into_world.inputs[0])
+    for node in (albedo, relief, labels, lay) if atlas else ():
+        tree.links.new(coordinates.outputs["UV"], node.inputs["Vector"])
     tree.links.new(tangent.outputs["Tangent"], shader.inputs["Tangent"])
     tree.links.new(coordinates.outputs["UV"], place.inputs[0])
     for name, source in ((LABELS, labels.outputs["Color"]), (PLACE, place.outputs["Vector"])):

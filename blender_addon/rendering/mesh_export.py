@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 
 from blender_addon.errors import RenderError
+from blender_addon.rendering.blend_file import open_blend
 from scenes.datasets.files import write_atomically
 from scenes.geometry.mesh_files import obj_text
 from scenes.geometry.mesh_text import MOST_FACES
@@ -77,10 +78,5 @@ def export_object(name: str, folder: Path) -> Path:
 
 def open_and_export(blend: str, name: str, folder: Path) -> Path:
     """Open a .blend, none of whose scripts run, and write one of its objects."""
-    try:
-        bpy.ops.wm.open_mainfile(filepath=blend, load_ui=False, use_scripts=False)
-    except RuntimeError as error:
-        cause = " ".join(str(error).split()).removeprefix("Error: ")
-        version = "{}.{}".format(*bpy.app.version)
-        raise RenderError(f"{blend}: Blender {version} cannot open it ({cause})") from None
+    open_blend(blend)
     return export_object(name, folder)

@@ -1,5 +1,6 @@
 """Blender's stage for drawn scenes: built once, then changed from frame to frame."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import bpy
@@ -8,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon.rendering.material import LABELS, PLACE, SurfaceMaterial, build_body_material, build_surface_material
+from blender_addon.rendering.passes import enable_passes
 from blender_addon.workers import compat
 from procgen.surface.layer import SurfaceMaps
+from scenes.datasets.passes import PassName
 from scenes.geometry.atlas import Mesh, Part, Texture, texture
+from scenes.quantities.scene_model import Vector
 from scenes.scene import AreaPanel, Camera, Scene
 
 # One sample at the pixel centre: at the default width of 1.5, 6 of 307,200 label pixels came from a neighbour.
 EXACT_FILTER_WIDTH = 0.01
+PART = "part"  # the one object of the stage
 CLIPPING_RANGE = (1e-3, 100.0)  # metres
 
 
@@ -40,9 +45,8 @@ class Stage:
             self._place_part(part, texture(part, scene.texel_size))
             self.shape = shape
         self.surface.show(maps)
-        self.surface.brush(
-            scene.finish.anisotropy, lay_along_v(scene, part) if maps.lay is None else None, scene.finish.coat
-        )
+        turned = lay_along_v(scene.finish.lay_direction, part) if maps.lay is None else None
+        self.surface.brush(scene.finish.anisotropy, turned, scene.finish.coat)
         place_panels(self.panels, scene.light.panels, self.picture.collection)
         set_ambient(self.picture.world, scene.light.ambient)
         for blender_scene in (self.picture, self.exact):
@@ -53,15 +57,17 @@ class Stage:
             mesh = self.part.data
             bpy.data.objects.remove(self.part)
             bpy.data.meshes.remove(mesh)
-        self.part = bpy.data.objects.new("part", build_mesh(part.mesh, atlas.uvs))
+        self.part = bpy.data.objects.new(PART, build_mesh(part.mesh, atlas.uvs))
+        self.part.pass_index = 1
         self.part.data.materials.append(self.surface.material)
         self.part.data.materials.append(self.body)
         link(self.part, self.picture, self.exact)
 
 
-def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Stage:
+def build_stage(samples: int, threads: int = 0, *, passes: Collection[PassName] = (), on_card: bool = False) -> Stage:
     """Empty Blender and set up both scenes: Cycles, `samples` a pixel, `threads` (0: one a core).
 
+    passes: that the exact one shall render beside the labels.
     on_card: renders the picture on a graphics card; labels come from the processor always, whose rounding is known.
     """
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -94,6 +100,14 @@ def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Sta
     picture.cycles.caustics_reflective = picture.cycles.caustics_refractive = False
     compat.write_float_exr(picture.render.image_settings, layers=False)
 
+    settle_exact(exact)
+    stage = Stage(picture, exact, build_surface_material(), build_body_material())
+    enable_passes(exact, passes)
+    return stage
+
+
+def settle_exact(exact: bpy.types.Scene) -> None:
+    """Have a scene render labels at pixel centres: one sample, no bounce, and the passes LABELS and PLACE."""
     exact.cycles.samples = 1
     exact.cycles.use_denoising = False
     exact.cycles.max_bounces = 0
@@ -104,7 +118,6 @@ def build_stage(samples: int, threads: int = 0, *, on_card: bool = False) -> Sta
     for name in (LABELS, PLACE):
         exact.view_layers[0].aovs.add().name = name
     compat.write_float_exr(exact.render.image_settings, layers=True)
-    return Stage(picture, exact, build_surface_material(), build_body_material())
 
 
 def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:
@@ -119,11 +132,11 @@ def build_mesh(source: Mesh, uvs: NDArray[np.float64]) -> bpy.types.Mesh:
     return mesh
 
 
-def lay_along_v(scene: Scene, part: Part) -> float:
+def lay_along_v(lay_direction: Vector, part: Part) -> float:
     """Cosine between the machining marks and the direction of growing v, in the middle of the inspected surface."""
     middle = np.array([part.surface.size]) / 2
     bitangent = np.cross(part.surface.normals(middle), part.surface.tangents(middle))[0]
-    lay = np.asarray(scene.finish.lay_direction)
+    lay = np.asarray(lay_direction)
     return float(lay @ bitangent / np.linalg.norm(lay))
 
 
@@ -160,11 +173,16 @@ def aim_camera(thing: bpy.types.Object, camera: Camera, *, depth_of_field: bool)
     lens = thing.data
     lens.sensor_fit = "HORIZONTAL"
     lens.lens, lens.sensor_width = camera.focal_length * 1e3, camera.sensor_width * 1e3
+    lens.type = "PERSP" if camera.field_width is None else "ORTHO"
+    if camera.field_width is not None:
+        lens.ortho_scale = camera.field_width
     lens.clip_start, lens.clip_end = CLIPPING_RANGE
     lens.dof.use_dof = depth_of_field and camera.aperture_radius > 0
     if lens.dof.use_dof:
         lens.dof.focus_distance = camera.focus_distance
-        lens.dof.aperture_fstop = camera.focal_length / (2 * camera.aperture_radius)
+        # Of an orthographic camera, Cycles takes 1 m for the focal length.
+        focal_length = camera.focal_length if camera.field_width is None else 1.0
+        lens.dof.aperture_fstop = focal_length / (2 * camera.aperture_radius)
     thing.matrix_world = frame(camera.position, x=np.cross(camera.forward, camera.up), z=-np.asarray(camera.forward))
 
 

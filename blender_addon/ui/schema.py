@@ -15,7 +15,14 @@ from typing import Any, Literal, get_args, get_origin
 
 FILE = Path(__file__).with_name("schema.json")
 FIRST = {"resolution": [640, 512]}  # instead of the example's, which is for small pictures of the catalogue
-OTHER_DEFAULTS = {"f_number": 4.0, "working_distance_mm": 300.0}  # of what no shipped recipe switches on
+OTHER_DEFAULTS = {  # of what no shipped recipe switches on
+    "f_number": 4.0,
+    "jpeg_quality": 90,
+    "magnification": 0.1,
+    "threshold": 0.5,
+    "white_balance_kelvin": 6504.0,
+    "working_distance_mm": 300.0,
+}
 CATALOGUE = ("part", "finish", "defects", "impurities")  # fields of a recipe that name kinds
 SOFT_BEYOND = 3.0  # what a slider reaches, over the largest value in any shipped recipe
 
@@ -211,7 +218,8 @@ def described() -> Schema:
     """
     from scenes.catalogue.placement.sites import Placement
     from scenes.catalogue.registry import GROUPS
-    from scenes.recipes.recipe import CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
+    from scenes.recipes.camera import CameraRecipe
+    from scenes.recipes.recipe import Recipe, RingLightRecipe, SensorRecipe
 
     seen = _seen_values()
     kinds: dict[str, Kind] = {}

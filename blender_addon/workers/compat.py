@@ -27,6 +27,30 @@ def write_float_exr(settings: bpy.types.ImageFormatSettings, *, layers: bool) ->
         settings.use_exr_interleave = True  # one part, as before 5.0
 
 
+def write_png(settings: bpy.types.ImageFormatSettings, bits: int) -> None:
+    """Save renders as PNG of red, green and blue, as the scene's colour management shows them."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format = "PNG"
+    settings.color_mode, settings.color_depth = "RGB", str(bits)
+    settings.compression = 0  # read back at once and deleted
+    if hasattr(settings, "color_management"):
+        settings.color_management = "FOLLOW_SCENE"
+
+
+PASS_NAMES = {  # in files, since 5.0 and before
+    "diffuse_color": ("Diffuse Color", "DiffCol"),
+    "glossy_color": ("Glossy Color", "GlossCol"),
+    "transmission_color": ("Transmission Color", "TransCol"),
+    "object_index": ("Object Index", "IndexOB"),
+}
+
+
+def pass_name(name: str) -> str:
+    """What files call the pass that view layers switch on by `use_pass_NAME`."""
+    return PASS_NAMES[name][bpy.app.version < (5, 0)]
+
+
 def can_denoise() -> bool:
     """Whether this build carries Open Image Denoise (Debian's 3.4 does not)."""
     return bool(getattr(_cycles, "with_openimagedenoise", False))
@@ -103,3 +127,40 @@ def area_energy(power: float) -> float:
     Measured, on a diffuse plate: 3.4 emits pi/4 of its energy, 4.2 and later the whole of it.
     """
     return power * (4 / pi if bpy.app.version < (4, 0) else 1.0)
+
+
+def compositing_tree(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The nodes that a scene's renders go through, if it has any (a group since 5.0)."""
+    if hasattr(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def corner_normals(mesh: bpy.types.Mesh) -> NDArray[np.float32]:
+    """(corners, 3) normals by which a mesh is shaded; until 4.1 they had to be asked for."""
+    normals = np.empty(3 * len(mesh.loops), dtype=np.float32)
+    if hasattr(mesh, "corner_normals"):
+        mesh.corner_normals.foreach_get("vector", normals)
+    else:
+        mesh.calc_normals_split()
+        mesh.loops.foreach_get("normal", normals)
+    return normals.reshape(-1, 3)
+
+
+def set_corner_normals(mesh: bpy.types.Mesh, normals: NDArray[np.float32]) -> None:
+    """Shade a mesh by these normals (corners, 3)."""
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(mesh.polygons), dtype=bool))
+    if hasattr(mesh, "use_auto_smooth"):
+        mesh.use_auto_smooth = True
+    mesh.normals_split_custom_set(normals.tolist())
+
+
+def without_displacement(material: bpy.types.Material) -> None:
+    """Have a material's displacement tilt normals and move no surface (a setting of Cycles until 4.1)."""
+    holder = material if hasattr(material, "displacement_method") else material.cycles
+    holder.displacement_method = "BUMP"
+
+
+def has_nodes(material: bpy.types.Material) -> bool:
+    """Whether a material is made of nodes, as all are since 5.0."""
+    return material.node_tree is not None and (bpy.app.version >= (5, 0) or material.use_nodes)

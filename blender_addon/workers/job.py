@@ -1,7 +1,12 @@
 """What a Blender process is told to do, and the lines by which it tells how it goes."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scenes.datasets.passes import PassFormat, PassName
 
 READY_MARK = "blemish-ready"  # the stage is set; from here on time goes into frames
 FRAME_MARK = "blemish-frame "  # followed by the index of a frame whose files lie in the job's folder
@@ -17,17 +22,23 @@ EXPORTED_MARK = "blemish-exported "  # followed by the file's path
 class Job:
     """What one process renders frames of, whose numbers are told one after the other.
 
-    recipe: as JSON, that of the dataset. device, card: see `blender_addon.workers.devices`. folder: where it leaves
-    the files of a frame, each in a folder of the frame's number.
+    recipe: as JSON, that of the dataset. passes: the format of each that frames have. device, card: see
+    `blender_addon.workers.devices`. folder: where it leaves the files of a frame, each in a folder of its number.
+    blend, digest: the .blend whose own scene is rendered and its SHA-256; "" for Blemish's stage. shots: whether it
+    renders shots for calibration instead.
     """
 
     recipe: str
     seed: int
     samples: int
+    passes: "Mapping[PassName, PassFormat]" = field(default_factory=dict)
     threads: int = 1
     device: str = "cpu"
     card: int = 0
     folder: str = ""
+    blend: str = ""
+    digest: str = ""
+    shots: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

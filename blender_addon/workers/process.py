@@ -106,7 +106,7 @@ class BlenderProcess:
 
     def do(self, task: int) -> FrameFiles:
         """The files of a frame. Raises RenderError, BlenderLost, Cancelled."""
-        return self.files(str(task), str(task), (*PICTURES, SCENES))
+        return self.files(str(task), str(task), (*PICTURES, *self._job.passes, SCENES))
 
     def files(self, request: str, number: str, names: Iterable[str]) -> FrameFiles:
         """What a request leaves in the folder of its number. Raises RenderError, BlenderLost, Cancelled."""

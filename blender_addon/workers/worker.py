@@ -13,8 +13,9 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -36,65 +37,92 @@ if TYPE_CHECKING:
     from blender_addon.rendering.stage import Stage
     from scenes import Recipe, Scene
     from scenes.datasets.frame_files import FrameFiles
+    from scenes.datasets.passes import PassFormat, PassName
+
+NO_PASSES: Mapping[PassName, PassFormat] = {}
 
 
-def render_frame(stage: Stage, scene: Scene, recipe: Recipe) -> FrameFiles:
-    """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset."""
+def render_frame(
+    stage: Stage, scene: Scene, recipe: Recipe, passes: Mapping[PassName, PassFormat] = NO_PASSES
+) -> FrameFiles:
+    """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset.
+
+    passes: of those that the stage was built with, each in its format.
+    """
     import numpy as np
 
-    from blender_addon.rendering.label_refinement import refine_labels
-    from blender_addon.rendering.passes import render_labels, render_picture
+    from blender_addon.rendering.label_refinement import pixel_ray, refine_labels
+    from blender_addon.rendering.passes import labels_in, passes_in, picture_in, render
+    from blender_addon.rendering.stage import PART
     from scenes import build_part, develop, surface_maps
     from scenes.datasets.frame_files import frame_files
+    from scenes.datasets.passes import PassPictures
     from scenes.geometry.atlas import texture
 
     part, maps = build_part(scene.part), surface_maps(scene)
     stage.show(scene, part, maps)
     with ThreadPoolExecutor(1) as beside:
-        image = beside.submit(develop, render_picture(stage), scene.sensor)  # while Cycles is at the labels
-        labels, seen_uv = render_labels(stage)
+        # While Cycles is at the labels.
+        image = beside.submit(develop, picture_in(render(stage.picture)), scene.sensor)
+        channels = render(stage.exact)
+        labels, seen_uv = labels_in(channels)
         label_maps = np.dstack([maps.classes, maps.defects, maps.impurities])
         uvs = texture(part, scene.texel_size).uvs
-        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, scene.camera)
-    return frame_files(recipe, image.result(), labels[..., 0], labels[..., 1], labels[..., 2], scene, maps.instances)
+        labels = refine_labels(labels, seen_uv, label_maps, part.mesh, uvs, partial(pixel_ray, scene.camera))
+    beneath = PassPictures(passes_in(channels, passes, stage.exact.camera), passes, (PART,)) if passes else None
+    masks = (labels[..., 0], labels[..., 1], labels[..., 2])
+    return frame_files(recipe, image.result(), *masks, scene, maps.instances, passes=beneath)
+
+
+def stage_of(job: Job) -> Callable[[Any], FrameFiles]:
+    """Set Blemish's stage, or open the user's scene: what gives the files of the frame of a number, or of a shot."""
+    from blender_addon.workers import devices
+
+    if job.blend:
+        from blender_addon.own_scene.frames import OwnSceneStage
+
+        own = OwnSceneStage(job)
+        devices.use(job.device, job.card)
+        return own.frame
+    from blender_addon.rendering.stage import build_stage
+    from scenes import Recipe, draw
+
+    recipe = Recipe.model_validate_json(job.recipe)
+    stage = build_stage(job.samples, job.threads, passes=job.passes, on_card=job.device != devices.CPU)
+    devices.use(job.device, job.card)
+    if job.shots:
+        return lambda shot: render_radiance(stage, shot)
+    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
 
 
 def render_radiance(stage: Stage, shot: list[Any]) -> FrameFiles:
-    """What arrives at the camera of the scene that [recipe, seed, index] draw, in the middle that is measured."""
+    """What arrives at the camera of the scene that [number, recipe, seed, index] draw, in what of it is measured."""
     import numpy as np
 
     from blender_addon.rendering.passes import render_middle
     from scenes import Recipe, build_part, draw, surface_maps
 
-    recipe, seed, index = shot
+    _, recipe, seed, index = shot
     scene = draw(Recipe.model_validate_json(recipe), seed, index)
     stage.show(scene, build_part(scene.part), surface_maps(scene))
     content = io.BytesIO()
-    np.save(content, render_middle(stage, scene.camera), allow_pickle=False)
+    np.save(content, render_middle(stage.picture, scene.camera), allow_pickle=False)
     return {RADIANCE: content.getvalue()}
 
 
-def run(job: Job, next_task: Callable[[], int | list[Any]]) -> None:
+def run(job: Job, next_task: Callable[[], Any]) -> None:
     """Render task after task, telling of each on standard output, until the process is ended.
 
-    A task is the number of a frame of the job, or a shot: a number to tell it by, then what `render_radiance` is given.
+    A task is the number of a frame, or of a shot: a list with its number, and what `render_radiance` is given.
     """
-    from blender_addon.rendering.stage import build_stage
-    from blender_addon.workers import devices
-    from scenes import Recipe, draw
     from scenes.datasets.files import explained
 
-    recipe = Recipe.model_validate_json(job.recipe)
-    stage = build_stage(job.samples, job.threads, on_card=job.device != devices.CPU)
-    devices.use(job.device, job.card)
+    frame = stage_of(job)
     print(f"\n{READY_MARK}", flush=True)
     while True:
         task = next_task()
-        if isinstance(task, list):
-            index, files = task[0], render_radiance(stage, task[1:])
-        else:
-            index, files = task, render_frame(stage, draw(recipe, job.seed, task), recipe)
-        folder = Path(job.folder) / str(index)
+        index = task[0] if job.shots else task
+        files, folder = frame(task), Path(job.folder) / str(index)
         with explained(folder):
             folder.mkdir()
             for name, content in files.items():
@@ -102,7 +130,7 @@ def run(job: Job, next_task: Callable[[], int | list[Any]]) -> None:
         print(f"\n{FRAME_MARK}{index}", flush=True)
 
 
-def heed_parent(tasks: SimpleQueue[int | list[Any]]) -> None:
+def heed_parent(tasks: SimpleQueue[Any]) -> None:
     """Pass on what is asked for; leave when standard input closes, as when the process that holds it dies."""
     for line in sys.stdin:
         tasks.put(json.loads(line))
@@ -123,7 +151,7 @@ def answer(line: str) -> int:
             blend, name, folder = json.loads(line.removeprefix(EXPORT))
             print(f"\n{EXPORTED_MARK}{open_and_export(blend, name, Path(folder))}", flush=True)
             return 0
-        tasks: SimpleQueue[int | list[Any]] = SimpleQueue()
+        tasks: SimpleQueue[Any] = SimpleQueue()
         threading.Thread(target=heed_parent, args=[tasks], daemon=True).start()
         run(Job.from_json(line), tasks.get)
     except BlemishError as error:

@@ -209,6 +209,25 @@ class SurfaceMaps:
     lay: Singles | None = None
 
 
+@dataclass(frozen=True)
+class SurfaceOverlay:
+    """What layers do to any surface that they lie on, at N points or (rows, columns) texels.
+
+    Each quantity becomes `kept` times what it is below plus what stands here, within its bounds: base colour by
+    reflectance (..., 3), height (m), roughness, metallic. The rest: see `SurfaceMaps`.
+    """
+
+    kept: Singles
+    height: Singles
+    reflectance: Singles
+    roughness: Singles
+    metallic: Singles
+    classes: NDArray[np.uint16]
+    defects: NDArray[np.uint16]
+    impurities: NDArray[np.uint16]
+    instances: tuple[Instance, ...]
+
+
 def compose(
     points: SurfacePoints | ArrayLike, finish: Finish, layers: Iterable[Layer], class_bits: Mapping[str, int]
 ) -> SurfaceMaps:
@@ -228,28 +247,7 @@ def stack(
     """
     height = bare.height.astype(np.float64)
     base_colour, roughness, metallic = bare.base_colour, bare.roughness, bare.metallic
-    classes = np.zeros(len(points), dtype=np.uint16)
-    families: dict[Family, _InstanceMap] = {"defect": _InstanceMap(len(points)), "impurity": _InstanceMap(len(points))}
-
-    for layer in layers:
-        sample = layer.evaluate(points)
-        if points.on_part is not None:
-            sample = replace(sample, inside=sample.inside & points.on_part)
-        if sample.opacity.any():
-            left = 1.0 - sample.opacity
-            height *= left
-            base_colour *= left[:, np.newaxis]
-            roughness *= left
-            metallic *= left
-        height += sample.height
-        base_colour += sample.reflectance.reshape(len(points), -1)
-        roughness += sample.roughness
-        metallic += sample.metallic
-        classes[sample.inside] |= np.uint16(1 << _bit(layer.class_name, class_bits))
-        families[layer.family].cover(sample, layer.class_name)
-
-    defects, defect_instances = families["defect"].numbered("defect")
-    impurities, impurity_instances = families["impurity"].numbered("impurity")
+    marks = _lay(points, layers, class_bits, height, base_colour, roughness, metallic)
     grid = points.shape if points.shape is not None else (len(points),)
     return SurfaceMaps(
         height=height.astype(np.float32).reshape(grid),
@@ -257,12 +255,81 @@ def stack(
         roughness=np.clip(roughness, 0.0, 1.0, out=roughness).reshape(grid),
         metallic=np.clip(metallic, 0.0, 1.0, out=metallic).reshape(grid),
         normal=_normals(points, height).reshape(*grid, 3),
-        classes=classes.reshape(grid),
-        defects=defects.reshape(grid),
-        impurities=impurities.reshape(grid),
-        instances=defect_instances + impurity_instances,
+        classes=marks.classes.reshape(grid),
+        defects=marks.defects.reshape(grid),
+        impurities=marks.impurities.reshape(grid),
+        instances=marks.instances,
         lay=None if bare.lay is None else bare.lay.reshape(*grid, 3),
     )
+
+
+def overlay(points: SurfacePoints, layers: Iterable[Layer], class_bits: Mapping[str, int]) -> SurfaceOverlay:
+    """Stack layers in order on a surface that is known to somebody else. Raises BlemishError as `stack` does."""
+    count = len(points)
+    height, kept = np.zeros(count), np.ones(count, dtype=np.float32)
+    roughness, metallic = np.zeros((2, count), dtype=np.float32)
+    reflectance = np.zeros((count, 3), dtype=np.float32)
+    marks = _lay(points, layers, class_bits, height, reflectance, roughness, metallic, kept)
+    return SurfaceOverlay(
+        kept,
+        height.astype(np.float32),
+        reflectance,
+        roughness,
+        metallic,
+        marks.classes,
+        marks.defects,
+        marks.impurities,
+        marks.instances,
+    )
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """Which classes and instances are where, (N,) each, and what the instances are."""
+
+    classes: NDArray[np.uint16]
+    defects: NDArray[np.uint16]
+    impurities: NDArray[np.uint16]
+    instances: tuple[Instance, ...]
+
+
+def _lay(
+    points: SurfacePoints,
+    layers: Iterable[Layer],
+    class_bits: Mapping[str, int],
+    height: Floats,
+    reflectance: Singles,
+    roughness: Singles,
+    metallic: Singles,
+    kept: Singles | None = None,
+) -> _Marks:
+    """Change a surface's quantities, in place, into what layers make of them.
+
+    kept: multiplied by the share of the surface below that the layers leave to be seen.
+    """
+    classes = np.zeros(len(points), dtype=np.uint16)
+    families: dict[Family, _InstanceMap] = {"defect": _InstanceMap(len(points)), "impurity": _InstanceMap(len(points))}
+    for layer in layers:
+        sample = layer.evaluate(points)
+        if points.on_part is not None:
+            sample = replace(sample, inside=sample.inside & points.on_part)
+        if sample.opacity.any():
+            left = 1.0 - sample.opacity
+            height *= left
+            reflectance *= left[:, np.newaxis]
+            roughness *= left
+            metallic *= left
+            if kept is not None:
+                kept *= left
+        height += sample.height
+        reflectance += sample.reflectance.reshape(len(points), -1)
+        roughness += sample.roughness
+        metallic += sample.metallic
+        classes[sample.inside] |= np.uint16(1 << _bit(layer.class_name, class_bits))
+        families[layer.family].cover(sample, layer.class_name)
+    defects, defect_instances = families["defect"].numbered("defect")
+    impurities, impurity_instances = families["impurity"].numbered("impurity")
+    return _Marks(classes, defects, impurities, defect_instances + impurity_instances)
 
 
 def evaluated(finish: Finish, points: SurfacePoints) -> FinishSample:

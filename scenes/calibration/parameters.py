@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from procgen.errors import BlemishError
 from scenes.quantities.distribution import Constant, Distribution, LogUniform, Normal, Uniform, Within
-from scenes.recipes.paths import Quantity, allowed_at, quantity_at, replaced
+from scenes.recipes.paths import Quantity, allowed_at, quantity_at, replaced, within
 from scenes.recipes.recipe import Recipe
 
 Floats = NDArray[np.float64]
@@ -40,6 +40,7 @@ CONFOUNDED = {
     "light.height_mm": "it trades with roughness and the part's curvature",
     "light.ambient_w_per_m2_sr": "it trades with power and exposure",
     "camera.working_distance_mm": "a photograph does not say how large things are",
+    "camera.magnification": "a photograph does not say how large things are",
     "camera.focal_length_mm": "a photograph does not say how large things are",
 }
 SENSOR = "sensor."  # how paths of what needs no new render begin
@@ -48,6 +49,8 @@ FREE_SECTIONS = ("finish", "light", "camera", "sensor")
 FREE_LIGHT_AND_CAMERA = ("light.imbalance", "camera.margin")
 # What belongs together: were both free, each would take what is the other's.
 ONE_OF = (("light.power_w", "sensor.exposure"), ("finish.brightness", "sensor.exposure"))
+
+ANYTHING = Within(0.0, math.inf)  # of a plain number
 
 Held = TypeVar("Held", bound=Recipe)
 
@@ -151,16 +154,22 @@ def free_parameters(recipe: Recipe) -> list[Parameter]:
 
     Raises CalibrationError where a mark is of no use.
     """
+    if recipe.scene is not None:
+        raise CalibrationError(f"{recipe.name}: found a scene of your own; expected a recipe of Blemish's own stage")
     marks = recipe.calibrate or default_marks(recipe)
     parameters = []
     for path, (low, high) in marks.items():
         quantity = quantity_at(recipe, path)
-        least, most = allowed_at(recipe, path)
+        allowed = allowed_at(recipe, path) or ANYTHING
         where = f"{recipe.name}: calibrate.{path}"
         if not isinstance(quantity, float | Constant | Uniform | LogUniform | Normal):
             raise CalibrationError(f"{where}: found {quantity}; expected a number, uniform, log_uniform or normal")
-        if low < least or high > most:
-            raise CalibrationError(f"{where}: found [{low:g}, {high:g}]; expected bounds within {least:g} to {most:g}")
+        if low < allowed.low or high > allowed.high:
+            raise CalibrationError(
+                f"{where}: found [{low:g}, {high:g}]; expected bounds within {allowed.low:g} to {allowed.high:g}"
+            )
+        if allowed.whole:
+            raise CalibrationError(f"{where}: found a quantity of whole numbers; expected one that may be any number")
         if isinstance(quantity, LogUniform) and low <= 0:
             raise CalibrationError(f"{where}: found [{low:g}, {high:g}]; expected bounds above 0 for {quantity}")
         parameters.append(Parameter(path, quantity, low, high))
@@ -183,7 +192,7 @@ def default_marks(recipe: Recipe) -> dict[str, tuple[float, float]]:
             continue
         if path in CONFOUNDED or any(path.startswith(f"{name}.") for name in CONFOUNDED) or path.endswith("_degrees"):
             continue
-        if bounds := _default_bounds(quantity_at(recipe, path), allowed_at(recipe, path)):
+        if bounds := _default_bounds(quantity_at(recipe, path), allowed_at(recipe, path) or ANYTHING):
             marks[path] = bounds
     return marks
 
@@ -242,14 +251,15 @@ def _quantities(recipe: Recipe) -> list[str]:
         model = getattr(recipe, section)
         for name, field in type(model).model_fields.items():
             value = getattr(model, name)
-            if isinstance(value, Distribution) and any(isinstance(entry, Within) for entry in field.metadata):
+            allowed = within(field)
+            if isinstance(value, Distribution) and allowed is not None and not allowed.whole:
                 paths.append(f"{section}.{name}")
     if recipe.sensor.full_well_electrons is not None and "sensor.full_well_electrons" not in paths:
         paths.append("sensor.full_well_electrons")
     return paths
 
 
-def _default_bounds(quantity: Quantity, allowed: tuple[float, float]) -> tuple[float, float] | None:
+def _default_bounds(quantity: Quantity, allowed: Within) -> tuple[float, float] | None:
     """A few times below and above what the recipe has; None for what it has none of, or that takes certain values."""
     if not isinstance(quantity, float | Constant | Uniform | LogUniform | Normal):
         return None
@@ -261,5 +271,5 @@ def _default_bounds(quantity: Quantity, allowed: tuple[float, float]) -> tuple[f
     else:
         reach = max(high - low, abs(high), abs(low))
         bounds = (low if low == 0 else low - reach), high + reach
-    bounds = rounded(max(bounds[0], allowed[0])), rounded(min(bounds[1], allowed[1]))
+    bounds = rounded(max(bounds[0], allowed.low)), rounded(min(bounds[1], allowed.high))
     return bounds if bounds[0] < bounds[1] else None

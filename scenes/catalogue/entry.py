@@ -12,7 +12,7 @@ from pydantic import Field
 
 from scenes.quantities.recipe_model import RecipeModel
 
-Requirement = Literal["axis", "border", "copper", "file"]
+Requirement = Literal["axis", "back", "border", "copper", "file"]
 Entry = TypeVar("Entry", bound="CatalogueEntry")
 
 
@@ -22,8 +22,8 @@ class CatalogueEntry:
 
     kind: as recipes write it. recipe: its section; None for what no recipe can name. drawn: what that is sampled into.
     title, tooltip: in the panel; the tooltip without a full stop. noun: in captions and prompts, one word or more.
-    requires: what the surface must have for it: an axis that a lathe turned it about, a border, a layout of copper, or
-    a file of the user's.
+    requires: what the surface must have for it: an axis that a lathe turned it about, a back that is as its front, a
+    border, a layout of copper, or a file of the user's.
     """
 
     kind: str

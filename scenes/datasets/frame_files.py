@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from procgen.surface.layer import Instance
 from scenes.datasets.files import sealed
+from scenes.datasets.passes import PassPictures
 from scenes.datasets.schema import MESH, PICTURES, SCENES, SCHEMA
 from scenes.parts.mesh import MeshPart, MeshRecipe
 from scenes.pictures import png
@@ -30,21 +31,25 @@ def frame_files(
     scene: Scene,
     instances: Sequence[Instance],
     refinement: Mapping[str, Any] | None = None,
+    passes: PassPictures | None = None,
 ) -> FrameFiles:
     """The files of one frame of a dataset whose writer has this recipe.
 
     image: (H, W, 3) or (H, W), uint8 or uint16. The masks: (H, W) uint16. instances: of both families, as
-    `surface_maps` gives them. refinement: what was done to the picture after the scene was shown, JSON values.
+    `surface_maps` gives them. refinement: what was done to the picture after the scene was shown, JSON values. passes:
+    those that the dataset's header says frames have.
     Raises ValueError for arrays of other shapes and types.
     """
     width, height = scene.camera.width, scene.camera.height
     arrays = dict(zip(PICTURES, (image, classes, defects, impurities), strict=True))
-    for name, array in arrays.items():
+    for name, array in (*arrays.items(), *(passes.arrays.items() if passes else ())):
         if array.shape[:2] != (height, width):
             raise ValueError(f"{name} of shape {array.shape}; expected {height} rows and {width} columns")
-        if name != "images" and (array.dtype != np.uint16 or array.ndim != 2):
+        if name in PICTURES[1:] and (array.dtype != np.uint16 or array.ndim != 2):
             raise ValueError(f"{name} of type {array.dtype} and shape {array.shape}; expected (H, W) uint16")
     files = {name: png.encode(array) for name, array in arrays.items()}
+    if passes is not None:
+        files |= passes.files()
     drawn = {
         "schema": SCHEMA,
         "scene": _portable(recipe, scene).model_dump(mode="json"),
@@ -54,6 +59,8 @@ def frame_files(
     }
     if refinement is not None:
         drawn["refinement"] = dict(refinement)
+    if passes is not None:
+        drawn["passes"] = passes.record().model_dump(mode="json")
     drawn["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return {**files, SCENES: sealed(drawn)}
 

@@ -19,6 +19,7 @@ from procgen.errors import BlemishError, BlemishNote
 from procgen.surface.layer import Family, Instance
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import parsed, read_bytes, seal_of
+from scenes.datasets.passes import PassArray, PassName, decoded
 from scenes.datasets.schema import (
     CHANGED,
     FAMILY_FOLDERS,
@@ -33,7 +34,7 @@ from scenes.datasets.schema import (
     recipe_in,
 )
 from scenes.files import content_of
-from scenes.pictures import png
+from scenes.pictures import exr, png
 from scenes.quantities.distribution import shown
 from scenes.recipes.recipe import Recipe
 from scenes.scene import Scene
@@ -78,6 +79,34 @@ class Frame:
         """(H, W) uint16 ids of the impurities, 0 where there is none."""
         return self._instance_ids("impurity")
 
+    @cached_property
+    def depth(self) -> NDArray[np.float32]:
+        """(H, W) metres along the optical axis, infinite where nothing is. Raises DatasetError where there is none."""
+        return self.read_pass("depth")
+
+    @cached_property
+    def normal(self) -> NDArray[np.float32]:
+        """(H, W, 3) unit normals with all relief, as the camera sees them: x right, y up, z towards it; 0 of nothing.
+
+        Raises DatasetError where there is none.
+        """
+        return self.read_pass("normal")
+
+    @cached_property
+    def albedo(self) -> NDArray[np.float32]:
+        """(H, W, 3) linear base colour, 0 where nothing is. Raises DatasetError where there is none."""
+        return self.read_pass("albedo")
+
+    @cached_property
+    def objects(self) -> NDArray[np.uint16]:
+        """(H, W) numbers of objects, 0 where there is none; see `object_names`. Raises DatasetError likewise."""
+        return self.read_pass("objects")
+
+    @property
+    def object_names(self) -> dict[int, str]:
+        """What the numbers in `objects` are of."""
+        return dict(enumerate(self._record.passes.objects, start=1))
+
     @property
     def image_path(self) -> Path:
         return self._path("images")
@@ -108,7 +137,7 @@ class Frame:
         path = self._path(SCENES)
         content = read_bytes(path)
         written = parsed(content, path)
-        check_mesh(self.folder, path, written)
+        check_mesh(self.folder, path, written.get("scene") if isinstance(written, dict) else None)
         try:
             record = FrameRecord.model_validate(written, context={"folder": self.folder})
         except ValidationError as error:
@@ -139,26 +168,45 @@ class Frame:
                 )
 
     def _path(self, folder: str) -> Path:
-        path = self.folder / folder / f"{self.index:06d}.{'json' if folder == SCENES else 'png'}"
+        header = self.header or read_header(self.folder)
+        path = self.folder / header.file_names(self.index)[folder]
         if not path.resolve().is_relative_to(self.folder.resolve()):
             raise DatasetError(f"{path}: found a link that leads out of the dataset; expected a file: put it in place")
         return path
 
+    def read_pass(self, name: PassName) -> PassArray:
+        """A pass as the property of its name gives it. Raises DatasetError where there is none."""
+        header = self.header or read_header(self.folder)
+        if name not in header.passes:
+            there = f"none but {', '.join(header.passes)}" if header.passes else "none"
+            raise DatasetError(
+                f"{self.folder}: asked for the pass {name}, found {there}; render the dataset with --pass {name}"
+            )
+        with self._content(name) as content:
+            camera = self.scene.camera
+            return decoded(name, content, header.passes[name], self._record.passes, (camera.height, camera.width))
+
     def _read(self, folder: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        with self._content(folder) as content:
+            camera = self.scene.camera
+            pixels = png.decode(content, min(png.MOST_PIXELS, camera.height * camera.width))
+        if folder == "images" and pixels.shape[:2] != (camera.height, camera.width):
+            raise DatasetError(
+                f"{self._path(folder)}: found {pixels.shape[1]} x {pixels.shape[0]} pixels; expected "
+                f"{shown(camera.width)} x {shown(camera.height)}, as its scene says; {self._mend}"
+            )
+        return pixels
+
+    @contextmanager
+    def _content(self, folder: str) -> Iterator[bytes]:
+        """The content of a picture's file, compared with its digest once it has been decoded."""
         path = self._path(folder)
         with self._explained(path):
             content = content_of(path)
-            camera = self.scene.camera
-            pixels = png.decode(content, min(png.MOST_PIXELS, camera.height * camera.width))
+            yield content
         expected = self.digests.get(folder)
         if expected is not None and hashlib.sha256(content).hexdigest() != expected:
             raise DatasetError(f"{path}: {CHANGED}; {self._mend}")
-        if folder == "images" and pixels.shape[:2] != (camera.height, camera.width):
-            raise DatasetError(
-                f"{path}: found {pixels.shape[1]} x {pixels.shape[0]} pixels; expected {shown(camera.width)} x "
-                f"{shown(camera.height)}, as its scene says; {self._mend}"
-            )
-        return pixels
 
     def _instance_ids(self, family: Family) -> NDArray[np.uint16]:
         folder = FAMILY_FOLDERS[family]
@@ -197,7 +245,7 @@ class Frame:
         """Turn what keeps a picture from being read into DatasetError."""
         try:
             yield
-        except png.PngError as error:
+        except (png.PngError, exr.ExrError) as error:
             raise DatasetError(f"{path}: {error}; {self._mend}") from None
         except FileNotFoundError:
             raise DatasetError(f"{path}: missing, though the frame counts as written; {self._mend}") from None
@@ -256,6 +304,11 @@ class Dataset:
     def classes(self) -> dict[str, int]:
         """Class name -> bit in `Frame.classes`."""
         return {name: entry.bit for name, entry in self.header.classes.items()}
+
+    @property
+    def passes(self) -> tuple[PassName, ...]:
+        """What frames hold beside their picture and masks."""
+        return tuple(self.header.passes)
 
     @property
     def families(self) -> dict[str, Family]:

@@ -4,6 +4,7 @@
     images/000000.png       8 or 16 bits
     classes/000000.png      16-bit class bit mask
     defects/000000.png      16-bit instance ids of the defect family; impurities/ likewise
+    depth/000000.png        and other passes, where they were asked for: see `passes`
     scenes/000000.json      the drawn scene, the instances, and what was done to the picture since; written last, it
                             makes the frame count
     mesh/part.obj           the mesh file of a part that is one (or .stl, .glb), so that nothing lies elsewhere
@@ -24,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from procgen.surface.layer import Family
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import parsed, read_bytes, seal_of
+from scenes.datasets.passes import PassFormat, PassName, PassRecord
 from scenes.quantities.distribution import shown
 from scenes.recipes.recipe import Recipe, recipe_from
 from scenes.scene import Scene
@@ -48,7 +50,10 @@ class ClassEntry(BaseModel):
 
 
 class Header(BaseModel):
-    """What dataset.json holds. `settings`: whatever else the frames depend on, such as samples per pixel."""
+    """What dataset.json holds.
+
+    passes: the format of each that frames have. settings: whatever else the frames depend on, such as samples a pixel.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,7 +64,13 @@ class Header(BaseModel):
     frames: int = Field(ge=1)
     classes: dict[str, ClassEntry]
     without: tuple[str, ...] = ()
+    passes: dict[PassName, PassFormat] = Field({}, exclude_if=lambda passes: not passes)
     settings: dict[str, Any] = {}
+
+    def file_names(self, index: int) -> dict[str, str]:
+        """The files of a frame from the dataset's folder, by the folders they lie in; its scene, which is last, too."""
+        suffixes = (*((folder, "png") for folder in PICTURES), *self.passes.items(), (SCENES, "json"))
+        return {folder: f"{folder}/{index:06d}.{suffix}" for folder, suffix in suffixes}
 
 
 class InstanceRecord(BaseModel):
@@ -92,6 +103,7 @@ class FrameRecord(BaseModel):
     scene: Scene
     instances: tuple[InstanceRecord, ...]
     refinement: _Refinement | None = None
+    passes: PassRecord = PassRecord()
     files: dict[str, str] | None = None
 
 
@@ -138,9 +150,11 @@ def committed(folder: Path, frames: int) -> tuple[int, ...]:
     return tuple(sorted(index for index in indices if index < frames))
 
 
-def check_mesh(folder: Path, path: Path, written: object) -> None:
-    """Raise DatasetError where a file of a dataset names a mesh that is not the dataset's own."""
-    holder = written.get("scene", written) if isinstance(written, dict) else None
+def check_mesh(folder: Path, path: Path, holder: object) -> None:
+    """Raise DatasetError where a file of a dataset names a mesh that is not the dataset's own.
+
+    holder: the recipe or the scene that the file holds.
+    """
     part = holder.get("part") if isinstance(holder, dict) else None
     if not isinstance(part, dict) or part.get("kind") != "mesh":
         return

@@ -15,7 +15,7 @@ from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import parsed, read_bytes, seal_of, sha256_of, write_atomically
 from scenes.datasets.lock import locked
 from scenes.datasets.reader import Dataset, Frame
-from scenes.datasets.schema import ANNOTATIONS, CHANGED, HEADER, MESH, PICTURES, SCENES, Header, committed, read_header
+from scenes.datasets.schema import ANNOTATIONS, CHANGED, HEADER, MESH, SCENES, Header, committed, read_header
 
 _EDITED = re.compile(rb'"sha256": ?"[0-9a-f]{64}" ?\}\s*\Z')  # a seal in another layout than that of Blemish
 _IMAGE = re.compile(rb'\{"id": (\d+), "file_name": ')
@@ -114,7 +114,13 @@ def _rendering(folder: Path, header: Header) -> list[str] | None:
     if not {"samples"} <= header.settings.keys() <= {"samples", "device"}:
         return None
     options = {"frames": header.frames, "seed": header.seed, **header.settings}
-    return ["render", str(folder), "--out", str(folder), *(f"--{name}={value}" for name, value in options.items())]
+    if "exr" in header.passes.values():
+        options["pass-format"] = "exr"
+    return [
+        *("render", str(folder), "--out", str(folder)),
+        *(f"--{name}={value}" for name, value in options.items()),
+        *(f"--pass={name}" for name in header.passes),
+    ]
 
 
 def _frame(folder: Path, index: int, header: Header) -> Damage | None:
@@ -130,11 +136,14 @@ def _frame(folder: Path, index: int, header: Header) -> Damage | None:
                     return Damage(f"{path}: {CHANGED}", index, edited=True)
                 frame = Frame(folder, index, header)
                 _ = frame.image, frame.classes, frame.defects, frame.impurities
+                _ = [frame.read_pass(name) for name in header.passes]
                 return Damage(f"{path}: {CHANGED}", index) if frame.digests else None
         written = parsed(content, path)
         digests = written.get("files") if isinstance(written, dict) else None
-        for name in PICTURES:
-            picture = folder / name / f"{index:06d}.png"
+        for name, file in header.file_names(index).items():
+            if name == SCENES:
+                continue
+            picture = folder / file
             if not isinstance(digests, dict) or sha256_of(picture) != digests.get(name):
                 return Damage(f"{picture}: {CHANGED}", index)
     except DatasetError as error:

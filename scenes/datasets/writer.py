@@ -21,13 +21,13 @@ from scenes.datasets.annotations import coco_annotations
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import explained, is_temporary, remove_leftovers, sealed, write_atomically
 from scenes.datasets.frame_files import FrameFiles, frame_files, from_dataset
+from scenes.datasets.passes import PassFormat, PassName, PassPictures
 from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import (
     ANNOTATIONS,
     CLASSES,
     HEADER,
     MESH,
-    PICTURES,
     SCENES,
     SCHEMA,
     ClassEntry,
@@ -51,6 +51,7 @@ class DatasetWriter:
 
     recipe: as given; where its part is a mesh, one of the dataset's own copy of the file: draw scenes from this one.
     classes: defect classes and their families beyond the recipe's, which get the next bits.
+    passes: the format of each that frames have beside picture and masks.
     settings: whatever else the frames depend on, such as samples=32; JSON values, kept in dataset.json.
     Opening begins a dataset in a new or empty folder, or resumes one that was begun with the same recipe, seed and
     settings; more frames than before extend it. Raises DatasetError where the folder holds anything else.
@@ -64,6 +65,7 @@ class DatasetWriter:
         frames: int,
         *,
         classes: Mapping[str, Family] | None = None,
+        passes: Mapping[PassName, PassFormat] | None = None,
         **settings: Any,
     ) -> None:
         self.path = Path(path)
@@ -82,9 +84,16 @@ class DatasetWriter:
             frames=frames,
             classes={name: ClassEntry(bit=bit, family=family) for bit, (name, family) in enumerate(families.items())},
             without=recipe.switched_off,
+            passes=dict(passes or {}),
             settings=settings,
         )
+        self.header = header
         self._open(header, mesh)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Of a frame's files; the scenes', which is written last, last."""
+        return tuple(self.header.file_names(0))
 
     def _with_mesh_inside(self, recipe: Recipe) -> tuple[Recipe, bytes | None]:
         """The recipe with its mesh in the dataset's folder, and the bytes of that file where they come from outside."""
@@ -113,7 +122,7 @@ class DatasetWriter:
             else:
                 self._write(HEADER, sealed(header.model_dump(mode="json", by_alias=True)))
                 self._began = True
-            for name in (*PICTURES, SCENES):
+            for name in self.folders:
                 folder = self.path / name
                 if folder.is_symlink():
                     raise DatasetError(f"{folder}: found a link; expected a folder of the dataset's own")
@@ -167,7 +176,7 @@ class DatasetWriter:
         """Take the dataset back where this writer began it and no frame came of it; else it stays as it is."""
         if not self._began or len(self.missing()) < self.frames:
             return
-        for name in (*PICTURES, SCENES, MESH):
+        for name in (*self.folders, MESH):
             folder = self.path / name
             for entry in folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ():
                 if is_temporary(entry.name) or name != SCENES:  # pictures of a frame that is not there
@@ -189,6 +198,7 @@ class DatasetWriter:
         scene: Scene,
         instances: Sequence[Instance],
         refinement: Mapping[str, Any] | None = None,
+        passes: PassPictures | None = None,
     ) -> None:
         """Write one frame; it counts once its scene file is there, which is last.
 
@@ -197,7 +207,7 @@ class DatasetWriter:
         """
         self.put(
             index,
-            frame_files(self.recipe, image, classes, defects, impurities, scene, instances, refinement),
+            frame_files(self.recipe, image, classes, defects, impurities, scene, instances, refinement, passes),
         )
 
     def put(self, index: int, files: FrameFiles) -> None:
@@ -207,8 +217,8 @@ class DatasetWriter:
         """
         if not 0 <= index < self.frames:
             raise ValueError(f"frame {index} of a dataset of {self.frames}")
-        for name in (*PICTURES, SCENES):
-            self._write(f"{name}/{index:06d}.{'json' if name == SCENES else 'png'}", files[name])
+        for folder, name in self.header.file_names(index).items():
+            self._write(name, files[folder])
 
     def finish(self) -> None:
         """Write annotations.json from the maps, one frame in memory at a time. Raises DatasetError if frames miss."""
@@ -219,7 +229,7 @@ class DatasetWriter:
                 "render them before finishing"
             )
         with explained(self.path):
-            for folder in (self.path, *(self.path / name for name in (*PICTURES, SCENES))):
+            for folder in (self.path, *(self.path / name for name in self.folders)):
                 remove_leftovers(folder, even_of_the_living=True)
             if not (self.path / ANNOTATIONS).exists():
                 self._write(ANNOTATIONS, coco_annotations(Dataset(self.path)))

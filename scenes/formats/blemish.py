@@ -62,8 +62,8 @@ def recognises(folder: Path) -> bool:
 def read(folder: Path) -> list[Sample]:
     """The frames that are written whole, labelled by the defects that the camera sees. Raises DatasetError."""
     dataset = Dataset(folder)
-    # Frames of twin datasets (same recipe, seed and number) show the same surface: one group. So do those made of one
-    # photograph, and what was refined or varied shows the surface of the frame it began with.
+    # Frames of twin datasets (same recipe, seed and number) show the same surface: one group. So do the views of a
+    # surface and those made of one photograph; what was refined or varied shows the surface of the frame it began with.
     surfaces = f"{dataset.header.recipe.get('name')}/{dataset.seed}"
     kind = _surface_digest(dataset)
     samples = []
@@ -79,10 +79,11 @@ def read(folder: Path) -> list[Sample]:
         made = frame.refinement or {}
         parents = [parent for parent in made.get("parents", ()) if "gave" not in parent]
         began = parents[-1]["frame"] if parents else frame.index
+        surface = began if frame.scene.surface is None else frame.scene.surface
         if isinstance(part, Photo):
             group = parents[-1].get("surface", f"photo/{part.sha256}") if parents else f"photo/{part.sha256}"
         else:
-            group = f"{surfaces}/{began:06d}#{kind}"
+            group = f"{surfaces}/{surface:06d}#{kind}"
         samples.append(
             Sample(
                 number,

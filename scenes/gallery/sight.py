@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.camera.imaging import rays
 from scenes.geometry.atlas import Part, chart_triangles
 from scenes.scene import Camera
 
 Floats = NDArray[np.float64]
 AT_A_TIME = 500_000  # pairs of rays and triangles
 ON_EDGE = 1e-9  # barycentric: a ray along an edge meets one of its two triangles
-
-
-def rays(camera: Camera, pixels: Floats) -> Floats:
-    """(N, 3) directions, not of unit length, from the camera through points (N, 2), column and row, of its picture."""
-    forward, up = np.array(camera.forward), np.array(camera.up)
-    x = (pixels[:, 0] / camera.width - 0.5) * camera.sensor_width
-    y = (0.5 * camera.height - pixels[:, 1]) / camera.width * camera.sensor_width
-    directions: Floats = x[:, None] * np.cross(forward, up) + y[:, None] * up + camera.focal_length * forward
-    return directions
 
 
 def sighted(part: Part, camera: Camera, pixels: Floats) -> tuple[NDArray[np.int64], Floats]:
@@ -30,19 +22,18 @@ def sighted(part: Part, camera: Camera, pixels: Floats) -> tuple[NDArray[np.int6
     triangles, chart_of = chart_triangles(part.mesh, part.mesh.vertices)
     places, _ = chart_triangles(part.mesh, part.mesh.uvs)
     charts, uv = np.full(len(pixels), -1), np.full((len(pixels), 2), np.nan)
-    origin, first = np.array(camera.position), triangles[:, 0]
+    first = triangles[:, 0]
     along, across = triangles[:, 1] - first, triangles[:, 2] - first
-    apart = origin - first
-    turned = np.cross(apart, along)
     step = max(1, AT_A_TIME // max(1, len(triangles)))
     for start in range(0, len(pixels), step):
-        directions = rays(camera, pixels[start : start + step])
-        normal = np.cross(directions[:, None], across)
+        origins, directions = rays(camera, pixels[start : start + step])
+        apart = origins[:, None] - first
+        turned, normal = np.cross(apart, along), np.cross(directions[:, None], across)
         with np.errstate(divide="ignore", invalid="ignore"):
             inverse = 1.0 / np.einsum("ntk,tk->nt", normal, along)
-            second = inverse * np.einsum("ntk,tk->nt", normal, apart)
-            third = inverse * np.einsum("nk,tk->nt", directions, turned)
-            far = inverse * np.einsum("tk,tk->t", across, turned)
+            second = inverse * (normal * apart).sum(axis=-1)
+            third = inverse * (directions[:, None] * turned).sum(axis=-1)
+            far = inverse * np.einsum("ntk,tk->nt", turned, across)
             met = (second >= -ON_EDGE) & (third >= -ON_EDGE) & (second + third <= 1 + ON_EDGE) & (far > 0)
         far = np.where(met, far, np.inf)
         nearest = far.argmin(axis=1)

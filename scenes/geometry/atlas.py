@@ -183,17 +183,20 @@ class Texture:
         if self.texels is None:
             return maps
         pasted = {
-            name: self._scattered(getattr(maps, name))
+            name: self.scattered(getattr(maps, name))
             for name in ("height", "base_colour", "roughness", "metallic", "classes", "defects", "impurities")
         }
         normal = np.zeros((*self.shape, 3), dtype=np.float32)
         normal[..., 2] = 1.0
         normal.reshape(-1, 3)[self.texels] = self._normals(maps.height)
-        lay = None if maps.lay is None else self._scattered(maps.lay)
+        lay = None if maps.lay is None else self.scattered(maps.lay)
         return SurfaceMaps(**pasted, normal=normal, instances=maps.instances, lay=lay)
 
-    def _scattered(self, values: NDArray[Any]) -> NDArray[Any]:
-        spread = np.zeros((*self.shape, *values.shape[1:]), dtype=values.dtype)
+    def scattered(self, values: NDArray[Any], between: float = 0.0) -> NDArray[Any]:
+        """(rows, columns, ...) of the texture from values of its points (N, ...), and one for what lies between."""
+        if self.texels is None:
+            return values.reshape(*self.shape, *values.shape[1:])
+        spread = np.full((*self.shape, *values.shape[1:]), between, dtype=values.dtype)
         spread.reshape(-1, *values.shape[1:])[self.texels] = values
         return spread
 

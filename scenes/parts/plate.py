@@ -68,6 +68,7 @@ ENTRIES = (
         title="Plate",
         tooltip="A flat rectangular plate",
         noun="plate",
+        provides=frozenset({"back", "border"}),
     ),
 )
 

@@ -23,19 +23,22 @@ Colour = tuple[float, float, float]
 class RandomStream:
     """The randomness of one frame at one place of the recipe.
 
+    side: 0, or another number for another face of the same part, whose draws are its own.
     heard: takes down every quantity that is drawn, as the recipe's distribution gives it, by its path.
     """
 
     seed: int
     index: int
     path: str = ""
+    side: int = 0
     heard: dict[str, float] | None = field(default=None, repr=False, compare=False)
 
     def at(self, name: str | int) -> Self:
         return replace(self, path=f"{self.path}.{name}" if self.path else str(name))
 
     def generator(self) -> np.random.Generator:
-        return np.random.default_rng(np.random.SeedSequence([self.seed, self.index, crc32(self.path.encode())]))
+        key = [self.seed, self.index, crc32(self.path.encode()), *([self.side] if self.side else [])]
+        return np.random.default_rng(np.random.SeedSequence(key))
 
     def draw(self, name: str, quantity: Distribution) -> float:
         value = quantity.sample(self.at(name).generator())

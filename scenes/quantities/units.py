@@ -30,6 +30,7 @@ SYMBOLS = {
     "_px": "px",
     "_w": "W",
     "_electrons": "e⁻",
+    "_kelvin": "K",
 }
 
 

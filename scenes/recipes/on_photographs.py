@@ -53,6 +53,9 @@ def draw_on(photo: Photograph, recipe: Recipe, seed: int, index: int, scale: flo
     bits = 8 if photo.pixels.dtype == np.uint8 else 16
     sensor = scene.sensor.model_copy(update={"bits": bits, "monochrome": photo.pixels.ndim == 2})
     changes = {
+        "surface": None,
+        "view": 0,
+        "side": "front",
         "part": sheet,
         "layers": layers,
         "charts": (),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
+
+from pydantic.fields import FieldInfo
 
 from scenes.quantities.distribution import Distribution, Within, shown
 from scenes.quantities.recipe_model import RecipeModel
@@ -29,19 +31,19 @@ def quantity_at(section: RecipeModel, path: str) -> Quantity:
     raise ValueError(f"found {shown(path)}; expected the path of a quantity that the recipe has, as in finish.grain")
 
 
-def allowed_at(section: RecipeModel, path: str) -> tuple[float, float]:
-    """The least and the most that a quantity may be, where its field says so of a distribution; else anything."""
+def allowed_at(section: RecipeModel, path: str) -> Within | None:
+    """The bounds that a distribution's field sets; None for a plain number, or one of a list."""
     here: Any = section
-    names = path.split(".")
-    for place, name in enumerate(names):
-        if isinstance(here, RecipeModel):
-            bounds = [entry for entry in type(here).model_fields[name].metadata if isinstance(entry, Within)]
-            here = getattr(here, name)
-            if bounds and place == len(names) - 1:
-                return bounds[0].low, bounds[0].high
-        else:
-            here = here[int(name)]
-    return 0.0, float("inf")
+    *sections, last = path.split(".")
+    for name in sections:
+        here = here[int(name)] if isinstance(here, tuple) else getattr(here, name)
+    return within(type(here).model_fields[last]) if isinstance(here, RecipeModel) else None
+
+
+def within(field: FieldInfo) -> Within | None:
+    """The bounds of a section's field that holds a distribution, or may hold one; None where it holds anything else."""
+    arguments = (entry for argument in get_args(field.annotation) for entry in get_args(argument))
+    return next((entry for entry in (*field.metadata, *arguments) if isinstance(entry, Within)), None)
 
 
 def replaced(section: Section, quantities: Mapping[str, Quantity]) -> Section:

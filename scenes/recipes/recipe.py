@@ -14,18 +14,21 @@ from pydantic import AfterValidator, Field, StrictBool, StringConstraints, Valid
 from pydantic_core import ErrorDetails
 
 from procgen.surface.layer import Family
+from scenes.camera.white_balance import COLDEST, HOTTEST
 from scenes.catalogue.placement.sites import PlacedRecipeModel
-from scenes.catalogue.registry import DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.catalogue.registry import PARTS, DefectRecipe, FinishRecipe, ImpurityRecipe
 from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
+from scenes.own_scene.section import OwnSceneRecipe
+from scenes.own_scene.stand_ins import STAND_INS
 from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
-from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Offset, RecipeModel, together
+from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Ratio, RecipeModel, together
+from scenes.recipes.camera import CameraRecipe
 from scenes.recipes.paths import quantity_at
 from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
-PIXEL_SIDE_LIMIT = 4096  # so that two texels a pixel stay within TEXTURE_SIDE_LIMIT
 MOST_ENTRIES = 100  # of a family
 MOST_FREE = 100  # quantities that may be fitted
 MOST_PROBLEMS = 20  # told of one recipe
@@ -41,7 +44,6 @@ def _can_be_off(name: str) -> str:
     return name
 
 
-Pixels = Annotated[int, Field(strict=True, ge=16, le=PIXEL_SIDE_LIMIT)]
 End = Annotated[float, Field(strict=True)]
 
 
@@ -79,36 +81,6 @@ class RingLightRecipe(RecipeModel):
         return self
 
 
-class CameraRecipe(RecipeModel):
-    """See `scenes.camera.imaging.camera_above`."""
-
-    resolution: tuple[Pixels, Pixels] = Field(description="Pixels of the picture")
-    focal_length_mm: Annotated[Distribution, Within(0.1, 1000)] = Field(description="Focal length of the lens")
-    sensor_width_mm: Annotated[float, Field(strict=True, gt=0.01, le=1000)] = Field(
-        description="Width of the camera's chip"
-    )
-    margin: Annotated[Distribution, Within(-0.49, 4)] = Field(
-        Constant(0.0), description="Free space at the left and right as a share of the part's width; negative is closer"
-    )
-    working_distance_mm: Annotated[Distribution, Within(1, 100_000)] | None = Field(
-        None, title="Distance", description="From the lens to the part; off frames the part by the margin instead"
-    )
-    offset_x_mm: Offset = Field(Constant(0.0), description="How far camera and light stand off to the right")
-    offset_y_mm: Offset = Field(Constant(0.0), description="How far camera and light stand off upwards")
-    roll_degrees: Degrees = Field(Constant(0.0), description="Turn of the camera about its axis")
-    f_number: Annotated[Distribution, Within(0.5, 1000)] | None = Field(
-        None, title="F-Stop", description="Focal length over aperture, to blur what is out of focus"
-    )
-
-    def finest_pixel_mm(self, part: PartRecipe) -> float:
-        """The least that a pixel may cover of the part's uppermost plane."""
-        if self.working_distance_mm is None:
-            field_mm = part.framed_mm * (1 + 2 * self.margin.low)
-        else:
-            field_mm = self.working_distance_mm.low * self.sensor_width_mm / self.focal_length_mm.high
-        return field_mm / self.resolution[0]
-
-
 class SensorRecipe(RecipeModel):
     """See `scenes.camera.sensor.develop`."""
 
@@ -133,6 +105,42 @@ class SensorRecipe(RecipeModel):
     )
     bits: Literal[8, 16] = Field(8, title="Bit Depth", description="Bits of each stored number")
     monochrome: StrictBool = Field(False, description="A sensor without colour filters: one number a pixel")
+    dirt_spots: Annotated[Distribution, Within(0, 100, whole=True)] = Field(
+        Constant(0.0), description="How many blurred dark spots dirt on the lens makes"
+    )
+    dirt_radius: Annotated[Distribution, Within(0.001, 1)] = Field(
+        Constant(0.03), description="Radius of a spot as a share of the picture's width"
+    )
+    dirt_opacity: Fraction = Field(Constant(0.1), description="Share of the light that a spot takes in its middle")
+    column_gain: Fraction = Field(
+        Constant(0.0), description="How much a line-scan camera's columns differ in sensitivity, a standard deviation"
+    )
+    column_offset: Fraction = Field(
+        Constant(0.0),
+        description="Share of full well by which a line-scan camera's columns differ in the dark, a standard deviation",
+    )
+    row_jitter_px: Annotated[Distribution, Within(0, 2)] = Field(
+        Constant(0.0), description="How far a line-scan camera's rows are shaken sideways, a standard deviation"
+    )
+    white_balance_kelvin: Annotated[Distribution, Within(COLDEST, HOTTEST)] | None = Field(
+        None, description="Colour of light that the camera takes for white; off is that of the light, 6504 K"
+    )
+    threshold: Annotated[Distribution, Within(0.001, 1)] | None = Field(
+        None, description="Share of full well above which a pixel is stored as white, else as black"
+    )
+    sharpening: Ratio = Field(Constant(0.0), description="How much of the unsharp mask the camera adds")
+    sharpening_px: Annotated[Distribution, Within(0.2, 20)] = Field(
+        Constant(1.0), title="Sharpening Radius", description="Radius of the unsharp mask"
+    )
+    jpeg_quality: Annotated[Distribution, Within(1, 100, whole=True)] | None = Field(
+        None, title="JPEG Quality", description="Quality of the JPEG that the camera stores; off stores all it has"
+    )
+
+    @model_validator(mode="after")
+    def _jpeg_has_8_bits(self) -> Self:
+        if self.jpeg_quality is not None and self.bits != 8:
+            raise together(f"found jpeg_quality with {self.bits} bits; expected bits: 8, which is all that JPEG stores")
+        return self
 
     @model_validator(mode="after")
     def _electrons_need_a_well(self) -> Self:
@@ -149,7 +157,7 @@ class Recipe(RecipeModel):
 
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
     switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
-    else stays as it is. See `without`.
+    else stays as it is. See `without`. scene: of the user; part, light and camera stand for nothing then.
     calibrate: what `blemish calibrate` may change, by its path, and between which bounds. No frame depends on it, so it
     is not written down with them.
     """
@@ -175,6 +183,22 @@ class Recipe(RecipeModel):
         (),
         description="Families of layers, or single entries of them such as defects.0, that are described but left out",
     )
+    scene: OwnSceneRecipe | None = Field(
+        None,
+        exclude_if=lambda scene: scene is None,
+        description="A scene of your own in a .blend, in the place of Blemish's stage",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scene_needs_no_stage(cls, written: Any) -> Any:
+        """Part, light and camera are the scene's own; so are finish and sensor, unless it says otherwise."""
+        scene = written.get("scene") if isinstance(written, dict) else None
+        if not isinstance(scene, dict | OwnSceneRecipe):
+            return written
+        says = scene if isinstance(scene, dict) else scene.model_dump(mode="json")
+        needed = {"finish": says.get("surface") == "finish", "sensor": says.get("picture") == "sensor"}
+        return {**{name: value for name, value in STAND_INS.items() if not needed.get(name)}, **written}
 
     calibrate: dict[str, tuple[End, End]] = Field(
         {},
@@ -196,6 +220,8 @@ class Recipe(RecipeModel):
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:
+        if self.scene is not None:
+            return self  # what is inspected is known when the file is opened
         from_camera_mm = self.camera.finest_pixel_mm(self.part) / TEXELS_PER_PIXEL
         finest_mm = from_camera_mm if self.texel_um is None else self.texel_um / 1e3
         needed = self.part.longest_mm / finest_mm
@@ -206,6 +232,15 @@ class Recipe(RecipeModel):
             raise together(
                 f"{cause} that the part may need {needed:.0f} texels on a side; expected at most {TEXTURE_SIDE_LIMIT}, "
                 f"as with texel_um: {coarsest}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_another_side(self) -> Self:
+        if self.camera.both_sides and "back" not in PARTS[self.part.kind].provides:
+            kinds = ", ".join(kind for kind, entry in PARTS.items() if "back" in entry.provides)
+            raise together(
+                f"camera.both_sides: found the part {self.part.kind}; expected one whose back is as its front: {kinds}"
             )
         return self
 
@@ -226,6 +261,8 @@ class Recipe(RecipeModel):
 
     @model_validator(mode="after")
     def _entries_fit_the_part(self) -> Self:
+        if self.scene is not None:
+            return self
         for family, entries in (("defects", self.defects), ("impurities", self.impurities)):
             for position, entry in enumerate(entries):
                 if trouble := entry.trouble_on(self._largest_charts):

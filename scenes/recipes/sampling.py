@@ -7,7 +7,9 @@ Each kind of part, finish, defect and impurity samples itself, from the stream t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,48 +19,67 @@ from scenes.catalogue.placement.sites import PlacedRecipeModel, PlacedStream, si
 from scenes.catalogue.registry import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.geometry.atlas import Part
 from scenes.parts import Shape, build_part
+from scenes.quantities.distribution import Distribution
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.units import MM, UM
-from scenes.recipes.recipe import TEXELS_PER_PIXEL, CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
-from scenes.scene import Camera, Light, Scene, Sensor
+from scenes.recipes.camera import CameraRecipe
+from scenes.recipes.recipe import TEXELS_PER_PIXEL, Recipe, RingLightRecipe, SensorRecipe
+from scenes.scene import SIDES, Camera, LensSpot, Light, Scene, Sensor
 
 Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the chart that it lies on
+Number = TypeVar("Number", int, float)
 
 
 def draw(
-    recipe: Recipe, seed: int, index: int, cache: SceneCache | None = None, heard: dict[str, float] | None = None
+    recipe: Recipe,
+    seed: int,
+    index: int,
+    cache: SceneCache | None = None,
+    heard: dict[str, float] | None = None,
+    views: int | None = None,
 ) -> Scene:
     """The scene of frame `index` of a dataset with `seed`; the same arguments give the same scene, bit for bit.
 
     cache: of scenes that differ little, for the time's sake alone: entries whose draws it knows are not drawn again.
     heard: takes down what is drawn of every quantity, in the recipe's unit, by its path in the recipe.
+    views: of one surface, frames one after the other; by default as many as the recipe's camera has positions. Part,
+    finish and layers are drawn for the surface, and for either side of it; light, camera and sensor for each view.
     Raises ValueError for a negative seed or index.
     """
     if seed < 0 or index < 0:
         raise ValueError(f"seed {seed} and frame {index}: both count from 0")
-    stream = RandomStream(seed, index, heard=heard)
-    shape = recipe.part.sample(stream.at("part"))
+    views = recipe.camera.views if views is None else views
+    surface, view = divmod(index, views)
+    *position, side = recipe.camera.position_mm(view % recipe.camera.views)
+    of_view = RandomStream(seed, index, heard=heard)
+    of_surface = RandomStream(seed, surface, heard=heard)
+    shape = recipe.part.sample(of_surface.at("part"))
     part = build_part(shape)
-    offset = tuple(
-        MM * stream.at("camera").draw(name, quantity)
-        for name, quantity in (("offset_x_mm", recipe.camera.offset_x_mm), ("offset_y_mm", recipe.camera.offset_y_mm))
+    stream = replace(of_surface, side=SIDES.index(side))
+    offsets = (("offset_x_mm", recipe.camera.offset_x_mm), ("offset_y_mm", recipe.camera.offset_y_mm))
+    centre_x, centre_y = (
+        MM * (place + of_view.at("camera").draw(name, quantity))
+        for place, (name, quantity) in zip(position, offsets, strict=True)
     )
-    camera = _camera(recipe.camera, shape, (offset[0], offset[1]), stream.at("camera"))
+    camera = _camera(recipe.camera, shape, (centre_x, centre_y), of_view.at("camera"))
     from_camera = pixel_footprint(camera, camera.focus_distance) / TEXELS_PER_PIXEL
     layers, charts = drawn_layers(recipe, part, stream, cache)
     return Scene(
         recipe_name=recipe.name,
         seed=seed,
         index=index,
+        surface=surface if views > 1 else None,
+        view=view,
+        side=side,
         part=shape,
         finish=recipe.finish.sample(stream.at("finish")),
         layers=layers,
         charts=charts if len(part.charts) > 1 else (),
         classes=recipe.class_bits,
         texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
-        light=_ring_light(recipe.light, (offset[0], offset[1]), stream.at("light")),
+        light=_ring_light(recipe.light, (centre_x, centre_y), of_view.at("light")),
         camera=camera,
-        sensor=_sensor(recipe.sensor, stream.at("sensor")),
+        sensor=draw_sensor(recipe.sensor, recipe.camera.resolution, of_view.at("sensor")),
     )
 
 
@@ -102,7 +123,7 @@ def _entry(entry: DefectRecipe | ImpurityRecipe, part: Part, earlier: list[Drawn
         charts_of_hosts = [chart for kind, _, chart in earlier if kind == placement.of]
         chart = charts_of_hosts[0] if charts_of_hosts else _chart(part, stream)
         site = site_for(placement, part.charts, chart, earlier, stream.at("placement"))
-        placed = PlacedStream(stream.seed, stream.index, stream.path, stream.heard, site)
+        placed = PlacedStream(stream.seed, stream.index, stream.path, stream.side, stream.heard, site)
         layers = site.with_room(entry.sample(part.charts[chart], placed))
     return [(entry.kind, layer, chart) for layer in layers]
 
@@ -143,7 +164,9 @@ def _ring_light(recipe: RingLightRecipe, centre: tuple[float, float], stream: Ra
 def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], stream: RandomStream) -> Camera:
     focal_length = MM * stream.draw("focal_length_mm", recipe.focal_length_mm)
     sensor_width = MM * recipe.sensor_width_mm
-    if recipe.working_distance_mm is None:
+    if recipe.magnification is not None:
+        field_width = sensor_width / stream.draw("magnification", recipe.magnification)
+    elif recipe.working_distance_mm is None:
         columns, rows = recipe.resolution
         framed = max(shape.framed_width, shape.framed_height * columns / rows)
         field_width = framed * (1 + 2 * stream.draw("margin", recipe.margin))
@@ -159,10 +182,14 @@ def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], str
         else focal_length / (2 * stream.draw("f_number", recipe.f_number)),
         roll=math.radians(stream.draw("roll_degrees", recipe.roll_degrees)),
         centre=centre,
+        tilt=math.radians(stream.draw("tilt_degrees", recipe.tilt_degrees)),
+        tilt_azimuth=math.radians(stream.draw("tilt_azimuth_degrees", recipe.tilt_azimuth_degrees)),
+        telecentric=recipe.telecentric,
     )
 
 
-def _sensor(recipe: SensorRecipe, stream: RandomStream) -> Sensor:
+def draw_sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> Sensor:
+    """The sensor of one frame of this many columns and rows."""
     return Sensor(
         exposure=stream.draw("exposure", recipe.exposure),
         vignetting=stream.draw("vignetting", recipe.vignetting),
@@ -173,4 +200,34 @@ def _sensor(recipe: SensorRecipe, stream: RandomStream) -> Sensor:
         bits=recipe.bits,
         monochrome=recipe.monochrome,
         seed=stream.layer_seed(),
+        dirt=_dirt(recipe, resolution, stream),
+        column_gain=stream.draw("column_gain", recipe.column_gain),
+        column_offset=stream.draw("column_offset", recipe.column_offset),
+        row_jitter=stream.draw("row_jitter_px", recipe.row_jitter_px),
+        white_balance=_if_any(stream.draw, "white_balance_kelvin", recipe.white_balance_kelvin),
+        threshold=_if_any(stream.draw, "threshold", recipe.threshold),
+        sharpening=(sharpening := stream.draw("sharpening", recipe.sharpening)),
+        sharpening_radius=stream.draw("sharpening_px", recipe.sharpening_px) if sharpening else 0.0,
+        jpeg_quality=_if_any(stream.whole, "jpeg_quality", recipe.jpeg_quality),
     )
+
+
+def _if_any(draw: Callable[[str, Distribution], Number], name: str, quantity: Distribution | None) -> Number | None:
+    return None if quantity is None else draw(name, quantity)
+
+
+def _dirt(recipe: SensorRecipe, resolution: tuple[int, int], stream: RandomStream) -> tuple[LensSpot, ...]:
+    """Spots evenly over the picture, each with a radius and an opacity of its own."""
+    width, height = resolution
+    spots = []
+    for number in range(stream.whole("dirt_spots", recipe.dirt_spots)):
+        own = stream.at("dirt").at(number)
+        spots.append(
+            LensSpot(
+                x=own.chance("x"),
+                y=own.chance("y") * height / width,
+                radius=recipe.dirt_radius.sample(own.at("radius").generator()),
+                opacity=recipe.dirt_opacity.sample(own.at("opacity").generator()),
+            )
+        )
+    return tuple(spots)

@@ -1,6 +1,7 @@
-"""An independent pinhole camera: rays through pixel centres, met with a plane or a cylinder, looked up by texel.
+"""An independent camera, pinhole or telecentric: rays through pixel centres, met with a plane or a cylinder.
 
-Written from the definitions in `scenes.scene.Camera` and the atlas, and sharing no code with them.
+What is met there is looked up by texel. Written from the definitions in `scenes.scene.Camera` and the atlas, and
+sharing no code with them.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 def rays(scene: Scene) -> tuple[Floats, Floats]:
-    """The camera's position (3,) and the directions (H, W, 3) of the rays through the pixels' centres."""
+    """Where the rays through the pixels' centres begin, (3,) or (H, W, 3), and their directions (H, W, 3)."""
     camera = scene.camera
     columns, rows = np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5
     pixel_pitch = camera.sensor_width / camera.width
@@ -20,16 +21,19 @@ def rays(scene: Scene) -> tuple[Floats, Floats]:
     y = (camera.height / 2 - rows) * pixel_pitch
     forward, up = np.array(camera.forward), np.array(camera.up)
     right = np.cross(forward, up)
-    directions = x[None, :, None] * right + y[:, None, None] * up + camera.focal_length * forward[None, None, :]
-    return np.array(camera.position), directions
+    aside = x[None, :, None] * right + y[:, None, None] * up
+    if camera.field_width is None:
+        return np.array(camera.position), aside + camera.focal_length * forward
+    magnification = camera.sensor_width / camera.field_width
+    return np.array(camera.position) + aside / magnification, np.broadcast_to(forward, aside.shape)
 
 
 def texels_on_plate(scene: Scene, shape: tuple[int, int]) -> tuple[Floats, Floats]:
     """Continuous (row, column) texel coordinates, each (H, W), of where the rays meet z = 0; outside the plate too."""
     origin, directions = rays(scene)
-    distance = -origin[2] / directions[..., 2]
-    x = origin[0] + distance * directions[..., 0]
-    y = origin[1] + distance * directions[..., 1]
+    distance = -origin[..., 2] / directions[..., 2]
+    x = origin[..., 0] + distance * directions[..., 0]
+    y = origin[..., 1] + distance * directions[..., 1]
     return (y / scene.part.height + 0.5) * shape[0], (x / scene.part.width + 0.5) * shape[1]
 
 
@@ -37,14 +41,14 @@ def texels_on_arc_segment(scene: Scene, shape: tuple[int, int]) -> tuple[Floats,
     """Likewise on the cylinder of the part's radius about the line x = 0, z = -radius; NaN where a ray misses it."""
     radius = scene.part.radius
     origin, directions = rays(scene)
-    x, z = origin[0], origin[2] + radius
+    x, z = origin[..., 0], origin[..., 2] + radius
     a = directions[..., 0] ** 2 + directions[..., 2] ** 2
     half_b = x * directions[..., 0] + z * directions[..., 2]
     with np.errstate(invalid="ignore"):
         distance = (-half_b - np.sqrt(half_b**2 - a * (x**2 + z**2 - radius**2))) / a
     angle = np.arctan2(x + distance * directions[..., 0], z + distance * directions[..., 2])
     widest = np.arcsin(scene.part.width / (2 * radius))
-    y = origin[1] + distance * directions[..., 1]
+    y = origin[..., 1] + distance * directions[..., 1]
     return (y / scene.part.length + 0.5) * shape[0], (angle / widest + 1) / 2 * shape[1]
 
 

@@ -32,18 +32,46 @@ sensor: {exposure: 0.024}
 switched_off: [defects.1]
 """
 
+OWN_SCENE = """\
+name: nuts
+scene:
+  inspect: ["Nut*"]
+  cameras: [Left, "R*"]
+  camera_frame: {uniform: [1, 20]}
+  pose: [{objects: [Nut.000], axes: own, turn_z_degrees: {uniform: [0, 360]}}]
+  resting: {objects: ["Nut.00[1-3]"], onto: [Bin], count: {choice: [1, 2]}, friction: 0.3}
+  lights:
+    - {lights: [Key], tint: [1, 0.5, {uniform: [0, 1]}], turn_degrees: 20}
+    - {lights: [Fill], temperature_kelvin: 3e3}
+  world: {turn_degrees: 90, strength: 2}
+  clutter: [{objects: [Floor], probability: 0.5}]
+defects: [{kind: dent, count: {poisson: 2}, diameter_mm: {uniform: [4, 8]}, depth_um: 300}]
+"""
+
 
 def recipes(folder: Path) -> list[bytes]:
     from scenes.recipes.reading import PRESETS
 
-    return [SMALL_RECIPE.encode(), SMALL_RECIPE.encode(), (PRESETS / "painted_panel.yaml").read_bytes()]
+    painted = (PRESETS / "painted_panel.yaml").read_bytes()
+    return [SMALL_RECIPE.encode(), SMALL_RECIPE.encode(), OWN_SCENE.encode(), painted]
 
 
 def read_recipe(path: Path) -> object:
+    from scenes.own_scene.contents import Contents
+    from scenes.own_scene.drawing import draw_variation
+    from scenes.quantities.random_stream import RandomStream
     from scenes.recipes.recipe import load_recipe
     from scenes.recipes.sampling import draw
 
-    return draw(load_recipe(path), 0, 0)
+    recipe = load_recipe(path)
+    if recipe.scene is None:
+        return draw(recipe, 0, 0)
+    nuts = tuple(f"Nut.{number:03d}" for number in range(4))
+    lights, cameras = ("Fill", "Key"), ("Left", "Right")
+    contents = Contents(
+        blend="nuts.blend", objects=("Bin", *lights, "Floor", *nuts), inspected=nuts, lights=lights, cameras=cameras
+    )
+    return draw_variation(recipe.scene, contents, RandomStream(0, 0).at("scene"))
 
 
 def yaml_tree(content: bytes) -> Any:

@@ -9,8 +9,10 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
+from procgen.errors import BlemishError
 from scenes import DatasetError, Recipe, RecipeError
 from scenes.cli import register
+from scenes.recipes.reading import as_yaml
 
 
 @pytest.fixture
@@ -34,6 +36,20 @@ def test_check_tells_what_is_wrong(app: typer.Typer, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine")
     refused = CliRunner().invoke(app, ["check", str(tmp_path / "mine.yaml")])
     assert isinstance(refused.exception, RecipeError)
+
+
+def test_a_scene_of_ones_own_is_checked_and_has_no_preview(app: typer.Typer, tmp_path: Path) -> None:
+    written = {"name": "own", "scene": {"inspect": ["Nut*"], "background": {"folder": "behind"}}}
+    (tmp_path / "own.yaml").write_text(as_yaml(written))
+    refused = CliRunner().invoke(app, ["check", str(tmp_path / "own.yaml")])
+    assert isinstance(refused.exception, BlemishError)
+    (tmp_path / "behind").mkdir()
+    (tmp_path / "behind" / "wall.png").write_bytes(b"")
+    told = CliRunner().invoke(app, ["check", str(tmp_path / "own.yaml")])
+    assert "good; inspects Nut* of your own scene; classes: none" in told.output
+    refused = CliRunner().invoke(app, ["preview", str(tmp_path / "own.yaml"), "--out", str(tmp_path / "own.png")])
+    assert isinstance(refused.exception, RecipeError)
+    assert not (tmp_path / "own.png").exists()
 
 
 def test_preview_is_a_picture_of_both_views(app: typer.Typer, tmp_path: Path, small_plate: Recipe) -> None:

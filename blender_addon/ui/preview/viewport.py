@@ -121,7 +121,7 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
     surface = surface_of(blender_scene)
     if surface is not None:
         show_maps(surface, maps)
-        lay = lay_along_v(scene, part) if maps.lay is None else None
+        lay = lay_along_v(scene.finish.lay_direction, part) if maps.lay is None else None
         surface.brush(scene.finish.anisotropy, lay, scene.finish.coat)
         if settings.preview.overlay:
             show_classes(surface.material, maps.classes)

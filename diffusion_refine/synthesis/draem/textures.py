@@ -18,7 +18,7 @@ from skimage.color import hsv2rgb, rgb2hsv
 from procgen.surface.layer import compose
 from procgen.surface.photo import PhotoLight, photo_points
 from scenes.camera.imaging import pixel_footprint
-from scenes.camera.sensor import transferred
+from scenes.camera.transfer import transferred
 from scenes.catalogue.registry import FINISHES
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.examples import example

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,15 @@ def references_of(samples: Sequence[Sample], wavelet: Wavelet, name: str) -> Ref
     if not found:
         raise BlemishError(f"{name}: its masks mark no defect; expected a labelled set with defects to be like")
     return References({each: tuple(values) for each, values in found.items()})
+
+
+def merged(every: Iterable[References]) -> References:
+    """Those of several sets."""
+    found: dict[str, tuple[tuple[float, ...], ...]] = {}
+    for each in every:
+        for name, values in each.by_class.items():
+            found[name] = (*found.get(name, ()), *values)
+    return References(dict(sorted(found.items())))
 
 
 def band_magnitudes(pixels: NDArray[np.float64], mask: Mask, wavelet: Wavelet) -> Six:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from procgen.surface.layer import Instance, SurfacePoints
 from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
-from scenes.camera.sensor import linearised, quantised, transferred
+from scenes.camera.transfer import linearised, quantised, transferred
 from scenes.parts import build_part
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import Pixels

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 
+from anomaly.backbone.patch_scorer import BLUR_DEVIATION, BLUR_KERNEL, enlarged_and_blurred
 from anomaly.patchcore.nearest_row import CROWDED, NearestRows
-from anomaly.patchcore.torch_model import BLUR_DEVIATION, BLUR_KERNEL, enlarged_and_blurred
 
 
 def seeded(*shape, seed=0):

@@ -30,6 +30,18 @@ def test_masks_equal_ray_cast_on_plate(rendered: Render) -> None:
     assert overlapping > 100  # a crack under a stain keeps both
 
 
+@pytest.mark.parametrize(("telecentric", "tilt"), [(True, 0), (True, 33), (False, 33)])
+def test_masks_equal_ray_cast_through_other_cameras(telecentric: bool, tilt: float, rendered: Render) -> None:
+    lens = {"telecentric": telecentric, "tilt_degrees": tilt, "tilt_azimuth_degrees": 50, "roll_degrees": 20}
+    for frame in rendered(changed(crowded("plate"), camera=lens), 1):
+        maps = surface_maps(frame.scene)
+        rows, columns = texels_on_plate(frame.scene, maps.classes.shape)
+        for name in LABELS:
+            differing = np.count_nonzero(getattr(frame, name) != look_up(getattr(maps, name), rows, columns))
+            assert differing == 0, f"{name} of frame {frame.index}"
+        assert frame.defects.any()
+
+
 def test_masks_equal_ray_cast_on_arc_segment_away_from_texel_borders(rendered: Render) -> None:
     for frame in rendered(crowded("magnetic_tile"), FRAMES):
         maps = surface_maps(frame.scene)

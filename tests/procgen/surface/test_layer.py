@@ -12,7 +12,7 @@ from procgen.errors import BlemishError
 from procgen.finish import GroundFinish
 from procgen.impurities.stains import WaterStains
 from procgen.surface import layer as layers_module
-from procgen.surface.layer import FinishSample, Instance, LayerSample, SurfacePoints, compose
+from procgen.surface.layer import FinishSample, Instance, LayerSample, SurfacePoints, compose, overlay
 
 BITS = {"crack": 0, "water_stain": 3, "scratch": 15}
 SIZE = 0.06
@@ -229,6 +229,27 @@ def test_what_covers_the_surface_hides_its_relief_and_colour():
     through = compose(points, Wave(1e-4, (900.0, 0.0, 0.0)), [Patch(film)], BITS)
     for field in ("height", "base_colour", "roughness", "metallic"):
         np.testing.assert_allclose(getattr(through, field), 0.75 * getattr(rough, field), rtol=1e-6)
+
+
+def test_an_overlay_gives_on_any_surface_what_stacking_gives_there():
+    points = grid(30, 30)
+    film = LayerSample.blank(900, coloured=True)
+    film.opacity[:] = np.linspace(0, 0.9, 900)
+    film.reflectance[:] = 0.02, 0.05, 0.01
+    film.height[:], film.roughness[:], film.metallic[:] = 2e-5, 0.1, 0.05
+    stacked = [Patch(film), Disc(0.0, reflectance=-0.1, roughness=0.2), Patch(film)]
+    laid = overlay(points, stacked, BITS)
+    for finish in (FINISH, Wave(1e-4, (900.0, 0.0, 0.0))):
+        bare, maps = finish.evaluate(points), compose(points, finish, stacked, BITS)
+        changes = {"height": laid.height, "roughness": laid.roughness, "metallic": laid.metallic}
+        for field, change in changes.items():
+            expected = laid.kept * getattr(bare, field) + change
+            np.testing.assert_allclose(getattr(maps, field).ravel(), np.clip(expected, None, 1), rtol=1e-5, atol=1e-9)
+        colour = laid.kept[:, np.newaxis] * bare.base_colour + laid.reflectance
+        np.testing.assert_allclose(maps.base_colour.reshape(-1, 3), np.clip(colour, 0, 1), rtol=1e-5, atol=1e-6)
+        for field in ("classes", "defects", "impurities"):
+            np.testing.assert_array_equal(getattr(laid, field), getattr(maps, field).ravel())
+        assert laid.instances == maps.instances
 
 
 def test_scattered_points_keep_their_own_normals():

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from scenes.camera.imaging import camera_above, closed_ring_panel_length, pixel_footprint, ring_light
+from scenes.camera.imaging import camera_above, closed_ring_panel_length, pixel_footprint, rays, ring_light
 from scenes.scene import AreaPanel
 
 
@@ -71,3 +71,50 @@ def test_camera_sees_the_width_asked_for() -> None:
     assert edge == pytest.approx(0.06)
     right = np.cross(camera.forward, camera.up)
     assert right == pytest.approx([math.cos(math.radians(10)), math.sin(math.radians(10)), 0])
+
+
+def plain(**changes: object) -> object:
+    given = {"field_width": 0.12, "focal_length": 0.016, "sensor_width": 0.008, "resolution": (612, 512)}
+    return camera_above(**{**given, "centre": (0.01, -0.02), **changes})  # type: ignore[arg-type]
+
+
+CORNERS = np.array([[0.0, 0.0], [612.0, 0.0], [306.0, 256.0], [0.0, 512.0]])
+
+
+def met(camera: object, height: float) -> np.ndarray:
+    """(N, 3) where the rays through the corners of the picture meet a level plane."""
+    origins, directions = rays(camera, CORNERS)  # type: ignore[arg-type]
+    return np.asarray(origins + (height - origins[:, 2:]) / directions[:, 2:] * directions)
+
+
+def test_the_scale_of_a_telecentric_lens_depends_on_no_depth() -> None:
+    camera = plain(telecentric=True)
+    for height in (0.0, -0.05, 0.03):
+        seen = met(camera, height)
+        assert np.allclose(seen[1] - seen[0], (0.12, 0, 0))
+        assert np.allclose(seen[2], (0.01, -0.02, height))
+        assert pixel_footprint(camera, 0.24 - height) == pytest.approx(0.12 / 612)  # type: ignore[arg-type]
+    ordinary = met(plain(), -0.05)
+    assert np.allclose(ordinary[1] - ordinary[0], (0.12 * (0.24 + 0.05) / 0.24, 0, 0))
+
+
+@pytest.mark.parametrize("telecentric", [False, True])
+def test_a_tilted_camera_looks_at_the_same_place_from_as_far(telecentric: bool) -> None:
+    tilt, azimuth = math.radians(35), math.radians(120)
+    camera = plain(tilt=tilt, tilt_azimuth=azimuth, telecentric=telecentric, roll=0.3)
+    away = np.array(camera.position) - (0.01, -0.02, 0)  # type: ignore[attr-defined]
+    assert np.linalg.norm(away) == pytest.approx(0.24)
+    assert math.acos(away[2] / 0.24) == pytest.approx(tilt)
+    assert math.atan2(away[1], away[0]) == pytest.approx(azimuth)
+    assert np.allclose(met(camera, 0)[2], (0.01, -0.02, 0))
+    forward, up = np.array(camera.forward), np.array(camera.up)  # type: ignore[attr-defined]
+    assert np.allclose(forward, -away / 0.24)
+    assert (forward @ up, up @ up) == (pytest.approx(0), pytest.approx(1))
+
+
+def test_a_plane_looked_at_aslant_is_foreshortened_by_the_cosine() -> None:
+    tilt = math.radians(40)
+    seen = met(plain(tilt=tilt, telecentric=True), 0)
+    assert np.linalg.norm(seen[1] - seen[0]) == pytest.approx(0.12 / math.cos(tilt))  # across, along the tilt
+    assert np.linalg.norm(seen[3] - seen[0]) == pytest.approx(0.12 * 512 / 612)
+    assert np.allclose(met(plain(tilt=1e-9), 0), met(plain(), 0), atol=1e-9)

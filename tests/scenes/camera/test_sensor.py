@@ -1,69 +1,10 @@
 import numpy as np
 import pytest
-from scipy import stats
 
 from scenes import develop
-from scenes.camera.sensor import (
-    MANY,
-    blurred,
-    linearised,
-    poisson_quantile,
-    quantised,
-    relative_illumination,
-    transferred,
-    with_noise,
-)
-from scenes.scene import Sensor
-
-
-def test_shot_noise_has_the_variance_of_photo_electrons() -> None:
-    """Mean μ electrons have variance μ; read noise adds its own square."""
-    level, full_well, read_noise = 0.25, 4000, 20
-    flat = np.full((400, 400, 1), level, dtype=np.float32)
-    noisy = with_noise(flat, Sensor(exposure=1, full_well=full_well, read_noise=read_noise, seed=3)) * full_well
-    expected = level * full_well + read_noise**2
-    assert noisy.mean() == pytest.approx(level * full_well, abs=5 * np.sqrt(expected / flat.size))
-    assert noisy.var() == pytest.approx(expected, rel=5 * np.sqrt(2 / flat.size))
-
-
-@pytest.mark.parametrize("mean", [0.0, 0.02, 0.7, 6.0, 29.0, 31.0, 5000.0])
-def test_photo_electrons_are_poisson_numbers(mean: float) -> None:
-    shares = (np.arange(20000) + 0.5) / 20000
-    counts = poisson_quantile(stats.norm.ppf(shares), np.full(20000, mean))
-    expected = stats.poisson.ppf(shares, mean) if mean else np.zeros(20000)
-    assert np.abs(counts - expected).max() <= (mean > MANY)  # a rounding apart, now and then
-    assert np.mean(counts != expected) < 0.02
-
-
-def test_noise_of_a_pixel_knows_nothing_of_the_others() -> None:
-    light = np.random.default_rng(1).uniform(0, 1, (40, 50, 3)).astype(np.float32)
-    darker = light.copy()
-    darker[10:20, 5:15] *= 0.3
-    sensor = Sensor(exposure=1, full_well=300, read_noise=4, seed=8)
-    differs = (with_noise(light, sensor) != with_noise(darker, sensor)).any(axis=-1)
-    assert differs[10:20, 5:15].mean() > 0.9
-    differs[10:20, 5:15] = False
-    assert not differs.any()
-
-
-def test_vignetting_is_nothing_at_the_centre_and_whole_in_the_corners() -> None:
-    shade = relative_illumination(41, 61, 0.3)
-    assert shade[20, 30] == pytest.approx(1)
-    assert shade[[0, 0, -1, -1], [0, -1, 0, -1]] == pytest.approx(np.full(4, 0.7))
-    # cos⁴ along the diagonal: half way out the tangent is half as large.
-    tangent = np.sqrt(0.7**-0.5 - 1)
-    assert shade[10, 15] == pytest.approx(np.cos(np.arctan(tangent / 2)) ** 4, rel=1e-5)
-    assert (relative_illumination(8, 8, 0.0) == 1).all()
-
-
-def test_blur_loses_no_light_and_spreads_a_point_by_its_deviation() -> None:
-    image = np.zeros((61, 61, 3), dtype=np.float32)
-    image[30, 30] = image[0, 60] = 1
-    soft = blurred(image, 2.0)
-    assert soft.sum(axis=(0, 1)) == pytest.approx(image.sum(axis=(0, 1)), rel=1e-5)
-    spot = soft[15:46, 15:46, 0] / soft[15:46, 15:46, 0].sum()
-    x = np.arange(-15, 16)
-    assert (spot.sum(axis=0) * x**2).sum() == pytest.approx(4.0, rel=0.01)
+from scenes.camera.sensor import processed
+from scenes.camera.white_balance import gains
+from scenes.scene import LensSpot, Sensor
 
 
 def test_blur_comes_before_noise() -> None:
@@ -79,12 +20,6 @@ def test_saturation_comes_after_noise() -> None:
     assert (develop(bright, Sensor(exposure=1, full_well=1000, read_noise=5)) == 255).all()
     dark = np.zeros((50, 50, 3), dtype=np.float32)
     assert develop(dark, Sensor(exposure=1, full_well=1000, read_noise=5)).min() == 0
-
-
-@pytest.mark.parametrize(("fraction", "stored"), [(0.0, 0), (0.0031308, 10), (0.215861, 128), (0.5, 188), (1.0, 255)])
-def test_srgb_transfer_matches_the_standard(fraction: float, stored: int) -> None:
-    values = np.array([[fraction]], dtype=np.float32)
-    assert quantised(transferred(values, "srgb"), 8) == stored
 
 
 def test_without_noise_a_linear_16_bit_sensor_counts_light() -> None:
@@ -115,7 +50,70 @@ def test_other_shapes_and_nan_are_refused(image: np.ndarray) -> None:
         develop(image.astype(np.float32), Sensor(exposure=1))
 
 
-def test_linearised_is_the_inverse_of_transferred():
-    fractions = np.linspace(0, 1, 1001, dtype=np.float32)
-    for transfer in ("linear", "srgb"):
-        assert np.allclose(linearised(transferred(fractions, transfer), transfer), fractions, atol=1e-6)
+PLAIN = {"exposure": 1, "transfer": "linear", "bits": 16}
+
+
+def test_dirt_dims_the_light_before_it_is_counted() -> None:
+    """Behind a spot there is less light and so less noise, as Poisson numbers have it."""
+    flat = np.full((200, 200, 3), 0.8, dtype=np.float32)
+    spots = (LensSpot(x=0.5, y=0.5, radius=1e3, opacity=0.75),)
+    picture = develop(flat, Sensor(**PLAIN, full_well=1000, dirt=spots)).astype(float)[..., 0] / 65535
+    assert picture.mean() == pytest.approx(0.2, rel=0.01)
+    assert picture.var() == pytest.approx(0.2 / 1000, rel=0.05)
+
+
+def test_columns_keep_their_gain_and_offset_in_every_row() -> None:
+    bright, dark = np.full((300, 80, 3), 0.5, dtype=np.float32), np.zeros((300, 80, 3), dtype=np.float32)
+    sensor = Sensor(**PLAIN, column_gain=0.05, seed=4)
+    striped = develop(bright, sensor)[..., 0].astype(float) / 65535
+    assert (striped == striped[0]).all()
+    assert striped[0].std() / 0.5 == pytest.approx(0.05, rel=3 / np.sqrt(2 * 80))
+    assert (develop(dark, sensor) == 0).all()  # a gain adds nothing in the dark
+    lifted = develop(bright, Sensor(**PLAIN, column_offset=0.02, seed=4))[..., 0].astype(float) / 65535
+    assert (lifted - 0.5).std() == pytest.approx(0.02, rel=3 / np.sqrt(2 * 80))
+    assert abs(np.corrcoef(striped[0], lifted[0])[0, 1]) < 0.4  # the two know nothing of each other
+
+
+def test_white_balance_keeps_what_saturates_white_and_multiplies_the_rest() -> None:
+    sensor = Sensor(**PLAIN, white_balance=3200)
+    grey, full = (processed(np.full((1, 1, 3), level, dtype=np.float32), sensor)[0, 0] for level in (0.1, 1.0))
+    assert full == pytest.approx(np.ones(3))
+    assert grey == pytest.approx(0.1 * gains(3200), abs=1e-6)
+    grey_camera = Sensor(**PLAIN, monochrome=True, white_balance=3200)
+    assert processed(np.full((1, 1, 1), 0.2, dtype=np.float32), grey_camera) == pytest.approx(0.2)
+
+
+def test_a_threshold_leaves_black_and_white_with_noise_on_the_edge_between() -> None:
+    ramp = np.linspace(0, 1, 201, dtype=np.float32)[None, :, None].repeat(400, 0).repeat(3, 2)
+    picture = develop(ramp, Sensor(exposure=1, full_well=400, threshold=0.5, seed=1))[..., 0]
+    assert set(np.unique(picture)) == {0, 255}
+    share = (picture == 255).mean(axis=0)
+    # Of a mean μ just at the threshold half are above; a deviation further up Φ(1) are, by the noise of 200 electrons.
+    assert share[100] == pytest.approx(0.5, abs=0.08)
+    assert share[107] == pytest.approx(0.84, abs=0.08)
+    assert share[60] == 0
+    assert share[140] == 1
+
+
+def test_jpeg_comes_last_and_is_a_jpegs_own_picture() -> None:
+    import io
+
+    from PIL import Image
+
+    light = np.random.default_rng(5).uniform(0, 1, (48, 64, 3)).astype(np.float32)
+    for monochrome in (False, True):
+        plain = develop(light, Sensor(exposure=1, monochrome=monochrome))
+        stored = develop(light, Sensor(exposure=1, monochrome=monochrome, jpeg_quality=40))
+        file = io.BytesIO()
+        Image.fromarray(plain).save(file, "JPEG", quality=40, subsampling="4:2:0")
+        assert (np.asarray(Image.open(file)) == stored).all()
+        assert stored.dtype == np.uint8
+        assert stored.shape == plain.shape
+
+
+def test_what_a_camera_lacks_is_not_written_down() -> None:
+    """A frame's file says no more of a sensor than before sensors had these."""
+    before = {"exposure", "vignetting", "blur", "full_well", "read_noise", "transfer", "bits", "monochrome", "seed"}
+    assert set(Sensor(exposure=1).model_dump(mode="json")) == before
+    full = Sensor(exposure=1, threshold=0.5, jpeg_quality=80, sharpening=1, sharpening_radius=2, row_jitter=0.3)
+    assert Sensor.model_validate_json(full.model_dump_json()) == full

@@ -9,7 +9,8 @@ from scenes.catalogue.entry import DefectEntry, discovered
 from scenes.catalogue.placement.sites import Placement
 from scenes.catalogue.registry import DEFECTS, FINISHES, GROUPS, LAYERS, PARTS
 from scenes.quantities.units import symbol_of, title_of
-from scenes.recipes.recipe import CameraRecipe, Recipe, RingLightRecipe, SensorRecipe
+from scenes.recipes.camera import CameraRecipe
+from scenes.recipes.recipe import Recipe, RingLightRecipe, SensorRecipe
 
 ENTRIES = [entry for entries in GROUPS.values() for entry in entries.values()]
 MODELS = {entry.recipe for entry in ENTRIES if entry.recipe is not None}

@@ -144,3 +144,45 @@ def test_tile_fills_the_frame() -> None:
         assert field_width == pytest.approx(scene.part.width, rel=0.05)
         assert scene.part.length > field_height + 2 * abs(camera.position[1]) - 0.002
         assert math.isclose(abs(scene.finish.lay_direction[1]), 1, abs_tol=0.01)
+
+
+CAMERA_OF_THE_LINE = {
+    "dirt_spots": {"uniform": [1, 6]},
+    "dirt_radius": {"uniform": [0.01, 0.05]},
+    "dirt_opacity": {"uniform": [0.1, 0.3]},
+    "column_gain": {"uniform": [0, 0.02]},
+    "column_offset": 0.01,
+    "row_jitter_px": {"uniform": [0.1, 0.3]},
+    "white_balance_kelvin": {"uniform": [4000, 9000]},
+    "threshold": 0.5,
+    "sharpening": {"uniform": [0.2, 1]},
+    "sharpening_px": 2,
+    "jpeg_quality": {"uniform": [60, 95]},
+}
+
+
+def test_what_a_camera_does_is_drawn_within_its_bounds_and_moves_nothing_else(small_plate: Recipe) -> None:
+    recipe = changed(small_plate, sensor=CAMERA_OF_THE_LINE)
+    sensors = []
+    for index in range(30):
+        scene, plain = draw(recipe, 5, index), draw(small_plate, 5, index)
+        untouched = scene.sensor.model_copy(
+            update={name: getattr(plain.sensor, name) for name in type(plain.sensor).model_fields}
+        )
+        assert scene.model_copy(update={"sensor": untouched}) == plain
+        assert scene.sensor.seed == plain.sensor.seed
+        sensors.append(scene.sensor)
+    assert {len(sensor.dirt) for sensor in sensors} == {1, 2, 3, 4, 5, 6}
+    width, height = small_plate.camera.resolution
+    for spot in (spot for sensor in sensors for spot in sensor.dirt):
+        assert 0 <= spot.x <= 1
+        assert 0 <= spot.y <= height / width
+        assert 0.01 <= spot.radius <= 0.05
+        assert 0.1 <= spot.opacity <= 0.3
+    assert all(60 <= (sensor.jpeg_quality or 0) <= 95 for sensor in sensors)
+    assert len({sensor.white_balance for sensor in sensors}) == 30
+    assert all(sensor.sharpening_radius == 2 for sensor in sensors)
+
+
+def test_a_camera_that_sharpens_nothing_has_no_radius_to_write_down(small_plate: Recipe) -> None:
+    assert draw(small_plate, 1, 0).sensor.sharpening_radius == 0

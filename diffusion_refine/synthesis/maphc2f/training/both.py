@@ -38,7 +38,8 @@ from scenes.datasets.lock import locked
 from scenes.jobs.progress import Progress
 
 STATE = "training"
-TRIES = 50  # pictures in a row on which the recipe draws nothing
+TRIES = 50  # pictures in a row on which nothing is drawn
+MOST_OF_A_PICTURE = 8  # defects, so that a hundred pits are not all that is learnt from
 COLUMNS = ("coarse", "wavelet", "border")
 
 
@@ -60,6 +61,14 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
+class Ground:
+    """pictures: (H, W[, 3]) each, that physics draws on."""
+
+    pictures: Sequence[Pixels]
+    physics: Physics
+
+
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """good, change, physical: I, v and J_0, (N, 3, S, S). masks: (N, 1, S, S). mechanisms: (N,). classes: of each."""
 
@@ -75,14 +84,13 @@ class Pairs:
 
 
 def draw_pairs(
-    pictures: Sequence[Pixels],
-    physics: Physics,
+    grounds: Sequence[Ground],
     count: int,
     size: int,
     seed: int,
     on_pair: Callable[[int], None] = lambda done: None,
 ) -> Pairs:
-    """So many windows round defects that physics draws on pictures (H, W[, 3]), picture after picture.
+    """So many windows round defects that physics draws on pictures, one picture of each ground in turn.
 
     Raises BlemishError where it draws none.
     """
@@ -90,16 +98,19 @@ def draw_pairs(
     classes: list[str] = []
     number = last = 0
     while len(found) < count:
+        ground = grounds[number % len(grounds)]
         if number - last > TRIES:
             raise BlemishError(
-                f"{physics.recipe.name}: drew no defect on {TRIES} pictures; give a recipe with larger ones, or more"
+                f"{ground.physics.recipe.name}: drew no defect on {TRIES} pictures; give a recipe with larger ones, or "
+                "more"
             )
         random = np.random.default_rng([seed, number])
-        pixels = pictures[int(random.integers(len(pictures)))]
-        drawn = physics.on(pixels, np.ones(pixels.shape[:2], dtype=bool), int(random.integers(2**31)))
+        pixels = ground.pictures[int(random.integers(len(ground.pictures)))]
+        drawn = ground.physics.on(pixels, np.ones(pixels.shape[:2], dtype=bool), int(random.integers(2**31)))
         good = colour(pixels)
         number += 1
-        for defect in drawn.defects[: count - len(found)]:
+        most = min(MOST_OF_A_PICTURE, count - len(found))
+        for defect in (drawn.defects[k] for k in random.permutation(len(drawn.defects))[:most]):
             mask = drawn.ids == defect.number
             rows, columns = np.nonzero(mask)
             middle = int(random.integers(len(rows)))
@@ -162,8 +173,7 @@ class Training:
 
 
 def train_maphc2f(
-    pictures: Sequence[Pixels],
-    physics: Physics,
+    grounds: Sequence[Ground],
     references: References,
     out: Path,
     settings: Settings = Settings(),
@@ -178,15 +188,18 @@ def train_maphc2f(
     device = device_of_choice(device)
     with locked(out):
         pairs = draw_pairs(
-            pictures,
-            physics,
+            grounds,
             settings.pairs,
             settings.size,
             settings.seed,
             lambda done: progress("pairs", done, settings.pairs),
         )
         training = Training(settings, pairs, references, device)
-        written = {**asdict(settings), "recipe": physics.recipe.name, "pictures": len(pictures)}
+        written = {
+            **asdict(settings),
+            "recipes": [ground.physics.recipe.name for ground in grounds],
+            "pictures": [len(ground.pictures) for ground in grounds],
+        }
         (out / STATE).mkdir(exist_ok=True)
         loop = TrainingLoop(
             "maphc2f",

@@ -16,7 +16,7 @@ from diffusion_refine.synthesis.maphc2f.options import Wavelet
 from diffusion_refine.synthesis.maphc2f.physics import Physics
 from diffusion_refine.synthesis.maphc2f.references import References, band_magnitudes
 from diffusion_refine.synthesis.maphc2f.solver import solve
-from diffusion_refine.synthesis.maphc2f.training.both import Pairs, Settings, Training, train_maphc2f
+from diffusion_refine.synthesis.maphc2f.training.both import Ground, Pairs, Settings, Training, train_maphc2f
 from diffusion_refine.synthesis.maphc2f.training.losses import coarse_loss
 from procgen.errors import BlemishError
 from scenes import load_recipe
@@ -77,15 +77,16 @@ def test_the_coarse_net_comes_near_the_solver_by_the_residual_alone() -> None:
 
 def test_a_stopped_training_ends_in_the_same_bytes_and_damage_is_named(tmp_path: Path) -> None:
     physics = Physics(load_recipe(str(flawed_plate(tmp_path / "flawed.yaml"))))
-    train_maphc2f(pictures(), physics, REFERENCES, tmp_path / "whole", TINY, "cpu")
+    grounds = [Ground(pictures(), physics), Ground(pictures()[:1], physics)]
+    train_maphc2f(grounds, REFERENCES, tmp_path / "whole", TINY, "cpu")
 
     def stop(what: str, done: int, total: int) -> None:
         if what == "training" and done == 5:
             raise Stopped
 
     with pytest.raises(Stopped):
-        train_maphc2f(pictures(), physics, REFERENCES, tmp_path / "parts", TINY, "cpu", stop)
-    train_maphc2f(pictures(), physics, REFERENCES, tmp_path / "parts", TINY, "cpu")
+        train_maphc2f(grounds, REFERENCES, tmp_path / "parts", TINY, "cpu", stop)
+    train_maphc2f(grounds, REFERENCES, tmp_path / "parts", TINY, "cpu")
     for name in ("maphc2f.json", "maphc2f.safetensors", "training/maphc2f.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
     model = load_model(tmp_path / "whole", "cpu")
