@@ -128,6 +128,7 @@ class SensorRecipe(RecipeModel):
     threshold: Annotated[Distribution, Within(0.001, 1)] | None = Field(
         None, description="Share of full well above which a pixel is stored as white, else as black"
     )
+    negative: StrictBool = Field(False, description="Dark is stored bright, and bright dark")
     sharpening: Ratio = Field(Constant(0.0), description="How much of the unsharp mask the camera adds")
     sharpening_px: Annotated[Distribution, Within(0.2, 20)] = Field(
         Constant(1.0), title="Sharpening Radius", description="Radius of the unsharp mask"
