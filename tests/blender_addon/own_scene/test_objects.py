@@ -157,3 +157,10 @@ def test_compositors_write_no_files_of_the_users(odd: Path, tmp_path: Path) -> N
     copy = saved(tmp_path / "composited.blend")
     stage_of(copy, fields(inspect=["Bare"])).frame(0)
     assert not (tmp_path / "written").exists()
+
+    bpy.ops.wm.open_mainfile(filepath=str(copy), load_ui=False)
+    scene = bpy.context.scene
+    tree = scene.compositing_node_group if hasattr(scene, "compositing_node_group") else scene.node_tree
+    tree.nodes.new("CompositorNodeLensdist")
+    with pytest.raises(RenderError, match="found the node Lens Distortion in its compositing, which moves"):
+        stage_of(saved(copy), fields(inspect=["Bare"]))
