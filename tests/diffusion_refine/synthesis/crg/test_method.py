@@ -199,7 +199,7 @@ def test_what_cannot_be_drawn_is_refused(there: Path, tmp_path: Path, run: Run) 
     common = (picture, "--method", "crg", "--out", tmp_path / "no")
     named = ("--model", there / "model")
     for asked, said in {
-        ("--boxes", folder): "train-generator crg-context",
+        ("--boxes", folder): "it learnt missing_hole, mouse_bite",
         ("--boxes", folder, "--model", tmp_path): "train-generator crg-context",
         ("--boxes", folder, *named, "--class", "rust"): "learnt missing_hole, spot",
         ("--boxes", folder, *named, "--label-check"): "--label-check",
