@@ -121,10 +121,9 @@ def synthesis(
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     options = reading(white_level, most_pixels)
-    folder = model or EMBEDDED_FOLDER
-    loaded = load_crg(folder, device)
+    loaded = load_crg(model or EMBEDDED_FOLDER, device)
     if unknown := [name for name in class_name or () if name not in loaded.labels]:
-        raise BlemishError(f"--class: found {unknown[0]}; {folder} learnt {', '.join(loaded.labels)}")
+        raise BlemishError(f"--class: found {unknown[0]}; the model learnt {', '.join(loaded.labels)}")
     chosen = _settings(as_published() if literal else None, steps, start, jump, travels)
     chosen = replace(
         chosen,
