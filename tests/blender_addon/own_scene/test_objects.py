@@ -9,7 +9,8 @@ import pytest
 
 from blender_addon import RenderError
 from tests.blender_addon.own_scene.files import add_camera, begin, fields, material, saved
-from tests.blender_addon.own_scene.test_frames import frame_of, plainly_rendered, stage_of
+from tests.blender_addon.own_scene.rays import frame_of, stage_of
+from tests.blender_addon.own_scene.test_frames import plainly_rendered
 
 pytestmark = pytest.mark.render
 
@@ -164,3 +165,17 @@ def test_compositors_write_no_files_of_the_users(odd: Path, tmp_path: Path) -> N
     tree.nodes.new("CompositorNodeLensdist")
     with pytest.raises(RenderError, match="found the node Lens Distortion in its compositing, which moves"):
         stage_of(saved(copy), fields(inspect=["Bare"]))
+
+
+@pytest.mark.parametrize("surface", ["own", "finish"])
+def test_a_body_whose_faces_are_turned_inside_shows_its_layers_outside(odd: Path, tmp_path: Path, surface: str) -> None:
+    finish = {"kind": "cast", "ra_um": 3, "sand_size_mm": 0.5, "base_colour": [0.5, 0.5, 0.5], "roughness": 0.5}
+    recipe = {**fields(inspect=["Prism"], surface=surface), "finish": finish}
+    right = frame_of(stage_of(odd, recipe), 0)[0]
+    bpy.ops.wm.open_mainfile(filepath=str(odd), load_ui=False)
+    bpy.data.objects["Prism"].data.flip_normals()
+    turned = frame_of(stage_of(saved(tmp_path / "turned.blend"), recipe), 0)[0]
+    assert right["defects"].any()
+    assert turned["defects"].any()
+    differing = np.abs(turned["images"].astype(int) - right["images"].astype(int)).max(axis=2)
+    assert (differing[(right["defects"] == 0) & (turned["defects"] == 0)] > 16).mean() < 0.02
