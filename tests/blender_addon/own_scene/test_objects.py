@@ -147,7 +147,8 @@ def test_compositors_write_no_files_of_the_users(odd: Path, tmp_path: Path) -> N
     if hasattr(scene, "compositing_node_group"):
         scene.compositing_node_group = tree = bpy.data.node_groups.new("compositing", "CompositorNodeTree")
     else:
-        scene.use_nodes, tree = True, scene.node_tree
+        scene.use_nodes = True
+        tree = scene.node_tree
     layers, written = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeOutputFile")
     for holder, field in ((written, "base_path"), (written, "directory")):
         if hasattr(holder, field):
