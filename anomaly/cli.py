@@ -428,6 +428,9 @@ def meld(
     ] = None,
     threshold: ThresholdOption = None,
     validation: ValidationOption = None,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
     threads: ThreadsOption = 1,
 ) -> None:
     """Meld the banks of several inspectors into one, without their pictures.
@@ -442,8 +445,10 @@ def meld(
     from anomaly.inspection.inspector import Inspector
     from anomaly.inspection.maintenance import melded
 
+    where = computing(device, batch, precision, None)
     _use(threads)
-    _keep(melded([Inspector.load(folder) for folder in banks], size), out, threshold, validation)
+    first, *others = (Inspector.load(folder) for folder in banks)
+    _keep(melded([first.on(where), *others], size), out, threshold, validation)
 
 
 @one_writer
@@ -465,6 +470,9 @@ def bank(
     validation: ValidationOption = None,
     look: LookOption = None,
     region: RegionOption = None,
+    device: DeviceOption = "auto",
+    batch: BatchOption = BATCH,
+    precision: PrecisionOption = "full",
     threads: ThreadsOption = 1,
 ) -> None:
     """Look at an inspector's bank, or forget pictures, let old rows age out, grow or shrink it.
@@ -497,7 +505,7 @@ def bank(
             if changes
             else "--out is given but no change; give --forget, --generations, --size, --threshold or --look"
         )
-    changed = Inspector.load(inspector)
+    changed = Inspector.load(inspector).on(computing(device, batch, precision, None))
     if out is None:
         _describe(changed)
         return
@@ -607,10 +615,9 @@ def _describe(inspector: Inspector) -> None:
     if training.threshold is not None:
         typer.echo(f"threshold {training.threshold:.4g}: {training.threshold_origin}")
     if inspector.regions is not None:
-        height, width = inspector.regions.levels.shape
-        looked_at = (inspector.regions.levels > 0).mean()
-        levels = ", ".join(map(str, inspector.regions.numbers))
-        typer.echo(f"looks at  {looked_at:.0%} of pictures of {width} x {height} pixels, in regions of level {levels}")
+        typer.echo(f"looks at  {inspector.regions.described(training.threshold)}")
+    if training.tile is not None:
+        typer.echo(f"tiles     of {training.tile} pixels, of larger pictures as they are scaled")
     if training.white_level is not None:
         typer.echo(f"white     {training.white_level:g} in pictures of more than 8 bits")
     if training.pixel_size is not None:

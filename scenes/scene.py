@@ -62,8 +62,9 @@ class Sensor(SceneModel):
     stored number.
     column_gain, column_offset: standard deviations of the columns' sensitivities over their mean, and of what they add,
     fractions of full well. row_jitter: of the rows' sideways shifts, pixels. white_balance: kelvin of the light that
-    the camera takes for white. threshold: fraction of full well above which a pixel is white, else black.
-    sharpening: share of the unsharp mask that is added, its radius in pixels. jpeg_quality: 1 to 100.
+    the camera takes for white. negative: dark and bright change places. threshold: fraction of full well above which a
+    pixel is white, else black. sharpening: share of the unsharp mask that is added, its radius in pixels. jpeg_quality:
+    1 to 100.
     What a camera lacks is not written down, so that frames without it stay the files that they always were.
     """
 
@@ -81,6 +82,7 @@ class Sensor(SceneModel):
     column_offset: NotNegative = Field(0.0, exclude_if=_lacking)
     row_jitter: NotNegative = Field(0.0, exclude_if=_lacking)
     white_balance: Positive | None = Field(None, exclude_if=_lacking)
+    negative: bool = Field(False, exclude_if=_lacking)
     threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(None, exclude_if=_lacking)
     sharpening: NotNegative = Field(0.0, exclude_if=_lacking)
     sharpening_radius: NotNegative = Field(0.0, exclude_if=_lacking)

@@ -15,7 +15,7 @@ from anomaly.backbone.patch_scorer import PatchScorer
 from anomaly.inspection.computing import Computing
 from anomaly.inspection.view import View, views
 from anomaly.weighting.learning import Examples
-from anomaly.weighting.windows import Window, defect_masks, window_round
+from anomaly.weighting.windows import Shown, Window, defect_masks, shown, window_round
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress
 
@@ -33,7 +33,7 @@ class Pieces:
 
     flawed: Examples
     weights: Tensor
-    windows: Sequence[Window]
+    windows: Shown | None
     good: Tensor
 
 
@@ -82,7 +82,7 @@ def pieces_of(
     return Pieces(
         Examples(torch.stack([f for f, _ in flawed]), torch.stack([t for _, t in flawed])),
         torch.tensor(weights),
-        windows,
+        shown(windows, model.extractor, lambda done: None, computing.device) if windows else None,
         torch.stack(good) if good else none,
     )
 
@@ -92,7 +92,7 @@ def whole_grids(
 ) -> Iterator[tuple[View, Tensor]]:
     """Each picture as it is looked at, and the features (D, h, w) of all of its patches."""
     stride = model.extractor.strides[0]
-    for view, parts in views(pictures, scale, computing, model.grid):
+    for view, parts in views(pictures, scale, computing.tile, computing, model.grid):
         grid = torch.empty(model.extractor.channels, *(-(-side // stride) for side in view.size))
         for tile, part in zip(view.tiles, parts, strict=True):
             (down, across), (own_down, own_across) = tile.cells(stride)

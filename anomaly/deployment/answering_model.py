@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +17,11 @@ from anomaly.backbone.resampling import antialiased
 from anomaly.backbone.vision_transformer import VisionTransformer
 from anomaly.inspection.computing import PROCESSOR
 from anomaly.inspection.inspector import DETECTORS, Inspector, InspectorError
-from anomaly.inspection.tiles import LARGEST_WHOLE, Size, scaled_mask_part, scaled_size
+from anomaly.inspection.tiles import Size, Tile, scaled_mask_part, scaled_size, tiles_of
 from scenes.version import blemish_version
 
 INPUT, OUTPUTS = "picture", ("anomaly_map", "score", "is_flawed")
+MOST_TILES = 64  # parts of one graph
 
 
 class Answer(NamedTuple):
@@ -34,11 +36,12 @@ class AnsweringModel(nn.Module):
     """What `Inspector.predict` does to RGB pictures (H, W, 3) uint8 of one size, and the verdict.
 
     size: height and width; by default those of the inspector's regions, or of its `pixel_size`. half_precision: the
-    backbone's weights and products in float16; all that follows stays float32.
+    backbone's weights and products in float16; all that follows stays float32. Pictures that the inspector looks at in
+    tiles are looked at in the same ones, each of them a part of the graph.
 
     Raises:
         InspectorError: the inspector has no threshold, or the size is missing, another than its regions', or so large
-            that such pictures are looked at in tiles.
+            that it would take more than MOST_TILES tiles.
     """
 
     valid_mask: Tensor | None
@@ -58,18 +61,22 @@ class AnsweringModel(nn.Module):
             raise InspectorError("--size is missing: an exported inspector takes pictures of one size, as 2448x2050")
         inspector.looked_at(None, size)  # refuses another size than the regions'
         self.size, self.scaled_size = size, scaled_size(size, training.scale)
-        if self.scaled_size[0] * self.scaled_size[1] > LARGEST_WHOLE:
+        self.tiles = tiles_of(self.scaled_size, inspector.tile)
+        if len(self.tiles) > MOST_TILES:
             raise InspectorError(
-                f"pictures of {size[1]}x{size[0]} are looked at as {self.scaled_size[1]}x{self.scaled_size[0]} pixels, "
-                "more than an exported inspector takes at once; train with a smaller --image-size, or cut the pictures"
+                f"pictures of {size[1]}x{size[0]} are looked at as {self.scaled_size[1]}x{self.scaled_size[0]} pixels "
+                f"in {len(self.tiles)} tiles, an exported inspector takes {MOST_TILES} at most; train with a smaller "
+                "--image-size or a larger --tile, or cut the pictures"
             )
         self.model = deepcopy(inspector.on(PROCESSOR).model).eval()
-        for part in self.model.modules():
-            if isinstance(part, VisionTransformer):
-                part.fix_size(*self.scaled_size)
         self.half_precision = half_precision
         if half_precision:
             self.model.extractor.half()  # type: ignore[attr-defined]
+        self.extractors = nn.ModuleDict()
+        for tile in self.tiles:
+            name = _size_name(tile)
+            if name not in self.extractors:
+                self.extractors[name] = _for_size(self.model.extractor, _seen_size(tile))
         self.threshold = float(np.float32(training.threshold))
         valid_mask = None if regions is None else scaled_mask_part(regions.levels > 0, self.scaled_size, _all())
         self.register_buffer("valid_mask", valid_mask)
@@ -89,13 +96,22 @@ class AnsweringModel(nn.Module):
         if self.scaled_size != self.size:
             values = antialiased(values, self.scaled_size)
         images = standardised(values)
-        grid = self.model.extractor(images.half() if self.half_precision else images).float()
-        maps = self.model.pixels(self.model.distances_of(grid), self.scaled_size, self.valid_mask)
+        maps = self.model.pixels(self._distances(images), self.scaled_size, self.valid_mask)
         if self.scaled_size != self.size:
             maps = functional.interpolate(maps, self.size, mode="bilinear", align_corners=False)
         anomaly_map = maps[0, 0] if self.factors is None else self._of_regions(maps[0, 0])
         score = anomaly_map.amax(dim=(0, 1))
         return anomaly_map, score, score >= self.threshold
+
+    def _distances(self, images: Tensor) -> Tensor:
+        """(1, 1, h, w) of every patch, tile by tile."""
+        stride, rows = self.model.extractor.strides[0], dict[int, list[Tensor]]()
+        for tile in self.tiles:
+            seen = images[..., tile.seen[0], tile.seen[1]]
+            grid = self.extractors[_size_name(tile)](seen.half() if self.half_precision else seen).float()
+            (down, _), within = tile.cells(stride)
+            rows.setdefault(down.start, []).append(self.model.distances_of(grid)[..., within[0], within[1]])
+        return torch.cat([torch.cat(row, dim=3) for row in rows.values()], dim=2)
 
     def _of_regions(self, anomaly_map: Tensor) -> Tensor:
         """As `Regions.scaled`."""
@@ -140,6 +156,25 @@ def described(inspector: Inspector, model: AnsweringModel) -> Mapping[str, Any]:
         "detector": DETECTORS[training.detector],
         "bank_rows": inspector.rows,
     }
+
+
+def _seen_size(tile: Tile) -> Size:
+    height, width = (side.stop - side.start for side in tile.seen)
+    return height, width
+
+
+def _size_name(tile: Tile) -> str:
+    return "x".join(map(str, _seen_size(tile)))
+
+
+def _for_size(extractor: Any, size: Size) -> nn.Module:
+    """The extractor for what is that large: the same weights, positions of vision transformers their own."""
+    shared = {id(tensor): tensor for tensor in chain(extractor.parameters(), extractor.buffers())}
+    fitted: nn.Module = deepcopy(extractor, shared)
+    for part in fitted.modules():
+        if isinstance(part, VisionTransformer):
+            part.fix_size(*size)
+    return fitted
 
 
 def _known_size(inspector: Inspector) -> Size | None:

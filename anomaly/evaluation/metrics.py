@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anomaly.evaluation.regions import numbered_regions
+from anomaly.evaluation.regions import BandedRegions, bands
 from anomaly.evaluation.results import ClassRecall, Curve, Metrics
 from procgen.errors import BlemishError
 from scenes.formats.sample import GOOD
@@ -75,15 +75,18 @@ class Histograms:
         self, scores: NDArray[np.floating[Any]], defect: NDArray[np.bool_], valid_mask: NDArray[np.bool_] | None = None
     ) -> None:
         """Take in one picture: all (H, W); only pixels of `valid_mask` count. Regions are 8-connected."""
-        keys = score_keys(scores)
-        _count(self.all, keys if valid_mask is None else keys[valid_mask])
+        for rows in bands(scores.shape):
+            keys = score_keys(scores[rows])
+            _count(self.all, keys if valid_mask is None else keys[valid_mask[rows]])
         defect = defect if valid_mask is None else defect & valid_mask
         if defect.any():
-            regions = numbered_regions(defect)[defect]
-            sizes = np.bincount(regions)
-            _count(self.bad, keys[defect])
-            _count(self.overlap, keys[defect], 1.0 / sizes[regions])
-            self.regions += len(sizes) - 1
+            regions = BandedRegions(defect)
+            for rows in regions.bands:
+                within = defect[rows]
+                keys = score_keys(scores[rows])[within]
+                _count(self.bad, keys)
+                _count(self.overlap, keys, 1.0 / regions.sizes[regions.numbers(rows)[within]])
+            self.regions += len(regions.sizes) - 1
 
     @property
     def good(self) -> NDArray[np.int64]:
@@ -149,10 +152,12 @@ def without_small(predicted: NDArray[np.bool_], smallest: int) -> NDArray[np.boo
     """Predictions (H, W) without the 8-connected regions of fewer than `smallest` pixels ([Mao 2025], Appendix C)."""
     if smallest <= 1 or not predicted.any():
         return predicted
-    regions = numbered_regions(predicted)
-    kept = np.bincount(regions.ravel()) >= smallest
+    regions = BandedRegions(predicted)
+    kept = regions.sizes >= smallest
     kept[0] = False
-    large: NDArray[np.bool_] = kept[regions]
+    large = np.empty(predicted.shape, np.bool_)
+    for rows in regions.bands:
+        large[rows] = kept[regions.numbers(rows)]
     return large
 
 
@@ -168,20 +173,29 @@ def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_],
     answers = [False] * len(kinds)
     if not spill.any():
         return answers
-    regions = numbered_regions(predicted)
-    count = int(regions.max()) + 1
-    on_impurity = np.full(count, -np.inf)
-    np.maximum.at(on_impurity, regions[spill], anomaly_map[spill])
+    regions = BandedRegions(predicted)
+    on_impurity = _strongest(regions, spill, anomaly_map)
     for index, (family, _) in enumerate(kinds):
         if family != "defect":
             continue
         found = truth.instances[index].mask & predicted
         if found.any():
-            own = np.full(count, -np.inf)
-            np.maximum.at(own, regions[found], anomaly_map[found])
+            own = _strongest(regions, found, anomaly_map)
             touched = own > -np.inf
             answers[index] = bool((on_impurity[touched] > own[touched]).all())
     return answers
+
+
+def _strongest(
+    regions: BandedRegions, places: NDArray[np.bool_], anomaly_map: NDArray[np.floating[Any]]
+) -> NDArray[np.float64]:
+    """(1 + regions,) the highest value of each region on the places (H, W), minus infinity where it has none there."""
+    highest = np.full(len(regions.sizes), -np.inf)
+    for rows in regions.bands:
+        within = places[rows]
+        if within.any():
+            np.maximum.at(highest, regions.numbers(rows)[within], anomaly_map[rows][within])
+    return highest
 
 
 class Evaluator:
@@ -231,8 +245,11 @@ class Evaluator:
         if valid_mask is not None:
             predicted &= valid_mask
         predicted = without_small(predicted, self.smallest)
-        counted = (predicted, defect) if valid_mask is None else (predicted[valid_mask], defect[valid_mask])
-        self._pixelwise.update(*(torch.from_numpy(mask.ravel()) for mask in counted))
+        for rows in bands(defect.shape):
+            counted = [mask[rows] for mask in (predicted, defect)]
+            if valid_mask is not None:
+                counted = [mask[valid_mask[rows]] for mask in counted]
+            self._pixelwise.update(*(torch.from_numpy(mask.ravel()) for mask in counted))
         found = zip(
             truth.kinds(), truth.areas(), truth.areas(predicted), leaked(anomaly_map, predicted, truth), strict=True
         )

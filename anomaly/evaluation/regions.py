@@ -1,7 +1,13 @@
-"""Connected regions of masks."""
+"""Connected regions of masks, band by band where pictures are large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
+BAND = 1 << 21  # pixels of a picture of which numbers are kept at once
 
 
 def numbered_regions(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -10,3 +16,63 @@ def numbered_regions(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
 
     regions: NDArray[np.int32] = cv2.connectedComponents(np.ascontiguousarray(mask, np.uint8), connectivity=8)[1]
     return regions
+
+
+def bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of a picture (H, W, …), about BAND pixels together."""
+    height = max(1, BAND // max(1, shape[1]))
+    return (slice(start, min(shape[0], start + height)) for start in range(0, shape[0], height))
+
+
+class BandedRegions:
+    """The 8-connected regions of a mask (H, W), numbered from 1, of which one band's numbers are in memory at a time.
+
+    sizes: (1 + regions,) pixels of each, sizes[0] of none.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self._mask = mask
+        self.bands = tuple(bands(mask.shape))
+        counts = [np.zeros(1, np.int64)]
+        self._first = {0: 0}  # by a band's first row: how many regions the bands before it have
+        pairs: list[NDArray[np.int64]] = []
+        above: NDArray[np.int64] | None = None
+        for rows in self.bands:
+            first = self._first[rows.start]
+            numbers = numbered_regions(mask[rows])
+            counts.append(np.bincount(numbers.ravel())[1:])
+            self._first[rows.stop] = first + len(counts[-1])
+            edges = [np.where(row > 0, row + np.int64(first), 0) for row in (numbers[0], numbers[-1])]
+            if above is not None:
+                pairs.extend(_touching(above, edges[0]))
+            above = edges[1]
+        if len(self.bands) == 1:
+            self._only = numbers
+        self._joined = _joined(self._first[mask.shape[0]] if self.bands else 0, pairs)
+        self.sizes = np.bincount(self._joined, np.concatenate(counts)).astype(np.int64)
+
+    def numbers(self, rows: slice) -> NDArray[np.int64]:
+        """(h, W) of one of the bands."""
+        numbers = self._only if len(self.bands) == 1 else numbered_regions(self._mask[rows])
+        found: NDArray[np.int64] = self._joined[np.where(numbers > 0, numbers + self._first[rows.start], 0)]
+        return found
+
+
+def _touching(above: NDArray[np.int64], below: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """(N, 2) pairs of numbers of two neighbouring rows that touch, straight or at a corner."""
+    for one, other in ((above, below), (above[1:], below[:-1]), (above[:-1], below[1:])):
+        both = (one > 0) & (other > 0)
+        yield np.stack([one[both], other[both]], axis=1)
+
+
+def _joined(count: int, pairs: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """(1 + count,) new numbers of regions of which those of a pair are one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not pairs:
+        return np.arange(count + 1)
+    one, other = np.concatenate(pairs).T
+    graph = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count + 1, count + 1))
+    numbers: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return numbers

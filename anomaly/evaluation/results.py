@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from anomaly.evaluation.regions import bands
 from procgen.errors import BlemishError
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import is_temporary, seal_of, sealed, sha256_of, write_atomically
@@ -47,6 +48,7 @@ UNFINISHED = ".unfinished"
 RESULTS, REPORT = "results.json", "report.html"
 LONGEST_NUMBER = 20  # digits; a seed has up to 64 bits
 FINITE = ConfigDict(allow_inf_nan=False)
+DEEPEST = 65535  # of a heat map's levels
 THUMBNAIL = 1024  # longest side in pixels of the stored picture
 
 
@@ -180,6 +182,11 @@ class SampleRecord:
     map_low: float  # the map's value where its PNG holds 0
     map_high: float  # … and 65535
 
+    def values(self, levels: NDArray[np.uint16]) -> NDArray[np.float32]:
+        """Values of its heat map, in the model's own unit, of levels as it keeps them."""
+        shares = levels.astype(np.float32) / DEEPEST
+        return (self.map_low + shares * (self.map_high - self.map_low)).astype(np.float32)
+
     def within(self, folder: str) -> "SampleRecord":
         """The same with its files in a folder of the results folder."""
         image, heat_map, truth = (f"{folder}/{path}" for path in (self.image, self.map, self.truth))
@@ -208,8 +215,12 @@ class EvaluationRecord:
 
     def anomaly_map(self, sample: SampleRecord) -> NDArray[np.float32]:
         """(H, W) the heat map in the model's own unit, to 1/65535 of its range."""
-        levels = np.asarray(self._open(sample.map)).astype(np.float32) / 65535
-        return (sample.map_low + levels * (sample.map_high - sample.map_low)).astype(np.float32)
+        return sample.values(self.levels(sample))
+
+    def levels(self, sample: SampleRecord) -> NDArray[np.uint16]:
+        """(H, W) the heat map as it is kept, 0 to 65535 over its range."""
+        levels: NDArray[np.uint16] = np.asarray(self._open(sample.map)).astype(np.uint16)
+        return levels
 
     def truth(self, sample: SampleRecord) -> NDArray[np.bool_]:
         """(H, W) where the defect family is."""
@@ -304,7 +315,9 @@ class ResultsWriter:
         low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
         if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(score)):
             raise ResultsError(f"{sample.name}: its score or anomaly map is not finite; train the inspector again")
-        levels = (np.asarray(anomaly_map, np.float64) - low) / (high - low or 1.0) * 65535
+        levels = np.empty(anomaly_map.shape, np.uint16)
+        for rows in bands(levels.shape):
+            levels[rows] = np.rint((np.asarray(anomaly_map[rows], np.float64) - low) / (high - low or 1.0) * DEEPEST)
         picture = Image.fromarray(sample.image() if image is None else image)
         picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
         record = SampleRecord(
@@ -314,7 +327,7 @@ class ResultsWriter:
         pictures = self._unfinished / PICTURES
         with self._explained():
             picture.save(pictures / record.image, quality=90)
-            Image.fromarray(np.rint(levels).astype(np.uint16)).save(pictures / record.map, compress_level=1)
+            Image.fromarray(levels).save(pictures / record.map, compress_level=1)
             Image.fromarray(np.asarray(truth.defect, bool)).save(pictures / record.truth)
             for path in (record.image, record.map, record.truth):
                 self._digests[path] = sha256_of(pictures / path)

@@ -57,7 +57,7 @@ def judge(
 
         predict_samples(inspector, chosen, measured, executor)
 
-    settings = [SCHEMA, blemish_version(), digest, inspector.computing.tile, inspector.computing.half_precision]
+    settings = [SCHEMA, blemish_version(), digest, inspector.tile, inspector.computing.half_precision]
     packs = packed(dataset, out / place, settings, make, f"judging by {folder.name}", progress)
     judged = [frame for pack in packs for frame in pack["frames"]]
     training, kept_back = inspector.training, set(inspector.training.kept_back)

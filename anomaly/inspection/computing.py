@@ -22,7 +22,7 @@ class DeviceError(BlemishError):
 @dataclass(frozen=True)
 class Computing:
     """device: torch's name; half_precision: of the backbone, on a card; batch: pictures or tiles of one size that a
-    card takes at once; tile: pixels of a tile's side at the working scale, None: see `anomaly.inspection.tiles`.
+    card takes at once; tile: pixels of a tile's side at the working scale, None: as the inspector was trained.
 
     A processor takes one picture after the other in single precision whatever is asked for, so that its results depend
     on the pictures and the tiles alone; batches would gain it nothing.

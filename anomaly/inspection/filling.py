@@ -233,7 +233,7 @@ def refuse_other_settings(found: TrainingRecord, wanted: TrainingRecord, path: P
 def refuse(found: dict[str, object], wanted: dict[str, object], path: Path) -> None:
     name = next(name for name in wanted if found.get(name) != wanted[name])
     said = {
-        "pictures": "the pictures, their tiles, the bank gone on from, the augmentation or the backbone's weights",
+        "pictures": "the pictures, the bank gone on from, the augmentation or the backbone's weights",
         "groups": "the pictures",
     }
     differing = said.get(name, f"{name.replace('_', ' ')} ({found.get(name)} there, {wanted[name]} asked for)")

@@ -40,8 +40,8 @@ from scenes.version import blemish_version
 
 # 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see; 4 what an
 # inspector on the line knows; 5 into how many shards its pictures were parted; 6 which detector it is, where that is
-# another than Sequential PatchCore. What has none of them is written as schema 1 had it.
-SCHEMAS = (1, 2, 3, 4, 5, 6)
+# another than Sequential PatchCore; 7 the side of its tiles. What has none of them is written as schema 1 had it.
+SCHEMAS = (1, 2, 3, 4, 5, 6, 7)
 LARGEST_BANK = 1 << 24  # rows; more than any memory holds
 BANK_FILE = "bank.safetensors"
 PATCHCORE: Final = "patchcore"
@@ -91,6 +91,7 @@ class TrainingRecord:
     what white was in pictures of more than 8 bits, where it was the same in all. shards: into how many the pictures
     were parted, whose banks were melded. detector: of DETECTORS; one without a bank has a size and epochs of 0, and its
     sources are all the pictures that it learnt from, and those that they were made of. learnt_with: the settings of it.
+    tile: pixels of a tile's side as pictures were looked at, None: see `anomaly.inspection.tiles`.
     """
 
     backbone: str
@@ -123,6 +124,7 @@ class TrainingRecord:
     shards: Annotated[int, Field(ge=1, le=LARGEST_BANK)] = 1
     detector: Literal["patchcore", "bisqad"] = "patchcore"
     learnt_with: Mapping[str, Annotated[float, Field(allow_inf_nan=False)] | str] = field(default_factory=dict)
+    tile: Annotated[int, Field(ge=1, le=LARGEST_BANK)] | None = None
 
     def has_seen(self, group: str) -> bool:
         """Whether a surface was trained on."""
@@ -189,6 +191,11 @@ class Inspector:
         """Where it looks; None: everywhere."""
         return None if self.levels is None else Regions(self.levels, self.training.region_thresholds)
 
+    @property
+    def tile(self) -> int | None:
+        """Pixels of a tile's side: as asked for where it computes, else as it was trained."""
+        return self.computing.tile or self.training.tile
+
     def looked_at(self, valid_mask: NDArray[np.bool_] | None, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
         """(H, W) where it looks at a picture of this shape, which shows the surface on `valid_mask`; None: everywhere.
 
@@ -214,7 +221,7 @@ class Inspector:
 
         A card computes several pictures at once and reads them ahead.
         """
-        for view, grids in views(pictures, self.training.scale, self.computing, self.model.grid):
+        for view, grids in views(pictures, self.training.scale, self.tile, self.computing, self.model.grid):
             yield (self._kept(view, tile, grid) for tile, grid in zip(view.tiles, grids, strict=True))
 
     def _kept(self, view: View, tile: Tile, grid: Tensor) -> Tensor:
@@ -240,7 +247,7 @@ class Inspector:
         A card computes several at once and reads them ahead.
         """
         parts = ((image, self.looked_at(mask, (image.shape[0], image.shape[1]))) for image, mask in pictures)
-        for view, grids in views(parts, self.training.scale, self.computing, self.model.distances):
+        for view, grids in views(parts, self.training.scale, self.tile, self.computing, self.model.distances):
             maps = self._whole_map(view, next(grids)) if view.is_whole else self._map_in_strips(view, grids)
             if maps.shape[-2:] != view.image.shape[:2]:
                 maps = functional.interpolate(maps, view.image.shape[:2], mode="bilinear", align_corners=False)
@@ -366,6 +373,8 @@ class Inspector:
             del described[name]
         if self.training.shards == 1:
             del described["shards"]
+        if self.training.tile is None:
+            del described["tile"]
         if self.levels is not None:
             tensors[REGIONS] = torch.from_numpy(self.levels)
             described["region_thresholds"] = {str(k): v for k, v in self.training.region_thresholds.items()}
@@ -506,6 +515,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], described: Mapping[
     schema = 4 if not described.keys().isdisjoint(ON_THE_LINE) else 3 if "calibration" in described else 0
     schema = schema or (2 if "boundary_patches" in described else 1)
     schema = 6 if "detector" in described else 5 if described.get("shards", 1) > 1 else schema
+    schema = 7 if described.get("tile") else schema
     described = {"schema": schema, "blemish": blemish_version(), **described}
     tensors = {name: value.cpu() for name, value in tensors.items()}
     # One metadata key: safetensors writes several in no fixed order.

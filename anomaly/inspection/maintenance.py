@@ -1,10 +1,11 @@
 """What is done to banks that exist: melding, growing, shrinking, ageing out, forgetting pictures.
 
-Each call gives a new inspector and leaves those it was given as they were. A threshold belongs to one bank, so the new
-inspector has none: find it on validation samples (`anomaly.inspection.threshold.found_threshold`). Going on from a
-bank with more pictures is `anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches
-(`anomaly.patchcore.boundary_patches`) stay with the rows that they belong to, as long as cells stay as they are:
-melding and shrinking draw cells anew and drop all boundary patches, and the history says so.
+Each call gives a new inspector, which computes where the first one does, and leaves those it was given as they were. A
+threshold belongs to one bank, so the new inspector has none: find it on validation samples
+(`anomaly.inspection.threshold.found_threshold`). Going on from a bank with more pictures is
+`anomaly.inspection.train.train_inspector(..., start=...)`. Boundary patches (`anomaly.patchcore.boundary_patches`) stay
+with the rows that they belong to, as long as cells stay as they are: melding and shrinking draw cells anew and drop all
+boundary patches, and the history says so.
 """
 
 from __future__ import annotations
@@ -78,9 +79,8 @@ def melded(inspectors: Sequence[Inspector], size: int | None = None) -> Inspecto
         pixel_size=first.training.pixel_size if len({training.pixel_size for training in trainings}) == 1 else None,
     )
     names = {key: name for training in trainings for key, name in training.sources.items()}
-    return _finished(
-        Inspector(result.model, training, None, first.levels), f"melded from {len(inspectors)} banks{with_what}", names
-    )
+    result = replace(result, training=training, boundary_patches=None)
+    return _finished(result, f"melded from {len(inspectors)} banks{with_what}", names)
 
 
 def resized(inspector: Inspector, size: int) -> Inspector:
@@ -145,9 +145,9 @@ def _copied(inspector: Inspector) -> Inspector:
     """The same bank in a model of its own, around the same frozen backbone."""
     own = inspector.patchcore.coreset
     model = SequentialPatchcoreModel(inspector.model.extractor, own.size, inspector.patchcore.chunk)
-    restore(model, bank_tensors(own))
+    restore(model, {**bank_tensors(own), "bank": own.bank.to(inspector.computing.device)})
     training = _without_thresholds(inspector.training)
-    return Inspector(model, training, inspector.boundary_patches, inspector.levels)
+    return Inspector(model, training, inspector.boundary_patches, inspector.levels).on(inspector.computing)
 
 
 def _without_thresholds(training: TrainingRecord) -> TrainingRecord:
@@ -178,6 +178,11 @@ def _same(levels: NDArray[np.uint8] | None, others: NDArray[np.uint8] | None) ->
     return levels is others if levels is None or others is None else np.array_equal(levels, others)
 
 
+def _tiles(inspector: Inspector) -> str:
+    side = inspector.training.tile
+    return "one piece or tiles of the usual size" if side is None else f"tiles of {side} pixels"
+
+
 def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
     if not same_weights(first.model.extractor, other.model.extractor):
         raise InspectorError(
@@ -188,6 +193,11 @@ def _refuse_unlike(first: Inspector, other: Inspector, number: int) -> None:
         raise InspectorError(
             f"inspector {number} looks at other regions of a picture than the first; give them all the same with "
             "`blemish bank --look`, or take them away with `--look everywhere`"
+        )
+    if first.training.tile != other.training.tile:
+        raise InspectorError(
+            f"inspector {number} looks at pictures in {_tiles(other)} and the first in {_tiles(first)}; train both "
+            "with the same --tile"
         )
     scales = first.training.scale, other.training.scale
     if abs(scales[0] - scales[1]) > SCALES_AGREE * scales[0]:

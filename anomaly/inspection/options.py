@@ -31,8 +31,8 @@ TileOption = Annotated[
     typer.Option(
         min=512,
         metavar="PIXELS",
-        help="Look at larger pictures, as they are scaled, in overlapping tiles of that side. By default pictures of "
-        "more than 6.5 million pixels are looked at in tiles of 1280.",
+        help="Look at larger pictures, as they are scaled, in overlapping tiles of that side. By default as the "
+        "inspector was trained; where no side was said there, those of more than 6.5 million pixels in tiles of 1280.",
     ),
 ]
 ThreadsOption = Annotated[

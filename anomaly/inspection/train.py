@@ -139,13 +139,15 @@ def train_inspector(
         pretrained
         or weights is not None
         or image_size is not None
+        or (begun.training.tile is not None and computing.tile not in (None, begun.training.tile))
         or (
             backbone not in (BACKBONE, begun.training.backbone)
             and patch_extractor(backbone, seed=seed).backbone != begun.training.backbone
         )
     ):
         raise InspectorError(
-            "an inspector that is gone on from keeps its backbone and its scale; leave out the options that change them"
+            "an inspector that is gone on from keeps its backbone, its scale and its tiles; leave out the options that "
+            "change them"
         )
     else:
         extractor = begun.model.extractor
@@ -163,7 +165,7 @@ def train_inspector(
         seed=seed,
         trained_on=(*(begun.training.trained_on if begun else ()), *trained_on),
         groups=tuple(sorted({*(begun.training.groups if begun else ()), *(sample.group for sample in good)})),
-        pictures=_digest(good, extractor, begun, augmentation, known, levels, computing.tile),
+        pictures=_digest(good, extractor, begun, augmentation, known, levels),
         augmented=augmentation is not None,
         generation=begun.training.generation + 1 if begun else 0,
         history=begun.training.history if begun else (),
@@ -173,6 +175,7 @@ def train_inspector(
         pixel_size=_pixel_size(good, begun),
         white_level=white_level_of(good, begun),
         shards=shards,
+        tile=computing.tile or (begun.training.tile if begun else None),
     )
     _refuse_unfit_shards(training, len(good))
     model = SequentialPatchcoreModel(extractor, training.size)
@@ -393,7 +396,6 @@ def _digest(
     augmentation: Augmentation | None,
     known: BoundaryPatches | None,
     levels: NDArray[np.uint8] | None,
-    tile: int | None,
 ) -> str:
     digest = hashlib.sha256()
     for sample in good:
@@ -408,6 +410,4 @@ def _digest(
         digest.update(repr(augmentation).encode())
     if levels is not None:
         digest.update(repr(levels.shape).encode() + levels.tobytes())
-    if tile is not None:
-        digest.update(f"tiles of {tile}".encode())
     return digest.hexdigest()

@@ -49,14 +49,18 @@ class View:
 
 
 def views(
-    pictures: Iterable[Picture], scale: float, computing: Computing, compute: Callable[[Tensor], Tensor]
+    pictures: Iterable[Picture],
+    scale: float,
+    tile: int | None,
+    computing: Computing,
+    compute: Callable[[Tensor], Tensor],
 ) -> Iterator[tuple[View, Iterator[Tensor]]]:
     """Each picture with `compute` of its tiles (1, …), which are to be taken before the next; a card reads ahead."""
     waiting: deque[View] = deque()
 
     def tiles() -> Iterator[Tensor]:
         for picture in pictures:
-            view = View.of(picture, scale, computing.tile)
+            view = View.of(picture, scale, tile)
             waiting.append(view)
             yield from map(view.seen, view.tiles)
 

@@ -136,7 +136,7 @@ def inspect(
     sources = None if watch else found_sources(pictures, options)
     if sources is not None:
         options = sources.options
-    asked = {"white_level": options.white_level, "flagged_at_most": flagged_at_most, "tile": tile}
+    asked = {"white_level": options.white_level, "flagged_at_most": flagged_at_most, "tile": loaded.tile}
     file = VerdictFile(out, {**inspection.settings(inspector), **asked}) if out else None
     lines = file.lines if file else []
     known = file.knows if file else lambda name, sha256: False
@@ -260,7 +260,7 @@ class _Page:
             "inspector": str(self._folder),
             "trained on": ", ".join(training.trained_on),
             "weights": training.weights,
-            "looks at": f"{(regions.levels > 0).mean():.0%} of a picture" if regions else "the whole picture",
+            "looks at": regions.described(training.threshold) if regions else "the whole picture",
             "good surfaces it knows the scores of": str(len(training.good_scores)),
         }
         return write_inspection_page(

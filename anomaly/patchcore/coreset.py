@@ -127,9 +127,9 @@ class SequentialCoreset:
     def meld(self, *others: SequentialCoreset) -> int:
         """Offer other coresets' rows, each in its order ([Mao 2025], coreset melding); return how many entered.
 
-        Sources travel with the rows; the generation is this coreset's own.
+        Sources travel with the rows; the generation is this coreset's own, and so is the device.
         """
-        return sum(self.update(other.bank, other.sources) for other in others if other.count)
+        return sum(self.update(other.bank.to(self._device), other.sources) for other in others if other.count)
 
     def resize(self, size: int) -> None:
         """Grow, to be filled by later updates, or shrink: the closest pair's lower row goes until `size` are left."""

@@ -15,7 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from anomaly.evaluation.results import EvaluationRecord, Metrics, SampleRecord, read_results
+from anomaly.evaluation.regions import bands
+from anomaly.evaluation.results import DEEPEST, EvaluationRecord, Metrics, SampleRecord, read_results
 from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, area_chart, line_chart, score_chart, spark_histogram
 from procgen.errors import BlemishError
@@ -390,7 +391,7 @@ def _cases(record: EvaluationRecord) -> tuple[list[Case], list[Case], list[Case]
     ranked = []
     for sample in record.samples:
         if sample.label != GOOD:
-            value = separation(record.anomaly_map(sample), record.truth(sample))
+            value = separation(record.levels(sample), record.truth(sample))
             if value is not None:
                 ranked.append((value, sample))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].name))
@@ -405,24 +406,31 @@ def _cases(record: EvaluationRecord) -> tuple[list[Case], list[Case], list[Case]
     )
 
 
-def separation(anomaly_map: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float | None:
-    """Chance that a defective pixel of a picture scores higher than a good one, ties half; None without both kinds."""
+def separation(levels: NDArray[np.uint16], truth: NDArray[np.bool_]) -> float | None:
+    """Chance that a defective pixel of a heat map's levels scores higher than a good one, ties half.
+
+    None without both kinds.
+    """
     if truth.all() or not truth.any():
         return None
-    _, ranks = np.unique(anomaly_map, return_inverse=True)
-    bad = np.bincount(ranks.ravel()[truth.ravel()], minlength=ranks.max() + 1)
-    good = np.bincount(ranks.ravel()[~truth.ravel()], minlength=ranks.max() + 1)
+    good, bad = np.zeros((2, DEEPEST + 1), np.int64)
+    for rows in bands(truth.shape):
+        bad += np.bincount(levels[rows][truth[rows]], minlength=DEEPEST + 1)
+        good += np.bincount(levels[rows][~truth[rows]], minlength=DEEPEST + 1)
     below = np.cumsum(good) - good
     return float(((below + good / 2) * bad).sum() / (bad.sum() * good.sum()))
 
 
 def _case(record: EvaluationRecord, sample: SampleRecord, value: float | None) -> Case:
-    truth, anomaly_map = record.truth(sample), record.anomaly_map(sample)
+    truth, levels = record.truth(sample), record.levels(sample)
     size = pictures.fitted(truth.shape[1], truth.shape[0], CASE_LENGTH)
     image = np.asarray(record.picture(sample).resize(size))
     low, high = _heat_range(record)
-    heat = pictures.shrunk(pictures.heat(anomaly_map, low, high), size)
-    predicted = pictures.shrunk_mask(anomaly_map >= record.metrics.threshold, size)
+    heat = pictures.shrunk_by_bands(
+        lambda rows: pictures.heat(sample.values(levels[rows]), low, high), levels.shape, size
+    )
+    flagged = np.concatenate([sample.values(levels[rows]) >= record.metrics.threshold for rows in bands(levels.shape)])
+    predicted = pictures.shrunk_mask(flagged, size)
     return Case(
         sample,
         value,

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from skimage.segmentation import find_boundaries
+
+from anomaly.evaluation.regions import bands
 
 Size = tuple[int, int]  # width, height in pixels
 
@@ -19,6 +21,7 @@ TRUTH_OUTLINE = (0, 255, 220)
 PREDICTED_OUTLINE = (255, 255, 255)
 FILL_OPACITY, EDGE_OPACITY = 70, 255
 OVERLAY_LENGTH, OVERLAY_GAP = 1024, 6  # pixels: longest side of the picture in an overlay, and between its two halves
+DIMMED = 0.35  # of the light of what nobody looks at
 HEAT_FROM, HEAT_ABOVE = 0.5, 1.5  # times the threshold: where the heat map of an overlay is black, and palest
 
 
@@ -30,12 +33,31 @@ def fitted(width: int, height: int, longest: int) -> Size:
 
 def shrunk(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     """(H, W, 3) scaled to `size`."""
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+    return shrunk_by_bands(lambda rows: image[rows], image.shape, size)
 
 
 def shrunk_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
     """(H, W) scaled to `size`; a pixel is set when any of what it shows is, so that a hairline crack stays visible."""
-    return np.asarray(Image.fromarray(mask.astype(np.float32)).resize(size, Image.Resampling.BOX)) > 0
+    box = Image.Resampling.BOX
+    any_set: NDArray[np.bool_] = shrunk_by_bands(lambda rows: mask[rows].astype(np.float32), mask.shape, size, box) > 0
+    return any_set
+
+
+def shrunk_by_bands(
+    band_of: Callable[[slice], NDArray[Any]],
+    shape: tuple[int, ...],
+    size: Size,
+    resampling: Image.Resampling = Image.Resampling.LANCZOS,
+) -> NDArray[Any]:
+    """A picture of that shape (H, W, …), of which `band_of` gives rows, scaled to `size` as Pillow scales the whole.
+
+    Pillow scales across first, row by row, so that a picture need not be in memory.
+    """
+    narrow = [
+        np.asarray(Image.fromarray(band_of(rows)).resize((size[0], rows.stop - rows.start), resampling))
+        for rows in bands(shape)
+    ]
+    return np.asarray(Image.fromarray(np.concatenate(narrow)).resize(size, resampling))
 
 
 def jpeg(image: NDArray[np.uint8], quality: int = 82) -> str:
@@ -72,17 +94,23 @@ def overlaid(
     threshold: float,
     mask: NDArray[np.bool_],
     boxes: Sequence[tuple[int, int, int, int]],
+    looked_at: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """image (H, W, 3) beside its heat map (H, W), each with mask (H, W) outlined and boxes around its places.
 
-    boxes: left, top, width, height in pixels. Reduced so that no side of the image is longer than `OVERLAY_LENGTH`. The
-    heat map is black from `HEAT_FROM` times the threshold down and palest from `HEAT_ABOVE` times it up, so that
-    pictures of one inspector compare.
+    boxes: left, top, width, height in pixels. looked_at: (H, W), outside which the image is dimmed. Reduced so that no
+    side of the image is longer than `OVERLAY_LENGTH`. The heat map is black from `HEAT_FROM` times the threshold down
+    and palest from `HEAT_ABOVE` times it up, so that pictures of one inspector compare.
     """
     size = fitted(image.shape[1], image.shape[0], OVERLAY_LENGTH)
     scale = size[0] / image.shape[1]
     small, places = shrunk(image, size), shrunk_mask(mask, size)
-    warm = shrunk(heat(anomaly_map, HEAT_FROM * threshold, HEAT_ABOVE * threshold), size)
+    if looked_at is not None:
+        seen = shrunk_mask(looked_at, size)[..., None]
+        small = np.where(seen, small, (DIMMED * small).astype(np.uint8))
+    warm = shrunk_by_bands(
+        lambda rows: heat(anomaly_map[rows], HEAT_FROM * threshold, HEAT_ABOVE * threshold), anomaly_map.shape, size
+    )
     halves = (outlined(small, places, TRUTH_OUTLINE), outlined(warm, places, PREDICTED_OUTLINE))
     gap = np.full((size[1], OVERLAY_GAP, 3), 255, np.uint8)
     both = Image.fromarray(np.concatenate([halves[0], gap, halves[1]], axis=1))

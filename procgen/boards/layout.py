@@ -1,6 +1,6 @@
 """Printed circuit boards: a layout of pads, tracks and print, its look over a laminate, and what goes wrong with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -20,17 +20,19 @@ PIECE = 2e-3  # m; tracks are cut into pieces no longer, so that each is near fe
 # Linear red, green, blue that copper adds to the look of the mask above it, and the colours of what is not masked.
 COPPER_THROUGH_MASK = np.array([0.045, 0.13, 0.035])
 GOLD = np.array([0.80, 0.56, 0.21])
+COPPER = np.array([0.84, 0.48, 0.30])  # clean, by its reflectance in air [Johnson 1972]
 BARE_LAMINATE = np.array([0.28, 0.22, 0.08])
 PRINT = np.array([0.75, 0.75, 0.72])
 HOLE = np.array([0.008, 0.008, 0.008])
-PAD_ROUGHNESS, PRINT_ROUGHNESS = 0.32, 0.6
+PAD_ROUGHNESS, PRINT_ROUGHNESS, LAMINATE_ROUGHNESS = 0.32, 0.6, 0.8
+POUR_CLEARANCE = 2.5e-4  # m that a poured area keeps from all other copper
 OPENING = 1e-4  # m by which the mask stays off a pad
 PRINT_WIDTH = 1.6e-4  # m
 BLOCKS_PER_BOARD = 96  # of points, along its longer side
 
-CopperClass = Literal["missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper"]
+CopperClass = Literal["missing_hole", "mouse_bite", "open_circuit", "pin_hole", "short", "spur", "spurious_copper"]
 ADDS: dict[str, bool] = {
-    "missing_hole": True, "mouse_bite": False, "open_circuit": False, "short": True, "spur": True,
+    "missing_hole": True, "mouse_bite": False, "open_circuit": False, "pin_hole": False, "short": True, "spur": True,
     "spurious_copper": True,
 }  # fmt: skip
 
@@ -41,7 +43,8 @@ class Board:
 
     tracks: (T, 2, 2) ends; widths: (T,); nets: (T,) which of them conduct together. pads: (P, 2) centres; pad_halves:
     (P, 2) half their extents, round where both are equal; drills: (P,) radius of the hole, 0 for none; pad_nets: (P,).
-    prints: (S, 2, 2) strokes of the white print.
+    prints: (S, 2, 2) strokes of the white print. pours: (Q, 5) areas of copper as centre, half extents and cut corners;
+    each is a net of its own, and keeps clear of tracks and pads. masked: whether solder mask and print cover it.
     """
 
     tracks: Floats
@@ -52,6 +55,8 @@ class Board:
     drills: Floats
     pad_nets: NDArray[np.int64]
     prints: Floats
+    pours: Floats = field(default_factory=lambda: np.zeros((0, 5)))
+    masked: bool = True
 
     def track_distance(self, xy: Floats) -> Floats:
         """(N,) signed distance to the nearest track, negative inside; REACH where it is at least that."""
@@ -75,7 +80,13 @@ class Board:
 
     def copper_distance(self, xy: Floats) -> Floats:
         """(N,) signed distance to the nearest copper, whatever its net; REACH where it is at least that."""
-        return np.minimum(self.track_distance(xy), self.pad_distance(xy)[0])
+        return self.with_pours(xy, np.minimum(self.track_distance(xy), self.pad_distance(xy)[0]))
+
+    def with_pours(self, xy: Floats, distance: Floats) -> Floats:
+        """(N,) signed distance to tracks and pads, or to what is poured where that is nearer."""
+        for pour in self.pours:
+            distance = np.minimum(distance, np.maximum(pour_distance(xy, pour), POUR_CLEARANCE - distance))
+        return distance
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,22 +109,32 @@ class BoardFinish:
         return self.mask.lay_direction
 
     def evaluate(self, points: SurfacePoints | ArrayLike) -> FinishSample:
-        """The mask; copper shining through it; pads, print and holes. Only the upper side, at z = 0, has a layout."""
+        """The mask; copper shining through it; pads, print and holes. Only the upper side, at z = 0, has a layout.
+
+        Of a board without a mask, the finish is that of the laminate, and copper lies on it.
+        """
         points = SurfacePoints.of(points)
-        bare = self.mask.evaluate(points)
+        below = self.mask.evaluate(points)
         xy = points.positions[:, :2]
         pad, hole = self.board.pad_distance(xy)
-        covered = coverage(np.minimum(self.board.track_distance(xy), pad))
-        colour = bare.base_colour + covered[:, None] * COPPER_THROUGH_MASK
-        height = bare.height + COPPER_HEIGHT * covered
-        roughness, metallic = bare.roughness.astype(np.float64), bare.metallic.astype(np.float64)
-        printed = _stroke_distance(xy, self.board.prints, np.full(len(self.board.prints), PRINT_WIDTH / 2), REACH) < 0
-        for where, paint, rough, metal in (
-            (printed & (pad > OPENING), PRINT, PRINT_ROUGHNESS, 0.0),
-            (pad < OPENING, BARE_LAMINATE, 0.8, 0.0),
-            (pad < 0, GOLD, PAD_ROUGHNESS, 1.0),
-            (hole < 0, HOLE, 1.0, 0.0),
-        ):
+        covered = coverage(self.board.with_pours(xy, np.minimum(self.board.track_distance(xy), pad)))
+        height = below.height + COPPER_HEIGHT * covered
+        roughness, metallic = below.roughness.astype(np.float64), below.metallic.astype(np.float64)
+        if self.board.masked:
+            colour = below.base_colour + covered[:, None] * COPPER_THROUGH_MASK
+            halves = np.full(len(self.board.prints), PRINT_WIDTH / 2)
+            printed = _stroke_distance(xy, self.board.prints, halves, REACH) < 0
+            painted = [
+                (printed & (pad > OPENING), PRINT, PRINT_ROUGHNESS, 0.0),
+                (pad < OPENING, BARE_LAMINATE, LAMINATE_ROUGHNESS, 0.0),
+                (pad < 0, GOLD, PAD_ROUGHNESS, 1.0),
+            ]
+        else:
+            colour = below.base_colour + covered[:, None] * (COPPER - below.base_colour)
+            roughness += covered * (PAD_ROUGHNESS - roughness)
+            metallic += covered * (1.0 - metallic)
+            painted = []
+        for where, paint, rough, metal in (*painted, (hole < 0, HOLE, 1.0, 0.0)):
             colour[where], roughness[where], metallic[where] = paint, rough, metal
         return FinishSample(
             height=height.astype(np.float32),
@@ -176,13 +197,23 @@ class CopperDefect:
             sample.reflectance[inside] = GOLD
             sample.roughness[inside], sample.metallic[inside] = PAD_ROUGHNESS, 1.0
         else:
-            copper = np.minimum(self.board.track_distance(xy), pad)
+            copper = self.board.with_pours(xy, np.minimum(self.board.track_distance(xy), pad))
             adds = ADDS[self.class_name]
-            wrong = (copper > 0) == adds
+            wrong = ((copper > 0) == adds) & (self.board.masked | (hole > 0))
             inside = near[wrong]
-            change = (1.0 - coverage(copper[wrong])) if adds else -coverage(copper[wrong])
-            sample.reflectance[inside] = change[:, None] * COPPER_THROUGH_MASK
-            sample.height[inside] = COPPER_HEIGHT * change
+            share = (1.0 - coverage(copper[wrong])) if adds else coverage(copper[wrong])
+            if self.board.masked:
+                change = share if adds else -share
+                sample.reflectance[inside] = change[:, None] * COPPER_THROUGH_MASK
+                sample.height[inside] = COPPER_HEIGHT * change
+            else:
+                colour, rough, metal = (
+                    (COPPER, PAD_ROUGHNESS, 1.0) if adds else (BARE_LAMINATE, LAMINATE_ROUGHNESS, 0.0)
+                )
+                sample.opacity[inside] = share
+                sample.reflectance[inside] = share[:, None] * colour
+                sample.roughness[inside], sample.metallic[inside] = share * rough, share * metal
+                sample.height[inside] = COPPER_HEIGHT * share * adds
         sample.inside[inside] = True
         sample.instance[inside] = self.instance
         return sample
@@ -192,6 +223,15 @@ def coverage(distance: Floats) -> Floats:
     """How much of the copper shows at a signed distance from its border: 1 inside, falling to 0 just outside."""
     ramp = np.clip(0.5 - distance / EDGE, 0.0, 1.0)
     return ramp * ramp * (3 - 2 * ramp)
+
+
+def pour_distance(xy: Floats, pour: Floats) -> Floats:
+    """(N,) signed distance to a rectangle with cut corners, centre, half extents and cut: a little short outside."""
+    away = np.abs(xy - pour[:2])
+    beyond = away - pour[2:4]
+    diagonal = (away.sum(axis=1) - (pour[2] + pour[3] - pour[4])) / np.sqrt(2)
+    result: Floats = np.maximum(beyond.max(axis=1), diagonal)
+    return result
 
 
 def _stroke_distance(xy: Floats, strokes: Floats, halves: Floats, reach: float) -> Floats:

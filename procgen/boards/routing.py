@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from procgen.boards.layout import Board
+from procgen.boards.layout import POUR_CLEARANCE, Board
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -20,6 +20,8 @@ CLEARANCE = 0.2e-3  # m between two nets
 BORDER = 1.2e-3  # m along the board's edge without copper
 TRIES = 60  # to find room for a component
 NEIGHBOURS = 10  # nearest pads among which a connection is drawn
+POURED = (0.06, 0.28)  # half extents of poured areas over the board's shorter side
+CUT = (0.1, 0.58)  # of their corners, over the smaller half extent: .58 makes a regular octagon of a square
 LONGEST_DETOUR = 3.0  # over the straight distance; longer connections are left to another layer, as in life
 
 
@@ -66,10 +68,20 @@ def via() -> Footprint:
     return Footprint(((0.0, 0.0),), (0.4e-3, 0.4e-3), 0.2e-3, (0.0, 0.0))
 
 
-def lay_out(width: float, height: float, density: float, track: float, rng: np.random.Generator) -> Board:
+def lay_out(
+    width: float,
+    height: float,
+    density: float,
+    track: float,
+    rng: np.random.Generator,
+    *,
+    pours: int = 0,
+    masked: bool = True,
+) -> Board:
     """A board of width × height metres about the origin.
 
-    density: components over what it comfortably holds. track: m, width of most tracks.
+    density: components over what it comfortably holds. track: m, width of most tracks. pours: areas of copper, those
+    left out that find no room. masked: under solder mask and print.
     """
     pads, prints = Pads(), list[tuple[Point, Point]]()
     boxes: list[tuple[float, ...]] = []
@@ -92,7 +104,24 @@ def lay_out(width: float, height: float, density: float, track: float, rng: np.r
         drills=np.array(pads.drills),
         pad_nets=router.pad_nets,
         prints=np.array(prints).reshape(-1, 2, 2),
+        pours=_poured(pours, width, height, rng),
+        masked=masked,
     )
+
+
+def _poured(wanted: int, width: float, height: float, rng: np.random.Generator) -> Floats:
+    """(Q, 5) rectangles with cut corners that keep clear of each other: centre, half extents and cut, m."""
+    side = min(width, height)
+    found: list[Floats] = []
+    for _ in range(wanted):
+        for _ in range(TRIES):
+            half = side * rng.uniform(*POURED, 2)
+            centre = rng.uniform(-0.5, 0.5, 2) * (width, height)
+            reach = np.concatenate([centre - half, centre + half]) + np.array([-1, -1, 1, 1]) * POUR_CLEARANCE
+            if all((reach[:2] > p[:2] + p[2:4]).any() or (reach[2:] < p[:2] - p[2:4]).any() for p in found):
+                found.append(np.array([*centre, *half, rng.uniform(*CUT) * half.min()]))
+                break
+    return np.array(found).reshape(-1, 5)
 
 
 def _place(

@@ -20,6 +20,8 @@ UNEVEN_LOAD = 0.35  # standard deviation of the logarithm of the load that each 
 LIFT = 0.4  # standard deviations of the load's noise over which a tip that loses contact comes up
 SLIP_SHARE = 0.15  # of a stick-slip period: the tip lets go much faster than it digs in
 SLIP_JITTER = 0.35  # of a period: how irregularly the periods follow each other
+BED_OCTAVES = 2
+BED_STEEPNESS = 0.8  # of the bared share over the noise's standard deviation: bare and not bare, with little between
 LEVEL_NOISE = 2.0  # periods over which the strength of stick-slip comes and goes
 
 
@@ -122,7 +124,9 @@ class Scratch:
     width, too, follows its load. run_in, run_out: m, over which the tip goes down from nothing and comes up again.
     stick_slip: relative swing of the depth, as the tip digs in and slips free again every stick_slip_length (m).
     contact: share of the way, about, on which a tip that bounces touches; contact_length: m, from bounce to bounce.
-    reflectance_change, roughness_change: of the groove. seed: of its irregularities. instance: its id.
+    bed: 0 to 1, how far the groove's bed differs from place to place between bare and not bare at all, in streaks of
+    bed_length along by bed_width across (m). reflectance_change, roughness_change: of the groove. seed: of its
+    irregularities. instance: its id.
     Raises BlemishError for values out of range.
     """
 
@@ -134,6 +138,9 @@ class Scratch:
     stick_slip_length: float = 1e-3
     contact: float = 1.0
     contact_length: float = 1e-2
+    bed: float = 0.0
+    bed_length: float = 2e-3
+    bed_width: float = 1e-4
     reflectance_change: float = 0.0
     roughness_change: float = 0.0
     seed: int = 0
@@ -152,6 +159,9 @@ class Scratch:
             stick_slip_length=(self.stick_slip_length, "positive"),
             contact=(self.contact, "0 to 1"),
             contact_length=(self.contact_length, "positive"),
+            bed=(self.bed, "0 to 1"),
+            bed_length=(self.bed_length, "positive"),
+            bed_width=(self.bed_width, "positive"),
             reflectance_change=(self.reflectance_change, "finite"),
             roughness_change=(self.roughness_change, "finite"),
             seed=(self.seed, "not negative"),
@@ -191,17 +201,31 @@ class Scratch:
         near, along, offset = self.path.beside(points, max(reaches))
         for number, (track, reach) in enumerate(zip(self.tracks, reaches, strict=True)):
             close = np.flatnonzero(np.abs(offset - track.offset) <= reach - abs(track.offset))
-            self._enter(sample, near[close], offset[close] - track.offset, self.deepness(along[close], number))
+            deepness, bare = self.deepness(along[close], number), self.bareness(along[close], offset[close], number)
+            self._enter(sample, near[close], offset[close] - track.offset, deepness, bare)
         return sample
 
-    def _enter(self, sample: LayerSample, near: Indices, offset: Floats, deepness: Floats) -> None:
-        """Add a track to the sample, at points (n,) that lie `offset` (m) beside it where it is so deep."""
+    def bareness(self, along: Floats, offset: Floats, number: int = 0) -> Floats | float:
+        """Share of a track's bed that is bare at (n,) places along the path and beside it, m."""
+        if self.bed == 0.0:
+            return 1.0
+        lane = np.full_like(along, 0.37 + number)
+        place = np.stack([0.5 * along / self.bed_length, 0.5 * offset / self.bed_width, lane], axis=1)
+        bare = np.clip(0.5 + BED_STEEPNESS * fractal(place, BED_OCTAVES, self.seed + 1), 0.0, 1.0)
+        result: Floats = 1.0 - self.bed * (1.0 - bare)
+        return result
+
+    def _enter(
+        self, sample: LayerSample, near: Indices, offset: Floats, deepness: Floats, bareness: Floats | float
+    ) -> None:
+        """Add a track to the sample, at points (n,) that lie `offset` (m) beside it where it is so deep and so bare."""
         sample.height[near] += self.profile.height(offset, deepness)
         half = 0.5 * self.profile.width * np.sqrt(deepness)
         in_groove = (np.abs(offset) <= half) & (half > 0.0)
         groove, share = near[in_groove], 1.0 - (offset[in_groove] / half[in_groove]) ** 2
         # A light touch bares less of the groove's new surface than a deep one; what is bare gets no barer.
         bared = np.minimum(deepness[in_groove], 1.0) * np.sqrt(np.maximum(share, 0.0))
+        bared *= bareness if isinstance(bareness, float) else bareness[in_groove]
         for quantity, change in (
             (sample.reflectance, self.reflectance_change),
             (sample.roughness, self.roughness_change),

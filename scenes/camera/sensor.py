@@ -24,7 +24,7 @@ def develop(linear: Singles, sensor: Sensor) -> NDArray[np.uint8] | NDArray[np.u
     Returns (H, W, 3), or (H, W) for a monochrome sensor; uint8 or uint16 as `sensor.bits` says.
     In the order of the physics: exposure; vignetting and dirt on the lens; its blur; rows that shake; columns that
     answer differently; shot and read noise; columns' offsets; saturation. Then in that of the camera: white balance,
-    threshold, transfer curve, sharpening, quantisation, JPEG.
+    threshold, transfer curve, negative, sharpening, quantisation, JPEG.
     Raises ValueError for another shape or for radiance that is not finite.
     """
     if linear.ndim != 3 or linear.shape[2] != 3:
@@ -62,4 +62,5 @@ def processed(raw: Singles, sensor: Sensor) -> Singles:
         raw = np.clip(raw * gains(sensor.white_balance), 0, 1)
     if sensor.threshold is not None:
         raw = (raw > sensor.threshold).astype(np.float32)
-    return sharpened(transferred(raw, sensor.transfer), sensor.sharpening, sensor.sharpening_radius)
+    shown = transferred(raw, sensor.transfer)
+    return sharpened(1 - shown if sensor.negative else shown, sensor.sharpening, sensor.sharpening_radius)

@@ -24,6 +24,7 @@ from scenes.quantities.scene_model import SceneModel
 
 Width = Annotated[Distribution, Within(1, 10_000)]
 
+LOOK = ("reflectance_change", "roughness_change", "lip", "filled", "filled_size")
 NARROWEST = 0.05  # share of a crack's width and depth at severity 0
 
 
@@ -49,6 +50,12 @@ class OpeningRecipe(LayerRecipeModel):
     lip: Fraction = Field(
         Constant(0.0), title="Lip Height", description="Height of the raised edges, over the depth beside them"
     )
+    filled: Fraction = Field(Constant(0.0), description="Share of its way on which grit and dirt fill it")
+    filled_size_mm: Fine = Field(Constant(5.0), description="Length of the filled stretches")
+
+
+def _open(value: float) -> bool:
+    return value == 0
 
 
 class CrackedLayer(SceneModel):
@@ -57,11 +64,16 @@ class CrackedLayer(SceneModel):
     reflectance_change: float
     roughness_change: float
     lip: float = 0.0
+    filled: float = Field(0.0, exclude_if=_open)
+    filled_size: float = Field(0.0, exclude_if=_open)
     seed: int
 
     def to_crack(self, graph: CrackGraph, surface: Chart) -> Crack:
         """The field over the surface of a crack on its chart."""
-        return Crack(graph.embedded(surface.embed), self.reflectance_change, self.roughness_change, lip=self.lip)
+        embedded, look = graph.embedded(surface.embed), (self.reflectance_change, self.roughness_change)
+        if self.filled == 0:
+            return Crack(embedded, *look, lip=self.lip)
+        return Crack(embedded, *look, lip=self.lip, filled=self.filled, filled_size=self.filled_size, seed=self.seed)
 
 
 def drawn_opening(
@@ -71,5 +83,7 @@ def drawn_opening(
     quantities = stream.quantities(recipe, omit=("severity", *omit))
     share = share_at(recipe.severity, stream, least=NARROWEST)
     quantities |= {"width": share * quantities["width"], "depth": share * quantities["depth"]}
-    look = {name: quantities.pop(name) for name in ("reflectance_change", "roughness_change", "lip")}
+    look = {name: quantities.pop(name) for name in LOOK}
+    if look["filled"] == 0:
+        look["filled_size"] = 0.0
     return quantities, look | {"seed": stream.layer_seed()}

@@ -15,6 +15,7 @@ from scenes.pictures.decoding import MOST_PIXELS
 from scenes.pictures.masks import read_mask
 
 IntegerMap = NDArray[np.integer[Any]]
+AT_ONCE = 1 << 21  # pixels, which become indices of eight bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +65,19 @@ class InstanceMaps(Sequence[DefectInstance]):
         """(len,) pixels of every instance, only those `within` (H, W) when given: one pass over each map."""
         counts = {}
         for family, labels in self._maps.items():
-            chosen = labels.ravel() if within is None else labels[within]
             highest = max((number for kind, number, _ in self._entries if kind == family), default=0)
-            counts[family] = np.bincount(chosen, minlength=highest + 1)
+            counts[family] = _occurrences(labels.reshape(-1), None if within is None else within.reshape(-1), highest)
         return np.array([counts[family][number] for family, number, _ in self._entries], dtype=np.int64)
+
+
+def _occurrences(labels: IntegerMap, within: NDArray[np.bool_] | None, highest: int) -> NDArray[np.int64]:
+    """(1 + highest,) how often each number occurs among labels (N,), only those `within` (N,) when given."""
+    counts = np.zeros(highest + 1, np.int64)
+    for start in range(0, labels.size, AT_ONCE):
+        part = labels[start : start + AT_ONCE]
+        part = part if within is None else part[within[start : start + AT_ONCE]]
+        counts += np.bincount(part, minlength=highest + 1)[: highest + 1]
+    return counts
 
 
 @dataclass(frozen=True, eq=False)

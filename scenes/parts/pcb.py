@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from procgen.boards.layout import Board, BoardFinish
 from procgen.boards.routing import lay_out
@@ -25,7 +25,7 @@ class PcbRecipe(PartRecipeModel):
     """A board; every layout_seed has a layout of its own: one number for a product, a distribution for many.
 
     track_mm: width of most tracks. density: components over what such a board comfortably holds. The finish is that of
-    the solder mask.
+    the solder mask, or of the laminate where there is none.
     """
 
     kind: Literal["pcb"]
@@ -35,12 +35,16 @@ class PcbRecipe(PartRecipeModel):
     density: Annotated[Distribution, Within(0.1, 2)] = Field(
         Constant(1.0), description="How densely tracks and parts are laid: 1 is common"
     )
-    track_mm: Annotated[Distribution, Within(0.1, 0.4)] = Field(
+    track_mm: Annotated[Distribution, Within(0.1, 1.0)] = Field(
         Constant(0.25), title="Track Width", description="Width of the copper tracks"
     )
     layout_seed: Annotated[Distribution, Within(0, 1_000_000, whole=True)] = Field(
         Constant(0), description="The number of the layout; one number for all frames is one product"
     )
+    pours: Annotated[Distribution, Within(0, 30, whole=True)] = Field(
+        Constant(0), description="How many areas are filled with copper"
+    )
+    masked: StrictBool = Field(True, description="Under solder mask and print; off is copper bare on its laminate")
 
     @property
     def framed_mm(self) -> float:
@@ -54,8 +58,9 @@ class PcbRecipe(PartRecipeModel):
 
     def sample(self, stream: RandomStream) -> "Pcb":
         """The board of one frame."""
-        quantities = stream.quantities(self, omit=("layout_seed",))
-        return Pcb(layout_seed=stream.whole("layout_seed", self.layout_seed), **quantities)
+        quantities = stream.quantities(self, omit=("layout_seed", "pours"))
+        layout_seed, pours = stream.whole("layout_seed", self.layout_seed), stream.whole("pours", self.pours)
+        return Pcb(layout_seed=layout_seed, pours=pours, masked=self.masked, **quantities)
 
 
 class Pcb(DrawnPart):
@@ -68,6 +73,8 @@ class Pcb(DrawnPart):
     density: Positive
     track: Positive
     layout_seed: Annotated[int, Field(ge=0)]
+    pours: Annotated[int, Field(ge=0)] = Field(0, exclude_if=lambda pours: pours == 0)
+    masked: bool = Field(True, exclude_if=bool)
 
     @property
     def framed_width(self) -> float:
@@ -81,7 +88,7 @@ class Pcb(DrawnPart):
 
     def build(self) -> Part:
         """The board's mesh and its chart, which knows the layout."""
-        board = _board(self.width, self.height, self.density, self.track, self.layout_seed)
+        board = _board(self)
         x = np.array([-self.width / 2, self.width / 2])
         profile = np.stack([np.column_stack([x, np.full(2, z)]) for z in (0.0, -self.thickness)])
         chart = BoardChart(self.width, self.height, board)
@@ -109,5 +116,6 @@ class BoardChart(PlaneChart):
 
 
 @lru_cache(maxsize=4)
-def _board(width: float, height: float, density: float, track: float, seed: int) -> Board:
-    return lay_out(width, height, density, track, np.random.default_rng(seed))
+def _board(drawn: Pcb) -> Board:
+    rng = np.random.default_rng(drawn.layout_seed)
+    return lay_out(drawn.width, drawn.height, drawn.density, drawn.track, rng, pours=drawn.pours, masked=drawn.masked)

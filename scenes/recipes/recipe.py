@@ -25,10 +25,12 @@ from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
 from scenes.quantities.recipe_model import Fraction, Ratio, RecipeModel, together
 from scenes.recipes.camera import CameraRecipe
+from scenes.recipes.paths import quantity_at
 from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 MOST_ENTRIES = 100  # of a family
+MOST_FREE = 100  # quantities that may be fitted
 MOST_PROBLEMS = 20  # told of one recipe
 LONGEST_NAME = 60  # characters of a field, told as it is
 
@@ -40,6 +42,9 @@ def _can_be_off(name: str) -> str:
     if not SWITCHED_OFF.fullmatch(name):
         raise ValueError(f"found {shown(name)}; expected defects or impurities, or one entry of them, as in defects.0")
     return name
+
+
+End = Annotated[float, Field(strict=True)]
 
 
 class SensorRecipe(RecipeModel):
@@ -89,6 +94,7 @@ class SensorRecipe(RecipeModel):
     threshold: Annotated[Distribution, Within(0.001, 1)] | None = Field(
         None, description="Share of full well above which a pixel is stored as white, else as black"
     )
+    negative: StrictBool = Field(False, description="Dark is stored bright, and bright dark")
     sharpening: Ratio = Field(Constant(0.0), description="How much of the unsharp mask the camera adds")
     sharpening_px: Annotated[Distribution, Within(0.2, 20)] = Field(
         Constant(1.0), title="Sharpening Radius", description="Radius of the unsharp mask"
@@ -119,6 +125,8 @@ class Recipe(RecipeModel):
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
     switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
     else stays as it is. See `without`. scene: of the user; part, light and camera stand for nothing then.
+    calibrate: what `blemish calibrate` may change, by its path, and between which bounds. No frame depends on it, so it
+    is not written down with them.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = Field(
@@ -158,6 +166,24 @@ class Recipe(RecipeModel):
         says = scene if isinstance(scene, dict) else scene.model_dump(mode="json")
         needed = {"finish": says.get("surface") == "finish", "sensor": says.get("picture") == "sensor"}
         return {**{name: value for name, value in STAND_INS.items() if not needed.get(name)}, **written}
+
+    calibrate: dict[str, tuple[End, End]] = Field(
+        {},
+        max_length=MOST_FREE,
+        exclude=True,
+        description="What may be fitted to photographs: paths such as finish.grain, each with its bounds",
+    )
+
+    @model_validator(mode="after")
+    def _calibrates_what_is_there(self) -> Self:
+        for path, (low, high) in self.calibrate.items():
+            try:
+                quantity_at(self, path)
+            except ValueError as error:
+                raise together(f"calibrate: {error}") from None
+            if not low < high:
+                raise together(f"calibrate.{path}: found [{low:g}, {high:g}]; expected a lower and a higher bound")
+        return self
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:

@@ -188,6 +188,7 @@ def draw_sensor(recipe: SensorRecipe, resolution: tuple[int, int], stream: Rando
         row_jitter=stream.draw("row_jitter_px", recipe.row_jitter_px),
         white_balance=_if_any(stream.draw, "white_balance_kelvin", recipe.white_balance_kelvin),
         threshold=_if_any(stream.draw, "threshold", recipe.threshold),
+        negative=recipe.negative,
         sharpening=(sharpening := stream.draw("sharpening", recipe.sharpening)),
         sharpening_radius=stream.draw("sharpening_px", recipe.sharpening_px) if sharpening else 0.0,
         jpeg_quality=_if_any(stream.whole, "jpeg_quality", recipe.jpeg_quality),

@@ -22,14 +22,17 @@ VERSION = 1  # of the settings in a .blend
 FAMILIES = ("defects", "impurities")
 
 
-def to_recipe(settings: Any) -> Recipe:
-    """The recipe that the settings describe. Raises RecipeError where they contradict each other."""
+def to_recipe(settings: Any, **instead: Any) -> Recipe:
+    """The recipe that the settings describe; `instead`: fields that say something else.
+
+    Raises RecipeError where they contradict each other.
+    """
     from scenes.recipes.reading import RecipeError
     from scenes.recipes.recipe import recipe_from
 
     name = settings.name or "the panel"
     try:
-        return recipe_from(to_fields(settings), name)
+        return recipe_from({**to_fields(settings), **instead}, name)
     except ValueError as error:
         if isinstance(error, RecipeError):
             raise
@@ -81,6 +84,12 @@ def to_fields(settings: Any) -> dict[str, Any]:
     as_before = before.get("switched_off", [])
     fields["switched_off"] = as_before if sorted(set(as_before)) == off else off
     return fields
+
+
+def scene_section(settings: Any) -> dict[str, Any] | None:
+    """What the recipe says of scenes of the user, which the panel keeps as it is; None where it says nothing."""
+    found: dict[str, Any] | None = json.loads(settings.written or "{}").get("scene")
+    return found
 
 
 def set_kind(holder: Any, fields: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from procgen.defects.cracks.graph import CrackGraph
 from procgen.errors import BlemishError
+from procgen.finish.solid import isotropic
 from procgen.surface.binning import boxes_around, near_pairs
 from procgen.surface.checks import require
 from procgen.surface.layer import Family, LayerSample, SurfacePoints
@@ -17,6 +18,8 @@ Indices = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 REACHES_PER_BOX = 1.0  # size of the boxes that sort out the points that are nowhere near, over an edge's median reach
+NEARLY_UP = 0.85  # share of the groove that grit fills where it fills it
+FILL_EDGE, FILL_OCTAVES = 0.5, 3  # standard deviations of the fill's noise from open to filled
 LIP_END = 3.0  # half widths from the middle at which a lip has run out: it is as broad as the crack
 # Widths in texels: up to the first, a texel is changed by what the crack covers of it; from the second on, by what its
 # centre sees. In between, one gives way to the other.
@@ -34,6 +37,7 @@ class Crack:
 
     reflectance_change: of the base colour at the bottom, < 0. roughness_change: of its walls. lip: height of the raised
     lips, as a share of the depth beside them; they fall to nothing within a width of the crack. instance: its id.
+    filled: share of its way on which grit and dirt fill it nearly up, in turns of filled_size (m). seed: of those.
 
     Of points alone, those are inside that lie no further than half the width from an edge. Of texels, points of a grid,
     also those are inside whose centre an edge passes within a texel, so that a hairline keeps its mask, as a connected
@@ -48,6 +52,9 @@ class Crack:
     roughness_change: float = 0.3
     instance: int = 1
     lip: float = 0.0
+    filled: float = 0.0
+    filled_size: float = 5e-3
+    seed: int = 0
 
     family: ClassVar[Family] = "defect"
     class_name: ClassVar[str] = "crack"
@@ -63,6 +70,9 @@ class Crack:
             roughness_change=(self.roughness_change, "finite"),
             instance=(self.instance, "positive"),
             lip=(self.lip, "not negative"),
+            filled=(self.filled, "0 to 1"),
+            filled_size=(self.filled_size, "positive"),
+            seed=(self.seed, "not negative"),
         )
 
     def evaluate(self, points: SurfacePoints | ArrayLike) -> LayerSample:
@@ -88,7 +98,20 @@ class Crack:
         # Little light gets into a crack and less comes back: it is dark nearly up to its edges.
         sample.reflectance[near.point] = self.reflectance_change * (resolved * shade + covered * MEAN_SHADE)
         sample.roughness[near.point] = self.roughness_change * (resolved * in_groove + covered)
+        if self.filled > 0.0:
+            left = self._open(points.positions[near.point])
+            sample.height[near.point] *= left
+            sample.reflectance[near.point] *= left
         return sample
+
+    def _open(self, positions: Floats) -> NDArray[np.float32]:
+        """Share of the groove that is left open at (n, 3) places, m."""
+        if self.filled == 1.0:
+            return np.full(len(positions), 1.0 - NEARLY_UP, dtype=np.float32)
+        from scipy.special import ndtri
+
+        level = isotropic(positions, self.filled_size, FILL_OCTAVES, self.seed + 1) + ndtri(self.filled)
+        return np.asarray(1.0 - NEARLY_UP * np.clip(0.5 + level / FILL_EDGE, 0.0, 1.0), dtype=np.float32)
 
     def _profile(self, points: SurfacePoints) -> "_Profile":
         """Where the points near the crack lie in its profile."""
@@ -122,7 +145,8 @@ class _Edges:
         self.middles, self.spans = 0.5 * (tail + head), head - tail
         self.squares = np.maximum(np.einsum("nk,nk->n", self.spans, self.spans), np.finfo(np.float64).tiny)
         self.half_widths, self.depths = 0.5 * graph.widths[graph.edges], graph.depths[graph.edges]
-        self.half_mask = 0.5 * NARROWEST_MASK * max(rows_apart, columns_apart)  # which exceeds the half diagonal
+        # It exceeds the half diagonal; nudged, so that of rows of texels that lie just as far none is there in part.
+        self.half_mask = (0.5 * NARROWEST_MASK + NUDGE) * max(rows_apart, columns_apart)
         self.reach = 0.5 * np.sqrt(self.squares) + np.maximum(
             outermost * self.half_widths.max(axis=1, initial=0.0), self.half_mask
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from procgen.boards.layout import ADDS, Board, CopperClass, CopperDefect
+from procgen.boards.layout import ADDS, Board, CopperClass, CopperDefect, pour_distance
 from procgen.errors import BlemishError
 from procgen.surface.layer import Family, Layer
 from scenes.catalogue.entry import DefectEntry
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 Size = Annotated[Distribution, Within(0.01, 20)]  # mm
 TRIES = 60  # places looked at before a defect is left out
-FROM_PAD = 0.25e-3  # m that defects of tracks keep from pads, or they would be under no mask
+FROM_PAD = 0.25e-3  # m that defects of masked tracks keep from pads, or they would be under no mask
 LEAST = 0.15  # of its size, what remains of a defect at severity 0
 WIDEST_GAP = 1.6e-3  # m between tracks that a short may bridge
 STEPS = 64  # at which a short looks for the next net
@@ -92,6 +92,22 @@ class OpenCircuitRecipe(LayerRecipeModel):
         return _each(self, surface, stream)
 
 
+class PinHoleRecipe(LayerRecipeModel):
+    """Holes in the midst of copper; severity: how large."""
+
+    class_name: ClassVar[str] = "pin_hole"
+    family: ClassVar[Family] = "defect"
+    kind: Literal["pin_hole"]
+    count: Count
+    size_mm: Size = Field(description="Size from side to side")
+    raggedness: Fraction = Field(Constant(0.5), description="Unevenness of the outline")
+    severity: Severity = Constant(1.0)
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The holes of one frame, each with copper all round."""
+        return _each(self, surface, stream)
+
+
 class ShortRecipe(LayerRecipeModel):
     """Bridges from one net to the next; severity: how wide the bridge is."""
 
@@ -140,7 +156,7 @@ class SpuriousCopperRecipe(LayerRecipeModel):
         return _each(self, surface, stream)
 
 
-TrackDefect = MouseBiteRecipe | OpenCircuitRecipe | ShortRecipe | SpurRecipe | SpuriousCopperRecipe
+TrackDefect = MouseBiteRecipe | OpenCircuitRecipe | PinHoleRecipe | ShortRecipe | SpurRecipe | SpuriousCopperRecipe
 
 
 class CopperLayer(SceneModel):
@@ -188,6 +204,16 @@ ENTRIES = (
         title="Open Circuit",
         tooltip="A copper track that is cut through",
         noun="open",
+        materials=frozenset({"board"}),
+        requires=frozenset({"copper"}),
+    ),
+    DefectEntry(
+        kind="pin_hole",
+        recipe=PinHoleRecipe,
+        drawn=CopperLayer,
+        title="Pinhole",
+        tooltip="A small hole in the midst of copper",
+        noun="pinhole",
         materials=frozenset({"board"}),
         requires=frozenset({"copper"}),
     ),
@@ -246,6 +272,8 @@ def _one(recipe: TrackDefect, board: Board, stream: RandomStream) -> CopperLayer
     for _ in range(TRIES):
         if isinstance(recipe, SpuriousCopperRecipe):
             stroke = _speck(board, grade * drawn["size"] / 2, rng)
+        elif isinstance(recipe, PinHoleRecipe):
+            stroke = _pin_hole(board, grade * drawn["size"] / 2, rng)
         else:
             stroke = _at_track(recipe, board, drawn, grade, rng)
         if stroke is not None and _shows(board, recipe.class_name, *stroke):
@@ -262,7 +290,11 @@ def _one(recipe: TrackDefect, board: Board, stream: RandomStream) -> CopperLayer
 
 
 def _at_track(
-    recipe: TrackDefect, board: Board, drawn: dict[str, float], grade: float, rng: np.random.Generator
+    recipe: MouseBiteRecipe | OpenCircuitRecipe | ShortRecipe | SpurRecipe,
+    board: Board,
+    drawn: dict[str, float],
+    grade: float,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats, float] | None:
     """The stroke of a defect at a place on a track, uniform over their length; None where it does not fit."""
     span = board.tracks[:, 1] - board.tracks[:, 0]
@@ -274,7 +306,7 @@ def _at_track(
     side = np.array([-along[1], along[0]]) * (1 if rng.random() < 0.5 else -1)
     middle = board.tracks[track, 0] + rng.uniform(0.1, 0.9) * span[track]
     half = board.widths[track] / 2
-    if board.pad_distance(middle[None])[0][0] < half + FROM_PAD:
+    if board.pad_distance(middle[None])[0][0] < (half + FROM_PAD if board.masked else 0.0):
         return None
     border = middle + half * side
     if isinstance(recipe, MouseBiteRecipe):
@@ -308,6 +340,26 @@ def _speck(board: Board, radius: float, rng: np.random.Generator) -> tuple[Float
     return (place - reach, place + reach, radius) if clear > min(1.3 * radius, 0.35e-3) else None
 
 
+def _pin_hole(board: Board, radius: float, rng: np.random.Generator) -> tuple[Floats, Floats, float] | None:
+    """A stroke where a track, a pad or a poured area has copper all round it; half of them in what is widest."""
+    if len(board.pours) and rng.random() < 0.5:
+        pour = board.pours[int(rng.integers(len(board.pours)))]
+        place = pour[:2] + rng.uniform(-1, 1, 2) * pour[2:4]
+    elif len(board.tracks):
+        along = rng.uniform(0, 1)
+        ends = board.tracks[int(rng.integers(len(board.tracks)))]
+        place = ends[0] + along * (ends[1] - ends[0])
+    else:
+        return None
+    turn = rng.uniform(0, 2 * math.pi)
+    reach = radius * rng.uniform(0, 1.5) * np.array([math.cos(turn), math.sin(turn)])
+    around = np.stack([place - reach, place, place + reach])
+    inside = board.copper_distance(around).max() < -1.4 * radius
+    # Under solder mask, pads shine bare: their holes would look like a hole that is drilled.
+    clear_of_holes = board.pad_distance(around)[int(not board.masked)].min() > 1.4 * radius
+    return (place - reach, place + reach, radius) if inside and clear_of_holes else None
+
+
 def _shows(board: Board, class_name: str, start: Floats, end: Floats, radius: float) -> bool:
     """Whether there is copper to take away under a stroke, or room to add some."""
     steps = np.linspace(start, end, 9)
@@ -321,6 +373,9 @@ def _net_at(board: Board, place: Floats) -> int | None:
     inside = (np.abs(board.pads - place) <= board.pad_halves).all(axis=1)
     if inside.any():
         return int(board.pad_nets[np.argmax(inside)])
+    in_pour = [pour_distance(place[None], pour)[0] <= 0 for pour in board.pours]
+    if any(in_pour) and min(board.track_distance(place[None])[0], board.pad_distance(place[None])[0][0]) > 0:
+        return len(board.pads) + in_pour.index(True)  # nets are numbered after pads
     span = board.tracks[:, 1] - board.tracks[:, 0]
     square = np.maximum((span**2).sum(axis=1), np.finfo(float).tiny)
     along = np.clip(((place - board.tracks[:, 0]) * span).sum(axis=1) / square, 0, 1)

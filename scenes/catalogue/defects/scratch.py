@@ -40,6 +40,8 @@ OF_THE_TIP = {
     "seed",
 }
 
+OF_THE_BED = {"bed", "bed_length", "bed_width"}
+
 Bend = Annotated[Distribution, Within(-180, 180)]
 Tracks = Annotated[Distribution, Within(1, 50, whole=True)]
 HalfShare = Annotated[Distribution, Within(0, 0.5)]
@@ -80,6 +82,13 @@ class ScratchRecipe(PlacedRecipeModel):
         Constant(1.0), description="Share of the length on which a tip that bounces touches"
     )
     contact_length_mm: Fine = Field(Constant(10.0), description="From bounce to bounce of the tip")
+    bed: Fraction = Field(
+        Constant(0.0), description="How far the bed of the groove is bare in streaks alone: 0 is bare all over"
+    )
+    bed_length_mm: Fine = Field(Constant(2.0), description="Length of the streaks in the bed")
+    bed_width_um: Annotated[Distribution, Within(1, 10_000)] = Field(
+        Constant(100.0), description="Width of the streaks in the bed"
+    )
     tracks: Tracks = Field(
         Constant(1.0), description="In how many points the body touches, each with a groove of its own"
     )
@@ -93,6 +102,10 @@ class ScratchRecipe(PlacedRecipeModel):
     def sample(self, surface: Chart, stream: RandomStream) -> list[ScratchLayer]:
         """The scratches of one frame."""
         return [_scratch(self, surface, stream.at(number)) for number in range(stream.whole("count", self.count))]
+
+
+def _even(value: float) -> bool:
+    return value == 0
 
 
 class ScratchLayer(SceneModel):
@@ -113,6 +126,9 @@ class ScratchLayer(SceneModel):
     tracks: int = Field(default=1, ge=1)
     spread: Positive = 0.001
     stagger: NotNegative = 0.0
+    bed: NotNegative = Field(0.0, exclude_if=_even)
+    bed_length: NotNegative = Field(0.0, exclude_if=_even)
+    bed_width: NotNegative = Field(0.0, exclude_if=_even)
     reflectance_change: float
     roughness_change: float
     seed: int
@@ -127,7 +143,7 @@ class ScratchLayer(SceneModel):
             run_in=self.run_in * longer,
             run_out=self.run_out * longer,
             tracks=simulate_tracks(self.tracks, self.spread, self.stagger, np.random.default_rng(self.seed)),
-            **self.model_dump(include=OF_THE_TIP),
+            **self.model_dump(include=OF_THE_TIP | (OF_THE_BED if self.bed else set())),
         )
 
 
@@ -156,6 +172,8 @@ def _scratch(recipe: ScratchRecipe, surface: Chart, stream: RandomStream) -> Scr
         quantities.pop("angle"),
         reach=0.5 * (quantities["width"] + (tracks > 1) * quantities["spread"]) + sagitta(length, quantities["bend"]),
     )
+    if quantities["bed"] == 0:
+        quantities["bed_length"] = quantities["bed_width"] = 0.0
     profile = ScratchProfile(
         width=quantities.pop("width") * math.sqrt(share),
         depth=quantities.pop("depth") * share,

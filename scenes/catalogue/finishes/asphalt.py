@@ -21,6 +21,9 @@ class AsphaltFinishRecipe(ProfiledFinishRecipe):
     stone_size_mm: Stone = Field(description="Size of a stone")
     bare: Ratio = Field(Constant(0.35), description="How much the stones are worn bare of the binder")
     variety: Ratio = Field(Constant(0.3), description="How much the stones differ in brightness")
+    angular: Fraction = Field(Constant(0.0), description="0 for round stones, 1 for broken ones with edges")
+    plucked: Fraction = Field(Constant(0.0), description="Share of the large stones that have come out")
+    glints: Fraction = Field(Constant(0.0), description="Share of the stones that are as bright as quartz")
     metallic: Fraction = Field(Constant(0.0), description="Metal or not: 1 reflects as a metal does")
 
     def sample(self, stream: RandomStream) -> AsphaltFinish:

@@ -17,6 +17,7 @@ from anomaly.deployment import check
 from anomaly.deployment.answering_model import Answer, AnsweringModel, described
 from anomaly.deployment.cli import ExportError, size_from
 from anomaly.deployment.formats import FORMATS
+from anomaly.inspection.computing import Computing
 from anomaly.inspection.inspector import Inspector, InspectorError, PixelSize, TrainingRecord
 from anomaly.inspection.regions import Regions
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
@@ -95,11 +96,37 @@ def test_what_cannot_be_exported_is_refused():
         AnsweringModel(inspector)
     with pytest.raises(InspectorError, match="no threshold"):
         AnsweringModel(replace(inspector, training=replace(inspector.training, threshold=None)), SHAPE)
-    with pytest.raises(InspectorError, match="more than an exported inspector takes at once"):
-        AnsweringModel(inspector, (9000, 9000))
+    with pytest.raises(InspectorError, match="in 121 tiles, an exported inspector takes 64 at most"):
+        AnsweringModel(inspector, (13_000, 13_000))
     known = replace(inspector, training=replace(inspector.training, pixel_size=PixelSize(1e-5, *SHAPE)))
     assert AnsweringModel(known).size == SHAPE
     assert described(known, AnsweringModel(known, (75, 85)))["metres_per_pixel"] == pytest.approx(2e-5)
+
+
+@pytest.mark.parametrize("backbone", ["untrained", "test_vit@2/16"])
+def test_pictures_in_tiles_are_looked_at_in_the_same_tiles(backbone):
+    inspector, image = inspector_of(backbone, 0.9, threshold=1.0, tile=512), picture(2, (200, 700))
+    expected, score = inspector.predict(image)
+    whole, _ = inspector.on(Computing(tile=5000)).predict(image)
+    model = AnsweringModel(inspector, image.shape[:2])
+    assert len(model.tiles) == 5
+    assert np.abs(whole - expected).max() > 1e-2 * score  # which tiles decide
+    np.testing.assert_allclose(answer_of(model, image)[0], expected, atol=1e-4 * score)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("backbone", ["untrained", "test_vit@2/16"])
+def test_every_format_looks_at_pictures_in_tiles(backbone, name, tmp_path):
+    if name != "torch":
+        pytest.importorskip("onnxscript")
+        pytest.importorskip("onnxruntime" if name == "onnx" else "openvino")
+    inspector, image = inspector_of(backbone, 0.9, threshold=1.0, tile=512), picture(2, (200, 700))
+    expected, score = inspector.predict(image)
+    model, written_as = AnsweringModel(inspector, image.shape[:2]), FORMATS[name]
+    path = tmp_path / f"inspector{written_as.ending}"
+    written_as.write(model, described(inspector, model), path)
+    np.testing.assert_allclose(written_as.run(path, image).anomaly_map, expected, atol=1e-4 * score)
 
 
 @pytest.mark.parametrize("written", ["2448", "0x5", "axb", "10x20x3"])

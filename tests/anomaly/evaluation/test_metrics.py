@@ -8,6 +8,7 @@ import sklearn.metrics
 import torch
 from scipy import ndimage
 
+from anomaly.evaluation import regions
 from anomaly.evaluation.metrics import (
     COVERAGES,
     Evaluator,
@@ -82,6 +83,25 @@ def test_aupro_equals_anomalib_which_keeps_every_pixel(cases):
     for scores, truth in cases:
         reference.update(torch.from_numpy(scores)[None], torch.from_numpy(truth.defect).int()[None])
     assert evaluated(cases).aupro == pytest.approx(float(reference.compute()), abs=1e-3)
+
+
+def test_figures_are_the_same_band_by_band(cases, monkeypatch):
+    whole = evaluated(cases, smallest=4)
+    stained = [(scores, with_stain(truth)) for scores, truth in cases]
+    leaks = [leaked(scores, scores >= 2.5, truth) for scores, truth in stained]
+    assert any(map(any, leaks))
+    monkeypatch.setattr(regions, "BAND", 3 * 50)
+    banded = evaluated(cases, smallest=4)
+    assert banded.classes == whole.classes
+    for name in ("pixel_f1", "pixel_precision", "pixel_auroc", "aupro", "best_pixel_f1"):
+        assert getattr(banded, name) == pytest.approx(getattr(whole, name), abs=1e-6)
+    assert [leaked(scores, scores >= 2.5, truth) for scores, truth in stained] == leaks
+
+
+def with_stain(truth):
+    """The same defects, a stain over the middle of the picture."""
+    stain = DefectInstance("stain", "impurity", rectangle(truth.defect.shape, 10, 10, 20, 30))
+    return Truth(truth.defect, (*truth.instances, stain))
 
 
 def test_aupro_of_perfect_and_of_constant_maps():

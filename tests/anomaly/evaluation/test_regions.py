@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from skimage.measure import label
 
-from anomaly.evaluation.regions import numbered_regions
+from anomaly.evaluation import regions
+from anomaly.evaluation.regions import BandedRegions, bands, numbered_regions
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 1.0])
@@ -21,3 +22,19 @@ def test_corners_touch_and_views_are_taken() -> None:
     mask = np.eye(6, dtype=bool)
     assert numbered_regions(mask[::-1].T).max() == 1
     assert numbered_regions(mask[::2, ::2]).max() == 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.42, 0.6, 1.0])
+@pytest.mark.parametrize("band", [1, 87, 500, 10_000])
+def test_regions_found_band_by_band_are_those_of_the_whole(share: float, band: int, monkeypatch) -> None:
+    monkeypatch.setattr(regions, "BAND", band)
+    mask = np.random.default_rng(3).random((61, 87)) < share
+    banded = BandedRegions(mask)
+    assert [row for rows in bands(mask.shape) for row in range(rows.start, rows.stop)] == list(range(61))
+    ours = np.concatenate([banded.numbers(rows) for rows in banded.bands])
+    theirs = label(mask, connectivity=2)
+    pairs = np.unique(np.stack([ours, theirs], axis=-1).reshape(-1, 2), axis=0)
+    assert np.array_equal(ours == 0, ~mask)
+    assert len(pairs) == len(np.unique(ours)) == len(np.unique(theirs))
+    assert banded.sizes[1:].tolist() == np.bincount(ours.ravel())[1:].tolist()
+    assert banded.sizes[0] == 0

@@ -18,6 +18,7 @@ from anomaly.deployment.answering_model import AnsweringModel
 from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.evaluate import evaluate_inspector
 from anomaly.inspection.inspector import BANK_FILE, HALF_PRECISION, Inspector, TrainingRecord
+from anomaly.inspection.maintenance import melded, resized
 from anomaly.inspection.train import train_inspector
 from anomaly.patchcore.coreset import SequentialCoreset
 from anomaly.patchcore.distance_bounds import full_precision
@@ -226,6 +227,19 @@ def test_a_training_has_the_same_bytes_every_time_and_the_verdicts_of_the_proces
         assert max(scores[True]) < min(scores[False])
     ours, theirs = (len(i.model.coreset.bank) for i in (here, there[0]))
     assert ours == theirs
+
+
+def test_a_melded_and_a_shrunk_bank_are_those_of_the_processor_row_for_row(device):
+    inspectors = [inspector_of("filters"), inspector_of("filters", 150)]
+    there = inspectors[0].on(Computing(device))
+    for size in (120, 250):
+        here_bank, there_bank = (
+            resized(melded([first, inspectors[1]], size), size - 20).patchcore.coreset.bank.cpu()
+            for first in (inspectors[0].on(PROCESSOR), there)
+        )
+        assert torch.equal(here_bank, there_bank)
+    assert melded([there, inspectors[1]]).computing == there.computing
+    assert melded([there, inspectors[1]]).patchcore.memory_bank.device.type == torch.device(device).type
 
 
 def test_what_is_evaluated_there_is_what_is_evaluated_here(device, folder, tmp_path):

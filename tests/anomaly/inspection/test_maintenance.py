@@ -95,7 +95,7 @@ def test_augmentation_shows_other_patches_in_every_epoch(folders, tmp_path):
 
 def test_what_changes_the_features_is_refused_when_going_on(banks, folders, tmp_path):
     for change in ({"image_size": 64}, {"pretrained": True}, {"backbone": "resnet18"}):
-        with pytest.raises(InspectorError, match="keeps its backbone and its scale"):
+        with pytest.raises(InspectorError, match="keeps its backbone, its scale and its tiles"):
             train_inspector(read_samples(folders[1]), tmp_path, start=banks[0], **change)
 
 

@@ -4,13 +4,15 @@ import sys
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional
 
 from anomaly.backbone.normalisation import normalised
 from anomaly.backbone.patch_extractor import patch_extractor
 from anomaly.inspection.computing import Computing
-from anomaly.inspection.inspector import Inspector, TrainingRecord
+from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError, TrainingRecord, read_tensors
+from anomaly.inspection.maintenance import looking_at, melded
 from anomaly.inspection.tiles import (
     ALIGNED,
     LARGEST_WHOLE,
@@ -21,7 +23,9 @@ from anomaly.inspection.tiles import (
     scaled_size,
     tiles_of,
 )
+from anomaly.inspection.train import train_inspector
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+from scenes.formats.registry import read_samples
 
 
 def surface(height, width, seed):
@@ -137,3 +141,47 @@ def test_a_large_picture_takes_no_more_memory_than_a_smaller_one_beside_itself_a
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.strip() == f"({side}, {side})"
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory):
+    """A folder of one good picture, and an inspector trained on it in tiles."""
+    root = tmp_path_factory.mktemp("tiled")
+    (root / "photos" / "train" / "good").mkdir(parents=True)
+    Image.fromarray(surface(620, 600, 1)).save(root / "photos" / "train" / "good" / "0.png")
+    samples = read_samples(root / "photos")
+    train_inspector(samples, root / "tiled", **SETTINGS, computing=Computing(tile=512))
+    train_inspector(samples, root / "whole", **SETTINGS)
+    return root
+
+
+SETTINGS = {"backbone": "untrained", "seed": 3, "size": 60, "epochs": 1}
+
+
+def test_an_inspector_looks_at_pictures_in_the_tiles_that_it_was_trained_in(tiled):
+    inspector, image = Inspector.load(tiled / "tiled"), surface(620, 600, 2)
+    assert inspector.training.tile == inspector.tile == 512
+    in_tiles, in_one_piece = (inspector.on(Computing(tile=side)).predict(image)[0] for side in (512, 5000))
+    assert not np.array_equal(in_tiles, in_one_piece)  # squeeze-and-excitation sees other averages
+    for on in (inspector, inspector.on(Computing(batch=2)), looking_at(inspector, None)):
+        np.testing.assert_array_equal(on.predict(image)[0], in_tiles)
+
+
+def test_one_without_tiles_of_its_own_is_written_as_before(tiled):
+    assert read_tensors(tiled / "whole" / BANK_FILE)[1].keys().isdisjoint({"tile"})
+    assert b'schema\\": 7' in (tiled / "tiled" / BANK_FILE).read_bytes()
+    assert b'schema\\": 1' in (tiled / "whole" / BANK_FILE).read_bytes()
+    assert Inspector.load(tiled / "whole").tile is None
+
+
+def test_other_tiles_are_other_settings_and_other_features(tiled, tmp_path):
+    samples = read_samples(tiled / "photos")
+    with pytest.raises(InspectorError, match=r"tile \(512 there, None asked for\) differ"):
+        train_inspector(samples, tiled / "tiled", **SETTINGS)
+    tuned = train_inspector(samples, tmp_path / "tuned", start=tiled / "tiled")
+    assert tuned.training.tile == 512
+    with pytest.raises(InspectorError, match="keeps its backbone, its scale and its tiles"):
+        train_inspector(samples, tmp_path / "other", start=tiled / "tiled", computing=Computing(tile=640))
+    with pytest.raises(InspectorError, match="in one piece or tiles of the usual size and the first in tiles of 512"):
+        melded([Inspector.load(tiled / name) for name in ("tiled", "whole")])
+    assert melded([Inspector.load(tiled / "tiled"), tuned]).training.tile == 512

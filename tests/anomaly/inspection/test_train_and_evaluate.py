@@ -203,8 +203,8 @@ def test_banks_that_cannot_be_read_are_refused(tmp_path, content, message):
 
 def test_banks_of_another_schema_or_maker_are_refused(trained, tmp_path):
     content = (trained / BANK_FILE).read_bytes()
-    (tmp_path / BANK_FILE).write_bytes(re.sub(rb'schema\\": 1', rb'schema\\": 7', content))
-    with pytest.raises(InspectorError, match="schema 7 found, 1 to 5 expected"):
+    (tmp_path / BANK_FILE).write_bytes(re.sub(rb'schema\\": 1', rb'schema\\": 8', content))
+    with pytest.raises(InspectorError, match="schema 8 found, 1 to 7 expected"):
         Inspector.load(tmp_path)
     (tmp_path / BANK_FILE).write_bytes(content[: len(content) // 2])
     with pytest.raises(InspectorError, match="no bank that can be read"):

@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import scenes
+from anomaly.evaluation import regions
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import InspectorRecord, ResultsError, ResultsWriter, read_results
 from anomaly.reporting import report_pictures as pictures
@@ -243,12 +244,22 @@ def test_clearest_and_hardest_samples_are_named_as_such(tmp_path):
     assert "n/a" in words  # no good sample, no image AUROC
 
 
-def test_separation_within_a_picture_equals_scikit_learn():
-    rng = np.random.default_rng(2)
-    truth = rng.random((20, 30)) > 0.8
-    scores = np.round(rng.random((20, 30)) + 0.3 * truth, 1)
-    assert separation(scores, truth) == pytest.approx(roc_auc_score(truth.ravel(), scores.ravel()))
-    assert separation(scores, np.zeros_like(truth)) is None
+def test_separation_within_a_picture_equals_scikit_learn(monkeypatch):
+    rng = np.random.default_rng(3)
+    levels, truth = rng.integers(0, 20, (30, 30)).astype(np.uint16), rng.random((30, 30)) > 0.8
+    assert separation(levels, truth) == pytest.approx(roc_auc_score(truth.ravel(), levels.ravel()))
+    monkeypatch.setattr(regions, "BAND", 100)
+    assert separation(levels, truth) == pytest.approx(roc_auc_score(truth.ravel(), levels.ravel()))
+    assert separation(levels, np.zeros((30, 30), bool)) is None
+
+
+@pytest.mark.parametrize("size", [(40, 30), (101, 7), (13, 77)])
+def test_pictures_are_shrunk_band_by_band_as_pillow_shrinks_the_whole(size, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (77, 101, 3), np.uint8)
+    monkeypatch.setattr(regions, "BAND", 5 * 101)
+    np.testing.assert_array_equal(
+        pictures.shrunk(image, size), np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+    )
 
 
 def test_results_survive_the_disk(evaluated):

@@ -5,9 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procgen.boards.layout import ADDS, Board, CopperDefect
+from procgen.boards.layout import (
+    ADDS,
+    COPPER,
+    HOLE,
+    POUR_CLEARANCE,
+    Board,
+    BoardFinish,
+    CopperDefect,
+    pour_distance,
+)
 from procgen.boards.routing import BORDER, CLEARANCE, GRID, lay_out
 from procgen.errors import BlemishError
+from procgen.finish import LaminateFinish
+from procgen.surface.layer import compose
 
 TRACK = 0.25e-3
 ROUNDING = 1e-9
@@ -99,3 +110,74 @@ def test_values_out_of_range_are_refused(board: Board) -> None:
         CopperDefect(board, "mouse_bite", (0, 0), (0, 0), 0.0)
     with pytest.raises(BlemishError, match="found raggedness"):
         CopperDefect(board, "spur", (0, 0), (0, 0), 1e-4, 1.5)
+
+
+@pytest.fixture(scope="module")
+def bare() -> Board:
+    return lay_out(0.02, 0.02, 1.0, TRACK, np.random.default_rng(3), pours=6, masked=False)
+
+
+@given(st.floats(1e-3, 5e-3), st.floats(1e-3, 5e-3), st.floats(0.1, 0.58), st.integers(0, 99))
+@settings(max_examples=20)
+def test_a_pour_is_the_inside_of_its_octagon(half_x: float, half_y: float, cut: float, seed: int) -> None:
+    from matplotlib.path import Path
+
+    cut *= min(half_x, half_y)
+    corners = [(half_x, half_y - cut), (half_x - cut, half_y)]
+    corners += [(-x, y) for x, y in corners[::-1]]
+    corners += [(-x, -y) for x, y in corners]
+    xy = np.random.default_rng(seed).uniform(-6e-3, 6e-3, (500, 2))
+    distance = pour_distance(xy, np.array([0.0, 0.0, half_x, half_y, cut]))
+    assert ((distance < 0) == Path(corners).contains_points(xy)).all()
+
+
+def test_pours_keep_clear_of_each_other_and_of_all_other_copper(bare: Board) -> None:
+    assert len(bare.pours) >= 3
+    xy = np.random.default_rng(2).uniform(-0.01, 0.01, (20000, 2))
+    others = np.minimum(bare.track_distance(xy), bare.pad_distance(xy)[0])
+    filled = (bare.copper_distance(xy) < 0) & (others > 0)
+    assert filled.sum() > 500
+    assert others[filled].min() >= POUR_CLEARANCE
+    within = np.array([pour_distance(xy, pour) <= POUR_CLEARANCE / 2 for pour in bare.pours])
+    assert within.sum(axis=0).max() == 1
+
+
+def test_a_layout_without_pours_is_what_it_was(board: Board) -> None:
+    poured = lay_out(0.03, 0.025, 1.0, TRACK, np.random.default_rng(3), pours=4)
+    assert np.array_equal(board.tracks, poured.tracks)
+    assert np.array_equal(board.pads, poured.pads)
+    assert not len(board.pours)
+
+
+def test_bare_copper_is_metal_on_a_laminate_that_stays_as_it_was(bare: Board) -> None:
+    laminate = LaminateFinish(
+        ra=1e-6, warp_pitch=6e-4, weft_pitch=8e-4, base_colour=(0.28, 0.22, 0.08), roughness=0.8, seed=1
+    )
+    xy = np.random.default_rng(4).uniform(-0.01, 0.01, (4000, 2))
+    points = np.column_stack([xy, np.zeros(len(xy))])
+    shown, below = BoardFinish(laminate, bare).evaluate(points), laminate.evaluate(points)
+    copper, hole = bare.copper_distance(xy), bare.pad_distance(xy)[1]
+    metal, free = (copper < -2e-5) & (hole > 0), copper > 2e-5
+    assert np.allclose(shown.base_colour[metal], COPPER)
+    assert np.allclose(shown.metallic[metal], 1)
+    assert np.array_equal(shown.base_colour[free], below.base_colour[free])
+    assert np.array_equal(shown.height[free], below.height[free])
+    assert np.allclose(shown.base_colour[hole < 0], HOLE)
+
+
+@pytest.mark.parametrize("name", ["short", "pin_hole"])
+def test_what_is_wrong_on_a_bare_board_looks_like_what_should_not_be_there(bare: Board, name: str) -> None:
+    """Copper where the layout has none, laminate where it has copper."""
+    laminate = LaminateFinish(
+        ra=1e-6, warp_pitch=6e-4, weft_pitch=8e-4, base_colour=(0.28, 0.22, 0.08), roughness=0.8, seed=1
+    )
+    middle = bare.pours[0, :2]
+    defect = CopperDefect(bare, name, (middle[0] - 2e-3, middle[1]), (middle[0] + 2e-3, middle[1]), 3e-4)
+    xy = middle + np.random.default_rng(5).uniform(-3e-3, 3e-3, (6000, 2))
+    maps = compose(np.column_stack([xy, np.zeros(len(xy))]), BoardFinish(laminate, bare), [defect], {name: 0})
+    wrong, copper = maps.classes.ravel() == 1, bare.copper_distance(xy)
+    assert wrong.sum() > 30
+    deep = wrong & (np.abs(copper) > 3e-5)
+    assert ((copper[deep] > 0) == (name == "short")).all()
+    metallic = maps.metallic.ravel()[deep]
+    assert np.allclose(metallic, 1 if name == "short" else 0, atol=1e-6)

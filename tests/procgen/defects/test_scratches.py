@@ -207,3 +207,23 @@ def test_tracks_are_strewn_over_the_spread_and_one_alone_runs_in_the_middle():
 def test_tracks_that_cannot_be_are_refused(wrong):
     with pytest.raises(BlemishError, match="scratch track: found"):
         Track(**wrong)
+
+
+def test_the_bed_is_bare_in_streaks_and_the_mask_stays_whole():
+    """Along the way the streaks stay alike for longer than across; without a bed of its own it is bare all over."""
+    x, y = np.meshgrid(np.linspace(2e-3, 0.018, 801), np.linspace(-1.9e-4, 1.9e-4, 96))
+    points = flat(np.column_stack([x.ravel(), y.ravel()]))
+    broad = ScratchProfile(width=4e-3, depth=3e-6, cutting=1.0)
+    plain = Scratch(STRAIGHT, broad, reflectance_change=0.5).evaluate(points)
+    streaky = Scratch(
+        STRAIGHT, broad, bed=0.8, bed_length=2e-3, bed_width=4e-5, reflectance_change=0.5, seed=2
+    ).evaluate(points)
+    np.testing.assert_array_equal(streaky.inside, plain.inside)
+    np.testing.assert_array_equal(streaky.height, plain.height)
+    share = (streaky.reflectance / plain.reflectance).reshape(x.shape)
+    assert share.min() == pytest.approx(0.2, abs=1e-3)
+    assert share.max() == pytest.approx(1.0, abs=1e-3)
+    assert share.mean() == pytest.approx(0.6, abs=0.1)
+    along, across = (np.abs(np.diff(share, axis=axis)).mean() for axis in (1, 0))
+    # Steps of 20 µm along and of 4 µm across, in streaks of 2 mm by 40 µm: a hundredth and a tenth of them.
+    assert across / along == pytest.approx(10, rel=0.4)

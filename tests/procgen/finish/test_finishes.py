@@ -221,3 +221,43 @@ def test_parameters_out_of_range_are_refused(finish, changes, message):
 def test_a_perfectly_smooth_surface_is_allowed(finish):
     height = replace(finish, ra=0.0).evaluate(plane(500)).height
     assert not height.any()
+
+
+STONES = AsphaltFinish(ra=3e-4, stone_size=8e-3, bare=0.0, variety=0.0, **GREY)
+
+
+def test_broken_stones_have_plane_tops_and_sides():
+    """A plane has no curvature, whichever way it leans; a dome has the same everywhere but at its border."""
+    x = np.arange(0, 0.3, 2e-4)
+    points = np.column_stack([x, np.zeros((len(x), 2))])
+
+    def curvature(finish):
+        height = finish.evaluate(points).height.astype(np.float64)
+        return np.abs(np.diff(height, 2)) / np.abs(np.diff(height)).mean()
+
+    smooth = {"ra": 3e-4, "stone_size": 8e-3, **GREY}
+    round_, broken = (curvature(AsphaltFinish(angular=angular, **smooth)) for angular in (0.0, 1.0))
+    # Away from edges the second difference is that of the sand alone, as it is between round stones.
+    assert np.quantile(broken, 0.2) < np.quantile(round_, 0.5)
+    assert not np.array_equal(round_, broken)
+    assert ra(AsphaltFinish(angular=1.0, **smooth).evaluate(plane(20_000)).height) == pytest.approx(3e-4, rel=0.05)
+
+
+def test_glints_and_pits_are_as_many_as_they_say():
+    points = plane(60_000)
+    plain, lit, pitted = (
+        np.log(replace(STONES, **changes).evaluate(points).base_colour[:, 0])
+        for changes in ({}, {"glints": 0.1}, {"plucked": 0.2})
+    )
+    on_a_stone = np.abs(plain - plain.max()) < 0.8
+    assert on_a_stone.any()
+    changed = lit > plain + 0.2
+    assert changed.mean() == pytest.approx(0.1 * np.mean(lit >= plain) * 0.8, abs=0.05)
+    assert (lit >= plain - 1e-5).all()
+    assert 0.02 < (pitted < plain - 0.2).mean() < 0.2
+    assert (pitted <= plain + 0.3).all()
+
+
+def test_a_share_of_stones_beyond_all_is_refused():
+    with pytest.raises(BlemishError, match="glints"):
+        replace(STONES, glints=1.5)

@@ -95,6 +95,12 @@ def test_a_threshold_leaves_black_and_white_with_noise_on_the_edge_between() -> 
     assert share[140] == 1
 
 
+def test_a_negative_is_what_the_picture_lacks_to_white() -> None:
+    light = np.random.default_rng(6).uniform(0, 1, (20, 30, 3)).astype(np.float32)
+    plain, negative = (develop(light, Sensor(exposure=1, negative=negative)).astype(int) for negative in (False, True))
+    assert np.abs(plain + negative - 255).max() <= 1
+
+
 def test_jpeg_comes_last_and_is_a_jpegs_own_picture() -> None:
     import io
 

@@ -153,7 +153,7 @@ def test_rust_breaks_out_along_a_scratch_and_nowhere_else() -> None:
 
 def test_everything_that_is_counted_can_be_placed() -> None:
     kinds = {**catalogue()["defects"], **catalogue()["impurities"]}
-    on_a_layout = {"missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper"}
+    on_a_layout = {"missing_hole", "mouse_bite", "open_circuit", "pin_hole", "short", "spur", "spurious_copper"}
     counted = {
         kind: section
         for kind, section in kinds.items()

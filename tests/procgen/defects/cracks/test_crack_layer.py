@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -36,6 +36,7 @@ def length_of(graph):
     return np.linalg.norm(np.diff(graph.vertices, axis=0), axis=1).sum()
 
 
+@example(width=0.99e-3, angle=0.0, wobble=2.8e-17, side=31)  # rows of texels just at the mask's border
 @settings(max_examples=40)
 @given(
     width=st.floats(1e-8, 1e-3),
@@ -125,3 +126,19 @@ def test_a_crack_that_has_closed_everywhere_is_nowhere():
     sample = Crack(replace(graph, edges=graph.edges[:0])).evaluate(grid(20))
     assert not sample.inside.any()
     assert not sample.height.any()
+
+
+def test_grit_fills_a_crack_on_its_share_of_the_way_and_leaves_its_mask():
+    graph = line(1e-3, angle=0.2)
+    open_, half, full = (
+        Crack(graph, filled=filled, filled_size=3e-4, seed=4).evaluate(grid(200)) for filled in (0.0, 0.5, 1.0)
+    )
+    for sample in (half, full):
+        assert (sample.inside == open_.inside).all()
+    deep = open_.reflectance < -0.05
+    assert np.allclose(full.reflectance[deep] / open_.reflectance[deep], 0.15, atol=1e-5)
+    assert np.allclose(full.height[deep] / open_.height[deep], 0.15, atol=1e-5)
+    left = half.reflectance[deep] / open_.reflectance[deep]
+    assert left.min() == pytest.approx(0.15, abs=1e-3)
+    assert left.max() == pytest.approx(1.0, abs=1e-3)
+    assert left.mean() == pytest.approx((1 + 0.15) / 2, abs=0.1)
