@@ -50,7 +50,7 @@ def measured(name: str, folder: Path, frames: int, samples: int, percent: int, t
     assert recipe.scene is not None
     recipe = recipe.model_copy(update={"scene": recipe.scene.pinned()})
     digest = sha256_of(path)
-    stage = OwnSceneStage(Job(recipe.model_dump_json(), 0, samples, threads, blend=str(path), digest=digest))
+    stage = OwnSceneStage(Job(recipe.model_dump_json(), 0, samples, threads=threads, blend=str(path), digest=digest))
     files = [dict(stage.frame(0))]
     whole = [processor_seconds(lambda: files.append(dict(stage.frame(len(files))))) for _ in range(frames)]
     records = [Scene.model_validate(json.loads(frame["scenes"])["scene"]) for frame in files]
