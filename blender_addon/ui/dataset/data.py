@@ -51,7 +51,9 @@ def request_of(context: bpy.types.Context, folder: Path, frames: int) -> RenderR
     """The request for frames as the panel describes them. Raises RecipeError."""
     settings = context.scene.blemish_dataset
     seed = context.scene.blemish.seed
-    options = {"device": preferences_of(context).device, **own_scene.options_of(context)}
+    options: dict[str, object] = {"device": preferences_of(context).device, **own_scene.options_of(context)}
+    if settings.passes:
+        options |= {"passes": tuple(sorted(settings.passes)), "pass_format": settings.pass_format}
     return RenderRequest(recipe_of(context), folder, frames, seed, settings.samples, settings.workers, options=options)
 
 
@@ -108,7 +110,9 @@ def resuming_request(folder: Path) -> RenderRequest:
     header = read_header(folder)
     recipe = recipe_from(header.recipe, str(folder / HEADER))
     samples, device = header.settings.get("samples", 1), header.settings.get("device", "cpu")
-    options = {"device": device}
+    options: dict[str, object] = {"device": device}
+    if header.passes:
+        options |= {"passes": tuple(header.passes), "pass_format": "exr" if "exr" in header.passes.values() else "png"}
     if (blend := header.settings.get("blend")) is not None:
         options["blend"] = own_scene.blend_again(folder, blend)
     return RenderRequest(recipe, folder, header.frames, header.seed, samples, options=options)

@@ -37,6 +37,10 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
         column = layout.column(heading="Leave Out", align=True)
         column.prop(settings, "without_defects")
         column.prop(settings, "without_impurities")
+        column = layout.column(heading="Passes")
+        column.prop(settings, "passes")
+        if settings.passes:
+            labelled_prop(layout, settings, "pass_format")
         if data.shows_defects(context):
             sentence = say("Training takes good pictures alone: leave out the defects of those to train on.")
             lines.draw(layout, context, sentence, icon="INFO")

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import bpy
 
+PASSES = [
+    ("depth", "Depth", "Metres along the camera's axis"),
+    ("normal", "Normals", "Unit vectors with all relief, as the camera sees them"),
+    ("albedo", "Albedo", "The base colour without light"),
+    ("objects", "Objects", "The number of the object"),
+]
 STAGE, SCENE = "STAGE", "SCENE"
 
 
@@ -65,6 +71,20 @@ class DatasetSettings(bpy.types.PropertyGroup):
         ),
         "without_impurities": bpy.props.BoolProperty(
             name="Impurities", description="Leave stains, dust and the like off; all else stays the same to the bit"
+        ),
+        "passes": bpy.props.EnumProperty(
+            name="Passes",
+            description="What frames hold beside picture and masks, as rays through the pixels' centres meet it",
+            items=PASSES,
+            options={"ENUM_FLAG"},
+        ),
+        "pass_format": bpy.props.EnumProperty(
+            name="Format",
+            description="Files of the passes",
+            items=[
+                ("png", "16-bit PNG", "Read by every program; depth in equal steps from the nearest to the farthest"),
+                ("exr", "OpenEXR", "The very numbers, with 32 bits each"),
+            ],
         ),
         "folder": bpy.props.StringProperty(
             name="Folder",

@@ -48,7 +48,10 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
         for group in ("part", "finish"):
             set_kind(getattr(settings, group), fields[group])
         set_layers(settings, [entry for family in FAMILIES for entry in fields[family]])
-        for group in ("light", "camera", "sensor"):
+        settings.light_kind = fields["light"]["kind"]
+        light = schema.light_section(settings.light_kind)
+        set_section(getattr(settings, light.key), light, fields["light"])
+        for group in ("camera", "sensor"):
             set_section(getattr(settings, group), schema.sections()[group], fields[group])
         settings.use_texel_um = fields["texel_um"] is not None
         if fields["texel_um"] is not None:
@@ -60,14 +63,16 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
 
 def to_fields(settings: Any) -> dict[str, Any]:
     """The recipe as YAML would write it, unchecked. Raises ValueError for a list that holds no numbers."""
+    light = schema.light_section(settings.light_kind)
     fields = {
         "name": settings.name,
         "part": kind_to_fields(settings.part),
         "finish": kind_to_fields(settings.finish),
         **{family: [kind_to_fields(layer) for layer in of_family(settings, family)] for family in FAMILIES},
+        "light": {**section_to_fields(getattr(settings, light.key), light), "kind": settings.light_kind},
         **{
             group: section_to_fields(getattr(settings, group), schema.sections()[group])
-            for group in ("light", "camera", "sensor")
+            for group in ("camera", "sensor")
         },
     }
     before = json.loads(settings.written or "{}")
@@ -161,8 +166,6 @@ def section_to_fields(group: Any, section: SectionFields) -> dict[str, Any]:
             except ValueError as error:
                 section_name = schema.title_of(section.key)
                 raise ValueError(f"{section_name}, {field.title}: {error}") from None
-    if section.group in ("light", "camera", "sensor") and section.kinds:
-        fields["kind"] = section.kinds[0]
     return fields
 
 

@@ -9,16 +9,124 @@ import pytest
 from numpy.typing import NDArray
 
 from blender_addon.own_scene.cameras import view_of
+from blender_addon.own_scene.finding import is_hidden
+from blender_addon.own_scene.frames import OwnSceneStage
+from blender_addon.workers.job import Job
+from procgen.surface.layer import overlay
+from scenes import Scene
+from scenes.datasets.files import parsed, sha256_of
 from scenes.pictures import png
+from scenes.recipes.recipe import recipe_from
 from tests.blender_addon.own_scene.files import fields, material, saved, two_parts
-from tests.blender_addon.own_scene.rays import SAMPLES, check_masks, frame_of, rays_of, stage_of
+from tests.blender_addon.ray_cast import look_up, near_border
 
+trimesh = pytest.importorskip("trimesh")
 pytestmark = pytest.mark.render
+
+SEED, SAMPLES = 3, 4
+CLOSE = 0.02  # texels from a border within which a label may be either
+
+
+def stage_of(blend: Path, recipe: dict[str, Any], **job: Any) -> OwnSceneStage:
+    written = recipe_from(recipe, "mine.yaml").model_dump_json()
+    return OwnSceneStage(Job(written, SEED, SAMPLES, blend=str(blend), digest=sha256_of(blend), **job))
+
+
+def frame_of(stage: OwnSceneStage, index: int) -> tuple[dict[str, NDArray[Any]], Scene]:
+    files = dict(stage.frame(index))
+    record: Any = parsed(files.pop("scenes"), Path("scene"))
+    return {name: png.decode(content) for name, content in files.items()}, Scene.model_validate(record["scene"])
 
 
 @pytest.fixture(scope="module")
 def blend(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return two_parts(tmp_path_factory.mktemp("own") / "mine.blend")
+
+
+def solids(stage: OwnSceneStage) -> list[Any]:
+    """Every mesh that the scene shows, as trimesh has it, in the world; the inspected ones first, in their order.
+
+    What is inspected and hidden is without faces.
+    """
+    names = [one.name for one in stage.objects]
+    others = [thing.name for thing in stage.scene.objects if thing.type == "MESH" and not thing.hide_render]
+    found = []
+    for name in (*names, *(other for other in others if other not in names)):
+        if is_hidden(stage.scene.objects[name], stage.scene):
+            found += [trimesh.Trimesh()] if name in names else []
+            continue
+        thing = stage.scene.objects[name].evaluated_get(bpy.context.evaluated_depsgraph_get())
+        mesh = thing.to_mesh()
+        mesh.calc_loop_triangles()
+        vertices = np.array([vertex.co for vertex in mesh.vertices], dtype=np.float64)
+        pose = np.array(thing.matrix_world, dtype=np.float64)
+        triangles = [triangle.vertices[:] for triangle in mesh.loop_triangles]
+        found.append(trimesh.Trimesh(vertices @ pose[:3, :3].T + pose[:3, 3], triangles, process=False))
+    return found
+
+
+def rays_of(stage: OwnSceneStage, camera: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Origins and directions of all pixels' centres, from what Blender's manual says of lens and sensor."""
+    thing, scene = bpy.data.objects[camera], stage.scene
+    width, height = scene.render.resolution_x, scene.render.resolution_y
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    pitch = thing.data.sensor_width / max(width, height)
+    local = np.stack([(columns - width / 2) * pitch, (height / 2 - rows) * pitch, np.full_like(rows, -thing.data.lens)])
+    pose = np.array(thing.matrix_world, dtype=np.float64)
+    directions = (pose[:3, :3] @ local.reshape(3, -1)).T
+    return np.broadcast_to(pose[:3, 3], directions.shape), directions
+
+
+def seen_by_rays(
+    stage: OwnSceneStage, scene: Scene, shape: tuple[int, int]
+) -> tuple[NDArray[Any], dict[str, NDArray[Any]], NDArray[np.bool_]]:
+    """(H, W) numbers of the objects that rays meet first, masks by name, and where a border of texels is too near."""
+    assert scene.own is not None
+    every = solids(stage)
+    origins, directions = rays_of(stage, scene.own.camera)
+    together = trimesh.util.concatenate(every)
+    hits, rays, faces = together.ray.intersects_location(origins, directions, multiple_hits=True)
+    distance = np.linalg.norm(hits - origins[rays], axis=1)
+    order = np.lexsort((distance, rays))
+    first = order[np.unique(rays[order], return_index=True)[1]]
+    met_at, met = hits[first], faces[first]
+    begins = np.cumsum([0, *(len(mesh.faces) for mesh in every)])
+    owner = np.searchsorted(begins, met, side="right") - 1
+    numbers = np.zeros(shape, dtype=np.int64)
+    expected = {name: np.zeros(shape, dtype=np.int64) for name in ("classes", "defects", "impurities")}
+    doubtful = np.zeros(shape, dtype=bool)
+    before = 0
+    taken = {"defects": 0, "impurities": 0}
+    for number, (one, record) in enumerate(zip(stage.objects, scene.own.objects, strict=True)):
+        own = slice(before, before + record.layers)
+        before += record.layers
+        if not len(every[number].faces):
+            assert record.layers == 0
+            continue
+        texture = one.body.texture(record.texel_size)
+        layers = [
+            layer.to_layer(one.body.part.charts[chart])
+            for layer, chart in zip(scene.layers[own], scene.charts[own], strict=True)
+        ]
+        maps = overlay(texture.points, layers, scene.classes)
+        of_thing = {name: texture.scattered(getattr(maps, name)).astype(np.int64) for name in expected}
+        for family, ids in taken.items():
+            of_thing[family][of_thing[family] > 0] += ids
+            taken[family] += sum(f"{instance.family}s".replace("ys", "ies") == family for instance in maps.instances)
+        mine = np.flatnonzero(owner == number)
+        pixel = rays[first[mine]]
+        numbers.flat[pixel] = number + 1
+        triangle = met[mine] - begins[number]
+        weights = trimesh.triangles.points_to_barycentric(every[number].triangles[triangle], met_at[mine])
+        corners = np.array(
+            [loop.uv[:] for loop in one.thing.data.uv_layers["blemish atlas"].data], dtype=np.float64
+        ).reshape(-1, 3, 2)
+        uv = np.einsum("nk,nkj->nj", weights, corners[triangle])
+        for name, values in of_thing.items():
+            rows, columns = uv[:, 1] * values.shape[0], uv[:, 0] * values.shape[1]
+            expected[name].flat[pixel] = look_up(values, rows, columns)
+            doubtful.flat[pixel] |= near_border(values, rows, columns, CLOSE)
+    return numbers, expected, doubtful
 
 
 @pytest.mark.parametrize("surface", ["own", "finish"])
@@ -34,10 +142,16 @@ def test_masks_are_what_rays_through_all_meshes_meet(blend: Path, surface: str) 
         }
     stage = stage_of(blend, recipe, passes={"objects": "png", "depth": "png"})
     for index, camera in enumerate(("Front", "Top")):
-        pictures, scene = check_masks(stage, index, camera)
-        assert (scene.surface, scene.view) == (0, index)
+        pictures, scene = frame_of(stage, index)
+        assert scene.own is not None
+        assert (scene.surface, scene.view, scene.own.camera) == (0, index, camera)
+        numbers, expected, doubtful = seen_by_rays(stage, scene, pictures["classes"].shape)
+        assert np.array_equal(pictures["objects"], numbers)
+        for name, values in expected.items():
+            assert not ((pictures[name] != values) & ~doubtful).any(), name
+        assert doubtful.mean() < 0.01
         assert len(np.unique(pictures["defects"])) > 4
-        assert len(np.unique(pictures["objects"])) == 4
+        assert len(np.unique(numbers)) == 4
 
 
 def plainly_rendered(blend: Path, picture: Path) -> NDArray[Any]:

@@ -9,8 +9,7 @@ import pytest
 
 from blender_addon import RenderError
 from tests.blender_addon.own_scene.files import add_camera, begin, fields, material, saved
-from tests.blender_addon.own_scene.rays import frame_of, stage_of
-from tests.blender_addon.own_scene.test_frames import plainly_rendered
+from tests.blender_addon.own_scene.test_frames import frame_of, plainly_rendered, stage_of
 
 pytestmark = pytest.mark.render
 
