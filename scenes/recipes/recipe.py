@@ -16,14 +16,14 @@ from pydantic_core import ErrorDetails
 from procgen.surface.layer import Family
 from scenes.camera.white_balance import COLDEST, HOTTEST
 from scenes.catalogue.placement.sites import PlacedRecipeModel
-from scenes.catalogue.registry import PARTS, DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.catalogue.registry import PARTS, DefectRecipe, FinishRecipe, ImpurityRecipe, LightRecipe
 from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
 from scenes.own_scene.section import OwnSceneRecipe
 from scenes.own_scene.stand_ins import STAND_INS
 from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
-from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Ratio, RecipeModel, together
+from scenes.quantities.recipe_model import Fraction, Ratio, RecipeModel, together
 from scenes.recipes.camera import CameraRecipe
 from scenes.recipes.paths import quantity_at
 from scenes.recipes.reading import RecipeError, recipe_fields
@@ -45,40 +45,6 @@ def _can_be_off(name: str) -> str:
 
 
 End = Annotated[float, Field(strict=True)]
-
-
-class RingLightRecipe(RecipeModel):
-    """See `scenes.camera.imaging.ring_light`."""
-
-    kind: Literal["ring"]
-    sides: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(description="How many panels the ring has")
-    diameter_mm: Annotated[Distribution, Within(0, 5000)] = Field(description="From panel to opposite panel")
-    height_mm: Annotated[Distribution, Within(0.1, 5000)] = Field(description="Height of the panels above the part")
-    panel_width_mm: Extent = Field(description="Width of a panel, across the ring")
-    panel_length_mm: Extent | None = Field(None, description="Length of a panel along the ring; off closes the ring")
-    tilt_degrees: Annotated[Distribution, Within(-90, 90)] = Field(
-        Constant(0.0), description="By how much the panels turn inwards from shining straight down"
-    )
-    power_w: Annotated[Distribution, Within(0, 10_000)] = Field(description="Power of all panels together")
-    imbalance: Fraction = Field(
-        Constant(0.0), title="Imbalance", description="Share by which the panels may differ in power"
-    )
-    rotation_degrees: Degrees = Field(Constant(0.0), description="Turn of the ring of lights")
-    scale: Annotated[Distribution, Within(0.01, 100)] = Field(
-        Constant(1.0), description="Enlarges the ring and its panels, not its height"
-    )
-    ambient_w_per_m2_sr: Annotated[Distribution, Within(0, 10_000)] = Field(
-        Constant(0.0), title="Ambient", description="Light that the room adds, evenly from everywhere"
-    )
-
-    @model_validator(mode="after")
-    def _closes(self) -> Self:
-        if self.panel_length_mm is None and (self.sides < 3 or self.diameter_mm.low <= 0):
-            raise together(
-                f"found sides {self.sides} and diameter_mm from {self.diameter_mm.low:g} without panel_length_mm; "
-                "expected panel_length_mm, which only a closed ring (3 sides or more, diameter above 0) can do without"
-            )
-        return self
 
 
 class SensorRecipe(RecipeModel):
@@ -172,8 +138,8 @@ class Recipe(RecipeModel):
     impurities: tuple[ImpurityRecipe, ...] = Field(
         (), max_length=MOST_ENTRIES, description="What lies on the surface, bottom first"
     )
-    light: RingLightRecipe = Field(description="The ring of lights")
-    camera: CameraRecipe = Field(description="The camera, which looks straight down")
+    light: LightRecipe = Field(description="The light")
+    camera: CameraRecipe = Field(description="The camera")
     sensor: SensorRecipe = Field(description="What the camera's chip makes of the light")
     texel_um: Annotated[float, Field(strict=True, ge=0.01, le=1e5)] | None = Field(
         None,
