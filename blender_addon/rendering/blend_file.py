@@ -22,7 +22,8 @@ def open_blend(blend: str) -> None:
         bpy.ops.wm.open_mainfile(filepath=blend, load_ui=False, use_scripts=False)
     except RuntimeError as error:
         cause = " ".join(str(error).split()).removeprefix("Error: ")
-        raise RenderError(f"{blend}: Blender {version} cannot open it ({cause}); was it written by a newer one?") from None
+        said = f"Blender {version} cannot open it ({cause}); was it written by a newer one?"
+        raise RenderError(f"{blend}: {said}") from None
     _refuse_newer(blend, *bpy.data.version[:2])
 
 
