@@ -615,10 +615,7 @@ def _describe(inspector: Inspector) -> None:
     if training.threshold is not None:
         typer.echo(f"threshold {training.threshold:.4g}: {training.threshold_origin}")
     if inspector.regions is not None:
-        height, width = inspector.regions.levels.shape
-        looked_at = (inspector.regions.levels > 0).mean()
-        levels = ", ".join(map(str, inspector.regions.numbers))
-        typer.echo(f"looks at  {looked_at:.0%} of pictures of {width} x {height} pixels, in regions of level {levels}")
+        typer.echo(f"looks at  {inspector.regions.described(training.threshold)}")
     if training.tile is not None:
         typer.echo(f"tiles     of {training.tile} pixels, of larger pictures as they are scaled")
     if training.white_level is not None:

@@ -148,6 +148,7 @@ def inspector_record(inspector: Inspector) -> InspectorRecord:
         "working scale": f"{training.scale:.4g}",
         "surfaces trained on": str(len(training.groups)),
         **({} if inspector.tile is None else {"tiles": f"of {inspector.tile} pixels"}),
+        **({} if inspector.regions is None else {"looks at": inspector.regions.described(training.threshold)}),
         **({} if training.white_level is None else {"white level": f"{training.white_level:g}"}),
         "how it came to be": "; ".join(training.history),
     }

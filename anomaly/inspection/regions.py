@@ -39,6 +39,15 @@ class Regions:
         """The levels that are looked at, ascending."""
         return tuple(level for level in distinct(self.levels).tolist() if level)
 
+    def described(self, threshold: float | None) -> str:
+        """How much of a picture is looked at, and from where on each region has defects; threshold: the inspector's."""
+        each = [
+            f"region {level}" + ("" if own is None else f" from {own:.4g}")
+            for level, own in ((level, self.thresholds.get(level, threshold)) for level in self.numbers)
+        ]
+        height, width = self.levels.shape
+        return f"{(self.levels > 0).mean():.0%} of pictures of {width} x {height} pixels: {', '.join(each)}"
+
     def only(self, levels: Collection[int]) -> Regions:
         """The regions of these levels alone, without thresholds of their own."""
         return Regions(np.where(np.isin(self.levels, list(levels)), self.levels, np.uint8(0)))

@@ -260,7 +260,7 @@ class _Page:
             "inspector": str(self._folder),
             "trained on": ", ".join(training.trained_on),
             "weights": training.weights,
-            "looks at": f"{(regions.levels > 0).mean():.0%} of a picture" if regions else "the whole picture",
+            "looks at": regions.described(training.threshold) if regions else "the whole picture",
             "good surfaces it knows the scores of": str(len(training.good_scores)),
         }
         return write_inspection_page(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
-from anomaly.inspection.regions import RegionsError
+from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.verdict import Finding, Verdict
 from anomaly.line.drift import LEAST_REFERENCE, RECENT, DriftTest, reference_below
 from anomaly.line.sources import Image as Pixels
@@ -117,7 +117,7 @@ def inspected(
 
     idle: called while there is no picture to inspect.
     """
-    number = len(file.lines) if file else 0
+    number, regions = len(file.lines) if file else 0, inspection.inspector.regions
     for picture in pictures:
         if picture is None:
             idle()
@@ -133,18 +133,18 @@ def inspected(
             named = said.removeprefix(f"{picture.name}: ")
             line |= {"verdict": UNREADABLE, "error": named}
         else:
-            line |= _described(verdict, pixels, inspection.metres((pixels.shape[0], pixels.shape[1])))
+            line |= _described(verdict, pixels, inspection.metres((pixels.shape[0], pixels.shape[1])), regions)
             if drift is not None:
                 line["drift"] = taken_in(drift, line, inspection.threshold)
             if file is not None and (inspection.keep == "all" or (inspection.keep == "flawed" and verdict.is_flawed)):
-                line |= _kept(file, pixels, verdict)
+                line |= _kept(file, pixels, verdict, regions)
         if file is not None:
             file.add(line)
         number += 1
         yield line
 
 
-def _described(verdict: Verdict, pixels: Pixels, metres: float | None) -> Line:
+def _described(verdict: Verdict, pixels: Pixels, metres: float | None, regions: Regions | None) -> Line:
     line: Line = {
         "verdict": FLAWED if verdict.is_flawed else GOOD,
         "score": verdict.score,
@@ -154,11 +154,11 @@ def _described(verdict: Verdict, pixels: Pixels, metres: float | None) -> Line:
     }
     if metres is not None:
         line["mm_per_pixel"] = MILLIMETRES * metres
-    line["found"] = [_finding(finding, metres) for finding in verdict.findings]
+    line["found"] = [_finding(finding, metres, regions) for finding in verdict.findings]
     return line
 
 
-def _finding(finding: Finding, metres: float | None) -> dict[str, Any]:
+def _finding(finding: Finding, metres: float | None, regions: Regions | None) -> dict[str, Any]:
     described: dict[str, Any] = {
         "box": list(finding.box),
         "peak": finding.peak,
@@ -167,6 +167,9 @@ def _finding(finding: Finding, metres: float | None) -> dict[str, Any]:
         "length_pixels": finding.length,
         "width_pixels": finding.width,
     }
+    if regions is not None:
+        column, row = finding.peak_at
+        described["region"] = int(regions.levels[row, column])
     if metres is not None:
         scale = MILLIMETRES * metres
         described |= {
@@ -177,13 +180,13 @@ def _finding(finding: Finding, metres: float | None) -> dict[str, Any]:
     return described
 
 
-def _kept(file: VerdictFile, pixels: Pixels, verdict: Verdict) -> Line:
+def _kept(file: VerdictFile, pixels: Pixels, verdict: Verdict, regions: Regions | None) -> Line:
     low, high = float(verdict.anomaly_map.min()), float(verdict.anomaly_map.max())
     levels = np.rint((verdict.anomaly_map - low) / ((high - low) or 1.0) * DEEPEST).astype(np.uint16)
     boxes = [finding.box for finding in verdict.findings]
-    overlay, overlay_digest = file.write(
-        "overlays", _png(overlaid(pixels, verdict.anomaly_map, verdict.threshold, verdict.mask, boxes))
-    )
+    looked_at = None if regions is None else regions.levels > 0
+    both = overlaid(pixels, verdict.anomaly_map, verdict.threshold, verdict.mask, boxes, looked_at)
+    overlay, overlay_digest = file.write("overlays", _png(both))
     heat_map, map_digest = file.write("maps", png.encode(levels))
     kept: Line = {"overlay": overlay, "map": {"file": heat_map, "low": low, "high": high}}
     digests = {overlay: overlay_digest, heat_map: map_digest}

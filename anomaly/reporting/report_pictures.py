@@ -21,6 +21,7 @@ TRUTH_OUTLINE = (0, 255, 220)
 PREDICTED_OUTLINE = (255, 255, 255)
 FILL_OPACITY, EDGE_OPACITY = 70, 255
 OVERLAY_LENGTH, OVERLAY_GAP = 1024, 6  # pixels: longest side of the picture in an overlay, and between its two halves
+DIMMED = 0.35  # of the light of what nobody looks at
 HEAT_FROM, HEAT_ABOVE = 0.5, 1.5  # times the threshold: where the heat map of an overlay is black, and palest
 
 
@@ -93,16 +94,20 @@ def overlaid(
     threshold: float,
     mask: NDArray[np.bool_],
     boxes: Sequence[tuple[int, int, int, int]],
+    looked_at: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """image (H, W, 3) beside its heat map (H, W), each with mask (H, W) outlined and boxes around its places.
 
-    boxes: left, top, width, height in pixels. Reduced so that no side of the image is longer than `OVERLAY_LENGTH`. The
-    heat map is black from `HEAT_FROM` times the threshold down and palest from `HEAT_ABOVE` times it up, so that
-    pictures of one inspector compare.
+    boxes: left, top, width, height in pixels. looked_at: (H, W), outside which the image is dimmed. Reduced so that no
+    side of the image is longer than `OVERLAY_LENGTH`. The heat map is black from `HEAT_FROM` times the threshold down
+    and palest from `HEAT_ABOVE` times it up, so that pictures of one inspector compare.
     """
     size = fitted(image.shape[1], image.shape[0], OVERLAY_LENGTH)
     scale = size[0] / image.shape[1]
     small, places = shrunk(image, size), shrunk_mask(mask, size)
+    if looked_at is not None:
+        seen = shrunk_mask(looked_at, size)[..., None]
+        small = np.where(seen, small, (DIMMED * small).astype(np.uint8))
     warm = shrunk_by_bands(
         lambda rows: heat(anomaly_map[rows], HEAT_FROM * threshold, HEAT_ABOVE * threshold), anomaly_map.shape, size
     )

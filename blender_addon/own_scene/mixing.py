@@ -21,7 +21,6 @@ COLOURS = ("Base Color", "Color")
 WITHOUT_ROUGHNESS = ("ShaderNodeBsdfDiffuse",)  # whose roughness is another thing
 NO_SURFACE = ("ShaderNodeVolumePrincipled", "ShaderNodeVolumeAbsorption", "ShaderNodeVolumeScatter",
               "ShaderNodeVolumeCoefficients", "ShaderNodeBackground", "ShaderNodeHoldout")  # fmt: skip
-X, Y = 220, 180  # how far apart nodes stand
 
 
 @dataclass

@@ -7,6 +7,7 @@ import bpy
 
 from blender_addon.errors import RenderError
 from blender_addon.rendering.blend_file import check_linked, listed, open_blend
+from blender_addon.ui.preview.ownership import LIGHT, PART, is_own
 from blender_addon.workers import compat
 from scenes.datasets.files import sha256_of
 
@@ -112,6 +113,8 @@ def _show_as_rendered(scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> Non
         shown.hide_viewport = False
         waiting += shown.children
     for thing in bpy.data.objects:
+        if is_own(thing, PART) or is_own(thing, LIGHT):  # the panel's preview, which is no part of the user's scene
+            thing.hide_render = True
         thing.hide_viewport = thing.hide_render
         for modifier in thing.modifiers:
             modifier.show_viewport = modifier.show_render

@@ -99,6 +99,10 @@ class BLEMISH_OT_train(CommandOperator, bpy.types.Operator):
             chosen += ["--weights", bpy.path.abspath(settings.weights)]
         if settings.threshold:
             chosen += ["--threshold", settings.threshold]
+        if settings.look:
+            chosen += ["--look", bpy.path.abspath(settings.look)]
+            for region in settings.regions.split():
+                chosen += ["--region", region]
         return [str(data.train_on(context)), "--out", str(data.inspector(context)), *chosen]
 
 

@@ -68,8 +68,10 @@ class BLEMISH_PT_train(LearnPanel, bpy.types.Panel):
         draw_place(layout, context, "train_on", data.train_on(context))
         draw_place(layout, context, "inspector", data.inspector(context))
         column = layout.column()
-        for name in ("size", "epochs", "weights", "threshold"):
+        for name in ("size", "epochs", "weights", "threshold", "look"):
             labelled_prop(column, settings, name)
+        if settings.look:
+            labelled_prop(column, settings, "regions")
         draw_start(layout, context, BLEMISH_OT_train, "PLAY")
 
 

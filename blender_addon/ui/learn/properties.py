@@ -64,6 +64,17 @@ class LearnSettings(bpy.types.PropertyGroup):
             description="From where on a pixel is a defect: good:1% flags at most 1 % of good surfaces, and keeps a "
             "fifth of them for that; or a number. Inspecting needs one. Empty: none",
         ),
+        "look": bpy.props.StringProperty(
+            name="Where to Look",
+            subtype="FILE_PATH",
+            description="Picture of the size of those trained on: white where to look, or several grey levels, each a "
+            "region; black is left out. `blemish regions` makes a page to draw one. Empty: everywhere",
+        ),
+        "regions": bpy.props.StringProperty(
+            name="Regions",
+            description="Thresholds of regions that have one of their own, by grey level: 128=good:5% 64=3.5. The "
+            "others take the one above",
+        ),
         "inspect_on": bpy.props.StringProperty(
             name="Inspect",
             subtype="DIR_PATH",

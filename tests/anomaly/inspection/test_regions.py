@@ -135,7 +135,7 @@ def test_command_gives_regions_and_their_thresholds_and_takes_them_away(good, le
 
     result = run("--look", tmp_path / "look.png", "--threshold", "2.5", "--region", "100=1.25", "--out", tmp_path / "a")
     assert result.exit_code == 0, result.output
-    assert "in regions of level 100, 200" in result.output
+    assert "region 100 from 1.25, region 200 from 2.5" in result.output
     loaded = Inspector.load(tmp_path / "a")
     assert (loaded.levels == levels).all()
     assert loaded.training.region_thresholds == {100: 1.25}

@@ -16,6 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from anomaly.inspection.inspector import Inspector, InspectorError
+from anomaly.inspection.regions import Regions
 from anomaly.inspection.threshold import ThresholdRule
 from anomaly.inspection.train import train_inspector
 from anomaly.line import cli
@@ -279,3 +280,24 @@ def test_drift_is_said_where_the_light_changed_and_not_where_it_did_not(trained,
     assert [line for line in again.output.splitlines() if line.startswith("drift")] == [
         line for line in other.output.splitlines() if line.startswith("drift")
     ]
+
+
+def test_places_are_told_by_their_region_and_what_is_left_out_is_dimmed(trained, pictures, tmp_path):
+    levels = np.zeros((64, 96), np.uint8)
+    levels[:, :40], levels[:, 60:] = 100, 200
+    inspector = Inspector.load(trained / "inspector")
+    threshold = inspector.training.threshold
+    inspector.with_regions(Regions(levels, {200: 2 * threshold})).save(tmp_path / "parts")
+    image = np.asarray(Image.open(pictures / "0.png").convert("RGB")).copy()
+    for left in (8, 44, 76):
+        image[20:36, left : left + 12] = 255
+    Image.fromarray(image).save(tmp_path / "flawed.png")
+    run = inspect(tmp_path / "parts", tmp_path / "flawed.png", "--out", tmp_path / "out")
+    assert f"region 100 from {threshold:.4g}, region 200 from {2 * threshold:.4g}" in (
+        tmp_path / "out" / "inspection.html"
+    ).read_text(encoding="utf-8"), run.output
+    line = json.loads((tmp_path / "out" / "verdicts.jsonl").read_text())
+    assert sorted(found["region"] for found in line["found"]) == [100, 200]
+    overlay = np.asarray(Image.open(tmp_path / "out" / line["overlay"]).convert("RGB"))[:, :96]
+    assert (overlay[2:10, 2:6] == image[2:10, 2:6]).all()
+    assert (overlay[50:60, 44:56] <= 0.35 * image[50:60, 44:56]).all()

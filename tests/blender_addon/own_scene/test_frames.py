@@ -16,7 +16,7 @@ from scenes import Scene
 from scenes.datasets.files import parsed, sha256_of
 from scenes.pictures import png
 from scenes.recipes.recipe import recipe_from
-from tests.blender_addon.own_scene.files import fields, two_parts
+from tests.blender_addon.own_scene.files import fields, material, saved, two_parts
 from tests.blender_addon.ray_cast import look_up, near_border
 
 trimesh = pytest.importorskip("trimesh")
@@ -135,25 +135,45 @@ def test_masks_are_what_rays_through_all_meshes_meet(blend: Path, surface: str) 
         assert len(np.unique(numbers)) == 4
 
 
+def plainly_rendered(blend: Path, picture: Path) -> NDArray[Any]:
+    """What Blender by itself makes of a file at these samples."""
+    bpy.ops.wm.open_mainfile(filepath=str(blend), load_ui=False)
+    scene = bpy.context.scene
+    scene.cycles.samples, scene.cycles.use_adaptive_sampling = SAMPLES, False
+    scene.render.filepath = str(picture)
+    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
+    bpy.ops.render.render(write_still=True)
+    return png.decode(picture.read_bytes()).astype(int)
+
+
 def test_the_users_picture_is_kept_where_no_layer_is(blend: Path, tmp_path: Path) -> None:
     bare = {**fields(), "defects": []}
     stage = stage_of(blend, bare)
     ours = frame_of(stage, 0)[0]["images"].astype(int)
     laid = frame_of(stage_of(blend, fields()), 0)[0]
-
-    bpy.ops.wm.open_mainfile(filepath=str(blend), load_ui=False)
-    scene = bpy.context.scene
-    scene.cycles.samples, scene.cycles.use_adaptive_sampling = SAMPLES, False
-    scene.render.filepath = str(tmp_path / "theirs.png")
-    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
-    bpy.ops.render.render(write_still=True)
-    theirs = png.decode((tmp_path / "theirs.png").read_bytes()).astype(int)
+    theirs = plainly_rendered(blend, tmp_path / "theirs.png")
     differing = np.abs(ours - theirs).max(axis=2)
     assert (differing > 2).mean() < 0.002  # paths that round-off sends another way
 
     marked = laid["classes"] > 0
     changed = np.abs(laid["images"].astype(int) - theirs).max(axis=2) > 8
     assert changed[marked].mean() > 3 * changed[~marked].mean()
+
+
+@pytest.mark.parametrize("name", ["Ball", "Pin.001"])
+def test_what_is_transparent_hides_what_is_behind_it_as_the_opaque_does(blend: Path, tmp_path: Path, name: str) -> None:
+    recipe = fields(inspect=["Block", "Pin.001"])
+    opaque = frame_of(stage_of(blend, recipe, passes={"objects": "png"}), 0)[0]
+    bpy.ops.wm.open_mainfile(filepath=str(blend), load_ui=False)
+    thing = bpy.data.objects[name]
+    clear = material("clear", (1, 1, 1), 0.0, 1)
+    clear.node_tree.nodes["Principled BSDF"].inputs["Alpha"].default_value = 0.2
+    thing.data.materials.clear()
+    thing.data.materials.append(clear)
+    seen = frame_of(stage_of(saved(tmp_path / "clear.blend"), recipe, passes={"objects": "png"}), 0)[0]
+    assert not np.array_equal(seen["images"], opaque["images"])
+    for picture in ("objects", "classes", "defects"):
+        assert np.array_equal(seen[picture], opaque[picture])
 
 
 def test_what_is_inspected_does_not_depend_on_what_else_is(blend: Path) -> None:

@@ -112,6 +112,16 @@ def test_folders_that_are_not_named_lie_beside_the_dataset(scene: Any, tmp_path:
     assert data.report(bpy.context) == tmp_path / "mine-report"
 
 
+def test_where_to_look_and_thresholds_of_regions_are_handed_on(scene: Any, tmp_path: Path) -> None:
+    settings = scene.blemish_learn
+    settings.regions = "128=good:5% 64=3.5"
+    arguments = operators.BLEMISH_OT_train.arguments
+    assert "--region" not in arguments(None, bpy.context)  # of a picture that is not there
+    settings.look = str(tmp_path / "look.png")
+    handed_on = arguments(None, bpy.context)[-6:]
+    assert handed_on == ["--look", settings.look, "--region", "128=good:5%", "--region", "64=3.5"]
+
+
 def test_figures_are_read_from_a_report_and_nothing_from_a_damaged_one(tmp_path: Path) -> None:
     assert figures_in(tmp_path) == {}
     for text in ("", "{", "[1]", '{"metrics": 3}', "[" * 100_000):
