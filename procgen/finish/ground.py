@@ -141,8 +141,7 @@ class GroundFinish:
         """How far (N,) sharp lines stand above their onset, in deviations, each brighter here and fainter there."""
         across = self._noise(positions, ENDLESS, self.line_width, 1, stream=5)
         along = self._noise(positions, self.correlation_along, LINE_GROUP * self.line_width, 1, stream=7)
-        result: Floats = np.maximum(across - LINE_ONSET, 0.0) * np.clip(1.0 + LINE_FADING * along, 0.0, None)
-        return result
+        return np.asarray(np.maximum(across - LINE_ONSET, 0.0) * np.maximum(1.0 + LINE_FADING * along, 0.0))
 
     def _noise(self, positions: Floats, along: float, across: float, octaves: int, stream: int) -> Floats:
         return drawn_out(positions, self.lay_direction, along, across, octaves, stream_seed(self.seed, stream))
