@@ -177,9 +177,7 @@ def rows_of(name: str, pairs: Pairs, sets: Sets, extractor: PatchExtractor, seed
     for seed in range(seeds):
         settings = Settings(seed=seed, steps=steps)
         for synthetic, arm in ((clean, "as made"), (mixed, "half spoiled")):
-            estimator, _ = learnt(synthetic, good, sets.teaching, settings)
-            with torch.no_grad():
-                qualities = estimator(synthetic.pictures, synthetic.filled, synthetic.masks)
+            qualities = learnt(synthetic, good, sets.teaching, settings)[0].qualities(synthetic)
             judge(arm, synthetic, torch.ones(len(pairs)), seed)
             judge(f"{arm}, weighed", synthetic, weights_of(qualities, settings.temperature), seed)
             best = qualities.argsort(descending=True, stable=True)[: len(pairs) // 2]
@@ -211,7 +209,7 @@ def main() -> None:
     parser.add_argument("--made", action="append", required=True, metavar="NAME=DATASET", help="repeatable")
     parser.add_argument("--names", type=Path, help="the real pictures that teach, a sample's name a line")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=400, help="of the estimator")
+    parser.add_argument("--steps", type=int, default=200, help="of the estimator")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()

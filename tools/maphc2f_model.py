@@ -1,7 +1,7 @@
 """Render tiles, plates, strip and screws with defects and without, and train MaPhC2F on them, and on nothing else; the
 model and its card are in DIR/model.
 
-    python tools/maphc2f_model.py DIR           # renders for an hour or two of one core, then trains for half an hour
+    python tools/maphc2f_model.py DIR           # a quarter of an hour of one core
     python tools/maphc2f_model.py DIR --quick   # a few frames and steps, to see that it runs
 
 The flawed sets are those of tools/sard_model.py. Datasets and training are what `blemish render` and `blemish
@@ -39,7 +39,7 @@ def train(given: argparse.Namespace) -> None:
     each += [word for name in SHARES for word in ("--surfaces", given.out / f"{name}-good")]
     words = ("--steps", given.steps, "--batch", given.batch, "--pairs", given.pairs, "--seed", SEED)
     sets = [given.out / name for name in SHARES]
-    blemish("train-generator", "maphc2f", *sets, *each, *words, "--device", "cpu", "--out", model)
+    blemish("train-generator", "maphc2f", *sets, *each, *words, "--every", 100, "--device", "cpu", "--out", model)
     (model / "card.md").write_text(card(given, model), encoding="utf-8")
 
 
@@ -88,9 +88,9 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=50, help="of tiles with defects; the other sets have a share")
     parser.add_argument("--good", type=int, default=12, help="frames of each set without defects")
     parser.add_argument("--samples", type=int, default=10, help="Cycles samples a pixel")
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--pairs", type=int, default=1200, help="windows round defects that physics draws")
+    parser.add_argument("--pairs", type=int, default=400, help="windows round defects that physics draws")
     parser.add_argument("--quick", action="store_true", help="a few frames and steps")
     given = parser.parse_args()
     if given.quick:

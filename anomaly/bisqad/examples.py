@@ -15,7 +15,7 @@ from anomaly.backbone.patch_scorer import PatchScorer
 from anomaly.inspection.computing import Computing
 from anomaly.inspection.view import View, views
 from anomaly.weighting.learning import Examples
-from anomaly.weighting.windows import Window, defect_masks, window_round
+from anomaly.weighting.windows import Shown, Window, defect_masks, shown, window_round
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress
 
@@ -33,7 +33,7 @@ class Pieces:
 
     flawed: Examples
     weights: Tensor
-    windows: Sequence[Window]
+    windows: Shown | None
     good: Tensor
 
 
@@ -82,7 +82,7 @@ def pieces_of(
     return Pieces(
         Examples(torch.stack([f for f, _ in flawed]), torch.stack([t for _, t in flawed])),
         torch.tensor(weights),
-        windows,
+        shown(windows, model.extractor, lambda done: None, computing.device) if windows else None,
         torch.stack(good) if good else none,
     )
 

@@ -28,7 +28,7 @@ from anomaly.inspection.train import white_level_of, working_scale
 from anomaly.weighting.bilevel import SegmentationHead
 from anomaly.weighting.learning import Examples, Teaching, descend, drawn, spread, weighted_loss
 from anomaly.weighting.learning import Settings as EstimatorSettings
-from anomaly.weighting.windows import Shown, estimated
+from anomaly.weighting.strangeness import References
 from scenes.datasets.files import sha256_of
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, UNLABELLED, Sample
@@ -115,11 +115,11 @@ def train_bisqad(
             pieces = pieces_of(learnt_from, model, training.scale, computing, settings.seed, bool(teaching), progress)
             others = None
             if teaching:
-                others = pieces_of(teaching, model, training.scale, computing, settings.seed, False, progress).flawed
+                others = pieces_of(teaching, model, training.scale, computing, settings.seed, True, progress)
             fit(model, pieces, others, settings, progress)
             told = f"trained with {len(pieces.flawed)} places with defects and {len(pieces.good)} without"
             inspector = Inspector(model, training).on(computing)
-            inspector = inspector.with_history(told + (f", weighed by {len(others)} others" if others else ""))
+            inspector = inspector.with_history(told + (f", weighed by {len(others.flawed)} others" if others else ""))
             inspector.save(out)
         if validation:
             note_shared(validation, learnt_from, "trained on")
@@ -129,17 +129,18 @@ def train_bisqad(
     return inspector
 
 
-def fit(model: BisqadModel, pieces: Pieces, others: Examples | None, settings: Settings, progress: Progress) -> None:
-    """Teach a model's head. others: examples that the estimator learns by; None: pieces count for their weights."""
+def fit(model: BisqadModel, pieces: Pieces, others: Pieces | None, settings: Settings, progress: Progress) -> None:
+    """Teach a model's head. others: what the estimator learns by; None: pieces count for their weights."""
     rng = torch.Generator().manual_seed(settings.seed)
     mean, deviation = spread(pieces.flawed.features)
     mine = Examples((pieces.flawed.features - mean) / deviation, pieces.flawed.truth)
     good = (pieces.good - mean) / deviation
-    teaching = shown = None
-    if others is not None:
-        standard = Examples((others.features - mean) / deviation, others.truth)
-        teaching = Teaching(standard, replace(settings.estimator, seed=settings.seed))
-        shown = Shown(*estimated(pieces.windows), mine.features, mine.truth)
+    taught = None
+    if others is not None and others.windows is not None and pieces.windows is not None:
+        standard = Examples((others.flawed.features - mean) / deviation, others.flawed.truth)
+        references = References.of(others.windows)
+        teaching = Teaching(standard, references, replace(settings.estimator, seed=settings.seed))
+        taught = teaching, pieces.windows, references.strangeness(pieces.windows)
     with seeded(settings.seed):
         head = SegmentationHead(mine.features.shape[1])
     learning = torch.optim.Adam(head.parameters(), settings.rate)
@@ -147,12 +148,13 @@ def fit(model: BisqadModel, pieces: Pieces, others: Examples | None, settings: S
         chosen = drawn(len(mine), settings.batch, rng)
         clean = good[drawn(len(good), settings.batch, rng)] if len(good) else good
         weights = pieces.weights[chosen]
-        if teaching is not None and shown is not None:
-            weights = weights * teaching.weights(shown, chosen)
+        if taught is not None:
+            teaching, windows, strangeness = taught
+            weights = weights * teaching.weights(windows, strangeness, chosen)
         loss = weighted_loss(head, weights, mine.chosen(chosen), clean)
-        own = torch.autograd.grad(loss, list(head.parameters()), retain_graph=teaching is not None)
-        if teaching is not None:
-            teaching.learn(head, loss, rng)
+        own = torch.autograd.grad(loss, list(head.parameters()), retain_graph=taught is not None)
+        if taught is not None:
+            taught[0].learn(head, loss, rng)
         descend(learning, own)
         progress("training", step + 1, settings.steps)
     model.restore({"head.mean": mean, "head.deviation": deviation, **_prefixed(head)})

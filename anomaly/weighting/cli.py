@@ -38,7 +38,7 @@ def weigh(
         str, typer.Option(metavar="|".join((AUTO, *FORMATS)), help="How that set lies; found by itself otherwise.")
     ] = AUTO,
     temperature: Annotated[float, typer.Option(min=0.01, help="The higher, the more alike the weights.")] = 0.25,
-    steps: Annotated[int, typer.Option(min=1, help="Steps in which the estimator learns.")] = 400,
+    steps: Annotated[int, typer.Option(min=1, help="Steps in which the estimator learns.")] = 200,
     batch: Annotated[int, typer.Option(min=2, help="Windows a step, of either set.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same bytes.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,

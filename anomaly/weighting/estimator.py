@@ -6,35 +6,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from anomaly.weighting.strangeness import FIGURES
+
 LEAST, MOST = 0.1, 10.0  # that a picture weighs
 HALVINGS = 60  # of the interval in which weights' scale is looked for
+USUAL, STRICT = 1.0, 2.0  # strangeness at which q is a half, and how fast it falls with more
+LEARNT = 0.5  # by how much at most what is learnt adds to that: a few dozen defects teach little, and noise much
 DIFFERENCE = 4.0  # times which the change of the picture is shown, so that a faint one counts
 
 
 class QualityEstimator(nn.Module):
     """q in (0, 1), (B,), of windows (B, 3, S, S) from 0 to 1, what they would be without defects, and their masks.
 
-    masks: (B, 1, S, S) of 0 and 1. What is seen is averaged over the window, and over the mask alone.
+    masks: (B, 1, S, S) of 0 and 1. strangeness: (B, F), how far figures of the defects are from what is usual where the
+    detector shall do well. What is seen is averaged over the window, and over the mask alone. Before anything is learnt
+    a defect is the worse the stranger it is.
     """
 
-    def __init__(self, channels: int = 24) -> None:
+    def __init__(self, figures: int = FIGURES, channels: int = 24) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Conv2d(before, channels, 3, stride=2, padding=1) for before in (7, channels, channels)
         )
-        self.verdict = nn.Sequential(nn.Linear(2 * channels, channels), nn.SiLU(), nn.Linear(channels, 1))
+        self.verdict = nn.Sequential(nn.Linear(2 * channels + figures, channels), nn.SiLU(), nn.Linear(channels, 1))
         last = self.verdict[-1]
-        nn.init.zeros_(last.weight)  # type: ignore[arg-type]  # begun with the same q for all
+        nn.init.zeros_(last.weight)  # type: ignore[arg-type]  # begun with what strangeness says
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
-    def forward(self, pictures: Tensor, filled: Tensor, masks: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, filled: Tensor, masks: Tensor, strangeness: Tensor) -> Tensor:
         features = torch.cat([2 * pictures - 1, DIFFERENCE * (pictures - filled), masks], dim=1)
         for layer in self.layers:
             features = functional.silu(layer(features))
         share = functional.adaptive_avg_pool2d(masks, (features.shape[-2], features.shape[-1]))
         within = (features * share).sum(dim=(2, 3)) / share.sum(dim=(2, 3)).clamp(min=1e-3)
-        found: Tensor = torch.sigmoid(self.verdict(torch.cat([features.mean(dim=(2, 3)), within], dim=1)))
-        return found[:, 0]
+        told = self.verdict(torch.cat([features.mean(dim=(2, 3)), within, strangeness - USUAL], dim=1))[:, 0]
+        return torch.sigmoid(LEARNT * torch.tanh(told) + STRICT * (USUAL - strangeness.mean(dim=1)))
 
 
 def weights_of(qualities: Tensor, temperature: float) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from anomaly.backbone.extractor import seeded
 from anomaly.weighting.bilevel import Parameters, SegmentationHead, called, inner_loss, picture_losses, stepped
 from anomaly.weighting.estimator import QualityEstimator, weights_of
+from anomaly.weighting.strangeness import References
 from anomaly.weighting.windows import Shown
 
 TEMPERATURE = 0.25
@@ -26,12 +27,12 @@ class Settings:
     steps after which another detector begins: one that knows the spoiled pictures by heart tells nothing.
     """
 
-    steps: int = 400
+    steps: int = 200
     batch: int = 16
     temperature: float = TEMPERATURE
     rate: float = 3e-3
     unrolled: float = 0.01
-    estimator_rate: float = 1e-3
+    estimator_rate: float = 1e-4
     decay: float = 0.1  # of the estimator's weights, so that it does not grow all too sure
     renewed: int = 20
     seed: int = 0
@@ -52,20 +53,36 @@ class Examples:
         return Examples(self.features[numbers], self.truth[numbers])
 
 
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """An estimator, and the references that its strangeness is told by."""
+
+    estimator: QualityEstimator
+    references: References
+
+    @torch.no_grad()
+    def qualities(self, shown: Shown) -> Tensor:
+        """(N,) of windows."""
+        found: Tensor = self.estimator(shown.pictures, shown.filled, shown.masks, self.references.strangeness(shown))
+        return found
+
+
 class Teaching:
     """An estimator, and how it learns from what a detector's step does to its loss on other examples."""
 
-    def __init__(self, others: Examples, settings: Settings) -> None:
-        self.others, self.settings = others, settings
+    def __init__(self, others: Examples, references: References, settings: Settings) -> None:
+        self.others, self.references, self.settings = others, references, settings
         with seeded(settings.seed):
             self.estimator = QualityEstimator()
         self._descent = torch.optim.AdamW(
             self.estimator.parameters(), settings.estimator_rate, weight_decay=settings.decay
         )
 
-    def weights(self, shown: Shown, chosen: Tensor) -> Tensor:
-        """(n,) of some windows."""
-        qualities = self.estimator(shown.pictures[chosen], shown.filled[chosen], shown.masks[chosen])
+    def weights(self, shown: Shown, strangeness: Tensor, chosen: Tensor) -> Tensor:
+        """(n,) of some windows, whose strangeness is known."""
+        qualities = self.estimator(
+            shown.pictures[chosen], shown.filled[chosen], shown.masks[chosen], strangeness[chosen]
+        )
         return weights_of(qualities, self.settings.temperature)
 
     def learn(self, detector: SegmentationHead, inner: Tensor, rng: torch.Generator) -> float:
@@ -84,8 +101,8 @@ def learnt(
     validation: Shown,
     settings: Settings = Settings(),
     on_step: Callable[[int], None] = lambda done: None,
-) -> tuple[QualityEstimator, list[float]]:
-    """An estimator of synthetic windows, and the validation losses of its steps.
+) -> tuple[Judge, list[float]]:
+    """What judges synthetic windows, and the validation losses of its steps.
 
     good: features (M, D, h, w) of windows without defects, M perhaps 0.
     """
@@ -93,7 +110,8 @@ def learnt(
     mean, deviation = spread(synthetic.features)
     mine, others = (Examples((each.features - mean) / deviation, each.truth) for each in (synthetic, validation))
     good = (good - mean) / deviation
-    teaching = Teaching(others, settings)
+    teaching = Teaching(others, References.of(validation), settings)
+    strangeness = teaching.references.strangeness(synthetic)
     outer_losses = []
     for step in range(settings.steps):
         if step % settings.renewed == 0:
@@ -102,12 +120,12 @@ def learnt(
             learning = torch.optim.Adam(detector.parameters(), settings.rate)
         chosen = drawn(len(mine), settings.batch, rng)
         clean = good[drawn(len(good), settings.batch, rng)] if len(good) else good
-        inner = weighted_loss(detector, teaching.weights(synthetic, chosen), mine.chosen(chosen), clean)
+        inner = weighted_loss(detector, teaching.weights(synthetic, strangeness, chosen), mine.chosen(chosen), clean)
         own = torch.autograd.grad(inner, list(detector.parameters()), retain_graph=True)
         outer_losses.append(teaching.learn(detector, inner, rng))
         descend(learning, own)
         on_step(step + 1)
-    return teaching.estimator.eval(), outer_losses
+    return Judge(teaching.estimator.eval(), teaching.references), outer_losses
 
 
 def weighted_loss(detector: SegmentationHead, weights: Tensor, mine: Examples, clean: Tensor) -> Tensor:

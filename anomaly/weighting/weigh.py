@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from anomaly.backbone.extractor import FeatureExtractor
-from anomaly.weighting.estimator import QualityEstimator, weights_of
-from anomaly.weighting.learning import Settings, learnt
-from anomaly.weighting.windows import Window, background_of, estimated, shown, windows_of
+from anomaly.backbone.patch_extractor import PatchExtractor
+from anomaly.weighting.estimator import weights_of
+from anomaly.weighting.learning import Judge, Settings, learnt
+from anomaly.weighting.windows import Window, background_of, shown, windows_of
 from procgen.errors import BlemishError
 from scenes.datasets.files import sha256_of
 from scenes.datasets.frame_files import frame_files
@@ -44,12 +45,11 @@ class Weighed:
     weights: Values
 
 
-def quality_of(estimator: QualityEstimator, windows: Sequence[Window]) -> float:
+def quality_of(judge: Judge, windows: Sequence[Window], extractor: PatchExtractor) -> float:
     """The mean over a picture's windows; NaN without one."""
     if not windows:
         return float("nan")
-    with torch.no_grad():
-        return float(estimator(*estimated(windows)).mean())
+    return float(judge.qualities(shown(windows, extractor, lambda done: None)).mean())
 
 
 def weighed(qualities: Values, temperature: float, keep: float = 1.0) -> Weighed:
@@ -89,10 +89,11 @@ def weigh(
         raise BlemishError(f"{out}: is the dataset that is weighed; choose another folder for --out")
     samples = read_samples(dataset, "blemish")
     with locked(out):
-        estimator = _estimator(samples, validation, settings, dataset, validation_name, progress)
+        extractor = FeatureExtractor()
+        judge = _judge(samples, validation, settings, dataset, validation_name, extractor, progress)
         qualities = np.empty(len(samples))
         for number, sample in enumerate(samples):
-            qualities[number] = quality_of(estimator, windows_of(sample))
+            qualities[number] = quality_of(judge, windows_of(sample), extractor)
             progress("weighing", number + 1, len(samples))
         found = weighed(qualities, settings.temperature, keep)
         told = {
@@ -103,16 +104,16 @@ def weigh(
     return found
 
 
-def _estimator(
+def _judge(
     samples: Sequence[Sample],
     validation: Sequence[Sample],
     settings: Settings,
     dataset: Path,
     validation_name: str,
+    extractor: PatchExtractor,
     progress: Progress,
-) -> QualityEstimator:
+) -> Judge:
     random = np.random.default_rng(settings.seed)
-    extractor = FeatureExtractor()
     synthetic, good = _some_windows(samples, random)
     others, _ = _some_windows(validation, random)
     for windows, name in ((synthetic, str(dataset)), (others, validation_name)):

@@ -90,8 +90,10 @@ def background_of(sample: Sample, random: np.random.Generator) -> Window:
     return Window(there.filled, np.zeros_like(there.mask), there.filled)
 
 
-def shown(windows: Sequence[Window], extractor: PatchExtractor, on_batch: Callable[[int], None]) -> Shown:
-    """Windows and their features. on_batch: told how many are done."""
+def shown(
+    windows: Sequence[Window], extractor: PatchExtractor, on_batch: Callable[[int], None], device: str = "cpu"
+) -> Shown:
+    """Windows and their features. on_batch: told how many are done. device: where the extractor is."""
     pictures, filled = (_stacked([getattr(each, name) for each in windows]) for name in ("image", "filled"))
     masks = torch.from_numpy(np.stack([each.mask for each in windows]))[:, None].float()
     features = []
@@ -100,18 +102,12 @@ def shown(windows: Sequence[Window], extractor: PatchExtractor, on_batch: Callab
             enlarged = functional.interpolate(
                 pictures[start : start + BATCH], scale_factor=float(ENLARGED), mode="bilinear", align_corners=False
             )
-            features.append(extractor(standardised(enlarged)))
+            features.append(extractor(standardised(enlarged).to(device)).float().cpu())
             on_batch(min(len(windows), start + BATCH))
     found = torch.cat(features)
     return Shown(
         pictures, filled, masks, found, functional.adaptive_avg_pool2d(masks, (found.shape[-2], found.shape[-1]))
     )
-
-
-def estimated(windows: Sequence[Window]) -> tuple[Tensor, Tensor, Tensor]:
-    """Windows as the estimator sees them."""
-    pictures, filled = (_stacked([getattr(each, name) for each in windows]) for name in ("image", "filled"))
-    return pictures, filled, torch.from_numpy(np.stack([each.mask for each in windows]))[:, None].float()
 
 
 def _stacked(images: Sequence[Image]) -> Tensor:

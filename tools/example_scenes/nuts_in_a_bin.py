@@ -60,7 +60,7 @@ def nut(*materials: bpy.types.Material) -> bpy.types.Object:
     ]
     vertices, faces = rings(rows, closed=True)
     in_bore = [face[0] >= 7 * ROUND for face in faces]
-    return thing_of("Nut.000", vertices, [face[::-1] for face in faces], materials, in_bore, smooth=20)
+    return thing_of("Nut.000", vertices, faces, materials, in_bore, smooth=20)
 
 
 def thread() -> bpy.types.Material:

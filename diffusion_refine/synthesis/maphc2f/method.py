@@ -27,14 +27,18 @@ def synthesis(
     stages: Annotated[
         Stages | None,
         typer.Option(
-            help="How far defects are worked out; fine, which asks for a model or references, where there is one.",
+            help="How far defects are worked out: fine, with --solver without --references coarse.",
             show_default=False,
         ),
     ] = None,
     model: Annotated[
         Path | None,
-        typer.Option(help="Folder that `blemish train-generator maphc2f` wrote. Without, both stages are solved."),
+        typer.Option(help="Folder that `blemish train-generator maphc2f` wrote; by default the model that ships."),
     ] = None,
+    solver: Annotated[
+        bool,
+        typer.Option("--solver", help="No model: energies are minimised, and every band has one gain of its own."),
+    ] = False,
     references: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +66,7 @@ def synthesis(
     import torch
 
     from diffusion_refine.synthesis.maphc2f.generator import MaPhC2FGenerator
-    from diffusion_refine.synthesis.maphc2f.model import load_model
+    from diffusion_refine.synthesis.maphc2f.model import EMBEDDED_FOLDER, load_model
     from diffusion_refine.synthesis.maphc2f.physics import Physics
     from diffusion_refine.synthesis.maphc2f.references import references_of
     from diffusion_refine.synthesis.pasting.chosen import chosen_flawed, chosen_surfaces, digest_of
@@ -71,10 +75,15 @@ def synthesis(
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    learnt = None if model is None else load_model(model, device)
+    if solver and model is not None:
+        raise BlemishError(f"--solver: asks no model, but --model {model} is given; leave one of them out")
+    learnt = None if solver else load_model(model or EMBEDDED_FOLDER, device)
     asked = stages or (Stages.coarse if learnt is None and references is None else Stages.fine)
     if learnt is not None and wavelet not in (None, learnt.wavelet):
-        raise BlemishError(f"--wavelet {wavelet}: {model} learnt with {learnt.wavelet}; leave it out")
+        raise BlemishError(
+            f"--wavelet {wavelet}: {model or 'the model that ships'} learnt with {learnt.wavelet}; leave it out, or "
+            "give --solver"
+        )
     used = wavelet or (learnt.wavelet if learnt else Wavelet.haar)
     options = reading(white_level, most_pixels)
     physics = Physics(load_recipe(recipe), class_name or ())
@@ -84,7 +93,9 @@ def synthesis(
         like = references_of(flawed, used, str(references))
         told = {"references": {"set": references.resolve().name, **digest_of(flawed)}}
     if asked is Stages.fine and like is None:
-        raise BlemishError("--stages fine: has nothing to be like; give a labelled set with --references, or a --model")
+        raise BlemishError(
+            "--stages fine: has nothing to be like; give a labelled set with --references, or no --solver"
+        )
     samples = chosen_surfaces(request.inputs, only, options, format)
     return pasting(
         "maphc2f",

@@ -12,6 +12,7 @@ from diffusion_refine.synthesis.maphc2f.options import Wavelet
 from diffusion_refine.synthesis.maphc2f.references import References
 from diffusion_refine.training.sealed_network import WEIGHTS, SealedNetwork
 
+EMBEDDED_FOLDER = Path(__file__).parents[2] / "embedded" / "maphc2f"  # the model that ships
 FILES = SealedNetwork("maphc2f", "blemish_maphc2f", 1, "blemish train-generator maphc2f DATASET --out MODEL")
 
 

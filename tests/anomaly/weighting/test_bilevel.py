@@ -10,6 +10,7 @@ from torch import nn
 from anomaly.weighting.bilevel import SegmentationHead, called, inner_loss, picture_losses, stepped
 from anomaly.weighting.estimator import LEAST, MOST, QualityEstimator, weights_of
 from anomaly.weighting.learning import Settings, learnt
+from anomaly.weighting.strangeness import FIGURES
 from anomaly.weighting.weigh import weighed
 from anomaly.weighting.windows import Shown
 
@@ -82,16 +83,20 @@ def test_picture_losses_weigh_what_is_marked_and_the_rest_alike() -> None:
     np.testing.assert_allclose(picture_losses(logits, truth).numpy(), [(marked + rest) / 2, rest / 2], rtol=1e-6)
 
 
-def test_the_estimator_begins_with_no_opinion_and_sees_all_three_of_its_inputs() -> None:
+def test_the_estimator_begins_with_the_strangeness_and_sees_all_of_its_inputs() -> None:
     torch.manual_seed(0)
     estimator = QualityEstimator()
     picture, filled, mask = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
     mask[:, :, 8:16, 8:16] = 1
-    assert torch.equal(estimator(picture, filled, mask), torch.full((2,), 0.5))
+    strange = torch.ones(2, FIGURES)
+    strange[1] *= 3
+    first, second = estimator(picture, filled, mask, strange).tolist()
+    assert first == 0.5
+    assert second < 0.1
     nn.init.normal_(estimator.verdict[-1].weight)
-    told = estimator(picture, filled, mask)
+    told = estimator(picture, filled, mask, strange)
     for others in ((1 - picture, filled, mask), (picture, 1 - filled, mask), (picture, filled, mask.roll(9, 3))):
-        assert not torch.allclose(estimator(*others), told)
+        assert not torch.allclose(estimator(*others, strange), told)
 
 
 def scenes(count: int, seed: int, spoiled: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -123,12 +128,11 @@ def test_spoiled_pictures_end_with_lower_weights_than_sound_ones() -> None:
     synthetic = shown(scenes(40, 1, False), scenes(40, 2, True))
     validation = shown(scenes(30, 3, False))
     settings = Settings(steps=60)
-    estimator, outer = learnt(synthetic, synthetic.features[:0], validation, settings)
+    judge, outer = learnt(synthetic, synthetic.features[:0], validation, settings)
     again, _ = learnt(synthetic, synthetic.features[:0], validation, settings)
     fresh = shown(scenes(20, 4, False), scenes(20, 5, True))
-    with torch.no_grad():
-        qualities = estimator(fresh.pictures, fresh.filled, fresh.masks)
-        assert torch.equal(qualities, again(fresh.pictures, fresh.filled, fresh.masks))
+    qualities = judge.qualities(fresh)
+    assert torch.equal(qualities, again.qualities(fresh))
     sound, spoiled = qualities[:20], qualities[20:]
     assert float((sound[:, None] > spoiled[None]).float().mean()) > 0.95  # the AUROC
     assert all(np.isfinite(outer))

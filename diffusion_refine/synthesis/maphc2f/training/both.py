@@ -159,7 +159,7 @@ class Training:
         inside = halved(mask).float()
         intensity = nets.coarse(inside, inside, mechanisms)
         coherent = coarse_loss(intensity, problem(inside, inside, mechanisms))
-        coarse = good + doubled(intensity) * change
+        coarse = good + doubled(intensity.detach()) * change  # the coarse net is taught by the residual alone
         near = dilated(mask, reach(settings.wavelet))
         counted = changeable(near, settings.wavelet)
         wanted = wanted * brightness(good, near)

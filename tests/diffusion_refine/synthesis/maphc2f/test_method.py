@@ -56,6 +56,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("asked", "dtype", "shape"),
     [
+        ("shipped", np.uint8, SHAPE),
         ("coarse", np.uint8, SHAPE),
         ("references", np.uint16, (*SHAPE, 3)),
         ("model", np.uint8, (*SHAPE, 3)),
@@ -68,10 +69,11 @@ def test_pixels_change_near_the_masks_alone_and_masks_are_the_physics(
     picture = saved(tmp_path / "good.png", surface(1, shape), dtype)
     recipe = there / "flawed.yaml"
     given = {
-        "coarse": (),
-        "references": ("--references", there / "tiles"),
+        "shipped": (),
+        "coarse": ("--solver",),
+        "references": ("--solver", "--references", there / "tiles"),
         "model": ("--model", there / "model"),
-        "db2": ("--references", there / "tiles", "--wavelet", "db2"),
+        "db2": ("--solver", "--references", there / "tiles", "--wavelet", "db2"),
     }[asked]
     command = ("synthesize", picture, "--method", "maphc2f", "--recipe", recipe, *given, "--count", 2)
     for out in ("first", "again"):
@@ -95,11 +97,11 @@ def test_pixels_change_near_the_masks_alone_and_masks_are_the_physics(
         assert np.array_equal(frame.image[~near], photograph.pixels[~near])
         assert not np.array_equal(frame.image[marked], photograph.pixels[marked])
         assert record["generator"] == "maphc2f"
-        assert ("model" in record) == (asked == "model")
+        assert ("model" in record) == (asked in ("model", "shipped"))
         for piece in pieces:
             coarse = piece["stages"]["coarse"]
-            assert coarse["by"] == ("network" if asked == "model" else "solver")
-            assert asked == "model" or coarse["energy"][1] <= coarse["energy"][0]
+            assert coarse["by"] == ("network" if "model" in record else "solver")
+            assert "model" in record or coarse["energy"][1] <= coarse["energy"][0]
             assert ("fine" in piece["stages"]) == (asked != "coarse")
             if asked != "coarse":
                 assert len(piece["stages"]["fine"]["gains"]) == 6
@@ -120,7 +122,9 @@ def test_what_cannot_be_drawn_is_refused(there: Path, tmp_path: Path, run: Run) 
     picture = saved(tmp_path / "good.png", surface(1, (60, 60)))
     common = (picture, "--method", "maphc2f", "--recipe", there / "flawed.yaml", "--out", tmp_path / "no")
     for asked, said in {
-        ("--stages", "fine"): "--references",
+        ("--stages", "fine", "--solver"): "--references",
+        ("--solver", "--model", there / "model"): "leave one of them out",
+        ("--wavelet", "db2"): "the model that ships learnt with haar",
         ("--class", "moon"): "crack, dent, rust",
         ("--model", tmp_path): "train-generator maphc2f",
         ("--model", there / "model", "--wavelet", "db2"): "learnt with haar",
