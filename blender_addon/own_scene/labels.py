@@ -48,7 +48,6 @@ def exact_copy(scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> bpy.types.
     exact.world = None
     exact.render.film_transparent = exact.render.use_motion_blur = exact.render.use_compositing = False
     exact.cycles.device = "CPU"
-    exact.cycles.transparent_max_bounces = 0  # one sample goes through what is half transparent, or not, by chance
     settle_exact(exact)
     exact.camera = bpy.data.objects.new("exact camera", bpy.data.cameras.new("exact camera"))
     exact.collection.objects.link(exact.camera)

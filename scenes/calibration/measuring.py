@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.calibration.parameters import SENSOR, Parameter
+from scenes.calibration.parameters import Parameter
 from scenes.calibration.photographs import Features, middle, rgb_of, window
 from scenes.calibration.picture_statistics import picture_statistics
 from scenes.camera.sensor import Singles, develop
 from scenes.datasets.files import as_json
 from scenes.jobs.checkpoints import read_checked, write_checked
 from scenes.jobs.progress import Progress
+from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.paths import quantity_at
 from scenes.recipes.recipe import Recipe
-from scenes.recipes.sampling import draw
+from scenes.recipes.sampling import draw, draw_sensor
 from scenes.scene import Sensor
 
 Floats = NDArray[np.float64]
@@ -39,10 +40,17 @@ class Shot:
         """All that it depends on, as JSON."""
         return [self.recipe.model_dump(mode="json"), self.seed, self.index]
 
-    def heard(self) -> tuple[Sensor, dict[str, float]]:
-        """Its sensor, and what is drawn of every quantity by its path."""
+    def sensor(self) -> tuple[Sensor, dict[str, float]]:
+        """Its sensor, and what is drawn of that by its path."""
         values: dict[str, float] = {}
-        return draw(self.recipe, self.seed, self.index, heard=values).sensor, values
+        stream = RandomStream(self.seed, self.index, heard=values).at("sensor")
+        return draw_sensor(self.recipe.sensor, self.recipe.camera.resolution, stream), values
+
+    def heard(self) -> dict[str, float]:
+        """What is drawn of every quantity by its path."""
+        values: dict[str, float] = {}
+        draw(self.recipe, self.seed, self.index, heard=values)
+        return values
 
 
 Take = Callable[[int, Singles], None]  # told the position of a shot and its linear radiance (H, W, 3), see `window`
@@ -128,15 +136,14 @@ class Bench:
             return dict(arrays) if str(arrays["key"]) == key else None
 
     def _measure(self, view: View, radiance: Singles, judged: bool) -> dict[str, NDArray[Any]]:
-        _, frame = view.shot.heard()
+        frame = view.shot.heard()
         units, statistics, first = [], [], None
         for look in view.looks:
-            sensor, values = look.heard()
+            sensor, of_sensor = look.sensor()
             picture = developed(radiance, sensor, view.shot.recipe.camera.resolution)
             first = rgb_of(picture) if first is None else first
             of_look = picture_statistics(picture, self.colour)
             statistics.append([of_look[name] for name in self.names])
-            of_sensor = {path: value for path, value in values.items() if path.startswith(SENSOR)}
             units.append(self._units(look.recipe, frame | of_sensor))
         assert first is not None
         features = self.features(first) if judged and self.features else np.zeros(0)

@@ -18,7 +18,7 @@ def shot(recipe: Recipe, index: int) -> NDArray:
     taken: dict[int, NDArray[np.float32]] = {}
     shots = [Shot(recipe, 3, k) for k in range(index + 1)]
     renderer(recipe, samples=2, workers=1)(shots, taken.__setitem__)
-    return developed(taken[index], shots[index].heard()[0], recipe.camera.resolution)
+    return developed(taken[index], shots[index].sensor()[0], recipe.camera.resolution)
 
 
 @pytest.mark.render

@@ -146,7 +146,8 @@ def test_compositors_write_no_files_of_the_users(odd: Path, tmp_path: Path) -> N
     if hasattr(scene, "compositing_node_group"):
         scene.compositing_node_group = tree = bpy.data.node_groups.new("compositing", "CompositorNodeTree")
     else:
-        scene.use_nodes, tree = True, scene.node_tree
+        scene.use_nodes = True
+        tree = scene.node_tree
     layers, written = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeOutputFile")
     for holder, field in ((written, "base_path"), (written, "directory")):
         if hasattr(holder, field):
@@ -157,3 +158,24 @@ def test_compositors_write_no_files_of_the_users(odd: Path, tmp_path: Path) -> N
     copy = saved(tmp_path / "composited.blend")
     stage_of(copy, fields(inspect=["Bare"])).frame(0)
     assert not (tmp_path / "written").exists()
+
+    bpy.ops.wm.open_mainfile(filepath=str(copy), load_ui=False)
+    scene = bpy.context.scene
+    tree = scene.compositing_node_group if hasattr(scene, "compositing_node_group") else scene.node_tree
+    tree.nodes.new("CompositorNodeLensdist")
+    with pytest.raises(RenderError, match="found the node Lens Distortion in its compositing, which moves"):
+        stage_of(saved(copy), fields(inspect=["Bare"]))
+
+
+@pytest.mark.parametrize("surface", ["own", "finish"])
+def test_a_body_whose_faces_are_turned_inside_shows_its_layers_outside(odd: Path, tmp_path: Path, surface: str) -> None:
+    finish = {"kind": "cast", "ra_um": 3, "sand_size_mm": 0.5, "base_colour": [0.5, 0.5, 0.5], "roughness": 0.5}
+    recipe = {**fields(inspect=["Prism"], surface=surface), "finish": finish}
+    right = frame_of(stage_of(odd, recipe), 0)[0]
+    bpy.ops.wm.open_mainfile(filepath=str(odd), load_ui=False)
+    bpy.data.objects["Prism"].data.flip_normals()
+    turned = frame_of(stage_of(saved(tmp_path / "turned.blend"), recipe), 0)[0]
+    assert right["defects"].any()
+    assert turned["defects"].any()
+    differing = np.abs(turned["images"].astype(int) - right["images"].astype(int)).max(axis=2)
+    assert (differing[(right["defects"] == 0) & (turned["defects"] == 0)] > 16).mean() < 0.02

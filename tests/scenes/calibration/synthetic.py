@@ -72,6 +72,6 @@ def photograph(recipe: Recipe, folder: Path, count: int, seed: int = 99) -> Path
     folder.mkdir(exist_ok=True)
     for index in range(count):
         shot = Shot(recipe, seed, index)
-        picture = developed(radiance(shot), shot.heard()[0], recipe.camera.resolution)
+        picture = developed(radiance(shot), shot.sensor()[0], recipe.camera.resolution)
         Image.fromarray(picture).save(folder / f"{index:03d}.png")
     return folder

@@ -1,12 +1,15 @@
 """The whole fit in a world without Blender, in which the truth is known."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scenes import Recipe, load_recipe
-from scenes.calibration.calibrating import Plan
-from scenes.calibration.parameters import CalibrationError, Parameter
+from scenes.calibration.calibrating import DETERMINED, Plan
+from scenes.calibration.parameters import CalibrationError, Parameter, free_parameters
 from scenes.calibration.run import Fit, fit_recipe
 from scenes.jobs.progress import untold
 from scenes.quantities.distribution import LogUniform, Uniform
@@ -124,8 +127,6 @@ def test_a_fit_of_photographs_of_the_recipe_itself_is_refused(start: str, tmp_pa
 def test_a_few_flawed_photographs_do_no_harm(
     fitted: tuple[Fit, Path, World], start: str, photographs: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     flawed = shutil.copytree(photographs, tmp_path / "flawed")
     blotchy = replaced(synthetic.recipe(), {"finish.mottle": 2.0, "sensor.exposure": LogUniform(0.008, 0.01)})
     photograph(blotchy, tmp_path / "others", 2, seed=5)
@@ -148,3 +149,31 @@ def test_other_settings_in_the_same_place_are_refused(
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.slow
+def test_hidden_recipes_are_recovered_inside_their_intervals(start: str, tmp_path: Path) -> None:
+    """Ten fits of hidden recipes: of what pictures give away, nine in ten within a quarter, and within the interval."""
+    rng = np.random.default_rng(0)
+    near, inside = [], []
+    for trial in range(10):
+        hidden = {}
+        for parameter in free_parameters(load_recipe(start)):
+            if parameter.path != "finish.pit_depth_um":
+                hidden[parameter.path] = parameter.with_shape(rng.uniform(0.3, 0.7), 0.06)
+        folder = tmp_path / str(trial)
+        folder.mkdir()
+        real = photograph(replaced(synthetic.recipe(), hidden), folder / "real", 24, seed=trial + 50)
+        plan = Plan(renders=200, looks=4, verified=24, draws=16)
+        calibration = fit(start, real, folder / "fitted.yaml", World(), plan).calibration
+        for k, parameter in enumerate(calibration.parameters):
+            if calibration.determined[k] < DETERMINED:
+                continue
+            truth = replace(parameter, quantity=hidden[parameter.path]).shape()[0]
+            value = float(parameter.value(calibration.after.centres[k]))
+            near.append(abs(value / float(parameter.value(truth)) - 1) < 0.25)
+            low, high = calibration.centre_interval[k]
+            inside.append(low <= truth <= high)
+        assert calibration.distance_after.statistics < 1.5 * calibration.floor.statistics
+    assert np.mean(near) >= 0.9
+    assert np.mean(inside) >= 0.9
