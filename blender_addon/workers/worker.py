@@ -38,16 +38,21 @@ if TYPE_CHECKING:
     from scenes import Recipe, Scene
     from scenes.datasets.frame_files import FrameFiles
     from scenes.datasets.passes import PassFormat, PassName
+    from scenes.maps import LatestSurface
 
 NO_PASSES: Mapping[PassName, PassFormat] = {}
 
 
 def render_frame(
-    stage: Stage, scene: Scene, recipe: Recipe, passes: Mapping[PassName, PassFormat] = NO_PASSES
+    stage: Stage,
+    scene: Scene,
+    recipe: Recipe,
+    passes: Mapping[PassName, PassFormat] = NO_PASSES,
+    latest: LatestSurface | None = None,
 ) -> FrameFiles:
     """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset.
 
-    passes: of those that the stage was built with, each in its format.
+    passes: of those that the stage was built with, each in its format. latest: the surface of the frame before.
     """
     import numpy as np
 
@@ -59,7 +64,7 @@ def render_frame(
     from scenes.datasets.passes import PassPictures
     from scenes.geometry.atlas import texture
 
-    part, maps = build_part(scene.part), surface_maps(scene)
+    part, maps = build_part(scene.part), surface_maps(scene) if latest is None else latest.maps(scene)
     stage.show(scene, part, maps)
     with ThreadPoolExecutor(1) as beside:
         # While Cycles is at the labels.
@@ -86,13 +91,15 @@ def stage_of(job: Job) -> Callable[[Any], FrameFiles]:
         return own.frame
     from blender_addon.rendering.stage import build_stage
     from scenes import Recipe, draw
+    from scenes.maps import LatestSurface
 
     recipe = Recipe.model_validate_json(job.recipe)
     stage = build_stage(job.samples, job.threads, passes=job.passes, on_card=job.device != devices.CPU)
     devices.use(job.device, job.card)
     if job.shots:
         return lambda shot: render_radiance(stage, shot)
-    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
+    latest = LatestSurface()
+    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes, latest)
 
 
 def render_radiance(stage: Stage, shot: list[Any]) -> FrameFiles:

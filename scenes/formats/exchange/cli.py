@@ -44,10 +44,10 @@ def export(
     for line in found.told():
         typer.echo(line)
     if passes := passes_of(folder):
-        there = (
-            "are exported" if writer_named(format).HOLDS_PASSES else f"are left out, for which {format} has no place"
+        fate = (
+            "are exported" if writer_named(format).HOLDS_PASSES else f"are left out, as {format} has no place for them"
         )
-        typer.echo(f"passes     {', '.join(passes)} {there}")
+        typer.echo(f"passes     {', '.join(passes)} {fate}")
     deep = 0 if eight_bits else sum(measure(sample.image_path, sample.options.most_pixels).deep for sample in samples)
     if deep:
         typer.echo(
