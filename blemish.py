@@ -1,6 +1,7 @@
 """The command `blemish`: mounts one small command-line module per package, imported only when its command runs."""
 
 import importlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from procgen.errors import BlemishError, BlemishNote, Stopped
 COMMANDS = {
     "demo": ("blemish", "Render, train, evaluate and report, end to end, on one small example."),
     "render": ("blender_addon.cli", "Render a recipe into a dataset of pictures with exact masks."),
+    "calibrate": ("blemish", "Fit a recipe's finish, light and sensor to photographs of good parts."),
     "train": ("anomaly.cli", "Train a Sequential PatchCore inspector on good pictures."),
     "evaluate": ("anomaly.cli", "Judge an inspector on pictures with known defects and write a report."),
     "report": ("anomaly.gallery.cli", "Write a page to look through a dataset, with what inspectors say of it."),
@@ -290,6 +292,52 @@ def export(
     exporter.export(folder, out, format, **{name: value for name, value in options.items() if value is not None})
 
 
+def calibrate(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file.", show_default=False)],
+    real: Annotated[Path, typer.Option(help="Folder of 5 to 60 photographs of good parts, or any format of `train`.")],
+    out: Annotated[Path, typer.Option(help="Recipe to write, NAME.yaml; page and sheet come in NAME-fit beside it.")],
+    renders: Annotated[
+        int, typer.Option(min=20, max=100_000, help="Frames of the broad design that the fit learns from.")
+    ] = 300,
+    verified: Annotated[int, typer.Option(min=8, max=1000, help="Frames of every recipe that is tried.")] = 32,
+    samples: Annotated[int, typer.Option(min=1, max=65536, help="Cycles samples a pixel.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it: same seed, same recipe.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Blender processes, sharing this machine's cores.")
+    ] = None,
+    blender: Annotated[
+        str | None, typer.Option(help="A Blender program, or a Python with another bpy.", metavar="PATH")
+    ] = None,
+    device: Annotated[str, typer.Option(help="What Cycles runs on, as of `render`.")] = "cpu",
+) -> None:
+    """Fit a recipe's finish, light, sensor and framing to photographs of good parts.
+
+        blemish calibrate magnetic_tile --real photos/good --out out/tile.yaml
+
+        blemish render out/tile.yaml --out out/train --without defects
+
+    What may change stands in the recipe under `calibrate`, with bounds; of a recipe without, all that photographs may
+    tell. What they do not determine stays as it is, and is named. A third of the photographs is kept back and judges: a
+    fit that does not come nearer to them is refused. Look at the sheet before you use it. Ctrl-C at any moment keeps
+    what is rendered; the same command goes on from there.
+    """
+    command = importlib.import_module("scenes.calibration.cli")
+    radiance = importlib.import_module("blender_addon.calibrating.radiance")
+    features = None
+    if importlib.util.find_spec("torch") is not None:
+        features = importlib.import_module("anomaly.gallery.feature_distance").picture_features()
+    rendering = {"samples": samples, "workers": workers, "blender": blender, "device": device}
+    command.fit(
+        recipe,
+        real,
+        out,
+        renderer=lambda wanted, on_note: radiance.renderer(wanted, on_note=on_note, **rendering),
+        features=features,
+        sizes={"renders": renders, "verified": verified, "seed": seed},
+        samples=samples,
+    )
+
+
 def verifier_of(folder: Path) -> ModuleType:
     """The module that looks at a folder. Raises BlemishError where it is of no kind that is known."""
     for name, module in VERIFIERS.items():
@@ -317,6 +365,7 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
     app.command()(verify)
     app.command()(export)
+    app.command()(calibrate)
 
 
 def overview() -> typer.Typer:

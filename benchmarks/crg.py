@@ -1,6 +1,6 @@
 """CRG beside in-painting by one model, and what each part of its mechanism does.
 
-    python benchmarks/crg.py [--quick] [--model DIR [--good DATASET --flawed DATASET]] [--json FILE]
+    python benchmarks/crg.py [--quick] [--model DIR [--good DATASET --flawed DATASET [--sheet PNG]]] [--json FILE]
 
 Time: seconds and calls of networks a picture, one box each, beside diffusers' RePaint with the same network of good
 pictures, which paints a hole of the box's window, all in one process. Without --model the networks have the shapes that
@@ -23,12 +23,15 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import RePaintPipeline, RePaintScheduler
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report, write
+from benchmarks.sheets import SIDE, Row, sheet
 from diffusion_refine.editing.label_check import check
 from diffusion_refine.editing.pixels import colour, pasted
+from diffusion_refine.metrics.difference import eight_bits, outlined
 from diffusion_refine.metrics.fidelity import background_psnr
 from diffusion_refine.synthesis.crg.boxes import Box, box_of
 from diffusion_refine.synthesis.crg.drawing import Change, drawn
@@ -196,12 +199,30 @@ def table(model: CrgModel, good: Dataset, flawed: Dataset, most: int) -> list[di
     return rows
 
 
+def pictured(model: CrgModel, good: Dataset, flawed: Dataset, most: int) -> np.ndarray:
+    """A sheet: frames without defects, with their recipe's, with those drawn in the same boxes, and where these lie."""
+    rows = []
+    for frame, other in list(zip(good, flawed, strict=False))[:most]:
+        boxes = [box for box, _ in boxes_of(other, model.labels)]
+        changes, _ = drawn(model, frame.image, boxes, settings_of(False)["CRG"], np.random.default_rng(frame.index))
+        picture, marked = frame.image.copy(), np.zeros(frame.image.shape[:2], bool)
+        for change in changes:
+            picture[change.part] = pasted(picture[change.part], change.pixels, change.changed)
+            marked[change.part] |= change.mask
+        seen = [eight_bits(colour(pixels)) for pixels in (frame.image, other.image, picture)]
+        rows.append(Row(f"board {frame.index}", [*seen, outlined(seen[-1], marked)]))
+    return sheet(("good", "the recipe's defects", "CRG's in the same boxes", "their masks"), rows, 2 * SIDE)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="a trained CRG's folder")
+    parser.add_argument("--model", type=Path, help="a trained CRG's folder; diffusion_refine/embedded/crg ships")
     parser.add_argument("--good", type=Path, help="renders without defects")
     parser.add_argument("--flawed", type=Path, help="the same frames with defects")
     parser.add_argument("--frames", type=int, default=8, help="of these, for the table of parts")
+    parser.add_argument(
+        "--sheet", type=Path, metavar="PNG", help="file for a picture of these frames, and what is drawn"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="small networks and few levels, seconds in all")
     parser.add_argument("--json", type=Path, help="file for the figures")
@@ -215,6 +236,8 @@ def main() -> None:
     if given.model and given.good and given.flawed:
         found["parts"] = table(model, Dataset(given.good), Dataset(given.flawed), given.frames)
         report(found["parts"], title="the mechanism, and without each of its parts")
+        if given.sheet:
+            Image.fromarray(pictured(model, Dataset(given.good), Dataset(given.flawed), given.frames)).save(given.sheet)
     if given.json:
         write(found, given.json)
 

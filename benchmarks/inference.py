@@ -1,6 +1,7 @@
 """Judging one picture: Sequential PatchCore beside anomalib's Patchcore, with one backbone and banks of one size.
 
-    python benchmarks/inference.py [--quick] [--threads 1] [--backbone embedded ...] [--json FILE]
+    python benchmarks/inference.py [--quick] [--threads 1] [--backbone embedded ...] [--side 1024] [--only times]
+                                   [--json FILE]
 
 One embedded backbone in both, and other backbones of ours alone; the bank is a coreset of patches of a procedural
 surface, the picture another piece of it, larger ones mirrored from it. `noise` is the worst case: a bank and a picture
@@ -138,13 +139,19 @@ def worker(model: str, size: tuple[int, int]) -> None:
     print((peak_now() - before) / 1024)
 
 
-def rows(backbones: Sequence[str], sizes: tuple[tuple[int, int], ...], repeats: int) -> Iterator[dict[str, Figure]]:
+def rows(
+    backbones: Sequence[str], sizes: tuple[tuple[int, int], ...], repeats: int, with_memory: bool
+) -> Iterator[dict[str, Figure]]:
     for backbone, size in product(backbones, sizes):
+        if not with_memory:
+            yield latencies("surface", size, repeats, backbone)
+            continue
         memory: dict[str, Figure] = {"ours, MiB": peak(backbone, size)}
         if backbone == EMBEDDED:
             memory["anomalib's, MiB"] = peak(ANOMALIBS, size)
         yield {**latencies("surface", size, repeats, backbone), **memory}
-    yield latencies("noise", sizes[0], repeats, backbones[0])
+    if with_memory:
+        yield latencies("noise", sizes[0], repeats, backbones[0])
 
 
 def main() -> None:
@@ -153,6 +160,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--backbone", action="append", help="repeatable; by default embedded, as anomalib's")
     parser.add_argument("--side", type=int, action="append", help="pixels, of a square picture; repeatable")
+    parser.add_argument("--only", choices=["times"], help="neither memory nor the worst case")
     parser.add_argument("--json", type=Path, help="written after every row")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--shape", type=int, nargs=2, help=argparse.SUPPRESS)
@@ -163,7 +171,7 @@ def main() -> None:
         return
     sizes = tuple((side, side) for side in settings.side or ()) or (SIZES[:1] if settings.quick else SIZES)
     found: list[dict[str, Figure]] = []
-    for row in rows(settings.backbone or [EMBEDDED], sizes, 3 if settings.quick else 5):
+    for row in rows(settings.backbone or [EMBEDDED], sizes, 3 if settings.quick else 5, settings.only != "times"):
         found.append(row)
         if settings.json:
             write(found, settings.json)

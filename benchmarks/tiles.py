@@ -7,7 +7,8 @@ Maps: a bank of patches of a procedural surface looks at another piece of it wit
 Memory: what a process takes at most beside the picture and its map, after it has looked at a small picture; each in a
 process of its own. On a card: what of the card's is taken at most. Seconds are wall time, of one thread on a processor.
 Evaluation: the same of all that `blemish evaluate` does with two such pictures, one with flaws, from their files to the
-report, in a process that evaluated two small ones before.
+report, in a process that evaluated two small ones before; looked at reduced to 640 pixels,
+as `train` has it by default.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from anomaly.evaluation.results import REPORT
 from anomaly.inspection.computing import CPU, Computing
 from anomaly.inspection.evaluate import evaluate_inspector
 from anomaly.inspection.inspector import Inspector, TrainingRecord
+from anomaly.inspection.train import LONGEST_SIDE
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from anomaly.reporting.report import write_report
 from benchmarks.common import Figure, peak_now, report, write
@@ -54,11 +56,12 @@ def surface(height: int, width: int, seed: int) -> NDArray[np.uint8]:
     return np.clip(texture.astype(np.int16) + noise, 0, 255).astype(np.uint8)
 
 
-def inspector_of(backbone: str) -> Inspector:
+def inspector_of(backbone: str, scale: float = 1.0) -> Inspector:
     extractor = patch_extractor(backbone)
-    record = TrainingRecord(extractor.backbone, True, extractor.weights, ROWS, 1, 1.0, 0, (), (), "")
+    record = TrainingRecord(extractor.backbone, True, extractor.weights, ROWS, 1, scale, 0, (), (), "")
     inspector = Inspector(SequentialPatchcoreModel(extractor, ROWS), record)
-    inspector.model.update_features(inspector.features(surface(320, 320, 1)))
+    side = round(320 / scale)
+    inspector.model.update_features(inspector.features(surface(side, side, 1)))
     return inspector
 
 
@@ -112,7 +115,7 @@ def evaluation(backbone: str, side: int) -> dict[str, Figure]:
 
 def evaluates(backbone: str, side: int) -> None:
     """Print by how many MiB evaluating and reporting raises this process's memory, and its seconds."""
-    inspector = inspector_of(backbone).with_threshold(1.0, "given as a number")
+    inspector = inspector_of(backbone, LONGEST_SIDE / side).with_threshold(1.0, "given as a number")
     with TemporaryDirectory() as folder:
         for name, length in (("small", 256), ("large", side)):
             photos, out = Path(folder, name), Path(folder, f"{name}-out")

@@ -1,3 +1,4 @@
+from .camera.light import Light as Light
 from .camera.sensor import develop as develop
 from .datasets.errors import DatasetError as DatasetError
 from .datasets.reader import Dataset as Dataset
@@ -22,6 +23,5 @@ from .recipes.recipe import Recipe as Recipe
 from .recipes.recipe import load_recipe as load_recipe
 from .recipes.sampling import draw as draw
 from .scene import Camera as Camera
-from .scene import Light as Light
 from .scene import Scene as Scene
 from .scene import Sensor as Sensor

@@ -18,6 +18,7 @@ from scenes.scene import Scene
 
 DEFECT_TINT = np.array([1.0, 0.15, 0.1], dtype=np.float32)
 MOST_PREVIEWED = 4_000_000  # texels; they take about a gigabyte
+OF_THE_SURFACE = ("part", "finish", "layers", "charts", "classes", "texel_size")  # what maps follow from
 IMPURITY_TINT = np.array([0.15, 0.4, 1.0], dtype=np.float32)
 
 
@@ -38,6 +39,21 @@ def surface_maps(scene: Scene, cache: SceneCache | None = None) -> SurfaceMaps:
     )
     known = [_known(cache, part, packed.points, layer, chart) for layer, chart in scene.placed_layers()]
     return packed.pasted(stack(packed.points, own, known, scene.classes))
+
+
+class LatestSurface:
+    """The maps of the surface that was asked for last, which its other views have in common."""
+
+    def __init__(self) -> None:
+        self._scene: Scene | None = None
+        self._maps: SurfaceMaps | None = None
+
+    def maps(self, scene: Scene) -> SurfaceMaps:
+        """Those of `surface_maps`, made anew only where the scene shows another surface."""
+        if self._maps is None or any(getattr(self._scene, name) != getattr(scene, name) for name in OF_THE_SURFACE):
+            self._maps = None  # there may not be room for two
+            self._maps, self._scene = surface_maps(scene), scene
+        return self._maps
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from scenes.camera.light import Light
 from scenes.catalogue.registry import SceneFinish, SceneLayer
 from scenes.own_scene.record import OwnScene
 from scenes.own_scene.variation import Variation
@@ -14,28 +15,6 @@ from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vec
 
 def _lacking(value: object) -> bool:
     return not value
-
-
-class AreaPanel(SceneModel):
-    """A rectangular light.
-
-    position: its centre, metres. direction: unit vector, the way it shines. along: unit vector of its width, across
-    which lies its length, both in metres. power: watts.
-    """
-
-    position: Vector
-    direction: Vector
-    along: Vector
-    width: Positive
-    length: Positive
-    power: NotNegative
-
-
-class Light(SceneModel):
-    """Panels, and the radiance in W/m²/sr that comes evenly from everywhere else."""
-
-    panels: tuple[AreaPanel, ...]
-    ambient: NotNegative
 
 
 class Camera(SceneModel):

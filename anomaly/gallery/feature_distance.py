@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,12 @@ def eight_bits(image: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint
     """A picture (H, W) or (H, W, 3) of 8 or 16 bits as RGB (H, W, 3) of 8."""
     pixels = (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8)
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
+def picture_features() -> Callable[[NDArray[np.uint8]], NDArray[np.float64]]:
+    """What computes the features (2 D,) of a picture (H, W, 3): see `described`."""
+    extractor = patch_extractor(DISTILLED)
+    return lambda image: described(extractor, image).double().numpy()
 
 
 @torch.no_grad()

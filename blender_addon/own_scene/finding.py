@@ -20,30 +20,37 @@ class Shown:
     """An object as the scene shows it, once for each instance.
 
     name: its own, or of an instance INSTANCER/OBJECT, with #2 and so on where that comes again. thing: of the file.
-    instancer: the object that shows it, None where it stands there itself. pose: local to world.
+    instancer: the object that shows it, None where it stands there itself. pose: local to world. scatters: whether its
+    Geometry Nodes show instances of what is no object.
     """
 
     name: str
     thing: bpy.types.Object
     instancer: bpy.types.Object | None
     pose: mathutils.Matrix
+    scatters: bool = False
 
 
 def everything_shown() -> list[Shown]:
     """Everything in the open scene, in order of the names."""
     counts: dict[str, int] = {}
     found = []
-    entries = []
+    entries, scattering = [], set()
     for instance in bpy.context.evaluated_depsgraph_get().object_instances:
         if not (instance.show_self or instance.is_instance):
             continue
         thing, instancer = instance.object.original, instance.parent.original if instance.is_instance else None
+        if thing == instancer:  # as the mesh of a text comes beside it
+            if thing.type == "MESH":
+                scattering.add(thing)
+            continue
         entries.append((thing, instancer, instance.matrix_world.copy(), tuple(instance.persistent_id)))
     entries.sort(key=lambda entry: (entry[1].name if entry[1] else "", entry[0].name, entry[3]))
     for thing, instancer, pose, _ in entries:
         name = thing.name if instancer is None else f"{instancer.name}/{thing.name}"
         counts[name] = number = counts.get(name, 0) + 1
-        found.append(Shown(name if number == 1 else f"{name}#{number}", thing, instancer, pose))
+        unique = name if number == 1 else f"{name}#{number}"
+        found.append(Shown(unique, thing, instancer, pose, thing in scattering))
     return sorted(found, key=lambda shown: shown.name)
 
 
@@ -63,7 +70,13 @@ def inspected(shown: list[Shown], patterns: tuple[str, ...], blend: str) -> list
                 f"{blend}: found the type {kinds} for {pattern} of the recipe's scene.inspect; expected an object with "
                 "a surface, as a mesh"
             )
-    return [one for one in shown if one.thing.type in SOLID and matching(patterns, _names(one))]
+    found = [one for one in shown if one.thing.type in SOLID and matching(patterns, _names(one))]
+    if scatters := next((one for one in found if one.scatters), None):
+        raise RenderError(
+            f"object {scatters.name}: found instances of geometry that is no object; expected Realize Instances at "
+            "the end of its Geometry Nodes"
+        )
+    return found
 
 
 def _names(one: Shown) -> tuple[str, ...]:

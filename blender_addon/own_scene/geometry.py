@@ -115,10 +115,9 @@ def body_of(name: str, mesh: bpy.types.Mesh, pose: Floats, unit: float) -> Body:
     pose: (4, 4), local to world. unit: metres of a unit of the scene. Raises RenderError where it is no part.
     """
     count = len(mesh.polygons)
-    vertices, corners = np.empty(3 * len(mesh.vertices), np.float32), np.empty(3 * count, np.int32)
+    vertices = np.empty(3 * len(mesh.vertices), np.float32)
     mesh.vertices.foreach_get("co", vertices)
-    mesh.loops.foreach_get("vertex_index", corners)
-    local, triangles = vertices.reshape(-1, 3).astype(np.float64), corners.reshape(-1, 3).astype(np.int64)
+    local, triangles = vertices.reshape(-1, 3).astype(np.float64), _triangles(mesh)
     if count > MOST_FACES:
         raise RenderError(
             f"object {name}: found {count} triangles; expected at most {MOST_FACES}: give it the modifier Decimate"
@@ -138,7 +137,11 @@ def body_of(name: str, mesh: bpy.types.Mesh, pose: Floats, unit: float) -> Body:
     _, first, index = np.unique(
         np.round(placed / (extent * SAME_PLACE)), axis=0, return_index=True, return_inverse=True
     )
-    local, placed, triangles = local[first], placed[first], index.reshape(-1)[triangles]
+    local, placed, place_of = local[first], placed[first], index.reshape(-1)
+    if _is_inside_out(local, place_of[triangles]) and not mesh.has_custom_normals:
+        mesh.flip_normals()  # layers lie on the outside; opaque surfaces look the same
+        triangles = _triangles(mesh)
+    triangles = place_of[triangles]
     a, b, c = placed[triangles].transpose(1, 0, 2)
     faces = np.flatnonzero(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2 > FLAT * extent**2)
     if not len(faces):
@@ -150,6 +153,22 @@ def body_of(name: str, mesh: bpy.types.Mesh, pose: Floats, unit: float) -> Body:
     middle = (low + high) / 2
     part = _part((placed - middle).tobytes(), mine.tobytes())
     return Body(local, faces, part, to_part, middle, mirrored)
+
+
+def _triangles(mesh: bpy.types.Mesh) -> Indices:
+    """(F, 3) vertices of a mesh of triangles, in the order of its corners."""
+    corners = np.empty(3 * len(mesh.polygons), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    return corners.reshape(-1, 3).astype(np.int64)
+
+
+def _is_inside_out(vertices: Floats, triangles: Indices) -> bool:
+    """Whether triangles enclose a body and face its inside."""
+    edges = np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    if (np.unique(edges, axis=0, return_counts=True)[1] != 2).any():
+        return False
+    a, b, c = (vertices[triangles] - vertices.mean(axis=0)).transpose(1, 0, 2)
+    return bool(np.einsum("nk,nk->", a, np.cross(b, c)) < 0)
 
 
 def _metric(pose: Floats, unit: float) -> tuple[Floats, bool]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon.own_scene.geometry import ATLAS
-from blender_addon.rendering.material import LABELS, PLACE
+from blender_addon.rendering.material import LABELS, PLACE, write_out
 from blender_addon.workers import compat
 from procgen.surface.layer import SurfaceOverlay
 
@@ -21,7 +21,6 @@ COLOURS = ("Base Color", "Color")
 WITHOUT_ROUGHNESS = ("ShaderNodeBsdfDiffuse",)  # whose roughness is another thing
 NO_SURFACE = ("ShaderNodeVolumePrincipled", "ShaderNodeVolumeAbsorption", "ShaderNodeVolumeScatter",
               "ShaderNodeVolumeCoefficients", "ShaderNodeBackground", "ShaderNodeHoldout")  # fmt: skip
-X, Y = 220, 180  # how far apart nodes stand
 
 
 @dataclass
@@ -92,10 +91,7 @@ def tell(tree: bpy.types.NodeTree, labels: MapImage, number: int) -> None:
     place.inputs[1].default_value = (0.0, 0.0, float(number))
     tree.links.new(uv.outputs["UV"], place.inputs[0])
     read = _image(tree, labels, uv.outputs["UV"], "Closest")
-    for name, source in ((LABELS, read.outputs["Color"]), (PLACE, place.outputs["Vector"])):
-        output = tree.nodes.new("ShaderNodeOutputAOV")
-        compat.name_aov_output(output, name)
-        tree.links.new(source, output.inputs["Color"])
+    write_out(tree, {LABELS: read.outputs["Color"], PLACE: place.outputs["Vector"]})
 
 
 def _with_nodes(material: bpy.types.Material) -> None:

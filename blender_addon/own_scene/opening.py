@@ -7,11 +7,16 @@ import bpy
 
 from blender_addon.errors import RenderError
 from blender_addon.rendering.blend_file import check_linked, listed, open_blend
+from blender_addon.ui.preview.ownership import LIGHT, PART, is_own
 from blender_addon.workers import compat
 from scenes.datasets.files import sha256_of
 
 SUBDIVISION = ("SUBSURF", "MULTIRES")
 FROM_FILES = ("FILE", "SEQUENCE", "MOVIE", "TILED")  # images whose pixels lie in files of their own
+MOVING = (  # nodes of compositing after which a pixel shows another place
+    "CornerPin", "Crop", "Displace", "Flip", "Lensdist", "MapUV", "MovieDistortion", "PlaneTrackDeform", "Rotate",
+    "Scale", "Stabilize", "Transform", "Translate",
+)  # fmt: skip
 
 
 def open_scene(blend: str, digest: str) -> tuple[bpy.types.Scene, bpy.types.ViewLayer]:
@@ -34,7 +39,10 @@ def open_scene(blend: str, digest: str) -> tuple[bpy.types.Scene, bpy.types.View
 
 
 def settle(scene: bpy.types.Scene, samples: int, threads: int, *, on_card: bool) -> None:
-    """Have Cycles render the scene itself: no region, strips, stamps or files beside, and the same in every frame."""
+    """Have Cycles render the scene itself: no region, strips, stamps or files beside, and the same in every frame.
+
+    Raises RenderError where its compositing moves pixels.
+    """
     render, cycles = scene.render, scene.cycles
     share = render.resolution_percentage / 100
     render.resolution_x, render.resolution_y = (
@@ -53,10 +61,15 @@ def settle(scene: bpy.types.Scene, samples: int, threads: int, *, on_card: bool)
     cycles.use_adaptive_sampling = False
     cycles.use_denoising = cycles.use_denoising and compat.can_denoise()
     cycles.use_animated_seed = False
-    tree = compat.compositing_tree(scene)
+    tree = compat.compositing_tree(scene) if render.use_compositing else None
     for node in tree.nodes if tree else ():
         if node.bl_idname == "CompositorNodeOutputFile":
             node.mute = True
+        elif node.bl_idname.removeprefix("CompositorNode") in MOVING and not node.mute:
+            raise RenderError(
+                f"{bpy.data.filepath}: found the node {node.name} in its compositing, which moves what pictures show "
+                "and not their masks; expected none such: mute it, or switch compositing off"
+            )
 
 
 def check_pictures(blend: str, scene: bpy.types.Scene) -> None:
@@ -112,6 +125,8 @@ def _show_as_rendered(scene: bpy.types.Scene, layer: bpy.types.ViewLayer) -> Non
         shown.hide_viewport = False
         waiting += shown.children
     for thing in bpy.data.objects:
+        if is_own(thing, PART) or is_own(thing, LIGHT):  # the panel's preview, which is no part of the user's scene
+            thing.hide_render = True
         thing.hide_viewport = thing.hide_render
         for modifier in thing.modifiers:
             modifier.show_viewport = modifier.show_render

@@ -1,5 +1,6 @@
 """The one material that reads surface maps, and writes class bits and instance ids out again as exact values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import acos, tau
 from typing import Any
@@ -110,11 +111,26 @@ def build_surface_material(atlas: str = "", number: int = 1) -> SurfaceMaterial:
         tree.links.new(coordinates.outputs["UV"], node.inputs["Vector"])
     tree.links.new(tangent.outputs["Tangent"], shader.inputs["Tangent"])
     tree.links.new(coordinates.outputs["UV"], place.inputs[0])
-    for name, source in ((LABELS, labels.outputs["Color"]), (PLACE, place.outputs["Vector"])):
-        output = tree.nodes.new("ShaderNodeOutputAOV")
-        compat.name_aov_output(output, name)
-        tree.links.new(source, output.inputs["Color"])
+    write_out(tree, {LABELS: labels.outputs["Color"], PLACE: place.outputs["Vector"]})
     return SurfaceMaterial(material, albedo, relief, labels, lay, shader)
+
+
+def write_out(tree: bpy.types.NodeTree, values: Mapping[str, bpy.types.NodeSocket]) -> None:
+    """Have a material write values into passes by their names, where it is the first surface that a ray meets.
+
+    Cycles adds what it meets behind a transparent surface, through which it goes or not, by chance.
+    """
+    path, first = tree.nodes.new("ShaderNodeLightPath"), tree.nodes.new("ShaderNodeMath")
+    first.operation = "LESS_THAN"
+    first.inputs[1].default_value = 0.5
+    tree.links.new(path.outputs["Transparent Depth"], first.inputs[0])
+    for name, value in values.items():
+        written, output = tree.nodes.new("ShaderNodeVectorMath"), tree.nodes.new("ShaderNodeOutputAOV")
+        written.operation = "MULTIPLY"
+        compat.name_aov_output(output, name)
+        tree.links.new(value, written.inputs[0])
+        tree.links.new(first.outputs["Value"], written.inputs[1])
+        tree.links.new(written.outputs["Vector"], output.inputs["Color"])
 
 
 def build_body_material() -> bpy.types.Material:

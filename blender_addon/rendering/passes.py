@@ -13,8 +13,10 @@ from blender_addon.rendering.base_colour import BASE_COLOUR, expose_base_colour
 from blender_addon.rendering.material import LABELS, PLACE
 from blender_addon.workers import compat
 from procgen.errors import BlemishError
+from scenes.calibration.photographs import window
 from scenes.datasets.passes import PassArray, PassName
 from scenes.pictures.exr import ExrError, decode
+from scenes.scene import Camera
 
 Channels = Mapping[str, NDArray[np.floating[Any]]]  # (H, W), row 0 at the top, by their full names in the file
 FARTHEST = 1e9  # metres; Cycles writes 1e10 where it meets nothing
@@ -36,6 +38,19 @@ def render(scene: bpy.types.Scene) -> Channels:
 def picture_in(channels: Channels) -> NDArray[np.float32]:
     """(H, W, 3) linear scene radiance of a rendered picture."""
     return np.stack([channels[colour] for colour in "RGB"], axis=-1).astype(np.float32, copy=False)
+
+
+def render_middle(scene: bpy.types.Scene, camera: Camera) -> NDArray[np.float32]:
+    """Render what of a picture is measured for calibration; see `scenes.calibration.photographs.window`."""
+    row, column, rows, columns = window(camera.height, camera.width)
+    settings = scene.render
+    settings.use_border = settings.use_crop_to_border = True
+    settings.border_min_x, settings.border_max_x = column / camera.width, (column + columns) / camera.width
+    settings.border_min_y, settings.border_max_y = 1 - (row + rows) / camera.height, 1 - row / camera.height
+    radiance = picture_in(render(scene))
+    if radiance.shape[:2] != (rows, columns):
+        raise BlemishError(f"Blender rendered {radiance.shape[:2]} pixels of a picture; expected {(rows, columns)}")
+    return radiance
 
 
 def labels_in(channels: Channels) -> tuple[NDArray[np.uint16], NDArray[np.float64]]:

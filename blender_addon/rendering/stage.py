@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import bpy
-import mathutils
 import numpy as np
 from numpy.typing import NDArray
 
+from blender_addon.rendering.lights import frame, place_domes, place_panels, set_ambient
 from blender_addon.rendering.material import LABELS, PLACE, SurfaceMaterial, build_body_material, build_surface_material
 from blender_addon.rendering.passes import enable_passes
 from blender_addon.workers import compat
@@ -15,7 +15,7 @@ from procgen.surface.layer import SurfaceMaps
 from scenes.datasets.passes import PassName
 from scenes.geometry.atlas import Mesh, Part, Texture, texture
 from scenes.quantities.scene_model import Vector
-from scenes.scene import AreaPanel, Camera, Scene
+from scenes.scene import Camera, Scene
 
 # One sample at the pixel centre: at the default width of 1.5, 6 of 307,200 label pixels came from a neighbour.
 EXACT_FILTER_WIDTH = 0.01
@@ -37,6 +37,7 @@ class Stage:
     part: bpy.types.Object | None = None
     shape: object | None = None  # what `part` was built from: the concrete part, and its texels where they matter
     panels: list[bpy.types.Object] = field(default_factory=list)
+    domes: list[bpy.types.Object] = field(default_factory=list)
 
     def show(self, scene: Scene, part: Part, maps: SurfaceMaps) -> None:
         """Bring the stage to what `scene` says; geometry is rebuilt only where the part's shape is another."""
@@ -48,6 +49,7 @@ class Stage:
         turned = lay_along_v(scene.finish.lay_direction, part) if maps.lay is None else None
         self.surface.brush(scene.finish.anisotropy, turned, scene.finish.coat)
         place_panels(self.panels, scene.light.panels, self.picture.collection)
+        place_domes(self.domes, scene.light.domes, self.picture.collection)
         set_ambient(self.picture.world, scene.light.ambient)
         for blender_scene in (self.picture, self.exact):
             place_camera(blender_scene, scene.camera, depth_of_field=blender_scene is self.picture)
@@ -140,27 +142,6 @@ def lay_along_v(lay_direction: Vector, part: Part) -> float:
     return float(lay @ bitangent / np.linalg.norm(lay))
 
 
-def place_panels(
-    panels: list[bpy.types.Object], wanted: tuple[AreaPanel, ...], collection: bpy.types.Collection
-) -> None:
-    """Bring a list of area lights to those that are wanted; new ones are linked to the collection."""
-    while len(panels) > len(wanted):
-        spare = panels.pop()
-        light = spare.data
-        bpy.data.objects.remove(spare)
-        bpy.data.lights.remove(light)
-    while len(panels) < len(wanted):
-        panel = bpy.data.objects.new("panel", bpy.data.lights.new("panel", "AREA"))
-        panel.data.shape = "RECTANGLE"
-        panel.visible_camera = False
-        collection.objects.link(panel)
-        panels.append(panel)
-    for panel, light in zip(panels, wanted, strict=True):
-        panel.data.size, panel.data.size_y = light.width, light.length
-        panel.data.energy = compat.area_energy(light.power)
-        panel.matrix_world = frame(light.position, x=light.along, z=-np.asarray(light.direction))
-
-
 def place_camera(scene: bpy.types.Scene, camera: Camera, *, depth_of_field: bool) -> None:
     """Set the scene's camera and resolution."""
     aim_camera(scene.camera, camera, depth_of_field=depth_of_field)
@@ -184,22 +165,6 @@ def aim_camera(thing: bpy.types.Object, camera: Camera, *, depth_of_field: bool)
         focal_length = camera.focal_length if camera.field_width is None else 1.0
         lens.dof.aperture_fstop = focal_length / (2 * camera.aperture_radius)
     thing.matrix_world = frame(camera.position, x=np.cross(camera.forward, camera.up), z=-np.asarray(camera.forward))
-
-
-def set_ambient(world: bpy.types.World, radiance: float) -> None:
-    """Light the room evenly, in watts per square metre and steradian."""
-    background = world.node_tree.nodes.get("Background") or world.node_tree.nodes.new("ShaderNodeBackground")
-    output = world.node_tree.nodes.get("World Output") or world.node_tree.nodes.new("ShaderNodeOutputWorld")
-    world.node_tree.links.new(background.outputs["Background"], output.inputs["Surface"])
-    background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-    background.inputs["Strength"].default_value = radiance
-
-
-def frame(position: object, x: object, z: object) -> mathutils.Matrix:
-    """Give the 4 × 4 pose at `position` with the local axes `x` and `z`, which must be unit and perpendicular."""
-    x_axis, z_axis = mathutils.Vector(x), mathutils.Vector(z)
-    rotation = mathutils.Matrix((x_axis, z_axis.cross(x_axis), z_axis)).transposed()
-    return mathutils.Matrix.Translation(mathutils.Vector(position)) @ rotation.to_4x4()
 
 
 def link(thing: bpy.types.Object, *scenes: bpy.types.Scene) -> None:

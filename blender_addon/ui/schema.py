@@ -23,6 +23,7 @@ OTHER_DEFAULTS = {  # of what no shipped recipe switches on
     "white_balance_kelvin": 6504.0,
     "working_distance_mm": 300.0,
 }
+LIGHT, RING = "light", "ring"  # the kind of light that there was alone, whose settings have no other name in a .blend
 CATALOGUE = ("part", "finish", "defects", "impurities")  # fields of a recipe that name kinds
 SOFT_BEYOND = 3.0  # what a slider reaches, over the largest value in any shipped recipe
 
@@ -93,9 +94,13 @@ class SectionFields:
 
 @dataclass(frozen=True)
 class Schema:
-    """Every kind by its name, every section by its key, which is the first of its kinds, and a recipe's own fields."""
+    """Every kind by its name, every section by its key, and a recipe's own fields.
+
+    The key of a section is the first of its kinds; of lights, whose kinds are named as parts are, see `light_key`.
+    """
 
     kinds: dict[str, Kind]
+    lights: dict[str, Kind]
     sections: dict[str, SectionFields]
     recipe: tuple[Field, ...]
 
@@ -120,6 +125,16 @@ def section_of_kind() -> dict[str, SectionFields]:
 def recipe_field(name: str) -> Field:
     """A field of the recipe itself: name or texel_um."""
     return next(field for field in schema().recipe if field.name == name)
+
+
+def light_key(kind: str) -> str:
+    """The key of the section of a kind of light."""
+    return LIGHT if kind == RING else f"{LIGHT}_{kind}"
+
+
+def light_section(kind: str) -> SectionFields:
+    """The section of a kind of light."""
+    return sections()[light_key(kind)]
 
 
 def title_of(kind: str) -> str:
@@ -172,8 +187,15 @@ def to_json(described: Schema) -> str:
         lines = ",\n".join(f"    {_line(field)}" for field in section.fields)
         blocks.append(f'  {json.dumps(section.key)}: {json.dumps(head)[:-1]}, "fields": [\n{lines}\n  ]}}')
     recipe = ",\n".join(f"  {_line(field)}" for field in described.recipe)
+    lights = [f"  {json.dumps(kind)}: {_line(what)}" for kind, what in described.lights.items()]
     return (
-        '{\n "kinds": {\n' + ",\n".join(kinds) + '\n },\n "sections": {\n' + ",\n".join(blocks) + "\n },\n"
+        '{\n "kinds": {\n'
+        + ",\n".join(kinds)
+        + '\n },\n "lights": {\n'
+        + ",\n".join(lights)
+        + '\n },\n "sections": {\n'
+        + ",\n".join(blocks)
+        + "\n },\n"
         ' "recipe": [\n' + recipe + "\n ]\n}\n"
     )
 
@@ -192,6 +214,7 @@ def from_json(text: str) -> Schema:
     read = json.loads(text)
     return Schema(
         kinds={kind: Kind(**_tuples(what)) for kind, what in read["kinds"].items()},
+        lights={kind: Kind(**_tuples(what)) for kind, what in read["lights"].items()},
         sections={
             key: SectionFields(
                 key=key,
@@ -217,14 +240,16 @@ def described() -> Schema:
     Raises TypeError for a field that the panel has no property for.
     """
     from scenes.catalogue.placement.sites import Placement
-    from scenes.catalogue.registry import GROUPS
+    from scenes.catalogue.registry import GROUPS, LIGHTS
     from scenes.recipes.camera import CameraRecipe
-    from scenes.recipes.recipe import Recipe, RingLightRecipe, SensorRecipe
+    from scenes.recipes.recipe import Recipe, SensorRecipe
 
     seen = _seen_values()
     kinds: dict[str, Kind] = {}
     found: dict[str, SectionFields] = {}
     for group, entries in GROUPS.items():
+        if group == LIGHT:
+            continue
         named = [entry for entry in entries.values() if entry.recipe is not None]
         for entry in named:
             provides = sorted(getattr(entry, "provides", ()))
@@ -232,11 +257,14 @@ def described() -> Schema:
         for model in dict.fromkeys(entry.recipe for entry in named):
             section = _section(str(group), model, seen)
             found[section.key] = section
-    for part, model in (("light", RingLightRecipe), ("camera", CameraRecipe), ("sensor", SensorRecipe)):
+    for kind, light in LIGHTS.items():
+        found[light_key(kind)] = _section(LIGHT, light.recipe, seen, key=light_key(kind))
+    for part, model in (("camera", CameraRecipe), ("sensor", SensorRecipe)):
         found[part] = _section(part, model, seen, key=part)
     found["placement"] = _section("placement", Placement, seen, key="placement")
     recipe = tuple(_field(name, Recipe.model_fields[name], [], None) for name in ("name", "texel_um"))
-    return Schema(kinds, found, recipe)
+    lights = {kind: Kind(light.title, light.tooltip) for kind, light in LIGHTS.items()}
+    return Schema(kinds, lights, found, recipe)
 
 
 def _section(group: str, model: Any, seen: Seen, key: str = "") -> SectionFields:
@@ -384,7 +412,8 @@ def _seen_values() -> Seen:
         for group, value in fields.items():
             for entry in value if isinstance(value, list) else [value]:
                 if isinstance(entry, dict):
-                    kind = group if group in ("light", "camera", "sensor") else str(entry.get("kind"))
+                    kind = group if group in ("camera", "sensor") else str(entry.get("kind"))
+                    kind = light_key(kind) if group == LIGHT else kind
                     found.note(kind, entry, own=path == STAGE or path.stem == kind)
     return found
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 READY_MARK = "blemish-ready"  # the stage is set; from here on time goes into frames
 FRAME_MARK = "blemish-frame "  # followed by the index of a frame whose files lie in the job's folder
 ERROR_MARK = "blemish-error "  # followed by one line for the user
+RADIANCE = "radiance.npy"  # the one file of a shot for calibration: (H, W, 3) float32, W/m²/sr
 LIST_CARDS = "cards"  # instead of a job: tell which graphics cards there are
 CARDS_MARK = "blemish-cards "  # followed by their names by back end, as JSON
 EXPORT = "export "  # followed by [.blend, object, folder] as JSON, instead of a job: write the object as a mesh file
@@ -23,7 +24,8 @@ class Job:
 
     recipe: as JSON, that of the dataset. passes: the format of each that frames have. device, card: see
     `blender_addon.workers.devices`. folder: where it leaves the files of a frame, each in a folder of its number.
-    blend, digest: the .blend whose own scene is rendered and its SHA-256; "" for Blemish's stage.
+    blend, digest: the .blend whose own scene is rendered and its SHA-256; "" for Blemish's stage. shots: whether it
+    renders shots for calibration instead.
     """
 
     recipe: str
@@ -36,6 +38,7 @@ class Job:
     folder: str = ""
     blend: str = ""
     digest: str = ""
+    shots: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

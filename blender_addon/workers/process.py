@@ -7,6 +7,7 @@ caller, never inside.
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,16 +106,20 @@ class BlenderProcess:
 
     def do(self, task: int) -> FrameFiles:
         """The files of a frame. Raises RenderError, BlenderLost, Cancelled."""
+        return self.files(str(task), str(task), (*PICTURES, *self._job.passes, SCENES))
+
+    def files(self, request: str, number: str, names: Iterable[str]) -> FrameFiles:
+        """What a request leaves in the folder of its number. Raises RenderError, BlenderLost, Cancelled."""
         if not self._is_ready:
             self._tell(self._job.to_json())
             self._hear(READY_MARK)
             self._is_ready = True
             self.control.on_ready()
         self.control.wait()
-        self._tell(str(task))
+        self._tell(request)
         self._hear(FRAME_MARK)
-        folder = self._frames / str(task)
-        files = {name: (folder / name).read_bytes() for name in (*PICTURES, *self._job.passes, SCENES)}
+        folder = self._frames / number
+        files = {name: (folder / name).read_bytes() for name in names}
         shutil.rmtree(folder)
         return files
 

@@ -1,12 +1,13 @@
 """The loop inside a Blender process: draw a scene, put it on the stage, render its passes, hand over the frame.
 
 Started by `blender_addon.workers.process`, which sends one job as a line of JSON on standard input, then line by line
-the number of a frame, and keeps that open. The libraries are imported only once the job is there, so that a Blender
-whose Python cannot load them can say so.
+the number of a frame, or a shot for calibration, and keeps that open. The libraries are imported only once the job is
+there, so that a Blender whose Python cannot load them can say so.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blender_addon.workers.job import (
     CARDS_MARK,
@@ -26,6 +27,7 @@ from blender_addon.workers.job import (
     EXPORTED_MARK,
     FRAME_MARK,
     LIST_CARDS,
+    RADIANCE,
     READY_MARK,
     Job,
 )
@@ -36,16 +38,21 @@ if TYPE_CHECKING:
     from scenes import Recipe, Scene
     from scenes.datasets.frame_files import FrameFiles
     from scenes.datasets.passes import PassFormat, PassName
+    from scenes.maps import LatestSurface
 
 NO_PASSES: Mapping[PassName, PassFormat] = {}
 
 
 def render_frame(
-    stage: Stage, scene: Scene, recipe: Recipe, passes: Mapping[PassName, PassFormat] = NO_PASSES
+    stage: Stage,
+    scene: Scene,
+    recipe: Recipe,
+    passes: Mapping[PassName, PassFormat] = NO_PASSES,
+    latest: LatestSurface | None = None,
 ) -> FrameFiles:
     """Render one scene, drawn from the recipe, on the stage, as the files of a frame of the recipe's dataset.
 
-    passes: of those that the stage was built with, each in its format.
+    passes: of those that the stage was built with, each in its format. latest: the surface of the frame before.
     """
     import numpy as np
 
@@ -57,7 +64,7 @@ def render_frame(
     from scenes.datasets.passes import PassPictures
     from scenes.geometry.atlas import texture
 
-    part, maps = build_part(scene.part), surface_maps(scene)
+    part, maps = build_part(scene.part), surface_maps(scene) if latest is None else latest.maps(scene)
     stage.show(scene, part, maps)
     with ThreadPoolExecutor(1) as beside:
         # While Cycles is at the labels.
@@ -72,8 +79,8 @@ def render_frame(
     return frame_files(recipe, image.result(), *masks, scene, maps.instances, passes=beneath)
 
 
-def stage_of(job: Job) -> Callable[[int], FrameFiles]:
-    """Set Blemish's stage, or open the user's scene: what gives the files of the frame of a number."""
+def stage_of(job: Job) -> Callable[[Any], FrameFiles]:
+    """Set Blemish's stage, or open the user's scene: what gives the files of the frame of a number, or of a shot."""
     from blender_addon.workers import devices
 
     if job.blend:
@@ -84,22 +91,45 @@ def stage_of(job: Job) -> Callable[[int], FrameFiles]:
         return own.frame
     from blender_addon.rendering.stage import build_stage
     from scenes import Recipe, draw
+    from scenes.maps import LatestSurface
 
     recipe = Recipe.model_validate_json(job.recipe)
     stage = build_stage(job.samples, job.threads, passes=job.passes, on_card=job.device != devices.CPU)
     devices.use(job.device, job.card)
-    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes)
+    if job.shots:
+        return lambda shot: render_radiance(stage, shot)
+    latest = LatestSurface()
+    return lambda index: render_frame(stage, draw(recipe, job.seed, index), recipe, job.passes, latest)
 
 
-def run(job: Job, next_frame: Callable[[], int]) -> None:
-    """Render frame after frame of the job, telling of each on standard output, until the process is ended."""
+def render_radiance(stage: Stage, shot: list[Any]) -> FrameFiles:
+    """What arrives at the camera of the scene that [number, recipe, seed, index] draw, in what of it is measured."""
+    import numpy as np
+
+    from blender_addon.rendering.passes import render_middle
+    from scenes import Recipe, build_part, draw, surface_maps
+
+    _, recipe, seed, index = shot
+    scene = draw(Recipe.model_validate_json(recipe), seed, index)
+    stage.show(scene, build_part(scene.part), surface_maps(scene))
+    content = io.BytesIO()
+    np.save(content, render_middle(stage.picture, scene.camera), allow_pickle=False)
+    return {RADIANCE: content.getvalue()}
+
+
+def run(job: Job, next_task: Callable[[], Any]) -> None:
+    """Render task after task, telling of each on standard output, until the process is ended.
+
+    A task is the number of a frame, or of a shot: a list with its number, and what `render_radiance` is given.
+    """
     from scenes.datasets.files import explained
 
     frame = stage_of(job)
     print(f"\n{READY_MARK}", flush=True)
     while True:
-        index = next_frame()
-        files, folder = frame(index), Path(job.folder) / str(index)
+        task = next_task()
+        index = task[0] if job.shots else task
+        files, folder = frame(task), Path(job.folder) / str(index)
         with explained(folder):
             folder.mkdir()
             for name, content in files.items():
@@ -107,10 +137,10 @@ def run(job: Job, next_frame: Callable[[], int]) -> None:
         print(f"\n{FRAME_MARK}{index}", flush=True)
 
 
-def heed_parent(frames: SimpleQueue[int]) -> None:
-    """Pass on which frames are asked for; leave when standard input closes, as when the process that holds it dies."""
+def heed_parent(tasks: SimpleQueue[Any]) -> None:
+    """Pass on what is asked for; leave when standard input closes, as when the process that holds it dies."""
     for line in sys.stdin:
-        frames.put(int(line))
+        tasks.put(json.loads(line))
     os._exit(1)
 
 
@@ -128,9 +158,9 @@ def answer(line: str) -> int:
             blend, name, folder = json.loads(line.removeprefix(EXPORT))
             print(f"\n{EXPORTED_MARK}{open_and_export(blend, name, Path(folder))}", flush=True)
             return 0
-        frames: SimpleQueue[int] = SimpleQueue()
-        threading.Thread(target=heed_parent, args=[frames], daemon=True).start()
-        run(Job.from_json(line), frames.get)
+        tasks: SimpleQueue[Any] = SimpleQueue()
+        threading.Thread(target=heed_parent, args=[tasks], daemon=True).start()
+        run(Job.from_json(line), tasks.get)
     except BlemishError as error:
         print(f"\n{ERROR_MARK}{error}", flush=True)
         return 2

@@ -17,6 +17,11 @@ MARK_OCTAVES = 3
 GROOVE_WIDTH, GROOVE_LENGTH = 0.8, 12.0  # of the sparse grooves, over the correlation lengths of the marks
 GROOVE_ONSET = 1.5  # standard deviations of their noise at which grooves begin: about 7 % of the surface
 GROOVE_CLUSTERING = 0.3  # how far bright clouds lower that onset, in standard deviations
+ENDLESS = 10.0  # m along which a line stays the same
+LINE_ONSET = 1.6  # standard deviations of their noise at which lines begin: about 5 % of the surface
+LINE_FADING, LINE_GROUP = 0.5, 4.0  # relative deviation of a line's brightness along it; and widths that fade together
+FILM_LENGTH, FILM_MEAN = 20.0, 0.3  # length of a film's streaks over their width; its mean over its deviation
+FILM_ABSORPTION = np.array([0.25, 0.6, 1.4])  # of red, green and blue: brown, as oil and thin oxide are
 CLOUD_OCTAVES = 2
 CLOUD_LENGTH = 2.5  # clouds are drawn out along the lay, too
 
@@ -31,6 +36,8 @@ class GroundFinish:
     Variations of the logarithm of the base colour, as standard deviations: streaks from mark to mark, grain from grain
     to grain of grain_size (m), mottle over soft clouds of mottle_size (m); grooves: how much brighter, in units of that
     logarithm, the sparse long grooves are, groove_depth (m) deep. roughness_streaks: standard deviation of roughness.
+    lines: likewise of sharp lines, line_width (m) wide, that run on from end to end. film: optical thickness of what
+    oil, heat and time left, in streaks of film_size (m) across: it takes blue most, and red least.
     pit_density: 1/m², of fine pits with pit_radius and pit_depth (m) that take the share pit_darkening of the colour.
     Raises BlemishError for values out of range.
     """
@@ -46,6 +53,10 @@ class GroundFinish:
     streaks: float = 0.0
     grooves: float = 0.0
     groove_depth: float = 0.0
+    lines: float = 0.0
+    line_width: float = 5e-5
+    film: float = 0.0
+    film_size: float = 2e-3
     grain: float = 0.0
     grain_size: float = 1e-4
     mottle: float = 0.0
@@ -61,12 +72,22 @@ class GroundFinish:
     coat: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
-        positive = ("correlation_along", "correlation_across", "grain_size", "mottle_size", "pit_radius")
+        positive = ("correlation_along", "correlation_across", "grain_size", "mottle_size", "pit_radius", "line_width")
         shares = ("roughness", "metallic", "anisotropy", "pit_darkening")
-        free = ("height_rms", "streaks", "grooves", "groove_depth", "grain", "mottle", "roughness_streaks")
+        free = (
+            "height_rms",
+            "streaks",
+            "grooves",
+            "groove_depth",
+            "lines",
+            "film",
+            "grain",
+            "mottle",
+            "roughness_streaks",
+        )
         require(
             "ground finish",
-            **{name: (getattr(self, name), "positive") for name in positive},
+            **{name: (getattr(self, name), "positive") for name in (*positive, "film_size")},
             **{name: (getattr(self, name), "0 to 1") for name in shares},
             **{name: (getattr(self, name), "not negative") for name in (*free, "pit_density", "pit_depth", "seed")},
             **{f"base_colour[{i}]": (value, "0 to 1") for i, value in enumerate(self.base_colour)},
@@ -98,17 +119,29 @@ class GroundFinish:
             groove = np.maximum(noise - GROOVE_ONSET + GROOVE_CLUSTERING * clouds, 0.0)
             tone += self.grooves * groove
             height -= self.groove_depth * groove
+        if self.lines > 0.0:
+            tone += self.lines * self._lines(positions)
         brightness = np.exp(tone)
         if self.pit_density > 0.0:
             pit = specks(positions, self.pit_density, self.pit_radius, stream_seed(self.seed, 4))
             height -= self.pit_depth * pit
             brightness *= 1.0 - self.pit_darkening * np.sqrt(pit)
+        colour = brightness[:, np.newaxis] * np.array(self.base_colour)
+        if self.film > 0.0:
+            thickness = self._noise(positions, FILM_LENGTH * self.film_size, self.film_size, CLOUD_OCTAVES, stream=6)
+            colour *= np.exp(-self.film * np.maximum(FILM_MEAN + thickness, 0.0)[:, np.newaxis] * FILM_ABSORPTION)
         return FinishSample(
             height=height.astype(np.float32),
-            base_colour=np.clip(brightness[:, np.newaxis] * np.array(self.base_colour), 0.0, 1.0).astype(np.float32),
+            base_colour=np.clip(colour, 0.0, 1.0).astype(np.float32),
             roughness=np.clip(self.roughness + self.roughness_streaks * marks, 0.0, 1.0).astype(np.float32),
             metallic=np.full(len(positions), self.metallic, dtype=np.float32),
         )
+
+    def _lines(self, positions: Floats) -> Floats:
+        """How far (N,) sharp lines stand above their onset, in deviations, each brighter here and fainter there."""
+        across = self._noise(positions, ENDLESS, self.line_width, 1, stream=5)
+        along = self._noise(positions, self.correlation_along, LINE_GROUP * self.line_width, 1, stream=7)
+        return np.asarray(np.maximum(across - LINE_ONSET, 0.0) * np.maximum(1.0 + LINE_FADING * along, 0.0))
 
     def _noise(self, positions: Floats, along: float, across: float, octaves: int, stream: int) -> Floats:
         return drawn_out(positions, self.lay_direction, along, across, octaves, stream_seed(self.seed, stream))

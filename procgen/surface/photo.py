@@ -34,6 +34,7 @@ class PhotoLight:
     weights: the irradiance that each gives the flat surface, in any one unit. ambient: what comes evenly from
     everywhere, as a share of all, 0 to 1. gloss: share of what the camera sees that is mirrored in facets of the
     surface rather than scattered, 0 to 1; with 0 the surface is Lambert's.
+    Where all is ambient there need be no directions, and facets mirror the same brightness from everywhere.
     Raises BlemishError for lights that do not stand above the surface and shares out of range.
     """
 
@@ -44,21 +45,21 @@ class PhotoLight:
 
     def __post_init__(self) -> None:
         require("light of a photo", ambient=(self.ambient, "0 to 1"), gloss=(self.gloss, "0 to 1"))
-        if not self.directions or len(self.directions) != len(self.weights):
+        if len(self.directions) != len(self.weights) or not (self.directions or self.ambient == 1.0):
             raise BlemishError(
                 f"light of a photo: found {len(self.directions)} directions and {len(self.weights)} weights; expected "
                 "as many of both, and at least one"
             )
         for direction, weight in zip(self.directions, self.weights, strict=True):
             require("light of a photo", height=(direction[2], "positive"), weight=(weight, "not negative"))
-        if not sum(self.weights) > 0.0:
+        if self.directions and not sum(self.weights) > 0.0:
             raise BlemishError("light of a photo: found no light with a weight above 0; expected one at least")
 
     def shading(self, normals: Floats, roughness: Floats, bare_roughness: float) -> Floats:
         """What (N, 3) unit normals of (N,) roughness send to the camera, over what the flat bare surface sends."""
-        weights = np.array(self.weights) / sum(self.weights)
-        scattered, mirrored = np.zeros(len(normals)), np.zeros(len(normals))
-        for direction, weight in zip(np.array(self.directions), weights, strict=True):
+        weights = np.array(self.weights) / (sum(self.weights) or 1.0)
+        scattered, mirrored = np.zeros(len(normals)), np.full(len(normals), 0.0 if self.directions else 1.0)
+        for direction, weight in zip(np.array(self.directions).reshape(-1, 3), weights, strict=True):
             scattered += weight * np.maximum(normals @ direction, 0.0) / direction[2]
             if self.gloss > 0.0:
                 half = direction + np.array([0.0, 0.0, 1.0])

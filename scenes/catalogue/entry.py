@@ -43,6 +43,11 @@ class PartEntry(CatalogueEntry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LightEntry(CatalogueEntry):
+    """A kind of light."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FinishEntry(CatalogueEntry):
     """A kind of finish.
 

@@ -19,7 +19,7 @@ from procgen.errors import BlemishError, BlemishNote
 from procgen.surface.layer import Family, Instance
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import parsed, read_bytes, seal_of
-from scenes.datasets.passes import PassArray, PassName, decoded
+from scenes.datasets.passes import PassArray, PassName, PassRecord, decoded
 from scenes.datasets.schema import (
     CHANGED,
     FAMILY_FOLDERS,
@@ -108,6 +108,11 @@ class Frame:
         return dict(enumerate(self._record.passes.objects, start=1))
 
     @property
+    def pass_record(self) -> PassRecord:
+        """What the frame's record says of its passes."""
+        return self._record.passes
+
+    @property
     def image_path(self) -> Path:
         return self._path("images")
 
@@ -185,6 +190,11 @@ class Frame:
         with self._content(name) as content:
             camera = self.scene.camera
             return decoded(name, content, header.passes[name], self._record.passes, (camera.height, camera.width))
+
+    def pass_file(self, name: PassName) -> tuple[str, bytes]:
+        """The suffix and the content of a pass's file, compared with its digest. Raises DatasetError."""
+        with self._content(name) as content:
+            return self._path(name).suffix, content
 
     def _read(self, folder: str) -> NDArray[np.uint8] | NDArray[np.uint16]:
         with self._content(folder) as content:

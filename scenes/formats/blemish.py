@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,14 @@ from scenes.pictures.reading import ReadingOptions
 
 LOOKS_FOR = HEADER
 FULL_SCALE = ReadingOptions(white_level=65535, of_format=True)  # of the sensor's 16 bits
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Passes as files: suffix and content by the pass's name; record: what is to be known to read them."""
+
+    files: dict[str, tuple[str, bytes]]
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,14 @@ class FrameOfDataset:
             if mask.any():
                 found.append(DefectInstance(name, entry.family, mask))
         return tuple(found)
+
+    def passes(self) -> Passes | None:
+        """What the frame holds beside picture and masks; None where that is nothing. Raises DatasetError."""
+        frame, header = Frame(self.dataset, self.index), read_header(self.dataset)
+        if not header.passes:
+            return None
+        record = frame.pass_record.model_dump(mode="json", exclude_defaults=True)
+        return Passes({name: frame.pass_file(name) for name in header.passes}, record)
 
     def files(self) -> tuple[Path, ...]:
         number = f"{self.index:06d}"

@@ -15,6 +15,7 @@ from scenes.recipes.sampling import draw
 from scenes.scene import Scene
 
 SECTIONS = ("light", "camera", "sensor", "finish", "part")
+IN_A_SCENE = ("camera", "sensor")  # what of these a scene of the user shows
 SEVERITY = "severity"
 _OF_ENTRY = re.compile(r"(defects|impurities)\.(\d+)\.(?:\d+\.)?(.+)")
 
@@ -26,7 +27,7 @@ def parameters(scene: Scene, recipe: Recipe | None) -> dict[str, float]:
     several cracks of a frame the largest. Else, as of photographs, the numbers of the scene, in SI units.
     """
     heard: dict[str, float] = {}
-    if recipe is not None:
+    if recipe is not None and scene.own is None:
         try:
             again = draw(recipe, scene.seed, scene.index, heard=heard)
         except BlemishError:
@@ -34,7 +35,8 @@ def parameters(scene: Scene, recipe: Recipe | None) -> dict[str, float]:
         if again is not None and drawn_alike(again, scene):
             return named(heard, recipe)
     written = scene.model_dump(mode="json")
-    return {name: value for section in SECTIONS for name, value in numbers(written[section], section)}
+    sections = SECTIONS if scene.own is None else IN_A_SCENE
+    return {name: value for section in sections for name, value in numbers(written[section], section)}
 
 
 def drawn_alike(again: Scene, scene: Scene) -> bool:

@@ -116,13 +116,14 @@ def look(frame: Frame, recipe: Recipe | None) -> Made:
         drawn = {"severity, the largest in sight": gross, **drawn}
     numbers = {name: _rounded(value) for name, value in drawn.items()}
     height, width = image.shape[:2]
+    charts = () if scene.own is not None else build_part(scene.part).charts
     size = thumbnails.thumbnail_size(height, width)
     grey = thumbnails.grey_of(image)
     measured = {
         "size": [height, width],
         "parameters": numbers,
         "things": [[_rounded(value) for value in astuple(thing)[:-1]] for thing in found],
-        "chart_sizes": [[_rounded(side) for side in chart.size] for chart in build_part(scene.part).charts],
+        "chart_sizes": [[_rounded(side) for side in chart.size] for chart in charts],
         "brightness": _rounded(float(grey.mean())),
         "structure": duplicates.written(duplicates.fine_structure(grey)),
         "picture": frame.digests.get("images", ""),

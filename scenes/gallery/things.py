@@ -62,7 +62,10 @@ def things(frame: Frame) -> list[Thing]:
     if not found:
         return []
     places = np.array([place for _, _, place in found], dtype=float)
-    charts, uv = sighted(build_part(frame.scene.part), frame.scene.camera, places[:, ::-1] + 0.5)
+    if frame.scene.own is None:
+        charts, uv = sighted(build_part(frame.scene.part), frame.scene.camera, places[:, ::-1] + 0.5)
+    else:  # on objects that only the user's file holds
+        charts, uv = np.full(len(found), -1), np.full((len(found), 2), np.nan)
     result = []
     for number, (instance, mask, (row, column)) in enumerate(found):
         encoded = run_length.encode(np.asfortranarray(mask.astype(np.uint8)))

@@ -1,7 +1,7 @@
 """One example of every kind of part, finish, defect and impurity, for the catalogue's pictures and for the tests.
 
-An example is a piece of a recipe, `presets/kinds/KIND.yaml`, that replaces fields of `presets/kinds/_stage.yaml`.
-Beside them it may name the `seed` whose draws show the kind best.
+An example is a piece of a recipe, `presets/kinds/KIND.yaml` or of a light `light_KIND.yaml`, that replaces fields of
+`presets/kinds/_stage.yaml`. Beside them it may name the `seed` whose draws show the kind best.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Example:
 
 def example(group: Group, kind: str) -> Example:
     """The example that ships with a kind. Raises RecipeError where there is none, or none that is a valid recipe."""
-    source = KINDS / f"{kind}.yaml"
+    source = KINDS / file_name(group, kind)
     fields, stage = recipe_fields(source), recipe_fields(STAGE)
     if not isinstance(fields, dict) or not isinstance(stage, dict):
         raise RecipeError(str(source), ["found no mapping; expected a piece of a recipe"])
@@ -60,6 +60,11 @@ def example(group: Group, kind: str) -> Example:
     else:
         graded, frames = [fields] * len(SEVERITIES), (0, 1, 2)
     return Example(group, kind, tuple(recipe_from({**stage, **piece}, str(source)) for piece in graded), seed, frames)
+
+
+def file_name(group: Group, kind: str) -> str:
+    """Of an example: kinds of light are named as kinds of part are."""
+    return f"light_{kind}.yaml" if group == "light" else f"{kind}.yaml"
 
 
 def _at_severity(section: Any, kind: str, severity: float) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from procgen.errors import BlemishError
+from scenes.camera.light import Light
 from scenes.catalogue.registry import SceneFinish, SceneLayer
 from scenes.geometry.atlas import Part
 from scenes.own_scene.record import OwnScene
@@ -17,7 +18,7 @@ from scenes.own_scene.variation import Variation
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.recipe import Recipe
 from scenes.recipes.sampling import draw_sensor, drawn_layers
-from scenes.scene import Camera, Light, Scene
+from scenes.scene import Camera, Scene
 
 
 @dataclass(frozen=True)

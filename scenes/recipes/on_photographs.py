@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scenes.camera.imaging import camera_above, pixel_footprint
+from scenes.camera.light import AreaPanel, Light
 from scenes.parts import build_part
 from scenes.parts.photo import Photo
 from scenes.pictures.errors import PictureError
@@ -15,7 +16,7 @@ from scenes.pictures.reading import Photograph
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.recipe import Recipe
 from scenes.recipes.sampling import draw, drawn_layers
-from scenes.scene import AreaPanel, Light, Scene
+from scenes.scene import Scene
 
 LAMP_DISTANCE = 1000.0  # over the photograph's longer side, so that a lamp's light is parallel
 

@@ -77,7 +77,7 @@ def recipe_text(name_or_path: str | Path) -> str:
 
 def recipe_fields(name_or_path: str | Path) -> object:
     """What the YAML of a shipped recipe or a file says, unchecked. Raises RecipeError where it is not valid YAML."""
-    return _yaml(recipe_text(name_or_path), str(name_or_path))
+    return fields_of(recipe_text(name_or_path), str(name_or_path))
 
 
 class _Loader(yaml.SafeLoader):
@@ -145,7 +145,8 @@ def _at(place: Any, found: str) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=found, problem_mark=place.start_mark)
 
 
-def _yaml(text: str, source: str) -> object:
+def fields_of(text: str, source: str) -> object:
+    """What the YAML of a text says, unchecked. Raises RecipeError, which calls it `source`, where it is not valid."""
     try:
         return cast(object, yaml.load(text, _Loader))
     except yaml.MarkedYAMLError as error:

@@ -16,19 +16,21 @@ from pydantic_core import ErrorDetails
 from procgen.surface.layer import Family
 from scenes.camera.white_balance import COLDEST, HOTTEST
 from scenes.catalogue.placement.sites import PlacedRecipeModel
-from scenes.catalogue.registry import PARTS, DefectRecipe, FinishRecipe, ImpurityRecipe
+from scenes.catalogue.registry import PARTS, DefectRecipe, FinishRecipe, ImpurityRecipe, LightRecipe
 from scenes.geometry.atlas import TEXTURE_SIDE_LIMIT
 from scenes.own_scene.section import OwnSceneRecipe
 from scenes.own_scene.stand_ins import STAND_INS
 from scenes.parts import PartRecipe, build_part
 from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
-from scenes.quantities.recipe_model import Degrees, Extent, Fraction, Ratio, RecipeModel, together
+from scenes.quantities.recipe_model import Fraction, Ratio, RecipeModel, together
 from scenes.recipes.camera import CameraRecipe
+from scenes.recipes.paths import quantity_at
 from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 MOST_ENTRIES = 100  # of a family
+MOST_FREE = 100  # quantities that may be fitted
 MOST_PROBLEMS = 20  # told of one recipe
 LONGEST_NAME = 60  # characters of a field, told as it is
 
@@ -42,38 +44,7 @@ def _can_be_off(name: str) -> str:
     return name
 
 
-class RingLightRecipe(RecipeModel):
-    """See `scenes.camera.imaging.ring_light`."""
-
-    kind: Literal["ring"]
-    sides: Annotated[int, Field(strict=True, ge=1, le=64)] = Field(description="How many panels the ring has")
-    diameter_mm: Annotated[Distribution, Within(0, 5000)] = Field(description="From panel to opposite panel")
-    height_mm: Annotated[Distribution, Within(0.1, 5000)] = Field(description="Height of the panels above the part")
-    panel_width_mm: Extent = Field(description="Width of a panel, across the ring")
-    panel_length_mm: Extent | None = Field(None, description="Length of a panel along the ring; off closes the ring")
-    tilt_degrees: Annotated[Distribution, Within(-90, 90)] = Field(
-        Constant(0.0), description="By how much the panels turn inwards from shining straight down"
-    )
-    power_w: Annotated[Distribution, Within(0, 10_000)] = Field(description="Power of all panels together")
-    imbalance: Fraction = Field(
-        Constant(0.0), title="Imbalance", description="Share by which the panels may differ in power"
-    )
-    rotation_degrees: Degrees = Field(Constant(0.0), description="Turn of the ring of lights")
-    scale: Annotated[Distribution, Within(0.01, 100)] = Field(
-        Constant(1.0), description="Enlarges the ring and its panels, not its height"
-    )
-    ambient_w_per_m2_sr: Annotated[Distribution, Within(0, 10_000)] = Field(
-        Constant(0.0), title="Ambient", description="Light that the room adds, evenly from everywhere"
-    )
-
-    @model_validator(mode="after")
-    def _closes(self) -> Self:
-        if self.panel_length_mm is None and (self.sides < 3 or self.diameter_mm.low <= 0):
-            raise together(
-                f"found sides {self.sides} and diameter_mm from {self.diameter_mm.low:g} without panel_length_mm; "
-                "expected panel_length_mm, which only a closed ring (3 sides or more, diameter above 0) can do without"
-            )
-        return self
+End = Annotated[float, Field(strict=True)]
 
 
 class SensorRecipe(RecipeModel):
@@ -154,6 +125,8 @@ class Recipe(RecipeModel):
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
     switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
     else stays as it is. See `without`. scene: of the user; part, light and camera stand for nothing then.
+    calibrate: what `blemish calibrate` may change, by its path, and between which bounds. No frame depends on it, so it
+    is not written down with them.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] = Field(
@@ -165,8 +138,8 @@ class Recipe(RecipeModel):
     impurities: tuple[ImpurityRecipe, ...] = Field(
         (), max_length=MOST_ENTRIES, description="What lies on the surface, bottom first"
     )
-    light: RingLightRecipe = Field(description="The ring of lights")
-    camera: CameraRecipe = Field(description="The camera, which looks straight down")
+    light: LightRecipe = Field(description="The light")
+    camera: CameraRecipe = Field(description="The camera")
     sensor: SensorRecipe = Field(description="What the camera's chip makes of the light")
     texel_um: Annotated[float, Field(strict=True, ge=0.01, le=1e5)] | None = Field(
         None,
@@ -193,6 +166,24 @@ class Recipe(RecipeModel):
         says = scene if isinstance(scene, dict) else scene.model_dump(mode="json")
         needed = {"finish": says.get("surface") == "finish", "sensor": says.get("picture") == "sensor"}
         return {**{name: value for name, value in STAND_INS.items() if not needed.get(name)}, **written}
+
+    calibrate: dict[str, tuple[End, End]] = Field(
+        {},
+        max_length=MOST_FREE,
+        exclude=True,
+        description="What may be fitted to photographs: paths such as finish.grain, each with its bounds",
+    )
+
+    @model_validator(mode="after")
+    def _calibrates_what_is_there(self) -> Self:
+        for path, (low, high) in self.calibrate.items():
+            try:
+                quantity_at(self, path)
+            except ValueError as error:
+                raise together(f"calibrate: {error}") from None
+            if not low < high:
+                raise together(f"calibrate.{path}: found [{low:g}, {high:g}]; expected a lower and a higher bound")
+        return self
 
     @model_validator(mode="after")
     def _maps_fit(self) -> Self:

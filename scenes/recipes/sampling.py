@@ -14,17 +14,19 @@ from typing import TypeVar
 import numpy as np
 
 from scenes.cache import SceneCache
-from scenes.camera.imaging import camera_above, closed_ring_panel_length, pixel_footprint, ring_light
+from scenes.camera.imaging import camera_above, pixel_footprint
+from scenes.camera.light import Head
 from scenes.catalogue.placement.sites import PlacedRecipeModel, PlacedStream, site_for
 from scenes.catalogue.registry import DefectRecipe, ImpurityRecipe, SceneLayer
 from scenes.geometry.atlas import Part
 from scenes.parts import Shape, build_part
 from scenes.quantities.distribution import Distribution
 from scenes.quantities.random_stream import RandomStream
+from scenes.quantities.scene_model import Vector
 from scenes.quantities.units import MM, UM
 from scenes.recipes.camera import CameraRecipe
-from scenes.recipes.recipe import TEXELS_PER_PIXEL, Recipe, RingLightRecipe, SensorRecipe
-from scenes.scene import SIDES, Camera, LensSpot, Light, Scene, Sensor
+from scenes.recipes.recipe import TEXELS_PER_PIXEL, Recipe, SensorRecipe
+from scenes.scene import SIDES, Camera, LensSpot, Scene, Sensor
 
 Drawn = tuple[str, SceneLayer, int]  # the kind of its entry, the layer, and the chart that it lies on
 Number = TypeVar("Number", int, float)
@@ -62,6 +64,7 @@ def draw(
         for place, (name, quantity) in zip(position, offsets, strict=True)
     )
     camera = _camera(recipe.camera, shape, (centre_x, centre_y), of_view.at("camera"))
+    head = Head((centre_x, centre_y), _opposite(camera.forward), camera.up)
     from_camera = pixel_footprint(camera, camera.focus_distance) / TEXELS_PER_PIXEL
     layers, charts = drawn_layers(recipe, part, stream, cache)
     return Scene(
@@ -77,10 +80,14 @@ def draw(
         charts=charts if len(part.charts) > 1 else (),
         classes=recipe.class_bits,
         texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
-        light=_ring_light(recipe.light, (centre_x, centre_y), of_view.at("light")),
+        light=recipe.light.sample(head, of_view.at("light")),
         camera=camera,
         sensor=draw_sensor(recipe.sensor, recipe.camera.resolution, of_view.at("sensor")),
     )
+
+
+def _opposite(vector: Vector) -> Vector:
+    return -vector[0], -vector[1], -vector[2]
 
 
 def drawn_layers(
@@ -134,31 +141,6 @@ def _chart(part: Part, stream: RandomStream) -> int:
         return 0
     share = np.cumsum(part.chart_areas())
     return min(int(np.searchsorted(share, stream.chance("chart") * share[-1], side="right")), len(share) - 1)
-
-
-def _ring_light(recipe: RingLightRecipe, centre: tuple[float, float], stream: RandomStream) -> Light:
-    diameter = MM * stream.draw("diameter_mm", recipe.diameter_mm)
-    if recipe.panel_length_mm is None:
-        panel_length = closed_ring_panel_length(recipe.sides, diameter)
-    else:
-        panel_length = MM * stream.draw("panel_length_mm", recipe.panel_length_mm)
-    power = stream.draw("power_w", recipe.power_w) / recipe.sides
-    imbalance = stream.draw("imbalance", recipe.imbalance)
-    shares = stream.at("shares").generator().uniform(-1, 1, recipe.sides)
-    return Light(
-        panels=ring_light(
-            diameter=diameter,
-            height=MM * stream.draw("height_mm", recipe.height_mm),
-            panel_length=panel_length,
-            panel_width=MM * stream.draw("panel_width_mm", recipe.panel_width_mm),
-            tilt=math.radians(stream.draw("tilt_degrees", recipe.tilt_degrees)),
-            rotation=math.radians(stream.draw("rotation_degrees", recipe.rotation_degrees)),
-            scale=stream.draw("scale", recipe.scale),
-            powers=tuple(power * (1 + imbalance * float(share)) for share in shares),
-            centre=centre,
-        ),
-        ambient=stream.draw("ambient_w_per_m2_sr", recipe.ambient_w_per_m2_sr),
-    )
 
 
 def _camera(recipe: CameraRecipe, shape: Shape, centre: tuple[float, float], stream: RandomStream) -> Camera:

@@ -63,6 +63,23 @@ def test_an_object_of_the_opened_blend_is_the_part(tmp_path: Path) -> None:
     assert contents(tmp_path / "set") == contents(tmp_path / "shell")
 
 
+def test_the_scene_of_the_opened_blend_is_rendered(tmp_path: Path) -> None:
+    program, blend = executable(PROGRAM), tmp_path / "a.blend"
+    code = (
+        "import bpy; bpy.context.object.scale = (.02, .02, .01); "
+        "bpy.data.objects['Camera'].location = (.1, -.1, .08); bpy.data.objects['Camera'].data.clip_start = .001; "
+        "bpy.context.scene.render.resolution_x = bpy.context.scene.render.resolution_y = 64; "
+        f"bpy.ops.wm.save_as_mainfile(filepath={str(blend)!r})"
+    )
+    subprocess.run([program, "-b", "--factory-startup", "--python-expr", code], check=True, capture_output=True)
+    options = ["--recipe", "plate", "--object", "Cube", "--frames", "1", "--samples", "1", "--out"]
+    done = typed(tmp_path, "render", *options, str(tmp_path / "set"), blend=blend)
+    assert (done.returncode, "a.blend has its own" in done.stderr) == (0, True)
+    command = [sys.executable, "-m", "blemish", "render", str(blend), *options, str(tmp_path / "shell")]
+    subprocess.run([*command, "--blender", program], check=True, capture_output=True)
+    assert contents(tmp_path / "set") == contents(tmp_path / "shell")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

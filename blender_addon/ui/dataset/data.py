@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from blender_addon.ui import schema
+from blender_addon.ui.dataset import own_scene
 from blender_addon.ui.dataset.render_run import RenderRequest
 from blender_addon.ui.preferences import preferences_of
 
@@ -24,7 +25,8 @@ def recipe_of(context: bpy.types.Context) -> Recipe:
     settings = context.scene.blemish_dataset
     bring_back(context.scene.blemish)
     left_out = {"defects": settings.without_defects, "impurities": settings.without_impurities}
-    return to_recipe(context.scene.blemish).without(*(family for family, left in left_out.items() if left))
+    recipe = to_recipe(context.scene.blemish, scene=own_scene.section_of(context))
+    return recipe.without(*(family for family, left in left_out.items() if left))
 
 
 def shows_defects(context: bpy.types.Context) -> bool:
@@ -49,7 +51,9 @@ def request_of(context: bpy.types.Context, folder: Path, frames: int) -> RenderR
     """The request for frames as the panel describes them. Raises RecipeError."""
     settings = context.scene.blemish_dataset
     seed = context.scene.blemish.seed
-    options = {"device": preferences_of(context).device}
+    options: dict[str, object] = {"device": preferences_of(context).device, **own_scene.options_of(context)}
+    if settings.passes:
+        options |= {"passes": tuple(sorted(settings.passes)), "pass_format": settings.pass_format}
     return RenderRequest(recipe_of(context), folder, frames, seed, settings.samples, settings.workers, options=options)
 
 
@@ -106,7 +110,12 @@ def resuming_request(folder: Path) -> RenderRequest:
     header = read_header(folder)
     recipe = recipe_from(header.recipe, str(folder / HEADER))
     samples, device = header.settings.get("samples", 1), header.settings.get("device", "cpu")
-    return RenderRequest(recipe, folder, header.frames, header.seed, samples, options={"device": device})
+    options: dict[str, object] = {"device": device}
+    if header.passes:
+        options |= {"passes": tuple(header.passes), "pass_format": "exr" if "exr" in header.passes.values() else "png"}
+    if (blend := header.settings.get("blend")) is not None:
+        options["blend"] = own_scene.blend_again(folder, blend)
+    return RenderRequest(recipe, folder, header.frames, header.seed, samples, options=options)
 
 
 _statuses: dict[Path, tuple[float, DatasetStatus | None]] = {}

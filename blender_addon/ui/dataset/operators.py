@@ -11,11 +11,12 @@ from typing import ClassVar
 import bpy
 
 from blender_addon.ui import progress
-from blender_addon.ui.dataset import data
+from blender_addon.ui.dataset import data, own_scene
 from blender_addon.ui.dataset.data import folder_of, free_folder, request_of, resuming_request, status_of
 from blender_addon.ui.dataset.render_run import RenderRequest, RenderRun
 from blender_addon.ui.progress import RENDER
 from blender_addon.ui.runs import Phase, State
+from blender_addon.ui.words import say
 
 TEST_NAME = "Test frame"
 
@@ -48,6 +49,8 @@ class RenderOperator:
         except (BlemishError, OSError) as error:
             self.report({"ERROR"}, str(error))  # type: ignore[attr-defined]
             return {"CANCELLED"}
+        if (request.options or {}).get("blend") and (warning := own_scene.unsaved()):
+            self.report({"WARNING"}, say(warning))  # type: ignore[attr-defined]
         run = RenderRun(title, request, page=title != TEST_NAME)
         return progress.carry_out(self, RENDER, run, partial(after, context.scene.name, run), waits=waits)
 
@@ -125,6 +128,23 @@ class BLEMISH_OT_resume_dataset(RenderOperator, bpy.types.Operator):
         return folder.name, replace(resuming_request(folder), workers=context.scene.blemish_dataset.workers)
 
 
+class BLEMISH_OT_inspect_selected(bpy.types.Operator):
+    bl_idname = "blemish.inspect_selected"
+    bl_label = "Inspect Selected"
+    bl_description = "Have the selected objects inspected, also those that show instances"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not own_scene.selected(context):
+            cls.poll_message_set("Select objects with a surface")
+        return bool(own_scene.selected(context))
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.blemish_dataset.inspected = own_scene.BETWEEN.join(own_scene.selected(context))
+        return {"FINISHED"}
+
+
 class BLEMISH_OT_new_folder(bpy.types.Operator):
     bl_idname = "blemish.new_folder"
     bl_label = "New Folder"
@@ -159,6 +179,7 @@ CLASSES = (
     BLEMISH_OT_test_frame,
     BLEMISH_OT_render_dataset,
     BLEMISH_OT_resume_dataset,
+    BLEMISH_OT_inspect_selected,
     BLEMISH_OT_new_folder,
     BLEMISH_OT_open,
 )

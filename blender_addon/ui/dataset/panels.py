@@ -7,10 +7,12 @@ from pathlib import Path
 import bpy
 
 from blender_addon.ui import icons, lines, progress
-from blender_addon.ui.dataset import data
+from blender_addon.ui.dataset import data, own_scene
 from blender_addon.ui.dataset.data import folder_of, last_picture, status_of, test_conditions
 from blender_addon.ui.dataset.operators import TEST_NAME
+from blender_addon.ui.dataset.properties import STAGE
 from blender_addon.ui.progress import RENDER
+from blender_addon.ui.recipe.exchange import scene_section
 from blender_addon.ui.runs import Phase, Run, duration_text
 from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, labelled_row, split_labels
 from blender_addon.ui.words import say
@@ -26,6 +28,7 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
         layout = split_labels(self.layout)
         settings = context.scene.blemish_dataset
 
+        draw_where(layout, context)
         column = layout.column()
         labelled_prop(column, settings, "frames")
         labelled_prop(column, context.scene.blemish, "seed")
@@ -34,6 +37,10 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
         column = layout.column(heading="Leave Out", align=True)
         column.prop(settings, "without_defects")
         column.prop(settings, "without_impurities")
+        column = layout.column(heading="Passes")
+        column.prop(settings, "passes")
+        if settings.passes:
+            labelled_prop(layout, settings, "pass_format")
         if data.shows_defects(context):
             sentence = say("Training takes good pictures alone: leave out the defects of those to train on.")
             lines.draw(layout, context, sentence, icon="INFO")
@@ -50,6 +57,28 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
             row.prop(settings, "open_when_done")
         if run is not None:
             draw_result(layout, context, run)
+
+
+def draw_where(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Blemish's stage or this scene; of this scene what is inspected, and whether the file on disk is as it is here."""
+    settings = context.scene.blemish_dataset
+    row = layout.row()
+    row.use_property_split = False
+    row.prop(settings, "where", expand=True)
+    if settings.where == STAGE:
+        if scene_section(context.scene.blemish) is not None:
+            sentence = say("The recipe is for a scene of its own: choose This Scene to render it.")
+            lines.draw(layout, context, sentence, icon="INFO")
+        return
+    row = labelled_row(layout, "Inspect")
+    row.prop(settings, "inspected", text="")
+    row.operator("blemish.inspect_selected", text="", icon="EYEDROPPER")
+    column = layout.column()
+    labelled_prop(column, settings, "surface")
+    labelled_prop(column, settings, "cameras")
+    if warning := own_scene.unsaved():
+        lines.draw(layout, context, say(warning), icon="ERROR")
+        layout.operator("wm.save_mainfile", text="Save File", icon="FILE_TICK")
 
 
 def draw_folder(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -57,7 +57,7 @@ class BLEMISH_OT_frame_step(bpy.types.Operator):
 
 
 class BLEMISH_OT_look_through(NeedsPart, bpy.types.Operator):
-    """Put the recipe's camera and ring light into the scene and look through the camera, as the frame is taken"""
+    """Put the recipe's camera and light into the scene and look through the camera, as the frame is taken"""
 
     bl_idname = "blemish.look_through"
     bl_label = "Look Through Camera"

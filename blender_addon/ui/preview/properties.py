@@ -59,7 +59,7 @@ class BlemishPreview(bpy.types.PropertyGroup):
         ),
         "stage": bpy.props.BoolProperty(
             name="Show in Scene",
-            description="Put the recipe's camera and ring light into the scene, as the frame has them",
+            description="Put the recipe's camera and light into the scene, as the frame has them",
             update=changed,
         ),
     }

@@ -1,4 +1,4 @@
-"""The camera, the ring light and the room of a drawn scene in Blender's, and what was there in their place before."""
+"""The camera, the lights and the room of a drawn scene in Blender's, and what was there in their place before."""
 
 from __future__ import annotations
 
@@ -27,21 +27,26 @@ RESOLUTION = ("resolution_x", "resolution_y", "resolution_percentage")
 
 
 def place_stage(blender_scene: bpy.types.Scene, scene: Scene) -> None:
-    """Put the camera, the ring light and the room's light of a drawn scene into Blender's, over the shown object.
+    """Put the camera, the lights and the room's light of a drawn scene into Blender's, over the shown object.
 
     What the user chose since in place of our camera, room or resolution stays; `take_over` puts ours back.
     """
-    from blender_addon.rendering.stage import aim_camera, place_panels, set_ambient
+    from blender_addon.rendering.lights import place_domes, place_panels, set_ambient
+    from blender_addon.rendering.stage import aim_camera
 
     preview = blender_scene.blemish.preview
     collection = _collection(blender_scene)
     camera, room = _camera(blender_scene, collection), _room(preview)
-    panels = own(collection.objects, LIGHT)
+    lights = own(collection.objects, LIGHT)
+    panels, domes = ([light for light in lights if light.type == kind] for kind in ("LIGHT", "MESH"))
     place_panels(panels, scene.light.panels, collection)
-    for panel in panels:
-        mark(mark(panel, LIGHT).data, LIGHT)
+    place_domes(domes, scene.light.domes, collection)
+    for light in (*panels, *domes):
+        mark(mark(light, LIGHT).data, LIGHT)
+    for dome in domes:
+        mark(dome.data.materials[0], LIGHT)
     aim_camera(camera, scene.camera, depth_of_field=True)
-    for thing in (camera, *panels):
+    for thing in (camera, *panels, *domes):
         thing.matrix_world = preview.object.matrix_world @ thing.matrix_world
     set_ambient(room, scene.light.ambient)
     if not any(preview.resolution_set):

@@ -22,14 +22,17 @@ VERSION = 1  # of the settings in a .blend
 FAMILIES = ("defects", "impurities")
 
 
-def to_recipe(settings: Any) -> Recipe:
-    """The recipe that the settings describe. Raises RecipeError where they contradict each other."""
+def to_recipe(settings: Any, **instead: Any) -> Recipe:
+    """The recipe that the settings describe; `instead`: fields that say something else.
+
+    Raises RecipeError where they contradict each other.
+    """
     from scenes.recipes.reading import RecipeError
     from scenes.recipes.recipe import recipe_from
 
     name = settings.name or "the panel"
     try:
-        return recipe_from(to_fields(settings), name)
+        return recipe_from({**to_fields(settings), **instead}, name)
     except ValueError as error:
         if isinstance(error, RecipeError):
             raise
@@ -45,7 +48,10 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
         for group in ("part", "finish"):
             set_kind(getattr(settings, group), fields[group])
         set_layers(settings, [entry for family in FAMILIES for entry in fields[family]])
-        for group in ("light", "camera", "sensor"):
+        settings.light_kind = fields["light"]["kind"]
+        light = schema.light_section(settings.light_kind)
+        set_section(getattr(settings, light.key), light, fields["light"])
+        for group in ("camera", "sensor"):
             set_section(getattr(settings, group), schema.sections()[group], fields[group])
         settings.use_texel_um = fields["texel_um"] is not None
         if fields["texel_um"] is not None:
@@ -57,14 +63,16 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
 
 def to_fields(settings: Any) -> dict[str, Any]:
     """The recipe as YAML would write it, unchecked. Raises ValueError for a list that holds no numbers."""
+    light = schema.light_section(settings.light_kind)
     fields = {
         "name": settings.name,
         "part": kind_to_fields(settings.part),
         "finish": kind_to_fields(settings.finish),
         **{family: [kind_to_fields(layer) for layer in of_family(settings, family)] for family in FAMILIES},
+        "light": {**section_to_fields(getattr(settings, light.key), light), "kind": settings.light_kind},
         **{
             group: section_to_fields(getattr(settings, group), schema.sections()[group])
-            for group in ("light", "camera", "sensor")
+            for group in ("camera", "sensor")
         },
     }
     before = json.loads(settings.written or "{}")
@@ -76,6 +84,12 @@ def to_fields(settings: Any) -> dict[str, Any]:
     as_before = before.get("switched_off", [])
     fields["switched_off"] = as_before if sorted(set(as_before)) == off else off
     return fields
+
+
+def scene_section(settings: Any) -> dict[str, Any] | None:
+    """What the recipe says of scenes of the user, which the panel keeps as it is; None where it says nothing."""
+    found: dict[str, Any] | None = json.loads(settings.written or "{}").get("scene")
+    return found
 
 
 def set_kind(holder: Any, fields: dict[str, Any]) -> None:
@@ -152,8 +166,6 @@ def section_to_fields(group: Any, section: SectionFields) -> dict[str, Any]:
             except ValueError as error:
                 section_name = schema.title_of(section.key)
                 raise ValueError(f"{section_name}, {field.title}: {error}") from None
-    if section.group in ("light", "camera", "sensor") and section.kinds:
-        fields["kind"] = section.kinds[0]
     return fields
 
 

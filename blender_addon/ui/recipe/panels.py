@@ -167,7 +167,7 @@ class BLEMISH_PT_imaging(SidebarPanel, bpy.types.Panel):
 
 
 class _ImagingPanel(SidebarPanel):
-    """Light, camera or sensor."""
+    """Camera or sensor."""
 
     bl_parent_id = "BLEMISH_PT_imaging"
     group: ClassVar[str]
@@ -178,9 +178,15 @@ class _ImagingPanel(SidebarPanel):
         )
 
 
-class BLEMISH_PT_light(_ImagingPanel, bpy.types.Panel):
-    bl_label = "Ring Light"
-    group = "light"
+class BLEMISH_PT_light(SidebarPanel, bpy.types.Panel):
+    bl_label = "Light"
+    bl_parent_id = "BLEMISH_PT_imaging"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, settings = split_labels(self.layout), context.scene.blemish
+        labelled_prop(layout, settings, "light_kind")
+        light = schema.light_section(settings.light_kind)
+        rows.draw_section(layout, getattr(settings, light.key), light)
 
 
 class BLEMISH_PT_camera(_ImagingPanel, bpy.types.Panel):

@@ -1,7 +1,8 @@
 """The settings that `Scene.blemish` holds: a recipe's fields as Blender's properties.
 
 `Scene.blemish.part`, `.finish` and each of `.layers` have a `kind` and one group for every section that it can be;
-`.light`, `.camera` and `.sensor` are such groups themselves.
+`.camera` and `.sensor` are such groups themselves. Of the light there is one for every kind, `.light` and `.light_KIND`
+(see `schema.light_key`), and `.light_kind`, which says whose it is.
 """
 
 from typing import Any
@@ -107,9 +108,19 @@ class BlemishSettings(bpy.types.PropertyGroup):
             type=BlemishLayer, name="Layers", description="Defects and impurities, bottom first"
         ),
         "active_layer": bpy.props.IntProperty(name="Active Layer", options={"HIDDEN"}),
-        "light": bpy.props.PointerProperty(
-            type=GROUPS["light"], name="Ring Light", description="The light about the camera"
+        "light_kind": bpy.props.EnumProperty(
+            name="Light",
+            description="What lights the part",
+            items=[(kind, light.title, light.tooltip) for kind, light in schema.schema().lights.items()],
+            default=schema.RING,
+            update=changed,
         ),
+        **{
+            schema.light_key(kind): bpy.props.PointerProperty(
+                type=GROUPS[schema.light_key(kind)], name=light.title, description=light.tooltip
+            )
+            for kind, light in schema.schema().lights.items()
+        },
         "camera": bpy.props.PointerProperty(
             type=GROUPS["camera"], name="Camera", description="The camera over the part"
         ),

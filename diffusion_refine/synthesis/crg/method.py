@@ -41,7 +41,9 @@ def synthesis(
     model: Annotated[
         Path | None,
         typer.Option(
-            help="Folder that `blemish train-generator crg-context` and `crg-prior` wrote.", show_default=False
+            help="Folder that `blemish train-generator crg-context` and `crg-prior` wrote; by default the model of "
+            "boards that ships.",
+            show_default=False,
         ),
     ] = None,
     boxes: Annotated[
@@ -106,27 +108,22 @@ def synthesis(
 ) -> "Synthesis":
     """Draw defects into boxes by two models that guide each other.
 
-    Raises BlemishError without a model, for boxes and classes that cannot be drawn; ModelError, RecipeError.
+    Raises BlemishError for boxes and classes that cannot be drawn; ModelError, RecipeError.
     """
     import torch
 
     from diffusion_refine.synthesis.crg.generator import CrgGenerator
-    from diffusion_refine.synthesis.crg.model import load_crg
+    from diffusion_refine.synthesis.crg.model import EMBEDDED_FOLDER, load_crg
     from diffusion_refine.synthesis.crg.paper_layout import write_paper_layout
     from diffusion_refine.synthesis.crg.sampling import literal as as_published
     from procgen.errors import BlemishError
 
-    if model is None:
-        raise BlemishError(
-            "--model: CRG has no model of its own yet; train one with `blemish train-generator crg-context GOOD --out "
-            "MODEL` and `blemish train-generator crg-prior FLAWED --out MODEL`, and name it with --model MODEL"
-        )
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     options = reading(white_level, most_pixels)
-    loaded = load_crg(model, device)
+    loaded = load_crg(model or EMBEDDED_FOLDER, device)
     if unknown := [name for name in class_name or () if name not in loaded.labels]:
-        raise BlemishError(f"--class: found {unknown[0]}; {model} learnt {', '.join(loaded.labels)}")
+        raise BlemishError(f"--class: found {unknown[0]}; the model learnt {', '.join(loaded.labels)}")
     chosen = _settings(as_published() if literal else None, steps, start, jump, travels)
     chosen = replace(
         chosen,

@@ -14,6 +14,7 @@ from diffusion_refine.core.models import ModelError
 from diffusion_refine.synthesis.crg.networks import DenoiserShape, build, device_of, shape_from, written
 from diffusion_refine.training.sealed_network import WEIGHTS, SealedNetwork
 
+EMBEDDED_FOLDER = Path(__file__).parents[2] / "embedded" / "crg"  # the model of boards that ships
 CONTEXT = SealedNetwork(
     "crg-context", "blemish_crg_context", 1, "blemish train-generator crg-context PICTURES --out MODEL"
 )

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from procgen.surface.layer import Instance, SurfacePoints
 from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
+from scenes.camera.light import Light
 from scenes.camera.transfer import linearised, quantised, transferred
 from scenes.parts import build_part
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import Pixels
-from scenes.scene import Light, Scene
+from scenes.scene import Scene
 
 FINISH_SAMPLES = 24  # along either side, from which the base colour and roughness of the recipe's finish are taken
 
@@ -61,7 +62,10 @@ def bare_surface(scene: Scene, points: SurfacePoints) -> BareSurface:
 
 
 def photo_light(light: Light, gloss: float) -> PhotoLight:
-    """What a scene's light gives the middle of the picture. Raises PictureError where no panel shines on it."""
+    """What a scene's light gives the middle of the picture; a dome is as much from everywhere as it gives there.
+
+    Raises PictureError where nothing shines on it, as where the light is behind the part.
+    """
     directions, weights = [], []
     for panel in light.panels:
         position = np.array(panel.position)
@@ -71,7 +75,8 @@ def photo_light(light: Light, gloss: float) -> PhotoLight:
         if emitted > 0.0 and towards[2] > 0.0 and panel.power > 0.0:
             directions.append((float(towards[0]), float(towards[1]), float(towards[2])))
             weights.append(panel.power * emitted * float(towards[2]) / (math.pi * distance**2))  # Lambert's panel
-    if not weights:
+    # All that a dome sends down, but for what its opening would.
+    ambient = math.pi * (light.ambient + sum(dome.radiance * math.cos(dome.hole) ** 2 for dome in light.domes))
+    if not weights and not (light.domes and ambient > 0.0):
         raise PictureError("the recipe's light does not reach the middle of the picture; give a light direction")
-    ambient = math.pi * light.ambient
     return PhotoLight(tuple(directions), tuple(weights), ambient / (ambient + sum(weights)), gloss)

@@ -33,6 +33,12 @@ class GroundFinishRecipe(FinishRecipeModel):
     grain_size_mm: Fine = Field(Constant(0.1), description="Size of a grain")
     grooves: Ratio = Field(Constant(0.0), description="How much the sparse long grooves stand out")
     groove_depth_um: Microns = Field(Constant(0.0), description="Depth of the single long grooves")
+    lines: Ratio = Field(Constant(0.0), description="How much the sharp lines from end to end stand out")
+    line_width_um: Annotated[Distribution, Within(1, 10_000)] = Field(
+        Constant(50.0), description="Width of the sharp lines"
+    )
+    film: Ratio = Field(Constant(0.0), description="How thick a brown film oil, heat and time have left in streaks")
+    film_size_mm: Fine = Field(Constant(2.0), description="Width of the film's streaks")
     mottle: Ratio = Field(Constant(0.0), description="Contrast of large soft clouds")
     mottle_size_mm: Fine = Field(Constant(10.0), description="Size of a cloud")
     pit_density_per_cm2: Annotated[Distribution, Within(0, 10_000)] = Field(

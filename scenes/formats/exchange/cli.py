@@ -43,12 +43,24 @@ def export(
         found = write_export(folder, samples, out, export, progress, executor_for(workers, ray))
     for line in found.told():
         typer.echo(line)
+    if passes := passes_of(folder):
+        fate = (
+            "are exported" if writer_named(format).HOLDS_PASSES else f"are left out, as {format} has no place for them"
+        )
+        typer.echo(f"passes     {', '.join(passes)} {fate}")
     deep = 0 if eight_bits else sum(measure(sample.image_path, sample.options.most_pixels).deep for sample in samples)
     if deep:
         typer.echo(
             f"pictures   {deep} of {len(samples)} have more than 8 bits, which not every program reads: --eight-bits"
         )
     typer.echo(f"{found.pictures} pictures in {out}")
+
+
+def passes_of(folder: Path) -> tuple[str, ...]:
+    """What frames hold beside picture and masks, where the folder is a dataset of Blemish."""
+    from scenes.datasets.schema import HEADER, read_header
+
+    return tuple(read_header(folder).passes) if (folder / HEADER).is_file() else ()
 
 
 def import_(

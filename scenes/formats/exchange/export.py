@@ -157,13 +157,13 @@ class Exporting:
         return Simple(lambda picture: self._made(writer, *picture))
 
     def _made(self, writer: Writer, number: int, sample: Sample, split: str) -> Made:
-        picture = labelled(number, sample, split, self.eight_bits)
+        picture = labelled(number, sample, split, self.eight_bits, passes=writer.HOLDS_PASSES)
         written = writer.write(picture, self.setup)
         return written.files, written.entry, kept(picture.truth, written.back, picture.under, written.back_under)
 
 
-def labelled(number: int, sample: Sample, split: str, eight_bits: bool) -> Labelled:
-    """A sample as it is written: its file as it is, unless it is turned, or deep and shall not be.
+def labelled(number: int, sample: Sample, split: str, eight_bits: bool, *, passes: bool = False) -> Labelled:
+    """A sample as it is written: its file as it is, unless it is turned, or deep and shall not be; its passes on wish.
 
     Raises SampleError, PictureError.
     """
@@ -180,7 +180,8 @@ def labelled(number: int, sample: Sample, split: str, eight_bits: bool) -> Label
         content, suffix = encode(upright.pixels), ".png"
     annotation = sample.annotation
     under = annotation.under_others() if isinstance(annotation, FrameOfDataset | Instances) else ()
-    return Labelled(number, sample.name, sample.group, split, content, suffix, sample.truth(), under)
+    beneath = annotation.passes() if passes and isinstance(annotation, FrameOfDataset) else None
+    return Labelled(number, sample.name, sample.group, split, content, suffix, sample.truth(), under, beneath)
 
 
 def _write_picture(number: int, files: Mapping[str, bytes], entry: Any, found: Kept, out: Path) -> None:

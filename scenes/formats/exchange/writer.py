@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from procgen.surface.layer import Family
+from scenes.formats.blemish import Passes
 from scenes.formats.sample import GOOD
 from scenes.formats.truth import DefectInstance, Truth
 from scenes.pictures.run_lengths import coco_fields
@@ -45,7 +46,7 @@ class Labelled:
     """A picture to write: its file's content, and what is known of it.
 
     name, group: as its sample says. split: train, validation or test. suffix: of the file, with its dot. under: what is
-    of a class but of no instance, as one of its family lies over it.
+    of a class but of no instance, as one of its family lies over it. passes: depth and the like, where there are any.
     """
 
     number: int
@@ -56,6 +57,7 @@ class Labelled:
     suffix: str
     truth: Truth
     under: tuple[DefectInstance, ...] = ()
+    passes: Passes | None = None
 
     @property
     def stem(self) -> str:
@@ -98,10 +100,12 @@ class Writer(Protocol):
 
     SHAPES: how labels may be drawn, the usual way first; none where there is one way. LEARNS_FLAWS: whether training
     is on flawed pictures too, as detectors do, or on good ones alone; None where the format has no splits.
+    HOLDS_PASSES: whether depth, normals, albedo and objects have a place in it.
     """
 
     SHAPES: tuple[str, ...]
     LEARNS_FLAWS: bool | None
+    HOLDS_PASSES: bool
 
     def write(self, picture: Labelled, setup: Setup) -> Written:
         """The files of one picture."""
@@ -135,6 +139,7 @@ def described(picture: Labelled) -> dict[str, Any]:
         "label": picture.label,
         "height": height,
         "width": width,
+        **({"passes": picture.passes.record} if picture.passes else {}),
         "instances": [
             {"class": instance.class_name, "family": instance.family, **coco_fields(instance.mask)}
             for instance in picture.truth.instances

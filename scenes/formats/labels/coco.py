@@ -32,6 +32,7 @@ from scenes.pictures.run_lengths import RunLengthError, coco_fields, decoded, en
 LOOKS_FOR = "a JSON file with images, annotations and categories"
 SHAPES: tuple[str, ...] = ()
 LEARNS_FLAWS: bool | None = None
+HOLDS_PASSES = False
 FILE = "annotations.json"
 FIELDS = {"images", "annotations", "categories"}
 MOST_FILES = 16  # JSON files that are looked into; folders with more of them are of other formats

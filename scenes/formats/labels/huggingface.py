@@ -3,6 +3,7 @@
     train/images/000000.png    train/masks/000000.png    train/metadata.jsonl
 
 `mask` is of all defects; `instances` is JSON, of every defect and impurity its class, box, area and COCO's run lengths.
+Passes of a dataset lie as train/depth/000000.png and the like; what is to be known to read them is JSON in `passes`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from scenes.pictures.run_lengths import decoded
 
 SHAPES: tuple[str, ...] = ()
 LEARNS_FLAWS = True
+HOLDS_PASSES = True
 
 
 def write(picture: Labelled, setup: Setup) -> Written:
@@ -34,6 +36,12 @@ def write(picture: Labelled, setup: Setup) -> Written:
         f"{split}/{line['file_name']}": picture.content,
         f"{split}/{line['mask_file_name']}": png_of(picture.truth.defect),
     }
+    for name, (suffix, content) in picture.passes.files.items() if picture.passes else ():
+        # A column of pictures where they are such; a path to the numbers of OpenEXR, which is none to that library.
+        line[f"{name}_file_name" if suffix == ".png" else f"{name}_path"] = f"{name}/{picture.stem}{suffix}"
+        files[f"{split}/{name}/{picture.stem}{suffix}"] = content
+    if "passes" in line:
+        line["passes"] = json.dumps(line["passes"])
     back = (
         DefectInstance(each["class"], each["family"], decoded(each["segmentation"], picture.shape))
         for each in instances

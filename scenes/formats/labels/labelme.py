@@ -34,6 +34,7 @@ LOOKS_FOR = "JSON files with shapes and imagePath"
 MASK, POLYGON = "mask", "polygon"
 SHAPES = (MASK, POLYGON)
 LEARNS_FLAWS: bool | None = None
+HOLDS_PASSES = False
 VERSION = "5.4.1"  # of LabelMe, the first files of which hold masks as these do
 MOST_FLAGS = 1000
 OUTSIDE = 1.0  # sides of a picture that a point may lie beside it

@@ -3,6 +3,7 @@
     train-000000.tar    000000.png    000000.mask.png    000000.json
 
 NAME.json holds label, surface and size, and of every defect and impurity its class, box, area and COCO's run lengths.
+Passes of a dataset follow as NAME.depth.png and the like.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scenes.pictures.run_lengths import decoded
 
 SHAPES: tuple[str, ...] = ()
 LEARNS_FLAWS = True
+HOLDS_PASSES = True
 MODE = 0o644
 CHUNK = 1 << 20  # bytes
 
@@ -30,6 +32,8 @@ def write(picture: Labelled, setup: Setup) -> Written:
         f"{picture.stem}.mask.png": png_of(picture.truth.defect),
         f"{picture.stem}.json": json.dumps(said).encode(),
     }
+    for name, (suffix, content) in picture.passes.files.items() if picture.passes else ():
+        members[f"{picture.stem}.{name}{suffix}"] = content
     part = f"{ASIDE}/{picture.stem}.tar"
     back = (
         DefectInstance(each["class"], each["family"], decoded(each["segmentation"], picture.shape))

@@ -36,6 +36,7 @@ LOOKS_FOR = "data.yaml with names, and labels/"
 POLYGON, BOX, ORIENTED = "polygon", "box", "oriented-box"
 SHAPES = (POLYGON, BOX, ORIENTED)
 LEARNS_FLAWS = True
+HOLDS_PASSES = False
 WITHIN = 0.25  # of a pixel: where its corner and its middle are nearer than any other's, cut off or rounded
 DIGITS = 7  # of a share: a hundredth of a pixel in pictures of 100,000
 SPLITS = {"train": TRAIN, "test": TEST, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION}

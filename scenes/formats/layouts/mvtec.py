@@ -20,6 +20,7 @@ from scenes.pictures.reading import SUFFIXES, is_hidden, pictures_in
 LOOKS_FOR = "train/ or test/"
 SHAPES: tuple[str, ...] = ()
 LEARNS_FLAWS = False
+HOLDS_PASSES = False
 SPLITS = ("train", "validation", "test")
 GOOD_NAMES = ("good", "ok", "okay", "normal")  # in small letters: what people call the good class
 

@@ -21,6 +21,7 @@ from scenes.pictures.reading import is_hidden, pictures_in
 LOOKS_FOR = "Data/Images/Normal or Anomaly"
 SHAPES: tuple[str, ...] = ()
 LEARNS_FLAWS = False
+HOLDS_PASSES = False
 NORMAL, ANOMALY = "Normal", "Anomaly"
 LABELS, SPLIT = "image_anno.csv", "split_csv/1cls.csv"
 COLUMNS, SPLIT_COLUMNS = ("image", "label", "mask"), ("object", "split", "label", "image", "mask")

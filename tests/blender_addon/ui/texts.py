@@ -27,6 +27,8 @@ LISTS = (
     ("learn/panels.py", "FIGURES"),
     ("keys.py", "LABELS"),
     ("dataset/operators.py", "TEST_NAME"),
+    ("dataset/own_scene.py", "NEVER_SAVED"),
+    ("dataset/own_scene.py", "UNSAVED"),
 )
 
 

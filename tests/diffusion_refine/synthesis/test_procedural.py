@@ -17,6 +17,7 @@ from scenes.pictures import png
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import read_photograph
 from scenes.recipes.on_photographs import Lamp, draw_on
+from scenes.recipes.recipe import recipe_from
 from tests.scenes.conftest import changed
 
 SIZES = {"L": (40, 60), "RGB": (48, 64, 3)}
@@ -118,6 +119,29 @@ def test_a_lamp_stands_where_it_is_said_to(tmp_path, cracked):
     assert light.ambient == pytest.approx(0.25)
     with pytest.raises(PictureError, match="elevation"):
         draw_on(photo, cracked, 0, 0, None, Lamp(0, 0))
+
+
+def test_other_lights_of_a_recipe_shade_a_photograph_as_they_shine(tmp_path, cracked):
+    photo = read_photograph(saved(tmp_path / "good.png", (50, 100)))
+    fields = cracked.model_dump(mode="json")
+    fields["camera"] |= {"offset_x_mm": 0, "offset_y_mm": 0}
+
+    def shaded(light, normal, gloss=0.0):
+        scene = draw_on(photo, recipe_from({**fields, "light": light}, "lit"), 0, 0, None, None)
+        tilted = np.array([normal]) / np.linalg.norm(normal)
+        return float(photo_light(scene.light, gloss).shading(tilted, np.array([0.3]), 0.3)[0])
+
+    dome = {"kind": "dome", "diameter_mm": 200, "radiance_w_per_m2_sr": 5, "opening_mm": 40}
+    assert shaded(dome, (0.6, 0.0, 0.8)) == pytest.approx(0.9)  # the share of the sky that it sees
+    assert shaded(dome, (0.6, 0.0, 0.8), gloss=1.0) == pytest.approx(1.0)  # mirrored from everywhere alike
+    coaxial = {"kind": "coaxial", "width_mm": 60, "distance_mm": 90, "radiance_w_per_m2_sr": 5}
+    assert shaded(coaxial, (0.6, 0.0, 0.8)) == pytest.approx(0.8)  # Lambert's cosine of light from above
+    sides = {"distance_mm": 100, "height_mm": 100, "length_mm": 100, "width_mm": 10, "power_w": 4}
+    bar = {"kind": "bar", "rotation_degrees": 180, **sides}
+    assert shaded(bar, (-0.6, 0.0, 0.8)) == pytest.approx((0.6 + 0.8) / math.sqrt(2) / math.sqrt(0.5))
+    back = {"kind": "back", "width_mm": 200, "length_mm": 200, "distance_mm": 20, "radiance_w_per_m2_sr": 5}
+    with pytest.raises(PictureError, match="does not reach the middle of the picture; give a light direction"):
+        shaded(back, (0.0, 0.0, 1.0))
 
 
 def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):

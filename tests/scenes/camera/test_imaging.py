@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from scenes.camera.imaging import camera_above, closed_ring_panel_length, pixel_footprint, rays, ring_light
-from scenes.scene import AreaPanel
+from scenes.camera.imaging import camera_above, pixel_footprint, rays
+from scenes.camera.light import AreaPanel, closed_ring_panel_length, ring_light
 
 
 def _hexagon(rotation: float = 0.0, scale: float = 1.0) -> tuple[AreaPanel, ...]:

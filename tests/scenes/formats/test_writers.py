@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scenes import Dataset, DatasetWriter, draw
+from scenes.datasets.passes import PASSES, PassPictures, formats_of
 from scenes.formats.exchange.export import Export, write_export
 from scenes.formats.exchange.loss import Kept, kept
 from scenes.formats.labels.outlines import filled, outline
@@ -255,3 +257,58 @@ def test_every_format_that_is_both_read_and_written_finds_its_own(labelled, tmp_
         labels = {sample.label for sample in samples}
         assert "good" in labels, name
         assert said.instances == sum(len(truth.instances) for truth in truths.values())
+
+
+@pytest.fixture(params=["png", "exr"])
+def with_passes(request, small_plate, tmp_path):
+    """Three frames with every pass, each another, and their folder."""
+    formats = formats_of(PASSES, request.param)
+    writer = DatasetWriter(tmp_path / "deep", small_plate, 5, 3, passes=formats)
+    blank = np.zeros((48, 64), np.uint16)
+    for index in range(3):
+        arrays = {
+            "depth": np.full((48, 64), 0.2 + index, np.float32) + np.arange(64, dtype=np.float32) / 1000,
+            "normal": np.broadcast_to(np.float32([0, 0.6, 0.8]), (48, 64, 3)),
+            "albedo": np.full((48, 64, 3), index / 4, np.float32),
+            "objects": np.full((48, 64), 1 + index, np.uint16),
+        }
+        image = np.full((48, 64, 3), 50 * index, np.uint8)
+        passes = PassPictures(arrays, formats, ("one", "two", "three"))
+        writer.write(index, image, blank, blank, blank, draw(small_plate, 5, index), (), passes=passes)
+    writer.finish()
+    return tmp_path / "deep"
+
+
+def test_passes_are_exported_where_the_format_has_a_place_for_them(with_passes, tmp_path):
+    import tarfile
+
+    suffixes = {name: Path(file).suffix for name, file in Dataset(with_passes).header.file_names(0).items()}
+    out, _ = exported(with_passes, tmp_path / "shards", "webdataset")
+    found = {}
+    for shard in out.glob("*.tar"):
+        with tarfile.open(shard) as archive:
+            found |= {member.name: archive.extractfile(member).read() for member in archive.getmembers()}
+    hf, _ = exported(with_passes, tmp_path / "hf", "huggingface")
+    for frame in Dataset(with_passes):
+        number = f"{frame.index:06d}"
+        for name in PASSES:
+            content = (with_passes / name / f"{number}{suffixes[name]}").read_bytes()
+            assert found[f"{number}.{name}{suffixes[name]}"] == content
+            assert next(hf.glob(f"*/{name}/{number}{suffixes[name]}")).read_bytes() == content
+        assert json.loads(found[f"{number}.json"])["passes"]["objects"] == ["one", "two", "three"]
+    lines = [json.loads(line) for path in hf.glob("*/metadata.jsonl") for line in path.read_text().splitlines()]
+    assert len(lines) == 3
+    assert all(json.loads(line["passes"])["objects"] == ["one", "two", "three"] for line in lines)
+    if suffixes["depth"] == ".png":
+        for line in lines:
+            nearest, farthest = json.loads(line["passes"])["depth"]
+            assert farthest - nearest == pytest.approx(0.063, rel=1e-4)
+
+
+@pytest.mark.parametrize("format", ["coco", "huggingface"])
+def test_the_command_says_what_becomes_of_passes(with_passes, format, tmp_path, capsys):
+    from scenes.formats.exchange.cli import export
+
+    export(with_passes, tmp_path / "out", format)
+    said = {"coco": "are left out, as coco has no place for them", "huggingface": "are exported"}[format]
+    assert f"passes     depth, normal, albedo, objects {said}" in capsys.readouterr().out

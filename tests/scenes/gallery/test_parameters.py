@@ -7,6 +7,7 @@ import pytest
 
 from scenes import RandomStream, draw, load_recipe
 from scenes.gallery.parameters import parameters, severity
+from scenes.own_scene.record import OwnScene
 from scenes.recipes.recipe import Recipe
 
 
@@ -55,3 +56,11 @@ def test_severity_is_the_largest_of_what_is_to_be_seen():
     assert severity(found, {"dent", "bump"}) == 0.4
     assert severity(found, {"dent", "crack"}) == 0.9
     assert np.isnan(severity(found, {"bump"}))
+
+
+def test_of_a_scene_of_the_users_nothing_is_told_that_stands_for_nothing_there():
+    recipe = load_recipe("plate")
+    scene = draw(recipe, 3, 5).model_copy(update={"own": OwnScene(camera="Front", objects=())})
+    found = parameters(scene, recipe)
+    assert found["camera.focal_length"] == scene.camera.focal_length
+    assert {name.partition(".")[0] for name in found} == {"camera", "sensor"}

@@ -3,7 +3,7 @@ import pytest
 
 from scenes import surface_maps
 from scenes.quantities.recipe_model import RecipeModel
-from scenes.recipes.examples import KINDS, STAGE, catalogue, example
+from scenes.recipes.examples import KINDS, STAGE, catalogue, example, file_name
 
 KINDS_BY_GROUP = [(group, kind) for group, kinds in catalogue().items() for kind in kinds]
 
@@ -31,4 +31,4 @@ def test_every_section_says_what_it_is(group, kind):
 
 
 def test_no_example_is_left_over():
-    assert {path.stem for path in KINDS.glob("*.yaml")} - {STAGE.stem} == {kind for _, kind in KINDS_BY_GROUP}
+    assert {path.name for path in KINDS.glob("*.yaml")} - {STAGE.name} == {file_name(*each) for each in KINDS_BY_GROUP}

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scenes import DatasetWriter, Recipe, draw, load_recipe, surface_maps
+from scenes import DatasetWriter, Recipe, Scene, draw, load_recipe, maps, surface_maps
 from scenes.formats.exchange.splits import splits_of
 from scenes.formats.registry import read_samples
 from scenes.recipes.reading import RecipeError
@@ -68,6 +68,21 @@ def test_two_views_agree_about_what_lies_where_they_overlap() -> None:
     assert left.defects.any()
     assert np.array_equal(left.classes, right.classes)
     assert np.array_equal(left.base_colour, right.base_colour)
+
+
+def test_the_maps_of_a_surface_are_made_once_for_its_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def counted(scene: Scene) -> str:
+        made.append(scene.index)
+        return f"maps of {scene.surface}, {scene.side}"
+
+    monkeypatch.setattr(maps, "surface_maps", counted)
+    recipe = load_recipe(TWELVE)
+    latest = maps.LatestSurface()
+    found = [latest.maps(draw(recipe, 3, index)) for index in range(14)]
+    assert made == [0, 6, 12]
+    assert found == ["maps of 0, front"] * 6 + ["maps of 0, back"] * 6 + ["maps of 1, front"] * 2
 
 
 def test_one_view_a_surface_draws_what_it_always_did(small_plate: Recipe) -> None:

@@ -96,6 +96,18 @@ def test_panel_leaves_out_what_the_shell_does(scene: Any, recipe: Recipe, tmp_pa
     assert contents(tmp_path / "panel") == from_shell(recipe, tmp_path / "shell", "--without", "defects")
 
 
+def test_panel_renders_the_passes_that_the_shell_does_and_resumes_with_them(
+    scene: Any, recipe: Recipe, tmp_path: Path
+) -> None:
+    fill(scene, recipe, tmp_path / "panel")
+    scene.blemish_dataset.passes, scene.blemish_dataset.pass_format = {"depth", "objects"}, "exr"
+    assert bpy.ops.blemish.render_dataset() == {"FINISHED"}
+    options = ("--pass", "objects", "--pass", "depth", "--pass-format", "exr")
+    assert contents(tmp_path / "panel") == from_shell(recipe, tmp_path / "shell", *options)
+    request = resuming_request(tmp_path / "panel")
+    assert request.options == {"device": "cpu", "passes": ("depth", "objects"), "pass_format": "exr"}
+
+
 @pytest.mark.skipif(shutil.which("blender") is None, reason="no Blender is installed")
 def test_panel_and_shell_render_the_same_bytes_in_a_real_blender(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text(recipe.model_dump_json())

@@ -37,7 +37,7 @@ def test_every_shipped_recipe_is_kept(name: str, settings: Any) -> None:
     assert_kept(load_recipe(name), settings)
 
 
-@pytest.mark.parametrize("group", ["part", "finish", "defects", "impurities"])
+@pytest.mark.parametrize("group", ["part", "finish", "defects", "impurities", "light"])
 def test_every_shipped_example_is_kept(group: Any, settings: Any) -> None:
     for kind in catalogue()[group]:
         for recipe in example(group, kind).recipes:
@@ -78,12 +78,13 @@ def quantity(field: Field) -> st.SearchStrategy[Any]:
 @st.composite
 def recipes(draw_: Any) -> Recipe:
     """A shipped example with some of its quantities, switches and layers changed at random."""
-    group = draw_(st.sampled_from(["part", "finish", "defects", "impurities"]))
+    group = draw_(st.sampled_from(["part", "finish", "defects", "impurities", "light"]))
     kind = draw_(st.sampled_from(sorted(catalogue()[group])))
     fields = example(group, kind).recipes[0].model_dump(mode="json")
     for section in (fields["part"], fields["finish"], *fields["defects"], *fields["impurities"]):
         change(draw_, section, schema.section_of_kind()[section["kind"]].fields, fields)
-    for name in ("light", "camera", "sensor"):
+    change(draw_, fields["light"], schema.light_section(fields["light"]["kind"]).fields, fields)
+    for name in ("camera", "sensor"):
         change(draw_, fields[name], schema.sections()[name].fields, fields)
     names = [f"{family}.{n}" for family in ("defects", "impurities") for n in range(len(fields[family]))]
     fields["switched_off"] = draw_(st.lists(st.sampled_from(["defects", "impurities", *names]), unique=True))

@@ -9,9 +9,11 @@ from PIL import Image
 
 from diffusion_refine.synthesis.crg.boxes import Box
 from diffusion_refine.synthesis.crg.drawing import view_of
+from diffusion_refine.synthesis.crg.model import EMBEDDED_FOLDER
 from diffusion_refine.synthesis.crg.sampling import expected_calls
 from diffusion_refine.synthesis.crg.sampling import literal as as_published
 from scenes import Dataset
+from scenes.datasets.files import sha256_of
 from scenes.pictures.reading import read_photograph
 from tests.command.told import Run, contents, runner
 from tests.diffusion_refine.synthesis.labelled_sets import mvtec_set, saved, surface
@@ -197,7 +199,7 @@ def test_what_cannot_be_drawn_is_refused(there: Path, tmp_path: Path, run: Run) 
     common = (picture, "--method", "crg", "--out", tmp_path / "no")
     named = ("--model", there / "model")
     for asked, said in {
-        ("--boxes", folder): "train-generator crg-context",
+        ("--boxes", folder): "it learnt missing_hole, mouse_bite",
         ("--boxes", folder, "--model", tmp_path): "train-generator crg-context",
         ("--boxes", folder, *named, "--class", "rust"): "learnt missing_hole, spot",
         ("--boxes", folder, *named, "--label-check"): "--label-check",
@@ -221,3 +223,25 @@ def test_what_cannot_be_drawn_is_refused(there: Path, tmp_path: Path, run: Run) 
     (folder / "classes.txt").unlink()
     assert "--classes" in run("synthesize", *common, *named, "--boxes", folder).refusal()
     assert not (tmp_path / "no").exists()
+
+
+def test_the_model_that_ships_draws_copper_defects(tmp_path: Path, run: Run) -> None:
+    """Without --model, on a track over laminate in the colours of its boards: an open circuit parts the copper."""
+    board = np.empty((128, 128, 3))
+    board[:] = (38, 105, 66)
+    board[60:68] = (75, 150, 82)
+    board += np.random.default_rng(0).normal(0, 1.5, board.shape)
+    picture = saved(tmp_path / "board.png", board / 255, np.uint8)
+    folder = tmp_path / "boxes"
+    folder.mkdir()
+    (folder / "classes.txt").write_text("open_circuit\n")
+    (folder / "board.txt").write_text("0 0.5 0.5 0.08 0.1\n")
+    told = run("synthesize", picture, "--method", "crg", "--boxes", folder, "--out", tmp_path / "drawn")
+    assert told.code == 0, told
+    (frame,) = Dataset(tmp_path / "drawn")
+    assert [instance.class_name for instance in frame.instances] == ["open_circuit"]
+    green = frame.image[..., 1].astype(float)
+    middle, track = green[61:67, 62:66].mean(), green[61:67, 10:40].mean()
+    assert middle < track - 20  # of the 45 between copper and laminate
+    shipped = {sha256_of(path) for path in EMBEDDED_FOLDER.glob("crg-*.safetensors")}
+    assert set((frame.refinement or {})["model"]["sha256"].values()) >= shipped

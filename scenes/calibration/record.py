@@ -1,0 +1,126 @@
+"""What a fit leaves on disk: the recipe, and beside it a folder with its figures, its page and its sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scenes.calibration.calibrating import DETERMINED, WITHIN, Calibration, Distance
+from scenes.calibration.parameters import as_written, confounded_in, rounded
+from scenes.calibration.photographs import Photographs
+from scenes.datasets.files import sealed
+from scenes.recipes.paths import Quantity, quantity_at
+from scenes.recipes.recipe import Recipe
+from scenes.version import blemish_version
+
+BAND = (0.05, 0.5, 0.95)  # of a statistic over pictures: low end, middle, high end
+SCHEMA = 1
+
+
+def folder_of(out: Path) -> Path:
+    """Where the figures, the page and the renders of a fit lie: beside the recipe that comes of it."""
+    return out.with_name(f"{out.stem}-fit")
+
+
+def quantities_of(calibration: Calibration) -> dict[str, Quantity]:
+    """What the fitted recipe has at the paths that moved."""
+    return {
+        parameter.path: quantity_at(calibration.recipe, parameter.path)
+        for parameter, moved in zip(calibration.parameters, calibration.moved, strict=True)
+        if moved
+    }
+
+
+def parameter_rows(calibration: Calibration) -> list[dict[str, Any]]:
+    """Each parameter: what it was and is, the interval of its centre, and how much of it pictures give away."""
+    rows = []
+    for k, parameter in enumerate(calibration.parameters):
+        low, high = parameter.value(calibration.centre_interval[k])
+        fitted = quantity_at(calibration.recipe, parameter.path)
+        rows.append(
+            {
+                "path": parameter.path,
+                "before": as_written({"_": parameter.quantity})["_"],
+                "after": as_written({"_": fitted})["_"],
+                "bounds": [parameter.low, parameter.high],
+                "centre": rounded(float(parameter.value(calibration.after.centres[k]))),
+                "centre_interval": [rounded(float(low)), rounded(float(high))],
+                "determined": rounded(float(calibration.determined[k])),
+                "moved": _how(bool(calibration.moved[k]), float(calibration.determined[k])),
+            }
+        )
+    return rows
+
+
+def statistic_rows(calibration: Calibration, real: Photographs) -> list[dict[str, Any]]:
+    """Each statistic: its band over photographs, over frames before and after, and whether frames can reach it."""
+    before, after = (
+        np.quantile(frames.statistics[:, 0], BAND, axis=0)
+        for frames in (calibration.frames_before, calibration.frames_after)
+    )
+    bands = np.quantile(real.statistics, BAND, axis=0)
+    return [
+        {
+            "name": name,
+            "real": _rounded(bands[:, k]),
+            "before": _rounded(before[:, k]),
+            "after": _rounded(after[:, k]),
+            "reachable": bool(calibration.reachable[k]),
+        }
+        for k, name in enumerate(real.names_of)
+    ]
+
+
+def undetermined(recipe: Recipe, calibration: Calibration) -> dict[str, str]:
+    """What stays as it was, and why."""
+    found = {
+        parameter.path: f"pictures give away {max(float(share), 0.0):.2f} of its variance, less than {DETERMINED:g}"
+        for parameter, share, moved in zip(
+            calibration.parameters, calibration.determined, calibration.moved, strict=True
+        )
+        if not moved
+    }
+    return found | confounded_in(recipe, calibration.parameters)
+
+
+def record(recipe: Recipe, calibration: Calibration, real: Photographs, settings: Mapping[str, Any]) -> bytes:
+    """All figures of a fit as a JSON file with its own digest."""
+    return sealed(
+        {
+            "schema": SCHEMA,
+            "generator": {"blemish": blemish_version()},
+            "settings": dict(settings),
+            "photographs": [
+                {"name": name, "sha256": digest, "reserved": bool(reserved)}
+                for name, digest, reserved in zip(real.names, real.digests, real.reserved, strict=True)
+            ],
+            "accepted": calibration.accepted,
+            "verdict": calibration.verdict,
+            "distances": {
+                "floor": _distance(calibration.floor),
+                "before": _distance(calibration.distance_before),
+                "after": _distance(calibration.distance_after),
+            },
+            "parameters": parameter_rows(calibration),
+            "undetermined": undetermined(recipe, calibration),
+            "statistics": statistic_rows(calibration, real),
+        }
+    )
+
+
+def _how(moved: bool, determined: float) -> str:
+    if not moved:
+        return "stays"
+    return "freely" if determined >= DETERMINED else f"within {100 * WITHIN:.0f} %"
+
+
+def _distance(distance: Distance) -> dict[str, float | None]:
+    features = None if distance.features is None else rounded(distance.features)
+    return {"statistics": rounded(distance.statistics), "features": features}
+
+
+def _rounded(values: Sequence[float] | Any) -> list[float]:
+    return [rounded(float(value)) for value in values]

@@ -1,0 +1,98 @@
+"""The page on a fit: one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from scenes.calibration.calibrating import Calibration
+from scenes.calibration.photographs import Photographs
+from scenes.calibration.picture_statistics import SAID
+from scenes.calibration.record import parameter_rows, statistic_rows, undetermined
+from scenes.calibration.sheet import as_data
+from scenes.quantities.distribution import parse
+from scenes.quantities.units import symbol_of
+from scenes.recipes.recipe import Recipe
+
+TEMPLATE = Path(__file__).with_name("page.html")
+WIDTH, HEIGHT, EDGE = 220, 30, 6  # px, of the drawing of a statistic's bands
+UNREACHED = " (no frame of the design comes near: nothing was fitted to it)"
+
+
+def page(recipe: Recipe, calibration: Calibration, real: Photographs, sheet: bytes) -> str:
+    """The page as HTML. sheet: as a PNG."""
+    kept = int(real.reserved.sum())
+    facts = (
+        f"{len(real.names)} photographs of {real.folder}: {len(real.names) - kept} fitted to, {kept} kept back to judge"
+    )
+    return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        title=escape(recipe.name),
+        facts=escape(facts),
+        verdict=escape(("Accepted: " if calibration.accepted else "Refused: ") + calibration.verdict),
+        verdict_class="verdict" if calibration.accepted else "verdict refused",
+        sheet=as_data(sheet),
+        distances=_distances(calibration),
+        parameters="".join(map(_parameter, parameter_rows(calibration))),
+        undetermined="".join(_row([path, why]) for path, why in undetermined(recipe, calibration).items()),
+        statistics="".join(map(_statistic, statistic_rows(calibration, real))),
+        said="".join(_row([name, said]) for name, said in SAID.items()),
+    )
+
+
+def _distances(calibration: Calibration) -> str:
+    def cells(name: str, of: str) -> str:
+        three = (calibration.floor, calibration.distance_before, calibration.distance_after)
+        found = [getattr(distance, of) for distance in three]
+        return _row([name, *(f"{value:.3f}" for value in found)])
+
+    rows = cells("statistics", "statistics")
+    return rows if calibration.floor.features is None else rows + cells("features", "features")
+
+
+def _parameter(row: Mapping[str, Any]) -> str:
+    unit = symbol_of(row["path"].rpartition(".")[2])
+    low, high = row["centre_interval"]
+    stays = row["moved"] == "stays"
+    interval = "" if stays else f"{row['centre']:g} [{low:g}, {high:g}] {unit}"
+    return _row(
+        [
+            row["path"],
+            str(parse(row["before"])),
+            "" if stays else str(parse(row["after"])),
+            interval,
+            f"{max(row['determined'], 0):.2f}",
+            row["moved"],
+        ]
+    )
+
+
+def _statistic(row: Mapping[str, Any]) -> str:
+    name = escape(row["name"] + ("" if row["reachable"] else UNREACHED))
+    bands = [row[key] for key in ("real", "before", "after")]
+    cells = "".join(f'<td class="number">{band[1]:.3g} [{band[0]:.3g}, {band[2]:.3g}]</td>' for band in bands)
+    return f"<tr><td>{name}</td><td>{_drawn(bands)}</td>{cells}</tr>"
+
+
+def _drawn(bands: Sequence[Sequence[float]]) -> str:
+    """The bands of photographs, frames before and frames after, on one scale."""
+    low, high = min(band[0] for band in bands), max(band[2] for band in bands)
+    width = high - low or 1.0
+
+    def at(value: float) -> float:
+        return EDGE + (WIDTH - 2 * EDGE) * (value - low) / width
+
+    parts = []
+    for place, (name, band) in enumerate(zip(("real", "before", "after"), bands, strict=True)):
+        y = HEIGHT * (place + 0.5) / len(bands)
+        parts.append(
+            f'<path class="{name}" stroke-width="2" d="M{at(band[0]):.1f} {y:.1f}H{at(band[2]):.1f}"/>'
+            f'<path class="{name}" stroke-width="6" stroke-linecap="round" d="M{at(band[1]):.1f} {y:.1f}h.01"/>'
+        )
+    return f'<svg width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="bands">{"".join(parts)}</svg>'
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -1,0 +1,178 @@
+"""What the kinds of light give in Blender, beside what follows from their geometry."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenes.camera.imaging import camera_above
+from scenes.camera.light import AreaPanel, Dome, Head, Light, lambert_power, ring_light
+from scenes.catalogue.registry import LIGHTS
+from scenes.quantities.random_stream import RandomStream
+
+bpy = pytest.importorskip("bpy")
+from blender_addon.rendering.lights import place_domes, place_panels, set_ambient  # noqa: E402 - needs bpy
+from blender_addon.rendering.passes import picture_in, render  # noqa: E402
+from blender_addon.rendering.stage import place_camera  # noqa: E402
+from blender_addon.workers import compat  # noqa: E402
+
+pytestmark = pytest.mark.render
+SIDE = 16  # pixels
+NOISE = 0.02  # of a mean over the picture
+
+
+@pytest.fixture
+def scene() -> Iterator[Any]:
+    """A dark room with a plane of 40 mm in the middle of a telecentric camera's picture of 20 mm."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    made = bpy.context.scene
+    made.render.engine = "CYCLES"
+    made.cycles.samples, made.cycles.use_denoising, made.cycles.use_adaptive_sampling = 64, False, False
+    made.cycles.max_bounces = 3
+    made.cycles.pixel_filter_type = "BOX"
+    made.view_settings.view_transform = "Raw"
+    compat.write_float_exr(made.render.image_settings, layers=False)
+    made.world = bpy.data.worlds.new("room")
+    if made.world.node_tree is None:
+        made.world.use_nodes = True
+    set_ambient(made.world, 0.0)
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    made.collection.objects.link(camera)
+    made.camera = camera
+    seen = camera_above(
+        field_width=0.02, focal_length=0.2, sensor_width=0.01, resolution=(SIDE, SIDE), telecentric=True
+    )
+    place_camera(made, seen, depth_of_field=False)
+    bpy.ops.mesh.primitive_plane_add(size=0.04)
+    return made
+
+
+def dressed(kind: str, **inputs: object) -> Any:
+    """The plane, in a material of one shader."""
+    plane = bpy.context.object
+    material = bpy.data.materials.new(kind)
+    if material.node_tree is None:
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    shader, output = tree.nodes.new(f"ShaderNodeBsdf{kind}"), tree.nodes.new("ShaderNodeOutputMaterial")
+    for name, value in {"Color": (1.0, 1.0, 1.0, 1.0), **inputs}.items():
+        shader.inputs[name].default_value = value
+    tree.links.new(shader.outputs[0], output.inputs["Surface"])
+    plane.data.materials.clear()
+    plane.data.materials.append(material)
+    return plane
+
+
+def mirror(tilt: float) -> None:
+    """Make the plane a mirror, tilted by so many degrees."""
+    plane = dressed("Glossy", Roughness=0.0)
+    plane.rotation_euler = (math.radians(tilt), 0.0, 0.0)
+
+
+def taken(scene: Any, light: Light) -> np.ndarray:
+    """(H, W) the picture's mean over its channels."""
+    place_panels([], light.panels, scene.collection)
+    place_domes([], light.domes, scene.collection)
+    return picture_in(render(scene)).mean(axis=-1)
+
+
+def middle(picture: np.ndarray) -> float:
+    return float(picture[SIDE // 2 - 2 : SIDE // 2 + 2, SIDE // 2 - 2 : SIDE // 2 + 2].mean())
+
+
+def sampled(kind: str, **fields: object) -> Light:
+    section = LIGHTS[kind].recipe
+    assert section is not None
+    return section.model_validate({"kind": kind, **fields}).sample(Head(), RandomStream(0, 0))  # type: ignore[attr-defined,no-any-return]
+
+
+def test_a_dome_lights_all_of_a_white_plane_by_pi_times_its_radiance(scene: Any) -> None:
+    dressed("Diffuse")
+    dome = Light(panels=(), domes=(Dome(centre=(0, 0, 0), radius=0.1, radiance=3.0),), ambient=0)
+    picture = taken(scene, dome)
+    assert picture.mean() == pytest.approx(3.0, rel=NOISE)  # irradiance over pi
+    rows = picture.mean(axis=1)
+    assert abs(rows / rows.mean() - 1).max() < 3 * NOISE
+
+
+def test_the_opening_of_a_dome_takes_its_share_and_is_mirrored_dark(scene: Any) -> None:
+    hole = math.radians(40)
+    dome = Light(panels=(), domes=(Dome(centre=(0, 0, 0), radius=0.5, radiance=3.0, hole=hole),), ambient=0)
+    dressed("Diffuse")
+    picture = taken(scene, dome)
+    assert middle(picture) == pytest.approx(3.0 * math.cos(hole) ** 2, rel=NOISE)
+    mirror(0)
+    assert middle(taken(scene, Light(panels=(), ambient=0))) == 0  # the dome of before is still there
+    mirror(25)  # which looks 50 degrees from the vertical, past the opening
+    assert middle(taken(scene, Light(panels=(), ambient=0))) == pytest.approx(3.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(("tilt", "bright"), [(0.0, True), (4.5, True), (6.5, False), (20.0, False)])
+def test_coaxial_light_is_mirrored_by_what_faces_the_camera_alone(tilt: float, bright: bool, scene: Any) -> None:
+    # At a distance of 100 mm its 40 mm reach to 11.3 degrees of the axis, which a tilt of 5.65 degrees looks along.
+    mirror(tilt)
+    light = sampled("coaxial", width_mm=40, distance_mm=100, radiance_w_per_m2_sr=5)
+    assert middle(taken(scene, light)) == pytest.approx(5.0 if bright else 0.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("tilt", "bright"), [(0.0, False), (15.0, False), (35.0, True)])
+def test_dark_field_is_mirrored_by_what_tilts_alone(tilt: float, bright: bool, scene: Any) -> None:
+    # It comes from 70 degrees off the vertical, where a mirror looks that is tilted by half of that.
+    mirror(tilt)
+    light = sampled("dark_field", diameter_mm=200, elevation_degrees=20, panel_width_mm=20, power_w=10)
+    panel = light.panels[0]
+    expected = panel.power / (math.pi * panel.width * panel.length) if bright else 0.0
+    assert middle(taken(scene, light)) == pytest.approx(expected, rel=0.01)
+
+
+def test_back_light_shows_a_silhouette(scene: Any) -> None:
+    plane = dressed("Diffuse")
+    plane.scale = (0.5, 0.25, 1)  # 20 by 10 mm: the middle half of the picture
+    light = sampled("back", width_mm=100, length_mm=100, distance_mm=20, radiance_w_per_m2_sr=6)
+    rows = taken(scene, light).mean(axis=1)
+    assert rows[5:-5] == pytest.approx(0.0, abs=1e-6)
+    assert rows[:3] == pytest.approx(6.0, rel=1e-3)
+    assert rows[-3:] == pytest.approx(6.0, rel=1e-3)
+
+
+def irradiance(panel: AreaPanel) -> float:
+    """What a panel gives the middle of the level plane, by summing over its surface."""
+    across = np.cross(panel.direction, panel.along)
+    steps = (np.arange(200) + 0.5) / 200 - 0.5
+    u, v = np.meshgrid(steps * panel.width, steps * panel.length)
+    points = np.array(panel.position) + u[..., None] * panel.along + v[..., None] * across
+    square = (points**2).sum(axis=-1)
+    cosines = points[..., 2] / np.sqrt(square) * np.maximum(-(points @ panel.direction) / np.sqrt(square), 0)
+    return float((panel.power / math.pi * cosines / square).mean())
+
+
+@pytest.mark.parametrize("kind", ["bar", "ring"])
+def test_panels_give_the_irradiance_of_their_form_factor(kind: str, scene: Any) -> None:
+    dressed("Diffuse")
+    if kind == "bar":
+        sizes = {"distance_mm": 60, "height_mm": 50, "length_mm": 80, "width_mm": 10, "power_w": 4}
+        light = sampled("bar", bars=2, rotation_degrees=90, **sizes)
+    else:
+        panels = ring_light(
+            diameter=0.15, height=0.1, panel_length=0.05, panel_width=0.02, tilt=0.5, rotation=0.2, scale=1,
+            powers=(1.0, 0.5, 2.0),
+        )  # fmt: skip
+        light = Light(panels=panels, ambient=0)
+    expected = sum(map(irradiance, light.panels)) / math.pi
+    assert middle(taken(scene, light)) == pytest.approx(expected, rel=2 * NOISE)
+
+
+def test_a_panel_of_a_radiance_is_seen_with_it(scene: Any) -> None:
+    panel = AreaPanel(
+        position=(0, 0, 0.05), direction=(0, 0, 1), along=(1, 0, 0), width=0.1, length=0.1,
+        power=lambert_power(2.5, 0.1, 0.1), seen=True,
+    )  # fmt: skip
+    assert taken(scene, Light(panels=(panel,), ambient=0)) == pytest.approx(2.5, rel=1e-3)
+    hidden = panel.model_copy(update={"seen": False})
+    bpy.ops.object.select_all(action="DESELECT")
+    for light in [thing for thing in scene.objects if thing.type == "LIGHT"]:
+        bpy.data.objects.remove(light)
+    assert taken(scene, Light(panels=(hidden,), ambient=0)).max() < 0.1

@@ -1,0 +1,109 @@
+"""Where the lights of a recipe stand, and what a dome, a panel or a bar is, from the definitions."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scenes import Recipe, draw, load_recipe
+from scenes.camera.light import AreaPanel
+from scenes.catalogue.registry import LIGHTS
+from scenes.recipes.examples import example
+from scenes.recipes.reading import RecipeError
+from scenes.recipes.recipe import recipe_from
+
+
+def lit(light: dict[str, Any], **camera: Any) -> Recipe:
+    """The plate under another light."""
+    fields = load_recipe("plate").model_dump(mode="json")
+    fields["camera"] |= {"offset_x_mm": 7, "offset_y_mm": -4, "roll_degrees": 0, **camera}
+    return recipe_from({**fields, "light": light}, "lit")
+
+
+def radiance(panel: AreaPanel) -> float:
+    return panel.power / (math.pi * panel.width * panel.length)
+
+
+def test_there_are_six_kinds_and_a_recipe_of_before_has_its_ring() -> None:
+    assert set(LIGHTS) == {"ring", "bar", "dome", "coaxial", "dark_field", "back"}
+    assert load_recipe("plate").light.kind == "ring"
+
+
+@pytest.mark.parametrize("kind", sorted(LIGHTS))
+def test_a_light_is_drawn_the_same_again_and_survives_json(kind: str) -> None:
+    for scene in example("light", kind).scenes():
+        assert type(scene).model_validate_json(scene.model_dump_json()) == scene
+        assert bool(scene.light.panels) != bool(scene.light.domes)
+
+
+def test_an_unknown_light_is_refused() -> None:
+    with pytest.raises(
+        RecipeError, match="light: found kind: laser; expected back, bar, coaxial, dark_field, dome, ring"
+    ):
+        lit({"kind": "laser"})
+
+
+@pytest.mark.parametrize("bars", [1, 2, 4])
+def test_bars_face_the_middle_from_about_it(bars: int) -> None:
+    light = lit({
+        "kind": "bar", "bars": bars, "distance_mm": 80, "height_mm": 60, "length_mm": 100, "width_mm": 10, "power_w": 2,
+        "rotation_degrees": 30,
+    })  # fmt: skip
+    panels = draw(light, 1, 0).light.panels
+    assert len(panels) == bars
+    assert sum(panel.power for panel in panels) == pytest.approx(2)
+    for number, panel in enumerate(panels):
+        away = np.array(panel.position) - (0.007, -0.004, 0)
+        assert np.hypot(*away[:2]) == pytest.approx(0.08)
+        assert away[2] == pytest.approx(0.06)
+        assert math.degrees(math.atan2(away[1], away[0])) % 360 == pytest.approx(30 + 360 * number / bars)
+        assert np.allclose(panel.direction, -away / np.linalg.norm(away))
+        assert np.dot(panel.along, away) == pytest.approx(0)
+
+
+def test_dark_field_comes_down_at_its_elevation_all_around() -> None:
+    light = {"kind": "dark_field", "diameter_mm": 150, "elevation_degrees": 12, "panel_width_mm": 8, "power_w": 3}
+    panels = draw(lit(light), 1, 0).light.panels
+    assert len(panels) == 24
+    for panel in panels:
+        assert math.degrees(math.asin(-panel.direction[2])) == pytest.approx(12)
+        reached = np.array(panel.position) + np.linalg.norm(np.subtract(panel.position, (0.007, -0.004, 0))) * np.array(
+            panel.direction
+        )
+        assert np.allclose(reached, (0.007, -0.004, 0))
+
+
+@pytest.mark.parametrize("tilt", [0, 35])
+def test_coaxial_light_shines_along_the_axis(tilt: float) -> None:
+    light = {"kind": "coaxial", "width_mm": 50, "distance_mm": 90, "radiance_w_per_m2_sr": 7}
+    scene = draw(lit(light, tilt_degrees=tilt, tilt_azimuth_degrees=100), 1, 0)
+    (panel,) = scene.light.panels
+    assert np.allclose(panel.direction, scene.camera.forward)
+    assert np.allclose(np.array(panel.position) + 0.09 * np.array(panel.direction), (0.007, -0.004, 0))
+    assert radiance(panel) == pytest.approx(7)
+    assert not panel.seen
+
+
+def test_a_back_light_is_seen_below_the_part() -> None:
+    light = {"kind": "back", "width_mm": 200, "length_mm": 180, "distance_mm": 25, "radiance_w_per_m2_sr": 4}
+    (panel,) = draw(lit(light), 1, 0).light.panels
+    assert (panel.position[2], panel.direction, panel.seen) == (-0.025, (0.0, 0.0, 1.0), True)
+    assert (panel.width, panel.length) == (pytest.approx(0.2), pytest.approx(0.18))
+    assert radiance(panel) == pytest.approx(4)
+
+
+def test_the_opening_of_a_dome_is_as_wide_as_the_recipe_says() -> None:
+    light = {"kind": "dome", "diameter_mm": 200, "opening_mm": 60, "height_mm": 5, "radiance_w_per_m2_sr": 4}
+    (dome,) = draw(lit(light), 1, 0).light.domes
+    assert dome.radius * math.sin(dome.hole) == pytest.approx(0.03)
+    assert (dome.centre, dome.radiance) == ((0.007, -0.004, 0.005), 4)
+    with pytest.raises(RecipeError, match=r"light: found opening_mm up to 200 and diameter_mm from 200"):
+        lit({**light, "opening_mm": 200})
+
+
+def test_ambient_light_is_drawn_for_each_kind() -> None:
+    for kind in LIGHTS:
+        fields = example("light", kind).recipes[0].model_dump(mode="json")
+        fields["light"]["ambient_w_per_m2_sr"] = 0.7
+        assert draw(recipe_from(fields, kind), 0, 0).light.ambient == 0.7
