@@ -30,7 +30,7 @@ def study(
     ),
     task: Annotated[
         str | None,
-        typer.Option(help="anomaly, classification, segmentation or detection; by default what the study says."),
+        typer.Option(help="anomaly, bisqad, classification, segmentation, detection; by default what the study says."),
     ] = None,
     profile: Annotated[
         str, typer.Option(help="The study as it is written (full), or what it calls its profiles, such as small.")

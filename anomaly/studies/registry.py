@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 INSPECTION = "anomaly"  # the study of inspectors, which has ways of training of its own
 # Name -> module and object that keep the protocol `engine.task.Task`.
 TASKS = {
+    "bisqad": ("anomaly.studies.bisqad.task", "Bisqad"),
     "classification": ("anomaly.studies.classification.task", "Classification"),
     "detection": ("anomaly.studies.detection.task", "Detection"),
     "segmentation": ("anomaly.studies.segmentation.task", "Segmentation"),

@@ -14,7 +14,7 @@ from scenes.quantities.recipe_model import RecipeModel, together
 REAL = "real"  # the arm that all others are compared with
 OUT, TRAIN, GOOD_PICTURES, SEED = "{out}", "{train}", "{good}", "{seed}"
 MOST_CLASSES = 254  # that a mask of 8 bits tells apart, beside the background and what is ignored
-MAKERS = ("render", "synthesize", "refine")  # commands that make a dataset
+MAKERS = ("render", "synthesize", "refine", "weigh")  # commands that make a dataset
 TRAINER = "train-generator"  # the command that trains what some of these draw with
 
 

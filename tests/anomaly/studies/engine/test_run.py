@@ -454,7 +454,7 @@ def test_the_report_shows_what_was_found(whole, tmp_path):
         ({"datasets__x": {}}, "datasets.x: found nothing; expected one of dataset, rendered and command"),
         ({"real__train": 0.9}, "real: found shares that sum to 1.5"),
         ({"real__trian": 0.9}, r"real.trian: unknown field; did you mean train\?"),
-        ({"task": "painting"}, "task: found 'painting'; expected one of anomaly, classification"),
+        ({"task": "painting"}, "task: found 'painting'; expected one of anomaly, bisqad, classification"),
     ],
 )
 def test_refusals_name_the_field(tmp_path, photos, pores, changes, said):
