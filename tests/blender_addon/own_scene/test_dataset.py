@@ -90,6 +90,8 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert "found a file that no Blender wrote" in refused(tmp_path / "text.blend", tmp_path)
     (tmp_path / "torn.blend").write_bytes(b"BLENDER-v300" + bytes(100))
     assert "cannot open it" in refused(tmp_path / "torn.blend", tmp_path)
+    (tmp_path / "newer.blend").write_bytes(b"BLENDER17-01v9901" + bytes(100))
+    assert "found a file that Blender 99.1 wrote; expected one of" in refused(tmp_path / "newer.blend", tmp_path)
 
 
 def test_what_a_file_lacks_is_told(tmp_path: Path) -> None:
