@@ -57,7 +57,8 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
         if fields["texel_um"] is not None:
             settings.texel_um = fields["texel_um"]
         kept = ("texel_um", "switched_off", "scene")
-        settings.written = json.dumps({key: fields[key] for key in kept if key in fields})
+        calibrate = {"calibrate": recipe.calibrate} if recipe.calibrate else {}
+        settings.written = json.dumps({**{key: fields[key] for key in kept if key in fields}, **calibrate})
         _switch_off(settings, fields["switched_off"])
 
 
@@ -78,8 +79,8 @@ def to_fields(settings: Any) -> dict[str, Any]:
     before = json.loads(settings.written or "{}")
     if settings.use_texel_um:
         fields["texel_um"] = _same_or_read(_number_field("texel_um"), before.get("texel_um"), settings.texel_um)
-    if "scene" in before:  # which the panel keeps and has no properties for
-        fields["scene"] = before["scene"]
+    # Which the panel keeps and has no properties for.
+    fields |= {key: before[key] for key in ("scene", "calibrate") if key in before}
     off = switched_off(settings)
     as_before = before.get("switched_off", [])
     fields["switched_off"] = as_before if sorted(set(as_before)) == off else off
