@@ -70,10 +70,6 @@ class Bisqad:
     libraries = ("numpy", "opencv-python-headless", "timm", "torch")
     published: tuple[PublishedTable, ...] = ()
 
-    def refusal(self, picture: LabelledPicture) -> str:
-        """Why it is not known what it shows."""
-        return undecided(picture)
-
     def train(
         self,
         training: TrainingSet,
@@ -132,6 +128,10 @@ class Bisqad:
         told = {**vars(counts), "classes": np.array(counts.classes).reshape(-1, 2)}
         told[PICTURES] = told.pop("defective")  # a name that statistics have for surfaces
         return SurfaceStatistics(told.pop("surfaces"), counts.defective_surfaces, told)
+
+    def refusal(self, picture: LabelledPicture) -> str:
+        """Why it is not known what it shows."""
+        return undecided(picture)
 
     def replicated(self, statistics: SurfaceStatistics, classes: Classes, weights: Values) -> dict[str, Values]:
         """Both areas for many choices of surfaces."""
