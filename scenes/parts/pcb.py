@@ -42,7 +42,7 @@ class PcbRecipe(PartRecipeModel):
         Constant(0), description="The number of the layout; one number for all frames is one product"
     )
     pours: Annotated[Distribution, Within(0, 30, whole=True)] = Field(
-        Constant(0), description="How many areas are filled with copper"
+        Constant(0.0), description="How many areas are filled with copper"
     )
     masked: StrictBool = Field(True, description="Under solder mask and print; off is copper bare on its laminate")
 
