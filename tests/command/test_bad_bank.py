@@ -18,7 +18,7 @@ def cut(content: bytes) -> bytes:
 
 
 def of_a_newer_version(content: bytes) -> bytes:
-    return content.replace(rb"schema\": 1", rb"schema\": 7")
+    return content.replace(rb"schema\": 1", rb"schema\": 9")
 
 
 def garbage(content: bytes) -> bytes:
@@ -90,7 +90,7 @@ def test_field_of_a_bank_that_is_nonsense(refused: Refused, at: Path, name: str,
     ("spoil", "told"),
     [
         (cut, "is no bank that can be read"),
-        (of_a_newer_version, "schema 7 found, 1 to 5 expected; use the blemish that wrote it"),
+        (of_a_newer_version, "schema 9 found, 1 to 7 expected; use the blemish that wrote it"),
         (garbage, "is no bank that can be read"),
         (beyond_measure, "features reach 1e+30; expected"),
         (of_another_program, "was not written by blemish; give a folder that `blemish train` made"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from blender_addon.own_scene.variation import Original, contents_of
-from blender_addon.rendering.passes import render
+from blender_addon.rendering.passes import picture_in, render
 from blender_addon.workers import compat
 from procgen.errors import BlemishError
 from scenes import RandomStream
@@ -235,7 +235,7 @@ def pixels(scene: bpy.types.Scene) -> NDArray[np.float32]:
     scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 32, 16, 100
     scene.view_settings.view_transform = "Raw"
     compat.write_float_exr(scene.render.image_settings, layers=False)
-    return next(iter(render(scene).values()))
+    return picture_in(render(scene))
 
 
 def picture(path: Path, values: NDArray[np.float64]) -> None:
