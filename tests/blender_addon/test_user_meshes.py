@@ -187,7 +187,7 @@ def test_a_refused_object_is_one_line_and_leaves_no_folder(script: str, name: st
 @pytest.mark.parametrize("content", [b"", b"BLENDER-v500" + bytes(64), b"hello"])
 def test_files_that_are_no_blend_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.blend").write_bytes(content)
-    with pytest.raises(RenderError, match=r"a\.blend: (Blender 5\.0 cannot open it|found no object|found a file that no Blender wrote)"):
+    with pytest.raises(RenderError, match=r"a\.blend: (Blender 5\.0 cannot open it|found (no object|a file that no))"):
         export_from_blend(own(), tmp_path / "a.blend", "Cube", tmp_path)
     with pytest.raises(RenderError, match="found a folder; expected"):
         export_from_blend(own(), tmp_path, "Cube", tmp_path)
