@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,11 +58,26 @@ class MissingHoleRecipe(LayerRecipeModel):
         ]
 
 
-class MouseBiteRecipe(LayerRecipeModel):
+class StrokeRecipeModel(LayerRecipeModel):
+    """Base of the recipes of ragged strokes of copper, too much of it or too little."""
+
+    family: ClassVar[Family] = "defect"
+    if TYPE_CHECKING:
+        count: Count
+        raggedness: Fraction
+        severity: Severity
+
+    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
+        """The strokes of one frame for which the board has room."""
+        board = board_of(surface, self.kind)
+        found = (_one(self, board, stream.at(number)) for number in range(stream.whole("count", self.count)))
+        return [layer for layer in found if layer is not None]
+
+
+class MouseBiteRecipe(StrokeRecipeModel):
     """Bites out of a track's edge; severity: how much of the bite's depth the etchant reached."""
 
     class_name: ClassVar[str] = "mouse_bite"
-    family: ClassVar[Family] = "defect"
     kind: Literal["mouse_bite"]
     count: Count
     depth: Annotated[Distribution, Within(0.05, 0.95)] = Field(
@@ -71,92 +86,60 @@ class MouseBiteRecipe(LayerRecipeModel):
     raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
     severity: Severity = Constant(1.0)
 
-    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
-        """The bites of one frame, each `depth` of its track's width deep."""
-        return _each(self, surface, stream)
 
-
-class OpenCircuitRecipe(LayerRecipeModel):
+class OpenCircuitRecipe(StrokeRecipeModel):
     """Tracks cut through; severity: how far the gap has opened."""
 
     class_name: ClassVar[str] = "open_circuit"
-    family: ClassVar[Family] = "defect"
     kind: Literal["open_circuit"]
     count: Count
     gap_mm: Size = Field(description="Width of the gap in the track")
     raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
     severity: Severity = Constant(1.0)
 
-    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
-        """The cuts of one frame."""
-        return _each(self, surface, stream)
 
-
-class PinHoleRecipe(LayerRecipeModel):
+class PinHoleRecipe(StrokeRecipeModel):
     """Holes in the midst of copper; severity: how large."""
 
     class_name: ClassVar[str] = "pin_hole"
-    family: ClassVar[Family] = "defect"
     kind: Literal["pin_hole"]
     count: Count
     size_mm: Size = Field(description="Size from side to side")
     raggedness: Fraction = Field(Constant(0.5), description="Unevenness of the outline")
     severity: Severity = Constant(1.0)
 
-    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
-        """The holes of one frame, each with copper all round."""
-        return _each(self, surface, stream)
 
-
-class ShortRecipe(LayerRecipeModel):
+class ShortRecipe(StrokeRecipeModel):
     """Bridges from one net to the next; severity: how wide the bridge is."""
 
     class_name: ClassVar[str] = "short"
-    family: ClassVar[Family] = "defect"
     kind: Literal["short"]
     count: Count
     width_mm: Size = Field(description="Width of the bridge")
     raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
     severity: Severity = Constant(1.0)
 
-    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
-        """The bridges of one frame."""
-        return _each(self, surface, stream)
 
-
-class SpurRecipe(LayerRecipeModel):
+class SpurRecipe(StrokeRecipeModel):
     """Copper that sticks out of a track's edge; severity: how far."""
 
     class_name: ClassVar[str] = "spur"
-    family: ClassVar[Family] = "defect"
     kind: Literal["spur"]
     count: Count
     length_mm: Size = Field(description="How far it sticks out")
     raggedness: Fraction = Field(Constant(0.35), description="Unevenness of the outline")
     severity: Severity = Constant(1.0)
 
-    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
-        """The spurs of one frame."""
-        return _each(self, surface, stream)
 
-
-class SpuriousCopperRecipe(LayerRecipeModel):
+class SpuriousCopperRecipe(StrokeRecipeModel):
     """Specks of copper that touch nothing; severity: how large."""
 
     class_name: ClassVar[str] = "spurious_copper"
-    family: ClassVar[Family] = "defect"
     kind: Literal["spurious_copper"]
     count: Count
     size_mm: Size = Field(description="Size from side to side")
     raggedness: Fraction = Field(Constant(0.5), description="Unevenness of the outline")
     severity: Severity = Constant(1.0)
-
-    def sample(self, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
-        """The specks of one frame."""
-        return _each(self, surface, stream)
-
-
-TrackDefect = MouseBiteRecipe | OpenCircuitRecipe | PinHoleRecipe | ShortRecipe | SpurRecipe | SpuriousCopperRecipe
 
 
 class CopperLayer(SceneModel):
@@ -258,13 +241,7 @@ def board_of(surface: Chart, kind: str) -> Board:
     return surface.board
 
 
-def _each(recipe: TrackDefect, surface: Chart, stream: RandomStream) -> list[CopperLayer]:
-    board = board_of(surface, recipe.kind)
-    found = (_one(recipe, board, stream.at(number)) for number in range(stream.whole("count", recipe.count)))
-    return [layer for layer in found if layer is not None]
-
-
-def _one(recipe: TrackDefect, board: Board, stream: RandomStream) -> CopperLayer | None:
+def _one(recipe: StrokeRecipeModel, board: Board, stream: RandomStream) -> CopperLayer | None:
     """One defect where the layout has room for it, None where no place was found."""
     drawn = stream.quantities(recipe, omit=("count", "severity"))
     grade = share_at(recipe.severity, stream, least=LEAST)
@@ -290,7 +267,7 @@ def _one(recipe: TrackDefect, board: Board, stream: RandomStream) -> CopperLayer
 
 
 def _at_track(
-    recipe: MouseBiteRecipe | OpenCircuitRecipe | ShortRecipe | SpurRecipe,
+    recipe: StrokeRecipeModel,
     board: Board,
     drawn: dict[str, float],
     grade: float,
