@@ -15,7 +15,7 @@ from anomaly.backbone.patch_extractor import DISTILLED, PatchExtractor, patch_ex
 from scenes.gallery.comparison import FeatureDistance, good_positions, real_pictures
 from scenes.gallery.survey import Survey
 from scenes.jobs.progress import Progress
-from scenes.pictures.reading import read_rgb
+from scenes.pictures.reading import read_rgb, rgb_of
 
 LONGEST = 320  # pixels to which the longest side of a picture is scaled
 FEWEST = 4  # pictures of either side, for halves of two
@@ -36,7 +36,7 @@ def feature_distance(survey: Survey, folder: Path, progress: Progress) -> Featur
     total = len(paths) + len(positions)
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
-        yield from (eight_bits(survey.dataset[position].image) for position in positions)
+        yield from (rgb_of(survey.dataset[position].image) for position in positions)
         yield from (read_rgb(path, options) for path in paths)
 
     rows = []
@@ -45,12 +45,6 @@ def feature_distance(survey: Survey, folder: Path, progress: Progress) -> Featur
         progress("features", number + 1, total)
     ours, theirs = torch.stack(rows[: len(positions)]), torch.stack(rows[len(positions) :])
     return compared_features(ours, theirs, f"the backbone {DISTILLED}")
-
-
-def eight_bits(image: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """A picture (H, W) or (H, W, 3) of 8 or 16 bits as RGB (H, W, 3) of 8."""
-    pixels = (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8)
-    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
 def picture_features() -> Callable[[NDArray[np.uint8]], NDArray[np.float64]]:

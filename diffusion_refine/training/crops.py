@@ -26,7 +26,7 @@ from scenes.datasets.reader import Dataset
 from scenes.datasets.schema import HEADER, SCENES
 from scenes.formats.layouts import mvtec
 from scenes.formats.sample import GOOD
-from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rgb, with_white_level
+from scenes.pictures.reading import SUFFIXES, ReadingOptions, is_hidden, read_rgb, rgb_of, with_white_level
 from scenes.scene import Scene
 
 LEAST_SHARE = 0.002  # of a crop, for a defect to be named; one that covers less, but something, makes no crop
@@ -204,10 +204,7 @@ def _rendered(dataset: Dataset) -> Iterator[Picture]:
     for entry in (*dataset.recipe.defects, *dataset.recipe.impurities):
         kinds.setdefault(entry.class_name, set()).add(entry.kind)
     for frame in dataset:
-        image = (frame.image >> 8 if frame.image.dtype == np.uint16 else frame.image).astype(np.uint8)
-        if image.ndim == 2:
-            image = np.repeat(image[..., None], 3, axis=2)
-        yield Picture(image, frame.classes, _named(frame.scene, kinds), subject_of(frame.scene))
+        yield Picture(rgb_of(frame.image), frame.classes, _named(frame.scene, kinds), subject_of(frame.scene))
 
 
 def _named(scene: Scene, kinds: Mapping[str, set[str]]) -> dict[str, int]:

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.calibration.parameters import Parameter
-from scenes.calibration.photographs import Features, middle, rgb_of, window
+from scenes.calibration.photographs import Features, middle, window
 from scenes.calibration.picture_statistics import picture_statistics
 from scenes.camera.sensor import Singles, develop
 from scenes.datasets.files import as_json
 from scenes.jobs.checkpoints import read_checked, write_checked
 from scenes.jobs.progress import Progress
+from scenes.pictures.reading import rgb_of
 from scenes.quantities.random_stream import RandomStream
 from scenes.recipes.paths import quantity_at
 from scenes.recipes.recipe import Recipe

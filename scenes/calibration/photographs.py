@@ -20,10 +20,10 @@ from scenes.formats.errors import SampleError
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
-from scenes.gallery.comparison import spread
+from scenes.gallery.comparison import plain_pictures, spread
 from scenes.gallery.finish_statistics import LONGEST
 from scenes.jobs.progress import Progress
-from scenes.pictures.reading import LEAST_SIDE, SUFFIXES, ReadingOptions, is_hidden, with_white_level
+from scenes.pictures.reading import LEAST_SIDE
 from scenes.recipes.recipe import Recipe
 
 Floats = NDArray[np.float64]
@@ -66,12 +66,7 @@ def good_samples(folder: Path) -> list[Sample]:
     try:
         samples = [sample for sample in read_samples(folder) if sample.label == GOOD]
     except SampleError:
-        paths = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not any(map(is_hidden, (path, *path.relative_to(folder).parents)))
-        )
-        options = with_white_level(paths, ReadingOptions(), str(folder)) if paths else ReadingOptions()
+        paths, options = plain_pictures(folder)
         names = [path.relative_to(folder).as_posix() for path in paths]
         samples = [Sample(name, name, GOOD, path, options=options) for name, path in zip(names, paths, strict=True)]
     if len(samples) < FEWEST:
@@ -141,12 +136,6 @@ def window(height: int, width: int) -> tuple[int, int, int, int]:
     """First row and column, height and width of that middle."""
     row, column = (max(0, (side - LONGEST) // 2) for side in (height, width))
     return row, column, min(height, LONGEST), min(width, LONGEST)
-
-
-def rgb_of(picture: NDArray[Any]) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 of a picture (H, W) or (H, W, 3) of 8 or 16 bits."""
-    pixels = (picture >> 8).astype(np.uint8) if picture.dtype == np.uint16 else picture.astype(np.uint8)
-    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
 def _refuse_useless(sample: Sample, picture: NDArray[np.uint8]) -> None:

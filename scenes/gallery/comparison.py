@@ -83,15 +83,20 @@ def real_pictures(folder: Path) -> tuple[list[Path], ReadingOptions]:
         chosen = [sample for sample in samples if sample.label == GOOD] or samples
         paths, options = [sample.image_path for sample in chosen], chosen[0].options
     except SampleError:
-        paths = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not any(map(is_hidden, (path, *path.relative_to(folder).parents)))
-        )
-        options = with_white_level(paths, ReadingOptions(), str(folder)) if paths else ReadingOptions()
+        paths, options = plain_pictures(folder)
     if len(paths) < 2:
         raise SampleError(f"{folder}: found {len(paths)} pictures; give --real a folder of two photographs or more")
     return spread(paths, MOST), options
+
+
+def plain_pictures(folder: Path) -> tuple[list[Path], ReadingOptions]:
+    """All pictures below a folder of no format, but for hidden ones, by name; and how they are read."""
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not any(map(is_hidden, (path, *path.relative_to(folder).parents)))
+    )
+    return paths, with_white_level(paths, ReadingOptions(), str(folder)) if paths else ReadingOptions()
 
 
 def spread(items: Sequence[Item], most: int) -> list[Item]:

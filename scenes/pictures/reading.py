@@ -69,6 +69,12 @@ def is_hidden(path: Path) -> bool:
     return path.name.startswith(".") or path.name in LEFT_BY_SYSTEMS
 
 
+def rgb_of(image: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """A picture (H, W) or (H, W, 3) of 8 or 16 bits as RGB (H, W, 3) of 8."""
+    pixels = (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8)
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
 def read_rgb(path: Path, options: ReadingOptions = ReadingOptions(), sha256: str = "") -> NDArray[np.uint8]:
     """(H, W, 3) RGB, upright, of 8 bits; grey is repeated, transparent is black.
 
