@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blender_addon.own_scene.geometry import ATLAS
-from blender_addon.rendering.material import LABELS, PLACE, write_out
+from blender_addon.rendering.material import LABELS, PLACE, filled, write_out
 from blender_addon.workers import compat
 from procgen.surface.layer import SurfaceOverlay
 
@@ -33,17 +33,11 @@ class MapImage:
 
     def show(self, pixels: NDArray[Any]) -> None:
         """Upload (rows, columns, 4), row 0 at v = 0."""
-        rows, columns = pixels.shape[:2]
-        if self.image is not None and tuple(self.image.size) != (columns, rows):
-            bpy.data.images.remove(self.image)
-            self.image = None
-        if self.image is None:
-            self.image = bpy.data.images.new(self.name, columns, rows, alpha=True, float_buffer=True, is_data=True)
-            self.image.alpha_mode = "CHANNEL_PACKED"
+        before = self.image
+        self.image = filled(before, self.name, pixels)
+        if self.image is not before:
             for node in self.nodes:
                 node.image = self.image
-        self.image.pixels.foreach_set(np.ascontiguousarray(pixels, dtype=np.float32).ravel())
-        self.image.update()
 
 
 @dataclass

@@ -14,6 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from blender_addon.errors import RenderError
 from blender_addon.own_scene import placing
+from blender_addon.rendering.mesh_export import SOLID
+from blender_addon.rendering.triangles import triangles_of
 from scenes.own_scene.variation import Drop, Pose
 
 # The bodies are simulated as if the typical one had a radius of one unit, a size that Blender's tolerances suit. Where
@@ -77,18 +79,13 @@ def settle(scene: bpy.types.Scene, drop: Drop, originals: Mapping[str, placing.M
 def _surface(thing: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Vertices and triangles of an object as it looks, in its own axes. Raises RenderError where it has none."""
     evaluated = thing.evaluated_get(depsgraph)
-    mesh = evaluated.to_mesh() if thing.type in ("MESH", "CURVE", "SURFACE", "FONT", "META") else None
+    mesh = evaluated.to_mesh() if thing.type in SOLID else None
     try:
         if mesh is None or not mesh.polygons:
             raise RenderError(f"object {thing.name}: found no faces; expected a surface that can fall or be fallen on")
-        mesh.calc_loop_triangles()
-        vertices = np.empty(3 * len(mesh.vertices), dtype=np.float32)
-        faces = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
-        mesh.vertices.foreach_get("co", vertices)
-        mesh.loop_triangles.foreach_get("vertices", faces)
+        return triangles_of(mesh)
     finally:
         evaluated.to_mesh_clear()
-    return vertices.reshape(-1, 3).astype(np.float64), faces.reshape(-1, 3).astype(np.int64)
 
 
 def _body(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> Body:

@@ -150,14 +150,21 @@ def new_material(name: str) -> bpy.types.Material:
 
 
 def upload(node: bpy.types.ShaderNodeTexImage, pixels: NDArray[np.floating[Any]]) -> None:
-    """Put (rows, columns, 4) values into the node's image, which is kept while its size stays the same."""
-    rows, columns = pixels.shape[:2]
-    image = node.image
-    if image is None or tuple(image.size) != (columns, rows):
-        if image is not None:
-            bpy.data.images.remove(image)
-        image = bpy.data.images.new("map", columns, rows, alpha=True, float_buffer=True, is_data=True)
-        image.alpha_mode = "CHANNEL_PACKED"
+    """Put (rows, columns, 4) values into the node's image; see `filled`."""
+    image = filled(node.image, "map", pixels)
+    if node.image != image:
         node.image = image
+
+
+def filled(image: bpy.types.Image | None, name: str, pixels: NDArray[Any]) -> bpy.types.Image:
+    """The image with (rows, columns, 4) values in it, row 0 at v = 0; another where there is none of that size."""
+    rows, columns = pixels.shape[:2]
+    if image is not None and tuple(image.size) != (columns, rows):
+        bpy.data.images.remove(image)
+        image = None
+    if image is None:
+        image = bpy.data.images.new(name, columns, rows, alpha=True, float_buffer=True, is_data=True)
+        image.alpha_mode = "CHANNEL_PACKED"
     image.pixels.foreach_set(np.ascontiguousarray(pixels, dtype=np.float32).ravel())
     image.update()
+    return image

@@ -12,6 +12,7 @@ import numpy as np
 
 from blender_addon.errors import RenderError
 from blender_addon.rendering.blend_file import open_blend
+from blender_addon.rendering.triangles import triangles_of
 from scenes.datasets.files import write_atomically
 from scenes.geometry.mesh_files import obj_text
 from scenes.geometry.mesh_text import MOST_FACES
@@ -40,20 +41,15 @@ def export_active(thing: bpy.types.Object, folder: Path) -> Path:
                 f"object {thing.name}: found {count} triangles; expected at most {MOST_FACES}: give it the modifier "
                 "Decimate"
             )
-        mesh.calc_loop_triangles()
-        vertices = np.empty(3 * len(mesh.vertices), dtype=np.float32)
-        faces = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
-        mesh.vertices.foreach_get("co", vertices)
-        mesh.loop_triangles.foreach_get("vertices", faces)
+        vertices, triangles = triangles_of(mesh)
     finally:
         evaluated.to_mesh_clear()
     pose = np.array(evaluated.matrix_world, dtype=np.float64)
     with np.errstate(invalid="ignore"):  # of what is not finite
-        placed = vertices.reshape(-1, 3).astype(np.float64) @ pose[:3, :3].T + pose[:3, 3]
+        placed = vertices @ pose[:3, :3].T + pose[:3, 3]
     placed *= bpy.context.scene.unit_settings.scale_length
     if not np.isfinite(placed).all():
         raise RenderError(f"object {thing.name}: found vertices or a transform that are not finite numbers")
-    triangles = faces.reshape(-1, 3).astype(np.int64)
     if np.linalg.det(pose[:3, :3]) < 0:  # mirrored: what was outside stays so
         triangles = triangles[:, ::-1]
     path = Path(folder) / f"{re.sub(r'[^A-Za-z0-9_-]+', '_', thing.name)[:64]}.obj"

@@ -63,13 +63,8 @@ def _keep(name: str, content: bytes) -> Path:
 
 def _text_of(mesh: bpy.types.Mesh, unit: float) -> str:
     """An OBJ of a mesh in metres, in units of `unit` metres."""
-    import numpy as np
-
+    from blender_addon.rendering.triangles import triangles_of
     from scenes.geometry.mesh_files import obj_text
 
-    mesh.calc_loop_triangles()
-    vertices = np.empty(3 * len(mesh.vertices), dtype=np.float32)
-    faces = np.empty(3 * len(mesh.loop_triangles), dtype=np.int32)
-    mesh.vertices.foreach_get("co", vertices)
-    mesh.loop_triangles.foreach_get("vertices", faces)
-    return obj_text(vertices.reshape(-1, 3).astype(np.float64) / unit, faces.reshape(-1, 3).astype(np.int64))
+    vertices, triangles = triangles_of(mesh)
+    return obj_text(vertices / unit, triangles)
