@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scenes.datasets.reader import Dataset
 from tools.commands import blemish
+from tools.curves import curve_table
 from tools.sard_model import SEED, SHARES, render
 
 GOOD_SEED = 53
@@ -48,8 +49,6 @@ def card(given: argparse.Namespace, model: Path) -> str:
     references = json.loads((model / "maphc2f.json").read_text(encoding="utf-8"))["references"]
     with (model / "training" / "maphc2f.csv").open(encoding="utf-8") as file:
         curve = list(csv.DictReader(file))
-    shown = [curve[round(place * (len(curve) - 1) / 9)] for place in range(10)] if len(curve) > 10 else curve
-    columns = list(curve[0])
     lines = [
         "# MaPhC2F's model of tiles, plates, strip and screws",
         "",
@@ -75,9 +74,7 @@ def card(given: argparse.Namespace, model: Path) -> str:
         "",
         "What the networks lost, the mean since the line before:",
         "",
-        "| " + " | ".join(columns) + " |",
-        "|" + " --- |" * len(columns),
-        *("| " + " | ".join(row[column] for column in columns) + " |" for row in shown),
+        *curve_table(curve),
     ]
     return "\n".join(lines) + "\n"
 

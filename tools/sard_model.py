@@ -27,6 +27,7 @@ from scenes.recipes.examples import KINDS, STAGE
 from scenes.recipes.reading import recipe_fields
 from scenes.recipes.recipe import recipe_from
 from tools.commands import blemish
+from tools.curves import curve_table
 
 SEED = 23
 PLATE = {"kind": "plate", "width_mm": 32, "height_mm": 27.4, "thickness_mm": 3}  # 7 pixels to a millimetre
@@ -164,8 +165,6 @@ def card(sets: Mapping[str, Dataset], given: argparse.Namespace, curve: list[dic
         for name, dataset in sets.items()
     }
     classes = sorted({name for found in counts.values() for name in found})
-    shown = [curve[round(place * (len(curve) - 1) / 9)] for place in range(10)] if len(curve) > 10 else curve
-    columns = list(curve[0])
     half = " --half" if given.half else ""
     lines = [
         "# SARD's model of tiles, plates, strip and screws",
@@ -190,9 +189,7 @@ def card(sets: Mapping[str, Dataset], given: argparse.Namespace, curve: list[dic
         "",
         "What both networks lost, the mean since the line before; the whole curve is `training/sard.csv`:",
         "",
-        "| " + " | ".join(columns) + " |",
-        "|" + " --- |" * len(columns),
-        *("| " + " | ".join(row[column] for column in columns) + " |" for row in shown),
+        *curve_table(curve),
     ]
     return "\n".join(lines) + "\n"
 
