@@ -250,8 +250,8 @@ def train(
             "augment": augment or None,
             "shards": max(0, shards - 1) or None,
         }
-        for name in (name for name, value in asked.items() if value is not None):
-            raise InspectorError(f"--{name}: belongs to a bank, which a BiSQAD has not; leave it out")
+        if banks := [name for name, value in asked.items() if value is not None]:
+            raise InspectorError(f"--{banks[0]}: belongs to a bank, which a BiSQAD has not; leave it out")
         teachers = [] if weigh_by is None else _read([weigh_by], AUTO, options)
         chosen = Settings(seed=seed, steps=steps or Settings.steps)
         with _progress("stopped; the same command begins anew") as progress:
