@@ -21,18 +21,9 @@ class BLEMISH_UL_scene_entries(bpy.types.UIList):
     bl_idname = "BLEMISH_UL_scene_entries"
 
     def draw_item(
-        self,
-        context: bpy.types.Context,
-        layout: Any,
-        data: Any,
-        item: Any,
-        icon: int,
-        active_data: Any,
-        active_property: str,
-        index: int = 0,
-        flags: int = 0,
+        self, context: bpy.types.Context, layout: Any, data: Any, item: Any, icon: int, active_data: Any, listed: str
     ) -> None:
-        fields = schema.sections()[active_property.removeprefix("active_")].fields
+        fields = schema.sections()[listed.removeprefix("active_")].fields
         named = [text for field in fields if field.sort == "names" and (text := getattr(item, field.name))]
         needed = any(field.sort == "names" and field.low for field in fields)
         layout.label(text=", ".join(named) or say("Nothing yet" if needed else "All inspected"), translate=False)
