@@ -138,7 +138,7 @@ def draw_flag(layout: bpy.types.UILayout, group: Any, name: str) -> None:
 
 def draw_colour(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
     """Draw a colour, or its channels where it varies."""
-    row = labelled_row(layout, field.title)
+    row = field_row(layout, group, field, field.title)
     varies = getattr(group, f"{field.name}_varies")
     if varies:
         row.label(text="")
