@@ -95,4 +95,5 @@ def _one_thread() -> AbstractContextManager[object]:
     import scipy.linalg  # noqa: F401  which brings a library of its own, told only once it is loaded
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(1, user_api="blas")
+    held: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return held
