@@ -7,7 +7,9 @@ BESIDE_BLENDER := $(addprefix tests/blender_addon/,ui/learn/test_environment.py 
 	ui/learn/test_installing.py ui/dataset/test_render_run.py ui/dataset/test_own_scene.py own_scene/test_dataset.py \
 	workers/test_render.py)
 IN_BLENDER := $(filter-out $(BESIDE_BLENDER),$(wildcard tests/blender_addon/ui/test_*.py tests/blender_addon/ui/*/test_*.py)) \
-	tests/blender_addon/test_hostile.py $(addprefix tests/blender_addon/own_scene/,test_frames.py test_objects.py)
+	tests/blender_addon/test_hostile.py \
+	$(addprefix tests/blender_addon/own_scene/,test_frames.py test_objects.py test_variation.py test_resting.py) \
+	$(addprefix tests/blender_addon/rendering/,test_passes.py test_lights.py)
 
 .PHONY: help setup own-environment demo pictures test test-slow test-gpu fuzz test-blender test-blender-versions lint \
 	docs benchmark catalogue contact-sheet extension page-libraries lock clean

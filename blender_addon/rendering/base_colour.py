@@ -32,12 +32,12 @@ def expose_base_colour(material: bpy.types.Material) -> None:
     if surface is None or not surface.links or not _has_colour(surface.links[0].from_node):
         return
     plus_one = tree.nodes.new("ShaderNodeVectorMath")
+    plus_one.name = BASE_COLOUR  # the output node's own name is the pass's in Blender 3.4
     plus_one.operation = "ADD"
     plus_one.inputs[1].default_value = (1.0, 1.0, 1.0)
     _put(tree, _colour(tree, surface.links[0].from_node), plus_one.inputs[0])
     written = tree.nodes.new("ShaderNodeOutputAOV")
     compat.name_aov_output(written, BASE_COLOUR)
-    written.name = BASE_COLOUR
     tree.links.new(plus_one.outputs["Vector"], written.inputs["Color"])
 
 

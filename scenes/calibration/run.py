@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -62,8 +63,9 @@ def fit_recipe(
     if out.exists() and not (home / SETTINGS).is_file():
         raise CalibrationError(f"{out}: is there already, and not of a fit; choose another --out")
     render = renderer(recipe)
-    real = photographs(folder, recipe, features, plan.seed, progress)
-    with locked(home):
+    with _one_thread():
+        real = photographs(folder, recipe, features, plan.seed, progress)
+    with locked(home), _one_thread():
         settings = {
             "recipe": recipe.model_dump(mode="json"),
             "free": {parameter.path: [parameter.low, parameter.high] for parameter in parameters},
@@ -85,3 +87,13 @@ def fit_recipe(
         recipe_from(fields_of(text, name), name)  # what is written can be read
         write_atomically(out, text.encode())
     return Fit(found, real, home / PAGE)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Linear algebra on one thread: on several its sums are taken in other orders, and a descent carries the last digit
+    of a sum into those that are written down."""
+    import scipy.linalg  # noqa: F401  which brings a library of its own, told only once it is loaded
+    from threadpoolctl import threadpool_limits
+
+    held: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return held

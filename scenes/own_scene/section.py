@@ -96,10 +96,15 @@ class LightsRecipe(RecipeModel):
     together: StrictBool = Field(True, description="One draw for all of them; off draws for each of its own")
     strength: Factor = Field(ONE, description="Factor on the strength that the file says")
     tint: tuple[Fraction, Fraction, Fraction] | None = Field(
-        None, description="Colour, linear, that filters the light; instead of a colour temperature"
+        None,
+        description="Colour, linear, that filters the light; instead of a colour temperature",
+        json_schema_extra={"instead_of": "temperature_kelvin"},
     )
     temperature_kelvin: Annotated[Distribution, Within(1000, 40_000)] | None = Field(
-        None, title="Colour Temperature", description="Colour of a black body of this temperature, as bright as before"
+        None,
+        title="Colour Temperature",
+        description="Colour of a black body of this temperature, as bright as before",
+        json_schema_extra={"instead_of": "tint"},
     )
     turn_degrees: Degrees = Field(
         NOTHING, description="Turn of all of them together about the upright axis through what is inspected"

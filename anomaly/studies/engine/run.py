@@ -18,6 +18,7 @@ from anomaly.studies.engine.task import LearnerSettings, Prediction, SurfaceStat
 from anomaly.studies.sources.arms import training_set
 from anomaly.studies.sources.datasets import Sources, rendered
 from anomaly.studies.sources.lineage import without_relatives
+from anomaly.studies.sources.parts import in_pieces
 from anomaly.studies.sources.real_set import Side, classes_of, parted, photographs_of, spread, thinned, trouble_with
 from anomaly.studies.sources.renders import held_out_sets
 from scenes.datasets.lock import locked
@@ -104,13 +105,17 @@ def run_downstream(
         folder = photographs_of(file, real)
         held_out = () if folder else held_out_sets(file, study.real.rendered)
         sources = Sources(file, cache, progress)
-        progress.begin(len(held_out) + sources.steps(len(study.seeds)) + len(study.seeds) * len(settings))
+        steps = len(held_out) + bool(study.real.pieces) + sources.steps(len(study.seeds))
+        progress.begin(steps + len(study.seeds) * len(settings))
         if folder:
             samples = read_samples(folder, study.real.format)
         else:
             samples = [s for one in held_out for s in read_samples(rendered(cache, one, progress)[1], "blemish")]
         classes = classes_of(study, samples)
         every = [LabelledPicture(sample, classes, sample.weight) for sample in samples]
+        if study.real.pieces is not None:
+            samples = in_pieces(every, study.real.pieces, cache, progress)
+            every = [LabelledPicture(sample, classes, sample.weight) for sample in samples]
         taken, left_out = _taken(task, every)
         pictures = thinned(taken, study.real.most_of_surface)
         if len(pictures) < len(taken):

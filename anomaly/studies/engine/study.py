@@ -18,6 +18,9 @@ MAKERS = ("render", "synthesize", "refine", "weigh")  # commands that make a dat
 TRAINER = "train-generator"  # the command that trains what some of these draw with
 
 
+PieceSide = Annotated[int, Field(strict=True, ge=16)]
+
+
 def named_in(word: str) -> str:
     """What stands in a command's word in braces, or ""."""
     return word[1:-1] if word.startswith("{") and word.endswith("}") else ""
@@ -28,12 +31,15 @@ class RealSettings(RealSet):
 
     train, validation, test: shares of the surfaces, parted anew for every seed, those with the rarest class first; what
     they leave over is neither trained on nor judged. most_of_surface: pictures of each surface that are used at most.
+    pieces: rows and columns of those that pictures are cut into, each a picture of its own; what is on none of a
+    picture's defects is good, where a set has no good pictures.
     """
 
     train: Share = 0.5
     validation: Share = 0.1
     test: Share = 0.4
     most_of_surface: Annotated[int, Field(strict=True, ge=1)] | None = None
+    pieces: tuple[PieceSide, PieceSide] | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from anomaly.studies.engine.cache import DATASETS, GENERATORS, RENDERS, Cache, content_of, key_of
-from anomaly.studies.engine.labelled import IGNORED, LabelledPicture
+from anomaly.studies.engine.labelled import LabelledPicture
 from anomaly.studies.engine.progress import StudyProgress
 from anomaly.studies.engine.study import (
     GOOD_PICTURES,
@@ -25,18 +22,16 @@ from anomaly.studies.engine.study import (
     named_in,
 )
 from anomaly.studies.engine.study_file import StudyFile
+from anomaly.studies.sources.parts import write_part
 from anomaly.studies.sources.renders import RenderedSet, is_rendered, make_dataset, recipe_with, render, train_model
-from scenes.datasets.files import write_atomically
 from scenes.datasets.reader import Dataset
 from scenes.datasets.relabelling import OUTCOMES, label_counts
 from scenes.datasets.schema import HEADER, committed, read_header
-from scenes.formats.manifest import MANIFEST, WORDS
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
 
-MADE, MODEL, IMAGES, MASKS = "dataset", "model", "images", "masks"
+MADE, MODEL = "dataset", "model"
 TRAIN_SIDE = "train"  # of a step's inputs: the real pictures to train on
-OTHER = "other"  # the class, in the masks of a part of the real set, of what has none in the study
 
 
 @dataclass
@@ -213,35 +208,6 @@ def rendered(cache: Cache, wanted: RenderedSet, progress: StudyProgress) -> tupl
     if is_new:
         render(wanted, folder, lambda done, total: progress.advance("rendering", done, total))
     return key, folder
-
-
-def write_part(pictures: Sequence[LabelledPicture], folder: Path) -> None:
-    """Pictures, byte for byte, with masks of the study's classes and a manifest that names their surfaces.
-
-    What commands make of this folder names its pictures by their digests, as those of the real set.
-    """
-    (folder / IMAGES).mkdir(parents=True, exist_ok=True)
-    (folder / MASKS).mkdir(exist_ok=True)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["image", "label", "mask", "group"])
-    names: dict[int, str] = {}
-    for index, picture in enumerate(pictures):
-        name, mask = f"{index:05d}{picture.sample.image_path.suffix}", ""
-        write_atomically(folder / IMAGES / name, picture.sample.image_path.read_bytes())
-        if picture.sample.label != GOOD:
-            classes = picture.class_mask()
-            other = len(picture.classes.names) + 1
-            names |= {k: word for k, word in enumerate((*picture.classes.names, OTHER), 1)}
-            mask = f"{MASKS}/{index:05d}.png"
-            buffer = io.BytesIO()
-            Image.fromarray(np.where(classes == IGNORED, np.uint8(other), classes)).save(buffer, "png")
-            write_atomically(folder / mask, buffer.getvalue())
-        label = "+".join(picture.classes.names[k - 1] for k in sorted(picture.labels))
-        writer.writerow([f"{IMAGES}/{name}", label or (GOOD if not mask else OTHER), mask, picture.surface])
-    write_atomically(folder / MANIFEST, table.getvalue().encode())
-    words = "mask: {" + ", ".join(f"{value}: {word}" for value, word in sorted(names.items())) + "}\n"
-    write_atomically(folder / WORDS, (words if names else "{}\n").encode())
 
 
 def _frames(folder: Path) -> tuple[int, int]:

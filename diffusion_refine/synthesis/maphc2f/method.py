@@ -14,6 +14,7 @@ from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, White
 
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
+    from diffusion_refine.synthesis.maphc2f.model import Model
 
 
 def synthesis(
@@ -27,7 +28,8 @@ def synthesis(
     stages: Annotated[
         Stages | None,
         typer.Option(
-            help="How far defects are worked out: fine, with --solver without --references coarse.",
+            help="How far defects are worked out: by default fine, with --solver without --references coarse; physics "
+            "leaves them as the recipe draws them.",
             show_default=False,
         ),
     ] = None,
@@ -49,6 +51,10 @@ def synthesis(
         Path | None,
         typer.Option(metavar="FILE", help="The pictures of that set to take, a sample's name a line."),
     ] = None,
+    mm_per_pixel: Annotated[
+        float | None,
+        typer.Option(min=1e-6, max=1e3, help="Scale of the pictures; otherwise they are as wide as the recipe's view."),
+    ] = None,
     wavelet: Annotated[Wavelet | None, typer.Option(help="haar, or that of the model.", show_default=False)] = None,
     count: CountOption = 1,
     only: OnlyOption = None,
@@ -66,7 +72,6 @@ def synthesis(
     import torch
 
     from diffusion_refine.synthesis.maphc2f.generator import MaPhC2FGenerator
-    from diffusion_refine.synthesis.maphc2f.model import EMBEDDED_FOLDER, load_model
     from diffusion_refine.synthesis.maphc2f.physics import Physics
     from diffusion_refine.synthesis.maphc2f.references import references_of
     from diffusion_refine.synthesis.pasting.chosen import chosen_flawed, chosen_surfaces, digest_of
@@ -77,7 +82,7 @@ def synthesis(
     torch.set_flush_denormal(True)
     if solver and model is not None:
         raise BlemishError(f"--solver: asks no model, but --model {model} is given; leave one of them out")
-    learnt = None if solver else load_model(model or EMBEDDED_FOLDER, device)
+    learnt = None if solver or stages is Stages.physics else _loaded(model, device)
     asked = stages or (Stages.coarse if learnt is None and references is None else Stages.fine)
     if learnt is not None and wavelet not in (None, learnt.wavelet):
         raise BlemishError(
@@ -86,7 +91,7 @@ def synthesis(
         )
     used = wavelet or (learnt.wavelet if learnt else Wavelet.haar)
     options = reading(white_level, most_pixels)
-    physics = Physics(load_recipe(recipe), class_name or ())
+    physics = Physics(load_recipe(recipe), class_name or (), None if mm_per_pixel is None else mm_per_pixel / 1e3)
     like, told = (learnt.references if learnt else None), {}
     if references is not None:
         flawed = chosen_flawed(references, references_only, options)
@@ -109,6 +114,14 @@ def synthesis(
             "model": learnt.sha256 if learnt else None,
             "recipe": physics.recipe.name,
             "classes": list(physics.classes),
+            **({} if physics.scale is None else {"metres_per_pixel": physics.scale}),
             **told,
         },
     )
+
+
+def _loaded(folder: Path | None, device: str | None) -> "Model":
+    """A model, or the one that ships. What reads models takes seconds to import, and the solver asks none."""
+    from diffusion_refine.synthesis.maphc2f.model import EMBEDDED_FOLDER, load_model
+
+    return load_model(folder or EMBEDDED_FOLDER, device)

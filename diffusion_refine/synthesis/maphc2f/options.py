@@ -15,6 +15,7 @@ RecipeOption = Annotated[
 class Stages(StrEnum):
     """How far a defect is worked out."""
 
+    physics = "physics"
     coarse = "coarse"
     fine = "fine"
 

@@ -46,22 +46,25 @@ class Drawn:
 
 
 class Physics:
-    """The defects of a recipe, of some classes, without its impurities. Raises BlemishError where it has none."""
+    """The defects of a recipe, of some classes, without its impurities. Raises BlemishError where it has none.
 
-    def __init__(self, recipe: Recipe, classes: Sequence[str] = ()) -> None:
+    scale: metres per pixel; None where pictures are as wide as the recipe's view.
+    """
+
+    def __init__(self, recipe: Recipe, classes: Sequence[str] = (), scale: float | None = None) -> None:
         there = {entry.class_name: entry.kind for entry in recipe.defects}
         unknown = [name for name in classes if name not in there]
         if unknown or not there:
             known = ", ".join(there) or "no defect"
             found = f"found {unknown[0]}; the recipe has" if unknown else "the recipe has"
             raise BlemishError(f"{recipe.name}: {found} {known}; name a recipe and classes of its defects")
-        self.classes = tuple(classes or there)
+        self.classes, self.scale = tuple(classes or there), scale
         self.recipe = recipe.only(*(entry.kind for entry in recipe.defects if entry.class_name in self.classes))
 
     def on(self, pixels: Pixels, free: Mask, seed: int) -> Drawn:
         """What it draws on pixels (H, W[, 3]), where that lies on `free` (H, W)."""
         photograph = Photograph(pixels, "", hashlib.sha256(pixels.tobytes()).hexdigest())
-        made = painted(pixels, draw_on(photograph, self.recipe, seed, 0, None, None), gloss=0.0)
+        made = painted(pixels, draw_on(photograph, self.recipe, seed, 0, self.scale, None), gloss=0.0)
         ids = np.where(free, made.defects, np.uint16(0))
         areas = np.bincount(ids.ravel())
         boxes = find_objects(ids)

@@ -1,4 +1,4 @@
-"""The two stages of one defect: coarse, in which the physics becomes coherent (P2 to P5), and fine (P6 to P8)."""
+"""The stages of one defect: physics (P1), coarse, in which it becomes coherent (P2 to P5), and fine (P6 to P8)."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ class Staged:
     pixels: Values
     changed: Mask
     record: dict[str, Any]
+
+
+def physical(good: Values, appearance: Values, mask: Mask) -> Staged:
+    """J_0 of P1: a picture (H, W, C) as physics draws it within a mask (H, W)."""
+    return Staged(np.where(mask[..., None], good + appearance, good), mask, {})
 
 
 def coarse(

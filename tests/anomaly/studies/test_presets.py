@@ -17,9 +17,9 @@ def test_the_reader_of_inspectors_studies_says_who_reads_the_others():
         load_study("tile_classification")
 
 
-def test_six_studies_ship_beside_those_of_inspectors():
+def test_eight_studies_ship_beside_those_of_inspectors():
     assert set(shipped_studies()) - set(DOWNSTREAM) == {"magnetic_tile", "plate"}
-    assert len(DOWNSTREAM) == 6
+    assert len(DOWNSTREAM) == 8
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,21 @@ def test_every_shipped_recipe_has_something_to_fit_and_names_what_has_not(name: 
         assert recipe_from(middle.model_dump(mode="json"), name) == middle.model_copy(update={"calibrate": {}})
 
 
+LOOKS = ("magnetic_tile", "asphalt", "hot_strip", "ball_screw", "bare_board", "circuit_board")
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_recipe_that_looks_like_a_real_set_marks_what_pictures_may_tell(name: str) -> None:
+    recipe = load_recipe(name)
+    parameters = free_parameters(recipe)
+    assert [parameter.path for parameter in parameters] == list(recipe.calibrate)
+    for parameter in parameters:
+        low, high = parameter.shape()[0] - parameter.shape()[1], sum(parameter.shape())
+        assert low >= 0
+        assert high <= 1
+    assert not {"light.power_w", "finish.brightness", "finish.roughness", "finish.metallic"} & set(recipe.calibrate)
+
+
 def test_marks_are_not_written_down_with_a_dataset() -> None:
     recipe = marked({"finish.grain": [0.1, 0.5]})
     assert recipe.calibrate == {"finish.grain": (0.1, 0.5)}

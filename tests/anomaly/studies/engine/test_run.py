@@ -282,6 +282,32 @@ def test_so_many_pictures_of_a_surface_are_used_at_most(tmp_path, photos, pores)
     assert outcome.left_out == {"over 1 of their surface": 30}
 
 
+def test_pictures_are_cut_into_pieces_and_those_without_a_defect_are_good(tmp_path, photos, pores):
+    folder = tmp_path / "wide"
+    shutil.copytree(photos, folder)
+    for number, path in enumerate([*folder.glob("*.png"), *(folder / "masks").glob("*.png")]):
+        left = np.array(Image.open(path))  # twice as wide and a row higher: the flaw is in the left half
+        right = picture(1000 + number, 120) if path.parent == folder else np.zeros_like(left)
+        Image.fromarray(np.pad(np.hstack([left, right]), [(0, 1), (0, 0), (0, 0)][: left.ndim])).save(path)
+    file = study(tmp_path, folder, pores, seeds=[0], real__pieces=[SIDE, SIDE])
+    outcome, steps = run(file, tmp_path)
+    assert steps.new[0] == "cutting pieces"
+    assert steps.begun == steps.steps
+    assert len(outcome.real) == 2 * 60
+    of_crack = [piece for piece in outcome.real if piece.surface.endswith("crack0")]
+    assert [piece.sample.label for piece in of_crack] == ["crack", "good", "crack", "good"]
+    flawed = next(piece for piece in of_crack if piece.label)
+    assert np.array_equal(flawed.image(), picture(100, GREYS["crack"]))
+    assert np.flatnonzero(flawed.class_mask().any(axis=1)).tolist() == [4, 5, 6, 7]
+    assert not any(
+        {piece.surface for piece in part} & {piece.surface for piece in other}
+        for side in outcome.sides
+        for part, other in ((side.train, side.test), (side.train, side.validation), (side.validation, side.test))
+    )
+    again = run(file, tmp_path)[1]
+    assert again.new == []
+
+
 def test_commands_see_the_training_side_alone(whole, tmp_path, photos, pores, monkeypatch):
     said = []
 

@@ -57,6 +57,8 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("asked", "dtype", "shape"),
     [
         ("shipped", np.uint8, SHAPE),
+        ("physics", np.uint8, SHAPE),
+        ("scaled", np.uint8, SHAPE),
         ("coarse", np.uint8, SHAPE),
         ("references", np.uint16, (*SHAPE, 3)),
         ("model", np.uint8, (*SHAPE, 3)),
@@ -70,6 +72,8 @@ def test_pixels_change_near_the_masks_alone_and_masks_are_the_physics(
     recipe = there / "flawed.yaml"
     given = {
         "shipped": (),
+        "physics": ("--stages", "physics"),
+        "scaled": ("--stages", "physics", "--mm-per-pixel", "0.8"),
         "coarse": ("--solver",),
         "references": ("--solver", "--references", there / "tiles"),
         "model": ("--model", there / "model"),
@@ -86,19 +90,21 @@ def test_pixels_change_near_the_masks_alone_and_masks_are_the_physics(
         record = frame.refinement or {}
         pieces = record["pasted"]
         seed = pieces[0]["drawn_with"]
-        scene = draw_on(photograph, load_recipe(str(recipe)), seed, 0, None, None)
+        scene = draw_on(photograph, load_recipe(str(recipe)), seed, 0, 0.8e-3 if asked == "scaled" else None, None)
         drawn = painted(photograph.pixels, scene, gloss=0.0)
         marked = frame.defects > 0
         large = np.flatnonzero(np.bincount(drawn.defects.ravel()) >= LEAST)
         assert np.array_equal(marked, np.isin(drawn.defects, large[large > 0]))
-        reach = {"coarse": 0, "db2": 9}.get(asked, 3)
+        reach = {"physics": 0, "scaled": 0, "coarse": 0, "db2": 9}.get(asked, 3)
         near = dilated(torch.from_numpy(marked)[None, None], reach)[0, 0].numpy()
         assert frame.image.dtype == dtype
         assert np.array_equal(frame.image[~near], photograph.pixels[~near])
         assert not np.array_equal(frame.image[marked], photograph.pixels[marked])
         assert record["generator"] == "maphc2f"
         assert ("model" in record) == (asked in ("model", "shipped"))
-        for piece in pieces:
+        if asked in ("physics", "scaled"):
+            assert np.array_equal(frame.image[marked], drawn.pixels[marked])
+        for piece in pieces if asked not in ("physics", "scaled") else ():
             coarse = piece["stages"]["coarse"]
             assert coarse["by"] == ("network" if "model" in record else "solver")
             assert "model" in record or coarse["energy"][1] <= coarse["energy"][0]
