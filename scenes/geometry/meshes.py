@@ -127,8 +127,9 @@ class MeshChart(Chart):
         low, high = corners.min(axis=0) - REACH * extent, corners.max(axis=0) + REACH * extent
         within = np.flatnonzero(((positions >= low) & (positions <= high)).all(axis=1))
         triangle, weights = self._beneath(positions[within], LOCATE_TOLERANCE * extent)
-        within, triangle, weights = (some[triangle >= 0] for some in (within, triangle, weights))
-        uv[within] = np.einsum("nk,nkj->nj", weights, self.flat[triangle])
+        found = triangle >= 0
+        within = within[found]
+        uv[within] = np.einsum("nk,nkj->nj", weights[found], self.flat[triangle[found]])
         miss = np.linalg.norm(self.embed(uv[within]) - positions[within], axis=1)
         other = within[miss > LOCATE_TOLERANCE * extent]
         if other.size:
