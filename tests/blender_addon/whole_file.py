@@ -15,6 +15,7 @@ VOLATILE = {
     "frame_current_final", "update_tag", "is_icon_custom", "name_full", "has_data", "bindcode", "total_users",
     "depsgraph", "particle_edit", "use_extra_user", "gi_cache_info",
     "vertex_normals", "polygon_normals", "normal", "uv_layer_clone", "uv_layer_stencil",
+    "storage_type",  # how 5.2 stores an attribute's values, which changes as they are read
     "uv_sculpt",  # whose brush crashes Blender 4.2
 }  # fmt: skip
 
