@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-LEFT_OUT = {"window_managers", "screens"}
+LEFT_OUT = {"window_managers", "screens", "all_ids"}  # the last is all the others once more
 VOLATILE = {
     "rna_type", "bl_rna", "is_updated", "is_updated_data", "is_dirty", "is_saved", "session_uid", "original", "users",
     "is_evaluated", "is_runtime_data", "id_data", "filepath", "version", "tag", "library_weak_reference", "preview",
