@@ -154,7 +154,7 @@ def show_the_masks(blender: Blender, picture: Picture) -> None:
 
 def render_three_frames(blender: Blender, picture: Picture) -> Dataset:
     """See what a frame costs, then render three."""
-    show_alone(blender, "blemish_dataset.where")
+    show_alone(blender, "blemish.where")
     blender.enter("blemish_dataset.frames", FRAMES)
     blender.enter("blemish_dataset.samples", SAMPLES)
     blender.press("blemish.test_frame")
@@ -221,7 +221,7 @@ def finish_what_was_begun(blender: Blender, folder: Path, picture: Picture) -> N
         open_sidebar(blender)
     blender.open_tab()
     picture("11-reopened")
-    show_alone(blender, "blemish_dataset.where")
+    show_alone(blender, "blemish.where")
     blender.press("blemish.resume_dataset")
     assert ended(blender) == "done"
     picture("12-resumed")
