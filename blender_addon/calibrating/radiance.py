@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Shooting:
 
     def open(self, place: Place) -> Photographer:
         """A Blender process that is being started. Raises RenderError."""
-        job = replace(self.job, threads=place.cores, card=place.number % max(1, self.cards))
+        job = self.job.of_process(place.number, place.cores, self.cards)
         return Photographer(BlenderProcess(self.program, job, None, Control()))
 
 

@@ -14,6 +14,7 @@ from blender_addon.ui.dataset.operators import TEST_NAME
 from blender_addon.ui.own_scene.rows import draw_main
 from blender_addon.ui.progress import RENDER
 from blender_addon.ui.recipe.properties import STAGE
+from blender_addon.ui.recipe.rows import is_narrow
 from blender_addon.ui.runs import Phase, Run, duration_text
 from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, labelled_row, split_labels
 from blender_addon.ui.words import say
@@ -73,9 +74,9 @@ class BLEMISH_PT_dataset_frames(SidebarPanel, bpy.types.Panel):
 def draw_where(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Blemish's stage or this scene; of this scene what is inspected, and whether the file on disk is as it is here."""
     settings = context.scene.blemish
-    row = layout.row()
-    row.use_property_split = False
-    row.prop(settings, "where", expand=True)
+    either = layout.column(align=True) if is_narrow() else layout.row(align=True)
+    either.use_property_split = False
+    either.prop(settings, "where", expand=True)
     if settings.where == STAGE:
         return
     draw_main(layout, context)

@@ -43,7 +43,7 @@ def draw_field(layout: bpy.types.UILayout, context: bpy.types.Context, group: An
         case "word":
             labelled_prop(layout, group, field.name)
             if getattr(group, field.name) == choices.NAMES:
-                draw_names(layout, context, group, field, f"{field.name}_names", needed=True, label="")
+                draw_names(layout, context, group, field, f"{field.name}_names", needed=True, labelled=False)
         case "folder":
             draw_folder(layout, context, group, field)
         case _:
@@ -58,11 +58,11 @@ def draw_names(
     held: str,
     *,
     needed: bool,
-    label: str | None = None,
+    labelled: bool = True,
 ) -> None:
     """Draw names, what picks them, and which of them nothing in this scene has; red where there must be some."""
     text = getattr(group, held)
-    row = labelled_row(layout, field.title if label is None else label)
+    row = labelled_row(layout, field.title, above=rows.is_narrow()) if labelled else layout.row(align=True)
     line = row.row(align=True)
     line.alert = needed and not text.strip()
     line.prop(group, held, text="")
@@ -79,6 +79,9 @@ def draw_names(
 
 def draw_folder(layout: bpy.types.UILayout, context: bpy.types.Context, group: Any, field: Field) -> None:
     """Draw a folder of pictures with its switch, and what the recipe says of them that has no row."""
+    if rows.is_folded(group, field):
+        rows.draw_flag(layout, group, f"use_{field.name}")
+        return
     rows.field_row(layout, group, field, field.title).prop(group, field.name, text="")
     if number := pinned_pictures(group, field):
         sentence = say("The recipe takes no pictures but the {number} that it knows the SHA-256 of.", number=number)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from blender_addon.ui import schema
+from blender_addon.ui import changes, schema
 from scenes import load_recipe
 
 bpy = pytest.importorskip("bpy")
@@ -55,19 +55,40 @@ def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(lines, "fits", lambda text, share: not request.param)
 
 
+def test_where_there_is_little_room_a_quantity_that_is_off_is_but_its_switch(
+    own: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bpy.ops.blemish.scene_entry_add(field="pose")
+    for narrow in (False, True):
+        monkeypatch.setattr(recipe_rows, "is_narrow", lambda narrow=narrow: narrow)
+        found = set(drawn())
+        assert {"use_shift_x_mm", "shift_x_mm_low", "shift_x_mm_high", "use_shift_z_mm"} <= found
+        assert ("shift_z_mm_low" in found) is not narrow
+
+
 @pytest.mark.usefixtures("width")
 def test_every_field_has_a_row(own: Any) -> None:
     for field in ("pose", "lights", "clutter"):
         assert bpy.ops.blemish.scene_entry_add(field=field) == {"FINISHED"}
     own.scene.cameras = "NAMES"
-    found = set(drawn())
     lists, switched = {"pose", "lights", "clutter"}, {"conveyor", "resting", "world"}
-    assert {f"use_{name}" for name in switched} <= found
+    switches = {
+        f"use_{field.name}"
+        for key in (*lists, *switched, "scene")
+        for field in schema.sections()[key].fields
+        if field.optional
+    }
+    assert switches <= set(drawn())
+    groups = [own.scene, *(getattr(own.scene, name) for name in switched)]
+    for group in (*groups, *(getattr(own.scene, name)[0] for name in lists)):
+        with changes.quiet():  # also two of which there may be one alone
+            for name in switches & set(group.bl_rna.properties.keys()):
+                setattr(group, name, True)
+    found = set(drawn())
     for key in (*lists, *switched, "scene"):
         for field in schema.sections()[key].fields:
             parts = {field.name, *(f"{field.name}_{part}" for part in ("low", "mean", "values", "names"))}
             assert parts & found or field.name in lists | switched, (key, field.name)
-            assert not field.optional or f"use_{field.name}" in found, (key, field.name)
 
 
 def test_rows_on_this_scene_are_only_there_where_it_is_rendered(own: Any) -> None:
