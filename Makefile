@@ -51,11 +51,13 @@ test-blender: setup  ## Work the panel in the window of Debian's Blender 3.4; pi
 	@tools/blenders
 	OMP_NUM_THREADS=1 $(PYTEST) tests/blender_addon/window -m window
 
-test-blender-versions: setup  ## Run the panel's tests in Blender 3.4, 4.2, 4.5 and 5.0, and what compares them
+test-blender-versions: setup  ## Run Blender's tests in 3.4, 4.2, 4.5, 5.0 and 5.2, and what compares them
 	@tools/blenders
-	@for python in .blenders/bpy-4.2/bin/python .blenders/bpy-4.5/bin/python .venv/bin/python; do \
+	@for python in .blenders/bpy-*/bin/python .venv/bin/python; do \
 		$$python -c 'import bpy; print("Blender", bpy.app.version_string)' && \
-		OMP_NUM_THREADS=1 $$python -m pytest $(IN_BLENDER) $(BESIDE_BLENDER) -p no:cacheprovider || exit 1; done
+		OMP_NUM_THREADS=1 $$python -m pytest $(IN_BLENDER) -p no:cacheprovider && \
+		{ [ ! -e $$(dirname $$python)/python3.11 ] || \
+		OMP_NUM_THREADS=1 $$python -m pytest $(BESIDE_BLENDER) -p no:cacheprovider; } || exit 1; done
 	@! command -v blender >/dev/null || { blender --version | head -n 1; \
 		PYTHONPATH=$(CURDIR)/.venv/lib/python3.11/site-packages:$(CURDIR) OMP_NUM_THREADS=1 \
 		blender --background --factory-startup --python-use-system-env --python tests/blender_addon/inside.py -- \

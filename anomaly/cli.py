@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -224,15 +225,8 @@ def train(
     package. Both work offline; --pretrained fetches the weights of a timm model from its hub.
     Ctrl-C leaves every finished epoch; the same command goes on from there. The same command gives the same bytes.
     """
-    from anomaly.backbone.packaged_weights import DINOV2_SMALL, best_at_hand
-    from anomaly.backbone.patch_extractor import BACKBONE, DISTILLED
-    from anomaly.bisqad.train import Settings, train_bisqad
-    from anomaly.inspection.augmentation import Augmentation
-    from anomaly.inspection.inspector import InspectorError
+    from anomaly.backbone.patch_extractor import BACKBONE
     from anomaly.inspection.threshold import threshold_rule
-    from anomaly.inspection.train import train_inspector, training_part
-    from anomaly.weighting.cli import named as named_by
-    from scenes.datasets.verify import refuse_damaged
     from scenes.formats.splitting import split_by_group
 
     executor = executor_for(workers, ray)
@@ -245,82 +239,42 @@ def train(
         samples = split_by_group(samples, (share,), seed)[0]
     if detector == "bisqad":
         asked: dict[str, object] = {"start": start, "size": size, "epochs": epochs, "look": look, "region": region}
-        asked |= {
-            "boundary-patches": boundary_patches,
-            "augment": augment or None,
-            "shards": max(0, shards - 1) or None,
-        }
-        if banks := [name for name, value in asked.items() if value is not None]:
-            raise InspectorError(f"--{banks[0]}: belongs to a bank, which a BiSQAD has not; leave it out")
-        teachers = [] if weigh_by is None else _read([weigh_by], AUTO, options)
-        chosen = Settings(seed=seed, steps=steps or Settings.steps)
-        with _progress("stopped; the same command begins anew") as progress:
-            trained = train_bisqad(
-                samples,
-                out,
-                teachers=named_by(teachers, weigh_by_only) if weigh_by_only else teachers,
-                settings=chosen,
-                backbone=backbone or BACKBONE,
-                pretrained=pretrained,
-                weights=weights,
-                image_size=image_size,
-                trained_on=[dataset.resolve().name for dataset in datasets],
-                validation=_read([validation], AUTO, options) if validation else (),
-                threshold=rule,
-                computing=where,
-                progress=progress,
-                executor=executor,
-            )
-        _describe(trained)
-        typer.echo(_trained(out))
-        return
-    if steps is not None or weigh_by is not None or weigh_by_only is not None:
-        raise InspectorError("--steps and --weigh-by are a BiSQAD's; give --detector bisqad, or leave them out")
-    try:
-        good = training_part(samples)
-    except InspectorError:
-        refuse_damaged(datasets)  # which may be why
-        raise
-    typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
-    if backbone is None and not (start or pretrained or weights):
-        backbone = best_at_hand()
-        if backbone == DISTILLED:
-            typer.echo(f"backbone  {DISTILLED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
-    with _progress("stopped; the same command goes on from the last finished epoch") as progress:
-        inspector = train_inspector(
-            good,
-            out,
+        asked |= {"boundary-patches": boundary_patches, "augment": augment or None, "shards": (shards - 1) or None}
+        _refuse_those_of_a_bank(asked)
+        work = _training_of_bisqad(samples, out, steps, seed, _teachers(weigh_by, weigh_by_only, options))
+    else:
+        _refuse_those_of_bisqad({"steps": steps, "weigh_by": weigh_by, "weigh_by_only": weigh_by_only})
+        good = _good_pictures(samples, datasets)
+        if backbone is None and not (start or pretrained or weights):
+            backbone = _best_backbone()
+        work = partial(
+            _training_of_a_bank(good, out, augment, _regions(look, options), _region_rules(region)),
             start=start,
             size=size,
-            backbone=backbone or BACKBONE,
             epochs=epochs,
-            image_size=image_size,
             seed=seed,
-            pretrained=pretrained,
-            weights=weights,
-            augmentation=Augmentation() if augment else None,
             boundary_patches=boundary_patches,
             shards=shards,
+            validation_share=validation_share,
+        )
+    goes_on = "begins anew" if detector == "bisqad" else "goes on from the last finished epoch"
+    with _progress(f"stopped; the same command {goes_on}") as progress:
+        inspector = work(
+            backbone=backbone or BACKBONE,
+            image_size=image_size,
+            pretrained=pretrained,
+            weights=weights,
             trained_on=[dataset.resolve().name for dataset in datasets],
             validation=_read([validation], AUTO, options) if validation else (),
             threshold=rule,
-            validation_share=validation_share,
             computing=where,
-            regions=_regions(look, options),
-            region_thresholds=_region_rules(region),
             progress=progress,
             executor=executor,
         )
-    training = inspector.training
     _describe(inspector)
-    coreset = inspector.patchcore.coreset
-    typer.echo(f"accepted  {', '.join(map(str, training.accepted))} patches in {len(training.accepted)} epochs")
-    if training.shards == 1 and training.accepted[-1] == 0 and coreset.count == training.size:
-        typer.echo(
-            f"settled   every patch trained on lies within {coreset.closest:.4g} of the bank, at most "
-            f"twice what any {training.size} points could reach"
-        )
-    typer.echo(_trained(out))
+    for line in _passes(inspector):
+        typer.echo(line)
+    typer.echo(f"{out} is trained; evaluate it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR")
 
 
 @one_writer
@@ -522,8 +476,85 @@ def bank(
     _keep(changed, out, threshold, validation, region)
 
 
-def _trained(out: Path) -> str:
-    return f"{out} is trained; evaluate it with: blemish evaluate {shlex.quote(str(out))} DATASET --out DIR"
+def _refuse_those_of_a_bank(asked: Mapping[str, object]) -> None:
+    from anomaly.inspection.inspector import InspectorError
+
+    if given := [name for name, value in asked.items() if value is not None]:
+        raise InspectorError(f"--{given[0]}: belongs to a bank, which a BiSQAD has not; leave it out")
+
+
+def _refuse_those_of_bisqad(asked: Mapping[str, object]) -> None:
+    from anomaly.inspection.inspector import InspectorError
+
+    if any(value is not None for value in asked.values()):
+        raise InspectorError("--steps and --weigh-by are a BiSQAD's; give --detector bisqad, or leave them out")
+
+
+def _training_of_bisqad(
+    samples: list[Sample], out: Path, steps: int | None, seed: int, teachers: list[Sample]
+) -> Callable[..., Inspector]:
+    from anomaly.bisqad.train import Settings, train_bisqad
+
+    chosen = Settings(seed=seed, steps=steps or Settings.steps)
+    return partial(train_bisqad, samples, out, teachers=teachers, settings=chosen)
+
+
+def _training_of_a_bank(
+    good: list[Sample], out: Path, augment: bool, regions: Regions | None, region_rules: dict[int, ThresholdRule]
+) -> Callable[..., Inspector]:
+    from anomaly.inspection.augmentation import Augmentation
+    from anomaly.inspection.train import train_inspector
+
+    changes = Augmentation() if augment else None
+    return partial(train_inspector, good, out, augmentation=changes, regions=regions, region_thresholds=region_rules)
+
+
+def _teachers(weigh_by: Path | None, only: Path | None, options: ReadingOptions) -> list[Sample]:
+    """The labelled pictures that a BiSQAD's synthetic ones are weighed by."""
+    from anomaly.weighting.cli import named as named_by
+
+    every = [] if weigh_by is None else _read([weigh_by], AUTO, options)
+    return named_by(every, only) if only else every
+
+
+def _good_pictures(samples: list[Sample], datasets: list[Path]) -> list[Sample]:
+    """Those that a bank is trained on, whose number is told."""
+    from anomaly.inspection.inspector import InspectorError
+    from anomaly.inspection.train import training_part
+    from scenes.datasets.verify import refuse_damaged
+
+    try:
+        good = training_part(samples)
+    except InspectorError:
+        refuse_damaged(datasets)  # which may be why
+        raise
+    typer.echo(f"{len(good)} good pictures of {len({s.group for s in good})} surfaces")
+    return good
+
+
+def _best_backbone() -> str:
+    """The best one that is installed; it is told where another would be better."""
+    from anomaly.backbone.packaged_weights import DINOV2_SMALL, best_at_hand
+    from anomaly.backbone.patch_extractor import DISTILLED
+
+    backbone = best_at_hand()
+    if backbone == DISTILLED:
+        typer.echo(f"backbone  {DISTILLED}; dinov2-small tells flaws better: {DINOV2_SMALL.install}")
+    return backbone
+
+
+def _passes(inspector: Inspector) -> Iterator[str]:
+    """What became of the patches that a bank was offered; nothing of a detector without one."""
+    training = inspector.training
+    if not training.accepted:
+        return
+    yield f"accepted  {', '.join(map(str, training.accepted))} patches in {len(training.accepted)} epochs"
+    coreset = inspector.patchcore.coreset
+    if training.shards == 1 and training.accepted[-1] == 0 and coreset.count == training.size:
+        yield (
+            f"settled   every patch trained on lies within {coreset.closest:.4g} of the bank, at most "
+            f"twice what any {training.size} points could reach"
+        )
 
 
 def _keep(

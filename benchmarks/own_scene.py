@@ -31,7 +31,7 @@ from scenes.own_scene.contents import matching
 from tools.example_scenes.making import EXAMPLES, write
 
 QUICK = {"frames": 1, "samples": 8, "percent": 25}
-FULL = {"frames": 3, "samples": 128, "percent": 100}
+FULL = {"frames": 2, "samples": 64, "percent": 50}
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     parser.add_argument("--frames", type=int, help=f"frames after the first, {FULL['frames']} by default")
     parser.add_argument("--samples", type=int, help=f"samples a pixel, {FULL['samples']} by default")
-    parser.add_argument("--percent", type=int, help="of 1024 x 768 pixels, 100 by default")
+    parser.add_argument("--percent", type=int, help="of 1024 x 768 pixels, 50 by default")
     parser.add_argument("--threads", type=int, default=0, help="threads of the renders; 0 is one a core")
     parser.add_argument("--scene", choices=EXAMPLES, action="append", help="one of the scenes alone")
     options = parser.parse_args()

@@ -34,7 +34,8 @@ LIBRARIES = {
     "procgen": COMMON | {"PIL"},  # Pillow draws the numbers on stickers
     "scenes": COMMON
     | MODELS
-    | {"PIL", "fsspec", "filelock", "mapbox_earcut", "pycocotools", "ray", "tifffile", "trimesh", "xatlas"},
+    | {"PIL", "fsspec", "filelock", "mapbox_earcut", "pycocotools", "ray", "threadpoolctl", "tifffile", "trimesh"}
+    | {"xatlas"},
     "blender_addon": COMMON | BLENDER | {"rich", "typer"},
     "diffusion_refine": COMMON | LEARNING | MODELS | REPORTS,
     "anomaly": COMMON | LEARNING | MODELS | REPORTS | {"cv2", "onnx", "onnxruntime", "openvino", "pycocotools"},

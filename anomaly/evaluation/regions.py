@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-BAND = 1 << 21  # pixels of a picture of which numbers are kept at once
+BAND = 1 << 19  # pixels of a picture of which numbers are kept at once
 
 
 def numbered_regions(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -22,6 +22,14 @@ def bands(shape: tuple[int, ...]) -> Iterator[slice]:
     """Rows of a picture (H, W, …), about BAND pixels together."""
     height = max(1, BAND // max(1, shape[1]))
     return (slice(start, min(shape[0], start + height)) for start in range(0, shape[0], height))
+
+
+def region_areas(regions: NDArray[np.int32]) -> NDArray[np.int64]:
+    """(1 + regions,) pixels of each number of (H, W), from 0."""
+    areas = np.zeros(int(regions.max(initial=0)) + 1, np.int64)
+    for rows in bands(regions.shape):
+        areas += np.bincount(regions[rows].ravel(), minlength=len(areas))
+    return areas
 
 
 class BandedRegions:

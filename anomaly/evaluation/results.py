@@ -315,18 +315,14 @@ class ResultsWriter:
         low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
         if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(score)):
             raise ResultsError(f"{sample.name}: its score or anomaly map is not finite; train the inspector again")
-        levels = np.empty(anomaly_map.shape, np.uint16)
-        for rows in bands(levels.shape):
-            levels[rows] = np.rint((np.asarray(anomaly_map[rows], np.float64) - low) / (high - low or 1.0) * DEEPEST)
-        picture = Image.fromarray(sample.image() if image is None else image)
-        picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
         record = SampleRecord(
             sample.name, sample.group, sample.label, float(score),
             f"images/{number}.jpg", f"maps/{number}.png", f"truths/{number}.png", low, high,
         )  # fmt: skip
         pictures = self._unfinished / PICTURES
         with self._explained():
-            picture.save(pictures / record.image, quality=90)
+            _thumbnail(sample.image() if image is None else image).save(pictures / record.image, quality=90)
+            levels = levels_of(anomaly_map, low, high)
             Image.fromarray(levels).save(pictures / record.map, compress_level=1)
             Image.fromarray(np.asarray(truth.defect, bool)).save(pictures / record.truth)
             for path in (record.image, record.map, record.truth):
@@ -372,6 +368,20 @@ class ResultsWriter:
             self._clear()
             shutil.rmtree(self._unfinished)
         return record
+
+
+def levels_of(anomaly_map: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint16]:
+    """(H, W) a heat map as it is kept: 0 where it is low, `DEEPEST` where it is high."""
+    levels = np.empty(anomaly_map.shape, np.uint16)
+    for rows in bands(levels.shape):
+        levels[rows] = np.rint((np.asarray(anomaly_map[rows], np.float64) - low) / (high - low or 1.0) * DEEPEST)
+    return levels
+
+
+def _thumbnail(image: NDArray[np.uint8]) -> Image.Image:
+    picture = Image.fromarray(image)
+    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    return picture
 
 
 def _whole_number(written: str) -> int:

@@ -246,7 +246,7 @@ class Inspector:
 
         A card computes several at once and reads them ahead.
         """
-        parts = ((image, self.looked_at(mask, (image.shape[0], image.shape[1]))) for image, mask in pictures)
+        parts = map(self._looked_at, pictures)
         for view, grids in views(parts, self.training.scale, self.tile, self.computing, self.model.distances):
             maps = self._whole_map(view, next(grids)) if view.is_whole else self._map_in_strips(view, grids)
             if maps.shape[-2:] != view.image.shape[:2]:
@@ -260,6 +260,11 @@ class Inspector:
             if self.model.half_precision and self._is_close(score):
                 anomaly_map, score = self._in_full_precision(view.image, view.mask)
             yield (view.image, view.mask), anomaly_map, score
+            del view, grids, maps, anomaly_map  # before the next picture is read
+
+    def _looked_at(self, picture: Picture) -> Picture:
+        image, mask = picture
+        return image, self.looked_at(mask, (image.shape[0], image.shape[1]))
 
     def _is_close(self, score: float) -> bool:
         """Whether half precision might put a score on the other side of the threshold."""

@@ -28,8 +28,8 @@ def predict_samples(
     """
     if executor.is_here:  # where a card takes several pictures at once
         predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
-        for position, prediction in enumerate(predictions):
-            take(position, prediction)
+        for position in range(len(samples)):  # no name keeps a prediction while the next picture is read
+            take(position, next(predictions))
         return
     if inspector.computing.on_card:
         raise InspectorError(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.evaluation.regions import numbered_regions
+from anomaly.evaluation.regions import bands, numbered_regions, region_areas
 
 
 class Box(NamedTuple):
@@ -59,10 +59,10 @@ def verdict_of(anomaly_map: NDArray[np.float32], threshold: float, *, smallest: 
     """
     mask: NDArray[np.bool_] = anomaly_map >= np.float32(threshold)
     regions = numbered_regions(mask)
-    areas = np.bincount(regions.ravel())
+    areas = region_areas(regions)
     kept = [number for number in range(1, len(areas)) if areas[number] >= smallest]
     if len(kept) < len(areas) - 1:
-        mask = np.isin(regions, kept)
+        mask = np.concatenate([np.isin(regions[rows], kept) for rows in bands(regions.shape)])
     findings = _findings(anomaly_map, regions, kept)
     findings.sort(key=lambda finding: (-finding.area, finding.box.top, finding.box.left))
     return Verdict(bool(findings), float(anomaly_map.max()), threshold, tuple(findings), anomaly_map, mask)

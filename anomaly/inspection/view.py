@@ -59,10 +59,10 @@ def views(
     waiting: deque[View] = deque()
 
     def tiles() -> Iterator[Tensor]:
-        for picture in pictures:
-            view = View.of(picture, scale, tile)
+        for view in map(lambda picture: View.of(picture, scale, tile), pictures):
             waiting.append(view)
             yield from map(view.seen, view.tiles)
+            del view  # before the next picture is read
 
     results = computing.each(tiles(), compute)
     for first in results:
@@ -70,3 +70,4 @@ def views(
         own = chain([first], islice(results, len(view.tiles) - 1))
         yield view, own
         deque(own, maxlen=0)  # what was not taken is none of the next one's
+        del view, first, own

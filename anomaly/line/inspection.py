@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anomaly.evaluation.results import levels_of
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
 from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.verdict import Finding, Verdict
@@ -26,7 +27,6 @@ from scenes.pictures import png
 from scenes.pictures.errors import PictureError
 
 Keep = Literal["all", "flawed", "none"]
-DEEPEST = 65535  # of a heat map's levels
 MILLIMETRES = 1000.0
 
 
@@ -182,12 +182,11 @@ def _finding(finding: Finding, metres: float | None, regions: Regions | None) ->
 
 def _kept(file: VerdictFile, pixels: Pixels, verdict: Verdict, regions: Regions | None) -> Line:
     low, high = float(verdict.anomaly_map.min()), float(verdict.anomaly_map.max())
-    levels = np.rint((verdict.anomaly_map - low) / ((high - low) or 1.0) * DEEPEST).astype(np.uint16)
     boxes = [finding.box for finding in verdict.findings]
     looked_at = None if regions is None else regions.levels > 0
     both = overlaid(pixels, verdict.anomaly_map, verdict.threshold, verdict.mask, boxes, looked_at)
     overlay, overlay_digest = file.write("overlays", _png(both))
-    heat_map, map_digest = file.write("maps", png.encode(levels))
+    heat_map, map_digest = file.write("maps", png.encode(levels_of(verdict.anomaly_map, low, high)))
     kept: Line = {"overlay": overlay, "map": {"file": heat_map, "low": low, "high": high}}
     digests = {overlay: overlay_digest, heat_map: map_digest}
     if verdict.is_flawed:

@@ -8,6 +8,8 @@ is measured by direct differences. Where features do not oblige, the product tak
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -17,11 +19,14 @@ from torch.nn import functional
 from anomaly.patchcore.distance_bounds import full_precision
 
 CHUNK = 2048  # patches compared with the bank at once ([Mao 2025], section V.B)
+CACHED = 512  # … by a processor, whose cache holds so many patches' bounds from 2048 rows
 DIRECTIONS = 31  # of the largest variance of the bank, along which distances are bounded
 GROUP = 64  # rows of which only the smallest bound is looked at first
 CROWDED = 0.4  # share of the groups that may hold a patch's nearest row, from which on the product takes all dimensions
 EXPORTED_PIECE = 256  # rows of the bank compared with all patches at once by an exported model
 ROUNDING = 2.0**-15  # more than what a few hundred float32 additions can lose, over the sum of the squares involved
+
+_Found = tuple[Tensor, Tensor]  # squared distances (N,) and rows (N,)
 
 
 class NearestRows:
@@ -49,7 +54,9 @@ class NearestRows:
         if features.shape[1] != self.bank.shape[1]:
             raise ValueError(f"features have {features.shape[1]} dimensions; the bank has {self.bank.shape[1]}")
         with full_precision(self.bank.device):
-            found = [self._of_chunk(part) for part in torch.split(features, self.chunk)]
+            on_processor = self.bank.device.type == "cpu"
+            parts = torch.split(features, min(self.chunk, CACHED) if on_processor else self.chunk)
+            found = list((_each_on_one_thread if on_processor else map)(self._of_chunk, parts))
         if not found:
             return features.new_empty(0), torch.empty(0, dtype=torch.int64, device=features.device)
         squares, indices = (torch.cat(parts) for parts in zip(*found, strict=True))
@@ -61,9 +68,8 @@ class NearestRows:
             bounds = self._bounded(features, few=False)
         patches, rows = bounds.candidates()
         squares = (features[patches] - self.bank[rows]).square().sum(dim=1)
-        nearest = torch.full((len(features),), torch.inf, dtype=squares.dtype, device=squares.device)
-        nearest.scatter_reduce_(0, patches, squares, "amin")
-        indices = torch.full_like(nearest, len(self.bank), dtype=torch.int64)
+        nearest = bounds.upper.scatter_reduce(0, patches, squares, "amin")
+        indices = torch.where(bounds.upper == nearest, bounds.row, len(self.bank))
         indices.scatter_reduce_(0, patches, torch.where(squares == nearest[patches], rows, len(self.bank)), "amin")
         return nearest, indices
 
@@ -77,26 +83,32 @@ class NearestRows:
         bounds = bounds.view(len(features), bounds.shape[1] // GROUP, GROUP)
         lowest = bounds.amin(dim=2)
         group = lowest.argmin(dim=1)
-        within = bounds[torch.arange(len(group), device=group.device), group].argmin(dim=1)
-        upper = (features - self.bank[group * GROUP + within]).square().sum(dim=1)
+        patches = torch.arange(len(group), device=group.device)
+        within = bounds[patches, group].argmin(dim=1)
+        row = group * GROUP + within
+        upper = (features - self.bank[row]).square().sum(dim=1)
         slack = ROUNDING * (upper + centred.square().sum(dim=1) + self.longest_square)
         limit = (upper - own) / 2 + slack
-        return _Bounds(bounds, limit, lowest <= limit[:, None])
+        bounds[patches, group, within] = torch.inf
+        return _Bounds(bounds, row, upper, limit, lowest <= limit[:, None])
 
 
 @dataclass(frozen=True, eq=False)
 class _Bounds:
     """bounds (N, G, GROUP) of every patch and row; limit (N,) that the nearest row's bound does not exceed.
 
-    open (N, G): whether a group has a row within the limit, as at least one of every patch's has.
+    row (N,): the one that looks nearest, whose bound is infinite from now on; upper (N,): its squared distance, which
+    was measured. open (N, G): whether a group had a row within the limit, as at least one of every patch's had.
     """
 
     bounds: Tensor
+    row: Tensor
+    upper: Tensor
     limit: Tensor
     open: Tensor
 
     def candidates(self) -> tuple[Tensor, Tensor]:
-        """Pairs of a patch and a row, (P,) int64 each, among which every patch's nearest row is."""
+        """Pairs of a patch and a row, (P,) int64 each, among which every patch's nearest row is, if not `row`."""
         patches, groups = self.open.nonzero(as_tuple=True)
         which, within = (self.bounds[patches, groups] <= self.limit[patches, None]).nonzero(as_tuple=True)
         return patches[which], groups[which] * GROUP + within
@@ -110,6 +122,21 @@ def nearest_rows(features: Tensor, bank: Tensor, chunk: int = CHUNK) -> tuple[Te
     rows = bank - centre
     indices = _nearest_piece_by_piece(features - centre, rows, rows.square().sum(dim=1) / 2)
     return (features - bank[indices]).square().sum(dim=1).sqrt(), indices
+
+
+def _each_on_one_thread(work: Callable[[Tensor], _Found], parts: Sequence[Tensor]) -> Iterable[_Found]:
+    """`work` of each part, on as many threads as torch may use, each of which takes whole parts.
+
+    Shared out among threads one by one, the twenty small operations of a part end in as many waits for each other.
+    """
+    threads = torch.get_num_threads()
+    if min(threads, len(parts)) < 2:
+        return map(work, parts)
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            return list(pool.map(work, parts))
+        finally:
+            torch.set_num_threads(threads)  # of threads to come; each has its own number
 
 
 def _with_halves(rows: Tensor) -> Tensor:

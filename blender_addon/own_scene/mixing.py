@@ -17,6 +17,8 @@ COVERED = (
     "Transmission Weight", "Transmission", "Subsurface Weight", "Subsurface", "Coat Weight", "Clearcoat",
     "Sheen Weight", "Sheen", "Emission Strength",
 )  # fmt: skip
+# Of each normal the weight of what it turns: bumps are looked up three times, and a coat that is not there needs none.
+NORMALS = {"Normal": "", "Coat Normal": "Coat Weight", "Clearcoat Normal": "Clearcoat"}
 COLOURS = ("Base Color", "Color")
 WITHOUT_ROUGHNESS = ("ShaderNodeBsdfDiffuse",)  # whose roughness is another thing
 NO_SURFACE = ("ShaderNodeVolumePrincipled", "ShaderNodeVolumeAbsorption", "ShaderNodeVolumeScatter",
@@ -148,12 +150,12 @@ class _Mixer:
             self._number(shader.inputs["Roughness"], self.roughness)
         if "Metallic" in shader.inputs:
             self._number(shader.inputs["Metallic"], self.metallic)
-        for name in ("Normal", "Coat Normal", "Clearcoat Normal"):
-            if name in shader.inputs:
+        for name, weight in NORMALS.items():
+            if name in shader.inputs and (weight not in shader.inputs or _may_be_set(shader.inputs[weight])):
                 self._normal(shader.inputs[name])
         if shader.bl_idname == "ShaderNodeBsdfPrincipled":
             for name in COVERED:
-                if name in shader.inputs and (shader.inputs[name].is_linked or shader.inputs[name].default_value):
+                if name in shader.inputs and _may_be_set(shader.inputs[name]):
                     self._covered(shader.inputs[name])
 
     def _colour(self, socket: bpy.types.NodeSocket) -> None:
@@ -203,6 +205,10 @@ class _Mixer:
         node = self.tree.nodes.new("ShaderNodeVectorMath")
         node.operation = operation
         return node
+
+
+def _may_be_set(socket: bpy.types.NodeSocket) -> bool:
+    return bool(socket.is_linked or socket.default_value)
 
 
 def _image(

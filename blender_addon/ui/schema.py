@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -23,11 +23,42 @@ OTHER_DEFAULTS = {  # of what no shipped recipe switches on
     "white_balance_kelvin": 6504.0,
     "working_distance_mm": 300.0,
 }
+SCENE = "scene"  # the group of the sections on a scene of the user; they are named after their fields
+# What the panel begins with where something of such a scene is switched on, section by section as a recipe writes it.
+EXAMPLE: dict[str, dict[str, Any]] = {
+    "scene": {"camera_frame": {"uniform": [1, 250]}},
+    "pose": {
+        "shift_x_mm": {"uniform": [-5, 5]},
+        "shift_y_mm": {"uniform": [-5, 5]},
+        "shift_z_mm": {"uniform": [0, 5]},
+        "turn_x_degrees": {"uniform": [-10, 10]},
+        "turn_y_degrees": {"uniform": [-10, 10]},
+        "turn_z_degrees": {"uniform": [0, 360]},
+    },
+    "conveyor": {
+        "travel_mm": {"uniform": [-50, 50]},
+        "along_mm": {"uniform": [-5, 5]},
+        "across_mm": {"uniform": [-5, 5]},
+        "turn_degrees": {"uniform": [0, 360]},
+    },
+    "resting": {"count": {"uniform": [5, 20]}},
+    "lights": {
+        "strength": {"uniform": [0.5, 1.5]},
+        "tint": [1.0, 0.9, 0.8],
+        "temperature_kelvin": {"uniform": [3000, 6500]},
+        "turn_degrees": {"uniform": [0, 360]},
+    },
+    "world": {"turn_degrees": {"uniform": [0, 360]}, "strength": {"uniform": [0.5, 1.5]}},
+    "clutter": {"probability": 0.5},
+}
 LIGHT, RING = "light", "ring"  # the kind of light that there was alone, whose settings have no other name in a .blend
 CATALOGUE = ("part", "finish", "defects", "impurities")  # fields of a recipe that name kinds
 SOFT_BEYOND = 3.0  # what a slider reaches, over the largest value in any shipped recipe
 
-Sort = Literal["quantity", "colour", "number", "pair", "flag", "choice", "text", "section", "clearances"]
+Sort = Literal[
+    "quantity", "colour", "number", "pair", "flag", "choice", "text", "section", "clearances",
+    "names", "word", "folder", "entries",
+]  # fmt: skip
 
 SHOWN_BY_BLENDER = ("mm", "°", "px", "W")  # units that its own fields have
 
@@ -40,7 +71,12 @@ class Field:
     soft_low, soft_high: what its slider reaches. whole: whole numbers only. optional: may be absent, and is at first
     unless `given`. default: what the panel begins with, as a recipe writes it: the value that the example of the kind
     has, or else the model's own. choices: of a choice. follows: another field of the section; this one is there exactly
-    while that has one of the values `when`.
+    while that has one of the values `when`. neutral: of a quantity that the panel has a switch for, though a recipe has
+    none: what it is while that is off, which changes nothing. instead_of: an optional field that cannot be there beside
+    this one.
+
+    sort: names is a list of names or patterns, of which there must be `low`; word one of `choices` or such a list;
+    section and entries one, or any number, of the section that is called like the field.
     """
 
     name: str
@@ -59,6 +95,8 @@ class Field:
     unit: str = ""
     follows: str = ""
     when: tuple[str, ...] = ()
+    neutral: float | None = None
+    instead_of: str = ""
 
     @property
     def panel_unit(self) -> str:
@@ -96,7 +134,8 @@ class SectionFields:
 class Schema:
     """Every kind by its name, every section by its key, and a recipe's own fields.
 
-    The key of a section is the first of its kinds; of lights, whose kinds are named as parts are, see `light_key`.
+    The key of a section is the first of its kinds, or its field; of lights, whose kinds are named as parts are, see
+    `light_key`.
     """
 
     kinds: dict[str, Kind]
@@ -241,6 +280,7 @@ def described() -> Schema:
     """
     from scenes.catalogue.placement.sites import Placement
     from scenes.catalogue.registry import GROUPS, LIGHTS
+    from scenes.own_scene import section as own
     from scenes.recipes.camera import CameraRecipe
     from scenes.recipes.recipe import Recipe, SensorRecipe
 
@@ -262,6 +302,16 @@ def described() -> Schema:
     for part, model in (("camera", CameraRecipe), ("sensor", SensorRecipe)):
         found[part] = _section(part, model, seen, key=part)
     found["placement"] = _section("placement", Placement, seen, key="placement")
+    for key, model in (
+        ("pose", own.PoseRecipe),
+        ("conveyor", own.ConveyorRecipe),
+        ("resting", own.RestingRecipe),
+        ("lights", own.LightsRecipe),
+        ("world", own.WorldRecipe),
+        ("clutter", own.ClutterRecipe),
+        ("scene", own.OwnSceneRecipe),
+    ):
+        found[key] = _section(SCENE, model, seen, key=key)
     recipe = tuple(_field(name, Recipe.model_fields[name], [], None) for name in ("name", "texel_um"))
     lights = {kind: Kind(light.title, light.tooltip) for kind, light in LIGHTS.items()}
     return Schema(kinds, lights, found, recipe)
@@ -275,13 +325,22 @@ def _section(group: str, model: Any, seen: Seen, key: str = "") -> SectionFields
         if name != "kind" or key == "placement":
             values = [value for word in written_as for value in seen.all.get((word, name), [])]
             firsts = [value for word in written_as for value in seen.own.get((word, name), [])]
-            fields.append(_field(name, info, values, firsts[0] if firsts else None))
+            field = _field(name, info, values, firsts[0] if firsts else None)
+            fields.append(_switchable(field, values) if group == SCENE else field)
     class_name = getattr(model, "class_name", None)
     return SectionFields(key, group, kinds, class_name, tuple(fields))
 
 
+def _switchable(field: Field, seen: list[Any]) -> Field:
+    """The field with a switch, if it is a quantity that changes nothing by default: a shift of 0, a factor of 1."""
+    if field.sort != "quantity" or field.optional or field.default not in (0.0, 1.0):
+        return field
+    return replace(field, optional=True, neutral=field.default, default=seen[0])
+
+
 def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
     """The panel's view of a model's field; seen: what shipped recipes write there; first: what the example does."""
+    from scenes.own_scene.folders import PictureFolderRecipe
     from scenes.quantities.distribution import Distribution, Within
     from scenes.quantities.recipe_model import RecipeModel
     from scenes.quantities.units import symbol_of, title_of
@@ -294,10 +353,12 @@ def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
     own = _written(None if info.is_required() else info.get_default(call_default_factory=True))
     default = FIRST.get(name, own if first is None else first)
     given = optional and default is not None
-    ((follows, when),) = ((info.json_schema_extra or {}).get("exactly_when") or {"": ()}).items()
+    extra = info.json_schema_extra or {}
+    ((follows, when),) = (extra.get("exactly_when") or {"": ()}).items()
     shared: dict[str, Any] = {
         "name": name, "title": info.title or title_of(name), "tooltip": info.description, "unit": symbol_of(name),
         "optional": optional, "given": given, "follows": follows, "when": tuple(when),
+        "instead_of": extra.get("instead_of", ""),
     }  # fmt: skip
     if default is None:
         default = next((value for value in seen if value is not None), OTHER_DEFAULTS.get(name))
@@ -322,13 +383,23 @@ def _field(name: str, info: Any, seen: list[Any], first: Any) -> Field:
         )  # fmt: skip
     if annotation is str:
         return Field(sort="text", default=own or "", **shared)
-    if get_origin(annotation) is tuple:
+    if words := next((part for part in get_args(annotation) if get_origin(part) is Literal), None):
+        return Field(sort="word", choices=get_args(words), default=default, **shared)
+    if get_origin(annotation) is tuple and get_args(annotation)[-1] is Ellipsis:
+        inner, _ = _stripped(get_args(annotation)[0], [])
+        if inner is str:
+            return Field(sort="names", low=_least_length(metadata), **shared)
+        if issubclass(inner, RecipeModel):
+            return Field(sort="entries", **shared)
+    elif get_origin(annotation) is tuple:
         inner, metadata = _stripped(get_args(annotation)[0], [])
         if inner is Distribution and len(get_args(annotation)) == 3:
             return Field(sort="colour", low=0.0, high=1.0, default=default, **shared)
         if inner is int and len(get_args(annotation)) == 2:
             low, high = _bounds(metadata)
             return Field(sort="pair", low=low, high=high, whole=True, default=default, **shared)
+    if annotation is PictureFolderRecipe:
+        return Field(sort="folder", **shared)
     if isinstance(annotation, type) and issubclass(annotation, RecipeModel):
         return Field(sort="section", **shared)
     if get_origin(annotation) is dict:
@@ -350,6 +421,10 @@ def _bounds(metadata: list[Any]) -> tuple[float, float]:
     low = next((getattr(entry, name) for entry in metadata for name in ("ge", "gt") if hasattr(entry, name)), -1e9)
     high = next((getattr(entry, name) for entry in metadata for name in ("le", "lt") if hasattr(entry, name)), 1e9)
     return float(low), float(high)
+
+
+def _least_length(metadata: list[Any]) -> float | None:
+    return next((float(entry.min_length) for entry in metadata if getattr(entry, "min_length", None)), None)
 
 
 def _written(default: Any) -> Any:
@@ -406,6 +481,8 @@ def _seen_values() -> Seen:
     from scenes.recipes.reading import PRESETS, recipe_fields
 
     found = Seen({}, {})
+    for key, entry in EXAMPLE.items():
+        found.note(key, entry, own=False)
     for path in (*sorted(KINDS.glob("*.yaml")), *sorted(PRESETS.glob("*.yaml"))):
         fields = recipe_fields(path)
         assert isinstance(fields, dict)

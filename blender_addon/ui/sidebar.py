@@ -29,12 +29,12 @@ def split_labels(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     return layout
 
 
-def labelled_row(layout: bpy.types.UILayout, text: str) -> bpy.types.UILayout:
+def labelled_row(layout: bpy.types.UILayout, text: str, *, above: bool = False) -> bpy.types.UILayout:
     """A row whose label stands where Blender's split layouts have it; gives the rest of the row.
 
-    Where the label would be cut off there, it stands above, and the row has all of the width.
+    Where the label would be cut off there, or shall stand above, it does, and the row has all of the width.
     """
-    if not lines.fits(say(text), LABEL_SHARE):
+    if above or not lines.fits(say(text), LABEL_SHARE):
         column = layout.column(align=True)
         column.label(text=text)
         row = column.row(align=True)

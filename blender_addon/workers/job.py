@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ class Job:
     blend: str = ""
     digest: str = ""
     shots: bool = False
+
+    def of_process(self, number: int, cores: int, cards: int) -> "Job":
+        """The job of the process of this number on a machine: its cores, and its card of those that are shared out."""
+        return replace(self, threads=cores, card=number % max(1, cards))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

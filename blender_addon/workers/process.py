@@ -74,7 +74,7 @@ class Rendering:
             raise RenderError(
                 f"found Blender {program.series} on another machine; expected {self.program.series} on all of them"
             )
-        job = replace(self.job, threads=place.cores, card=place.number % max(1, self.cards))
+        job = self.job.of_process(place.number, place.cores, self.cards)
         return BlenderProcess(program, job, None if place.is_here else self.mesh, self.control)
 
 

@@ -59,7 +59,7 @@ class InstanceMaps(Sequence[DefectInstance]):
     def of_family(self, family: Family) -> NDArray[np.bool_] | None:
         """(H, W) where any instance of the family is; None where no map of it is kept."""
         numbers = [number for kind, number, _ in self._entries if kind == family]
-        return np.isin(self._maps[family], numbers) if family in self._maps else None
+        return _is_any_of(self._maps[family], numbers) if family in self._maps else None
 
     def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
         """(len,) pixels of every instance, only those `within` (H, W) when given: one pass over each map."""
@@ -171,7 +171,7 @@ class MaskFile:
 
     def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
         values = read_mask(self.path, image_path, max(MOST_PIXELS, math.prod(shape)), numbered=None not in self.classes)
-        unnamed = (values > 0) & ~np.isin(values, [value for value in self.classes if value is not None])
+        unnamed = _unnamed(values, self.classes)
         if None not in self.classes and unnamed.any():
             expected = ", ".join(map(str, self.classes))
             raise SampleError(
@@ -204,14 +204,42 @@ def of_components(values: IntegerMap, classes: Mapping[int | None, str]) -> Trut
     """What a mask (H, W) marks: of every class, the 8-connected components of its value; None: of all other values."""
     from skimage.measure import label
 
-    unnamed = (values > 0) & ~np.isin(values, [value for value in classes if value is not None])
+    shape, marked = values.shape, _around_marked(values)
+    values = values[marked]
     components = np.zeros(values.shape, np.int32)
     entries: list[tuple[Family, int, str]] = []
     for value, class_name in classes.items():
-        found, count = label(unnamed if value is None else values == value, connectivity=2, return_num=True)
-        components[found > 0] = found[found > 0] + len(entries)
+        own = _unnamed(values, classes) if value is None else values == value
+        found, count = label(own, connectivity=2, return_num=True)
+        components[own] = found[own] + len(entries)
         entries += [("defect", len(entries) + k + 1, class_name) for k in range(count)]
-    return Truth(components > 0, InstanceMaps({"defect": components}, entries))
+    labels = np.zeros(shape, np.min_scalar_type(len(entries)))
+    labels[marked] = components
+    return Truth(labels > 0, InstanceMaps({"defect": labels}, entries))
+
+
+def _unnamed(values: IntegerMap, classes: Mapping[int | None, str]) -> NDArray[np.bool_]:
+    """(H, W) where a mask holds a value above 0 that no class names."""
+    named = [value for value in classes if value is not None]
+    return (values > 0) & ~_is_any_of(values, named) if named else values > 0
+
+
+def _is_any_of(values: IntegerMap, numbers: Sequence[int]) -> NDArray[np.bool_]:
+    """(H, W) where values are among the numbers: some rows at a time, since NumPy takes many bytes for each pixel."""
+    found = np.empty(values.shape, bool)
+    height = max(1, AT_ONCE // max(1, values.shape[1]))
+    for top in range(0, len(values), height):
+        found[top : top + height] = np.isin(values[top : top + height], numbers)
+    return found
+
+
+def _around_marked(values: IntegerMap) -> tuple[slice, slice]:
+    """The rows and columns within which all values above 0 lie."""
+    marked = values > 0
+    rows, columns = (np.flatnonzero(marked.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def of_instances(instances: Sequence[DefectInstance], shape: tuple[int, int]) -> Truth:

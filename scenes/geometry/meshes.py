@@ -1,5 +1,6 @@
 """Meshes unwrapped into charts whose texels know where on the mesh they lie."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procgen.surface.layer import SurfacePoints
-from scenes.geometry.atlas import INSPECTED, Chart, Floats, Mesh, Part
+from scenes.geometry.atlas import INSPECTED, LOCATE_TOLERANCE, Chart, Floats, Mesh, Part
 from scenes.geometry.raster import owners
 from scenes.geometry.surfaces import Indices, Surface
 
@@ -15,6 +16,9 @@ SHARP_EDGE = np.cos(np.radians(35))  # cosine between the normals of two faces o
 SLIVER = 1e-5  # height over base of a triangle too thin to place texels by
 BRUTE_FORCE = 2_000_000  # pairs of points and triangles compared at a time
 NEAREST = 48  # triangles looked at around a point on a larger mesh
+FEW_NEAREST = 4  # that are looked at first: most points lie in one of them
+WELL_WITHIN = 1e-9  # barycentric coordinates of a point that lies in no other triangle, nor on the border of its own
+REACH = 0.5  # of the chart's size, about its mesh: what lies further off is on another chart
 
 
 @lru_cache(maxsize=2)
@@ -112,6 +116,56 @@ class MeshChart(Chart):
         result: Floats = np.einsum("nk,nkj->nj", weights, self.solid[triangle])
         return result
 
+    def locate(self, positions: Floats) -> Floats:
+        """See `Chart.locate`: by the triangle in whose plane a position lies, and best within it.
+
+        Where `embed` takes another triangle there, in the general way.
+        """
+        uv = np.full((len(positions), 2), np.nan)
+        extent = max(self.size)
+        corners = self.solid.reshape(-1, 3)
+        low, high = corners.min(axis=0) - REACH * extent, corners.max(axis=0) + REACH * extent
+        within = np.flatnonzero(((positions >= low) & (positions <= high)).all(axis=1))
+        triangle, weights = self._beneath(positions[within], LOCATE_TOLERANCE * extent)
+        found = triangle >= 0
+        within = within[found]
+        uv[within] = np.einsum("nk,nkj->nj", weights[found], self.flat[triangle[found]])
+        miss = np.linalg.norm(self.embed(uv[within]) - positions[within], axis=1)
+        other = within[miss > LOCATE_TOLERANCE * extent]
+        if other.size:
+            uv[other] = super().locate(positions[other])
+        return uv
+
+    def _beneath(self, positions: Floats, tolerance: float) -> tuple[Indices, Floats]:
+        """For each of (N, 3) positions the triangle in whose plane it lies, within m, and its barycentric coordinates.
+
+        Of several the one that holds it best; -1 where there is none.
+        """
+        whole = np.flatnonzero(~self._slivers())
+        origin = self.solid[whole, 0]
+        sides = self.solid[whole, 1:] - origin[:, None]
+        normals = np.cross(sides[:, 0], sides[:, 1])
+        square = np.einsum("tk,tk->t", normals, normals)[:, None]
+        square = np.where(square > 0, square, 1.0)
+        upright = normals / np.sqrt(square)
+        rises = np.cross(sides[:, 1], normals) / square, np.cross(normals, sides[:, 0]) / square
+        best, weights = np.full(len(positions), -1), np.zeros((len(positions), 3))
+
+        def judge(some: Indices, near: Indices) -> NDArray[np.bool_]:
+            away = positions[some][:, None] - origin[near]
+            height = np.abs(np.einsum("nqj,nqj->nq", upright[near], away))
+            second, third = (np.einsum("nqj,nqj->nq", rise[near], away) for rise in rises)
+            least = np.where(height <= tolerance, np.minimum(np.minimum(1 - second - third, second), third), -np.inf)
+            row, choice = np.arange(len(some)), least.argmax(axis=1)
+            second, third = second[row, choice], third[row, choice]
+            best[some] = np.where(height[row, choice] <= tolerance, whole[near[row, choice]], -1)
+            weights[some] = np.stack([1 - second - third, second, third], axis=1)
+            result: NDArray[np.bool_] = least[row, choice] > WELL_WITHIN
+            return result
+
+        _judge_nearest(self.solid[whole].mean(axis=1), positions, judge)
+        return best, weights
+
     def normals(self, uv: Floats) -> Floats:
         return self._normals(*self._located(uv))
 
@@ -173,23 +227,39 @@ class MeshChart(Chart):
     def _located(self, uv: Floats) -> tuple[Indices, Floats]:
         """The triangle that holds each of (N, 2) points, or the nearest by barycentric coordinates, and these."""
         whole = np.flatnonzero(~self._slivers())
-        if len(whole) <= NEAREST:
-            candidates = np.broadcast_to(whole, (len(uv), len(whole)))
-        else:
-            from scipy.spatial import cKDTree
+        best, weights = np.empty(len(uv), dtype=np.int64), np.empty((len(uv), 3))
 
-            centres = cKDTree(self.flat[whole].mean(axis=1))
-            _, near = centres.query(uv, k=min(NEAREST, len(whole)))
+        def judge(some: Indices, near: Indices) -> NDArray[np.bool_]:
             candidates = whole[near]
-        best = np.empty(len(uv), dtype=np.int64)
-        step = max(1, BRUTE_FORCE // candidates.shape[1])
-        for start in range(0, len(uv), step):
-            some = slice(start, start + step)
-            mine = candidates[some]
-            points = np.repeat(uv[some], mine.shape[1], axis=0)
-            least = self._weights(points, mine.ravel()).min(axis=1).reshape(mine.shape)
-            best[some] = mine[np.arange(len(mine)), least.argmax(axis=1)]
-        return best, self._weights(uv, best)
+            points = np.repeat(uv[some], candidates.shape[1], axis=0)
+            coordinates = self._weights(points, candidates.ravel()).reshape(*candidates.shape, 3)
+            row, choice = np.arange(len(some)), coordinates.min(axis=2).argmax(axis=1)
+            best[some], weights[some] = candidates[row, choice], coordinates[row, choice]
+            result: NDArray[np.bool_] = weights[some].min(axis=1) > WELL_WITHIN
+            return result
+
+        _judge_nearest(self.flat[whole].mean(axis=1), uv, judge)
+        return best, weights
+
+
+def _judge_nearest(centres: Floats, points: Floats, judge: Callable[[Indices, Indices], NDArray[np.bool_]]) -> None:
+    """Have `judge` look at the few nearest of (T, K) centres to each of (N, K) points, and else at many of them.
+
+    judge: of (n,) numbers of points and (n, q) numbers of centres, whether each point is settled by these.
+    """
+    from scipy.spatial import cKDTree
+
+    tree, left = cKDTree(centres), np.arange(len(points))
+    for count in sorted({min(FEW_NEAREST, len(centres)), min(NEAREST, len(centres))}):
+        step = max(1, BRUTE_FORCE // count)
+        unsettled = []
+        for some in np.split(left, range(step, len(left), step)):
+            if count == len(centres):
+                near = np.broadcast_to(np.arange(count), (len(some), count))
+            else:
+                near = tree.query(points[some], k=[*range(1, count + 1)])[1]
+            unsettled.append(some[~judge(some, near)])
+        left = np.concatenate(unsettled)
 
 
 def border(flat: Floats) -> Floats:

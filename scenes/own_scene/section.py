@@ -41,9 +41,9 @@ class PoseRecipe(RecipeModel):
     axes: Literal["world", "own"] = Field(
         "world", description="Along and about which axes: the world's, or each object's own; about its origin"
     )
-    shift_x_mm: Shift = Field(NOTHING, description="Shift along X")
-    shift_y_mm: Shift = Field(NOTHING, description="Shift along Y")
-    shift_z_mm: Shift = Field(NOTHING, description="Shift along Z")
+    shift_x_mm: Shift = Field(NOTHING, title="Along X", description="Shift along X")
+    shift_y_mm: Shift = Field(NOTHING, title="Along Y", description="Shift along Y")
+    shift_z_mm: Shift = Field(NOTHING, title="Along Z", description="Shift along Z")
     turn_x_degrees: Degrees = Field(NOTHING, description="Turn about X, the first of the three")
     turn_y_degrees: Degrees = Field(NOTHING, description="Turn about Y, the second")
     turn_z_degrees: Degrees = Field(NOTHING, description="Turn about Z, the last")
@@ -74,7 +74,9 @@ class RestingRecipe(RecipeModel):
         None, description="How many of them a frame shows, any of them; off shows all"
     )
     spread: Fraction = Field(
-        Constant(0.7), description="Over which share of the extent of what they fall on they are dropped"
+        Constant(0.7),
+        title="Dropped Over",
+        description="Over which share of the extent of what they fall on they are dropped",
     )
     height_mm: Annotated[Distribution, Within(0, 10_000)] = Field(
         Constant(5.0), description="Clearance between what they fall on and the lowest at the start"
@@ -96,10 +98,15 @@ class LightsRecipe(RecipeModel):
     together: StrictBool = Field(True, description="One draw for all of them; off draws for each of its own")
     strength: Factor = Field(ONE, description="Factor on the strength that the file says")
     tint: tuple[Fraction, Fraction, Fraction] | None = Field(
-        None, description="Colour, linear, that filters the light; instead of a colour temperature"
+        None,
+        description="Colour, linear, that filters the light; instead of a colour temperature",
+        json_schema_extra={"instead_of": "temperature_kelvin"},
     )
     temperature_kelvin: Annotated[Distribution, Within(1000, 40_000)] | None = Field(
-        None, title="Colour Temperature", description="Colour of a black body of this temperature, as bright as before"
+        None,
+        title="Colour Temperature",
+        description="Colour of a black body of this temperature, as bright as before",
+        json_schema_extra={"instead_of": "tint"},
     )
     turn_degrees: Degrees = Field(
         NOTHING, description="Turn of all of them together about the upright axis through what is inspected"

@@ -32,6 +32,7 @@ MIN_IS_WHITE = 0  # TIFF's PhotometricInterpretation
 SIGNED, FLOAT = 2, 3  # TIFF's SampleFormat
 ASSOCIATED, UNASSOCIATED = 1, 2  # TIFF's ExtraSamples that are alpha
 DEEP_MODES = ("I", "F")  # first letters of Pillow's modes of more than 8 bits
+BAND = 256  # rows that Pillow hands over at once
 
 Values = NDArray[Any]  # bool, uint8, uint16, int32 or float32
 
@@ -201,19 +202,31 @@ def _pillow(content: bytes, path: Path) -> Raster:
         picture.load()
         mode = picture.mode
         if mode == "1":
-            return Raster(np.array(picture), mode="black and white only")
+            return Raster(_array(picture), mode="black and white only")
         if mode == "F" or mode.startswith("I"):
-            values = np.array(picture)
+            values = _array(picture)
             if mode.startswith("I;16") or picture.format == "PNG":  # how older Pillow reads grey PNG of 16 bits
                 values = values.astype(np.uint16)
             return Raster(values, mode=f"pixel format {mode}")
-        indices = np.array(picture) if mode == "P" else None
+        indices = _array(picture) if mode == "P" else None
         if picture.has_transparency_data:
             picture = picture.convert("LA" if mode in ("L", "LA", "La") else "RGBA")
         elif mode not in ("L", "RGB"):
             picture = picture.convert("RGB")
-        raster = _with_alpha(np.array(picture), f"pixel format {mode}")
+        raster = _with_alpha(_array(picture), f"pixel format {mode}")
         return Raster(raster.values, raster.alpha, indices, mode=raster.mode)
+
+
+def _array(picture: Image.Image) -> Values:
+    """What `np.array` makes of a picture, band by band: in one piece Pillow would copy it three times over."""
+    width, height = picture.size
+    bands = (picture.crop((0, top, width, min(height, top + BAND))) for top in range(0, height, BAND))
+    first = np.array(next(bands))
+    values = np.empty((height, *first.shape[1:]), first.dtype)
+    values[:BAND] = first
+    for number, band in enumerate(bands, start=1):
+        values[number * BAND : (number + 1) * BAND] = np.asarray(band)
+    return values
 
 
 def _tiff(content: bytes, measured: Measured, path: Path) -> Raster:

@@ -5,6 +5,7 @@ Pillow reads every PNG but those of 16 bits and several channels, which it silen
 
 import struct
 import zlib
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +19,7 @@ END = b"\0\0\0\0IEND\xaeB`\x82"
 GREY, RGB = 0, 2  # PNG specification, 11.2.2
 CHANNELS = {2: 3, 4: 2, 6: 4}  # by colour type, of those with several
 MOST_PIXELS = 1 << 28  # of a frame: beyond, a file is damaged or made to ask for memory
+BAND = 256  # rows of a picture that are filtered at once
 SUB = 1  # filter type: each byte less the one of the pixel to its left
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
@@ -32,17 +34,22 @@ def encode(image: Image) -> bytes:
     if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise ValueError(f"found {image.dtype} of shape {image.shape}; expected uint8 or uint16, (H, W) or (H, W, 3)")
     height, width = image.shape[:2]
-    big_endian = np.ascontiguousarray(image, dtype=image.dtype.newbyteorder(">"))
-    pixels = big_endian.view(np.uint8).reshape(height, width, -1)
-    filtered = np.empty((height, 1 + pixels[0].size), dtype=np.uint8)
-    filtered[:, 0] = SUB
-    filtered[:, 1:] = np.diff(pixels, axis=1, prepend=np.uint8(0)).reshape(height, -1)
     header = struct.pack(">2I5B", width, height, 8 * image.itemsize, RGB if image.ndim == 3 else GREY, 0, 0, 0)
     # Run lengths and Huffman codes alone: sensor noise repeats nothing that a search could find. On a frame this is ten
     # times as fast as level 6 and a tenth smaller; masks are long runs anyway.
     packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
-    body = packer.compress(filtered.tobytes()) + packer.flush()
-    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + END
+    bands = [packer.compress(_filtered(image[top : top + BAND])) for top in range(0, height, BAND)]
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", b"".join([*bands, packer.flush()])) + END
+
+
+def _filtered(rows: Image) -> bytes:
+    """The bytes of rows of a picture, each less the one of the pixel to its left."""
+    big_endian = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder(">"))
+    pixels = big_endian.view(np.uint8).reshape(*rows.shape[:2], -1)
+    filtered = np.empty((len(pixels), 1 + pixels[0].size), dtype=np.uint8)
+    filtered[:, 0] = SUB
+    filtered[:, 1:] = np.diff(pixels, axis=1, prepend=np.uint8(0)).reshape(len(pixels), -1)
+    return filtered.tobytes()
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
@@ -78,9 +85,9 @@ def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Image:
         raise PngError("is truncated or damaged (its end is missing)")
     if height * width > most_pixels:
         raise PngError(f"is larger than its frame can be ({width} x {height} pixels)")
-    compressed = check(data)
+    check(data)
     if (depth, colour, interlaced) == (16, RGB, 0):
-        return _deep(compressed, height, width, 3)
+        return _deep(data, height, width, 3)
     from PIL import Image as pillow
 
     try:
@@ -98,25 +105,30 @@ def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Image:
     raise PngError(f"has the pixel format {mode}; expected grey or RGB of 8 or 16 bits, without alpha or palette")
 
 
-def check(data: bytes) -> bytes:
-    """The compressed pixels of a PNG file, of which every chunk must be whole. Raises PngError.
+def check(data: bytes) -> None:
+    """Raise PngError for a PNG file of which any chunk is not whole.
 
     Pillow looks at the checksums of some chunks alone, and not at those of the pixels.
     """
-    compressed: list[bytes] = []
-    at = len(SIGNATURE)
+    for _ in compressed(data):
+        pass
+
+
+def compressed(data: bytes) -> Iterator[memoryview]:
+    """The compressed pixels of a PNG file, piece by piece, of which every chunk must be whole. Raises PngError."""
+    every, at = memoryview(data), len(SIGNATURE)
     while True:
         head, body_at = data[at : at + 8], at + 8
         if len(head) < 8:
             raise PngError("is truncated or damaged (its end is missing)")
         length, kind = struct.unpack(">I4s", head)
-        body, checksum = data[body_at : body_at + length], data[body_at + length : body_at + length + 4]
+        body, checksum = every[body_at : body_at + length], every[body_at + length : body_at + length + 4]
         if len(checksum) < 4 or struct.unpack(">I", checksum)[0] != zlib.crc32(body, zlib.crc32(kind)):
             raise PngError("is truncated or damaged (a chunk is cut short or fails its checksum)")
         if kind == b"IEND":
-            return b"".join(compressed)
+            return
         if kind == b"IDAT":
-            compressed.append(body)
+            yield body
         at = body_at + length + 4
 
 
@@ -136,14 +148,14 @@ def decode_deep_colour(data: bytes) -> NDArray[np.uint16]:
     height, width, _, colour, interlaced = _header(data)
     if interlaced:
         raise PngError("is an interlaced PNG of 16 bits; save it without interlacing")
-    return _deep(check(data), height, width, CHANNELS[colour])
+    return _deep(data, height, width, CHANNELS[colour])
 
 
-def _deep(compressed: bytes, height: int, width: int, channels: int) -> NDArray[np.uint16]:
+def _deep(data: bytes, height: int, width: int, channels: int) -> NDArray[np.uint16]:
     each = 2 * channels
     expected = height * (1 + each * width)
     try:
-        raw = zlib.decompressobj().decompress(compressed, expected + 1)
+        raw = zlib.decompressobj().decompress(b"".join(compressed(data)), expected + 1)
     except zlib.error as error:
         raise PngError(f"is truncated or damaged ({error})") from None
     if len(raw) != expected:

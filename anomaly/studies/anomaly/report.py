@@ -45,6 +45,7 @@ HEADINGS = {
     "pixel_auroc": ("AUROC px", "Pixel AUROC", "Chance that a defective pixel scores higher than a good one."),
     "aupro": ("AUPRO", "AUPRO", "Overlap with the defect regions, up to 30 % of good pixels predicted."),
 }
+IN_TABLE_II = {*paper.TABLE_II_FIGURES, "mean_impurity_wise_recall"}  # beside defects, what impurities cost
 CHARTED = ("image_auroc", "pixel_f1", "aupro", "mean_defect_wise_recall")
 # Real grey, renders without stains blue, with stains vermilion, melded green; fine-tuned ones are filled.
 COLOURS = {"real": "#7d8790", "clean": "#0072b2", "stained": "#d55e00", "melding": "#009e73"}
@@ -173,7 +174,7 @@ def label(name: str) -> Markup:
 
 
 def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]:
-    study = outcome.file.study
+    study, known = outcome.file.study, set(_known(results))
     names = list(results.figures)
     classes = list(results.classes)
     defects = tuple(name for family, name in classes if family == "defect")
@@ -189,11 +190,9 @@ def _context(outcome: Outcome, results: Results, command: str) -> dict[str, Any]
         "figures": results.figures,
         "above_real": results.above_real,
         "headline": _headline(results),
-        "table_figures": [figure for figure in HEADINGS if figure in paper.TABLE_II_FIGURES],
-        "other_figures": [figure for figure in _known(results) if figure not in paper.TABLE_II_FIGURES],
-        "of_paper": {
-            name: {figure: paper.of_table_ii(name, figure) for figure in paper.TABLE_II_FIGURES} for name in names
-        },
+        "table_figures": [figure for figure in HEADINGS if figure in known & IN_TABLE_II],
+        "other_figures": [figure for figure in HEADINGS if figure in known - IN_TABLE_II],
+        "of_paper": {name: {figure: paper.of_table_ii(name, figure) for figure in IN_TABLE_II} for name in names},
         "charts": [(HEADINGS[figure], _chart(figure, results)) for figure in CHARTED],
         "coverage_chart": _coverage_chart(outcome),
         "classes": classes,

@@ -25,7 +25,7 @@ def recipe_of(context: bpy.types.Context) -> Recipe:
     settings = context.scene.blemish_dataset
     bring_back(context.scene.blemish)
     left_out = {"defects": settings.without_defects, "impurities": settings.without_impurities}
-    recipe = to_recipe(context.scene.blemish, scene=own_scene.section_of(context))
+    recipe = to_recipe(context.scene.blemish)
     return recipe.without(*(family for family, left in left_out.items() if left))
 
 

@@ -128,23 +128,6 @@ class BLEMISH_OT_resume_dataset(RenderOperator, bpy.types.Operator):
         return folder.name, replace(resuming_request(folder), workers=context.scene.blemish_dataset.workers)
 
 
-class BLEMISH_OT_inspect_selected(bpy.types.Operator):
-    bl_idname = "blemish.inspect_selected"
-    bl_label = "Inspect Selected"
-    bl_description = "Have the selected objects inspected, also those that show instances"
-    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not own_scene.selected(context):
-            cls.poll_message_set("Select objects with a surface")
-        return bool(own_scene.selected(context))
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        context.scene.blemish_dataset.inspected = own_scene.BETWEEN.join(own_scene.selected(context))
-        return {"FINISHED"}
-
-
 class BLEMISH_OT_new_folder(bpy.types.Operator):
     bl_idname = "blemish.new_folder"
     bl_label = "New Folder"
@@ -179,7 +162,6 @@ CLASSES = (
     BLEMISH_OT_test_frame,
     BLEMISH_OT_render_dataset,
     BLEMISH_OT_resume_dataset,
-    BLEMISH_OT_inspect_selected,
     BLEMISH_OT_new_folder,
     BLEMISH_OT_open,
 )

@@ -1,4 +1,4 @@
-"""What the panel Dataset's settings mean where this very scene is rendered."""
+"""What is to be minded where this very scene is rendered: the file that it is in, as it is on disk."""
 
 from __future__ import annotations
 
@@ -7,32 +7,17 @@ from typing import Any
 
 import bpy
 
-from blender_addon.ui.dataset.properties import SCENE
-from blender_addon.ui.recipe.exchange import scene_section
+from blender_addon.ui.recipe.properties import SCENE
 
-BETWEEN = ", "  # names of inspected objects
-USUAL = {"surface": "own", "cameras": "scene"}  # what the recipe's own section may say otherwise
 NEVER_SAVED = "Save this file first: rendering opens it in processes of their own."
 UNSAVED = "Changes since the file was saved are not rendered: save it to render them."
-
-
-def section_of(context: bpy.types.Context) -> dict[str, Any] | None:
-    """The section `scene` of the recipe to render; None for Blemish's stage."""
-    settings = context.scene.blemish_dataset
-    if settings.where != SCENE:
-        return None
-    section = {**USUAL, **(scene_section(context.scene.blemish) or {})}
-    section |= {name: getattr(settings, name) for name in USUAL if getattr(settings, name) != USUAL[name]}
-    if names := [name.strip() for name in settings.inspected.split(BETWEEN.strip()) if name.strip()]:
-        section["inspect"] = names
-    return section
 
 
 def options_of(context: bpy.types.Context) -> dict[str, Any]:
     """What `render_dataset` is to be told beside the recipe. Raises RenderError where the file was never saved."""
     from blender_addon.errors import RenderError
 
-    if context.scene.blemish_dataset.where != SCENE:
+    if context.scene.blemish.where != SCENE:
         return {}
     if not bpy.data.filepath:
         raise RenderError(NEVER_SAVED)
@@ -55,10 +40,3 @@ def unsaved() -> str:
     if not bpy.data.filepath:
         return NEVER_SAVED
     return UNSAVED if bpy.data.is_dirty else ""
-
-
-def selected(context: bpy.types.Context) -> list[str]:
-    """Names of the selected objects that can be inspected."""
-    from blender_addon.rendering.mesh_export import SOLID
-
-    return [thing.name for thing in context.selected_objects if thing.type in SOLID or thing.instance_type != "NONE"]

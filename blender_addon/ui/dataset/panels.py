@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import bpy
 
@@ -10,9 +11,10 @@ from blender_addon.ui import icons, lines, progress
 from blender_addon.ui.dataset import data, own_scene
 from blender_addon.ui.dataset.data import folder_of, last_picture, status_of, test_conditions
 from blender_addon.ui.dataset.operators import TEST_NAME
-from blender_addon.ui.dataset.properties import STAGE
+from blender_addon.ui.own_scene.rows import draw_main
 from blender_addon.ui.progress import RENDER
-from blender_addon.ui.recipe.exchange import scene_section
+from blender_addon.ui.recipe.properties import STAGE
+from blender_addon.ui.recipe.rows import is_narrow
 from blender_addon.ui.runs import Phase, Run, duration_text
 from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, labelled_row, split_labels
 from blender_addon.ui.words import say
@@ -25,10 +27,20 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
     bl_order = 4
 
     def draw(self, context: bpy.types.Context) -> None:
+        draw_where(split_labels(self.layout), context)
+
+
+class BLEMISH_PT_dataset_frames(SidebarPanel, bpy.types.Panel):
+    """What stands below the panels on this scene, if those are there."""
+
+    bl_label = "Frames"
+    bl_parent_id = "BLEMISH_PT_dataset"
+    bl_order = 10
+    bl_options: ClassVar = {"HIDE_HEADER"}
+
+    def draw(self, context: bpy.types.Context) -> None:
         layout = split_labels(self.layout)
         settings = context.scene.blemish_dataset
-
-        draw_where(layout, context)
         column = layout.column()
         labelled_prop(column, settings, "frames")
         labelled_prop(column, context.scene.blemish, "seed")
@@ -61,21 +73,13 @@ class BLEMISH_PT_dataset(SidebarPanel, bpy.types.Panel):
 
 def draw_where(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Blemish's stage or this scene; of this scene what is inspected, and whether the file on disk is as it is here."""
-    settings = context.scene.blemish_dataset
-    row = layout.row()
-    row.use_property_split = False
-    row.prop(settings, "where", expand=True)
+    settings = context.scene.blemish
+    either = layout.column(align=True) if is_narrow() else layout.row(align=True)
+    either.use_property_split = False
+    either.prop(settings, "where", expand=True)
     if settings.where == STAGE:
-        if scene_section(context.scene.blemish) is not None:
-            sentence = say("The recipe is for a scene of its own: choose This Scene to render it.")
-            lines.draw(layout, context, sentence, icon="INFO")
         return
-    row = labelled_row(layout, "Inspect")
-    row.prop(settings, "inspected", text="")
-    row.operator("blemish.inspect_selected", text="", icon="EYEDROPPER")
-    column = layout.column()
-    labelled_prop(column, settings, "surface")
-    labelled_prop(column, settings, "cameras")
+    draw_main(layout, context)
     if warning := own_scene.unsaved():
         lines.draw(layout, context, say(warning), icon="ERROR")
         layout.operator("wm.save_mainfile", text="Save File", icon="FILE_TICK")
@@ -192,4 +196,4 @@ def draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, run: Run
         box.label(text=picture_title(run, picture))
 
 
-register, unregister = bpy.utils.register_classes_factory((BLEMISH_PT_dataset,))
+register, unregister = bpy.utils.register_classes_factory((BLEMISH_PT_dataset, BLEMISH_PT_dataset_frames))

@@ -10,42 +10,12 @@ PASSES = [
     ("albedo", "Albedo", "The base colour without light"),
     ("objects", "Objects", "The number of the object"),
 ]
-STAGE, SCENE = "STAGE", "SCENE"
 
 
 class DatasetSettings(bpy.types.PropertyGroup):
     """test_*: what the last test frame took, in seconds, and what it was rendered with."""
 
     __annotations__ = {
-        "where": bpy.props.EnumProperty(
-            name="Where",
-            description="What the frames show",
-            items=(
-                (STAGE, "Blemish's Stage", "The recipe's part under the recipe's light, seen by the recipe's camera"),
-                (SCENE, "This Scene", "This scene as it was saved: its objects, materials, lights and cameras"),
-            ),
-        ),
-        "inspected": bpy.props.StringProperty(
-            name="Inspect",
-            description="Objects of this scene that get the recipe's defects and impurities: their names, or patterns "
-            "such as Nut*, with commas between them",
-        ),
-        "surface": bpy.props.EnumProperty(
-            name="Surface",
-            description="What the defects and impurities lie on",
-            items=(
-                ("own", "Own Material", "The materials that the objects have; Blemish's finish on those without"),
-                ("finish", "Blemish's Finish", "The finish of the recipe, in place of the objects' materials"),
-            ),
-        ),
-        "cameras": bpy.props.EnumProperty(
-            name="Cameras",
-            description="Which cameras of this scene see each surface",
-            items=(
-                ("scene", "Active", "The scene's camera"),
-                ("all", "All", "Every camera: the frames of a surface follow each other"),
-            ),
-        ),
         "frames": bpy.props.IntProperty(
             name="Frames", default=40, min=1, max=1_000_000, soft_max=1000, description="How many frames to render"
         ),

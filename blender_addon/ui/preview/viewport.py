@@ -137,11 +137,11 @@ def refresh(blender_scene: bpy.types.Scene) -> dict[str, int]:
 
 
 def sample_scene(settings: Any, cache: SceneCache | None = None) -> Scene:
-    """The scene that the settings' recipe, seed and frame make; what a render of that frame shows."""
+    """The scene that the settings' recipe, seed and frame make on Blemish's stage; a render of that frame shows it."""
     from blender_addon.ui.recipe.exchange import to_recipe
     from scenes import draw
 
-    return draw(to_recipe(settings), settings.seed, settings.frame, cache)
+    return draw(to_recipe(settings, scene=None), settings.seed, settings.frame, cache)
 
 
 def texel_size(part: Part, side: int) -> float:

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import bpy
+
 from blender_addon.ui import schema
 from blender_addon.ui.changes import quiet
-from blender_addon.ui.recipe import quantities
+from blender_addon.ui.recipe import choices, names, quantities
+from blender_addon.ui.recipe.properties import SCENE, STAGE
 from blender_addon.ui.recipe.section_properties import channels
 from blender_addon.ui.schema import Field, SectionFields
 
@@ -45,9 +49,8 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
     with quiet():
         settings.version = VERSION
         settings.name = fields["name"]
-        for group in ("part", "finish"):
-            set_kind(getattr(settings, group), fields[group])
-        set_layers(settings, [entry for family in FAMILIES for entry in fields[family]])
+        set_kind(settings.part, fields["part"])
+        set_surface(settings, fields)
         settings.light_kind = fields["light"]["kind"]
         light = schema.light_section(settings.light_kind)
         set_section(getattr(settings, light.key), light, fields["light"])
@@ -56,10 +59,11 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
         settings.use_texel_um = fields["texel_um"] is not None
         if fields["texel_um"] is not None:
             settings.texel_um = fields["texel_um"]
-        kept = ("texel_um", "switched_off", "scene")
+        settings.where = SCENE if "scene" in fields else STAGE
+        if "scene" in fields:
+            set_section(settings.scene, schema.sections()["scene"], fields["scene"])
         calibrate = {"calibrate": recipe.calibrate} if recipe.calibrate else {}
-        settings.written = json.dumps({**{key: fields[key] for key in kept if key in fields}, **calibrate})
-        _switch_off(settings, fields["switched_off"])
+        settings.written = json.dumps({**{key: fields[key] for key in ("texel_um", "switched_off")}, **calibrate})
 
 
 def to_fields(settings: Any) -> dict[str, Any]:
@@ -79,18 +83,31 @@ def to_fields(settings: Any) -> dict[str, Any]:
     before = json.loads(settings.written or "{}")
     if settings.use_texel_um:
         fields["texel_um"] = _same_or_read(_number_field("texel_um"), before.get("texel_um"), settings.texel_um)
-    # Which the panel keeps and has no properties for.
-    fields |= {key: before[key] for key in ("scene", "calibrate") if key in before}
+    if settings.where == SCENE:
+        fields["scene"] = section_to_fields(settings.scene, schema.sections()["scene"])
+    if keeps_bounds(settings):
+        fields["calibrate"] = before["calibrate"]
     off = switched_off(settings)
     as_before = before.get("switched_off", [])
     fields["switched_off"] = as_before if sorted(set(as_before)) == off else off
     return fields
 
 
-def scene_section(settings: Any) -> dict[str, Any] | None:
-    """What the recipe says of scenes of the user, which the panel keeps as it is; None where it says nothing."""
-    found: dict[str, Any] | None = json.loads(settings.written or "{}").get("scene")
-    return found
+def any_scene(settings: Any) -> dict[str, Any]:
+    """What to say of a scene of the user where its surface alone matters: what is inspected may not be chosen yet."""
+    return {"scene": {"inspect": ["*"]}} if settings.where == SCENE else {}
+
+
+def set_surface(settings: Any, fields: dict[str, Any]) -> None:
+    """Set the finish, the layers and which of them are left out to what a recipe says."""
+    set_kind(settings.finish, fields["finish"])
+    set_layers(settings, [entry for family in FAMILIES for entry in fields[family]])
+    _switch_off(settings, fields["switched_off"])
+
+
+def keeps_bounds(settings: Any) -> bool:
+    """Whether the recipe says what may be calibrated, which the panel keeps and has no properties for."""
+    return "calibrate" in json.loads(settings.written or "{}")
 
 
 def set_kind(holder: Any, fields: dict[str, Any]) -> None:
@@ -149,8 +166,11 @@ def set_section(group: Any, section: SectionFields, fields: dict[str, Any]) -> N
         value = fields.get(field.name, None if field.optional else field.default)
         remembered[field.name] = value
         if field.optional:
-            setattr(group, f"use_{field.name}", value is not None)
-            value = field.default if value is None and field.sort != "section" else value
+            used = value is not None and value != field.neutral
+            setattr(group, f"use_{field.name}", used)
+            if field.sort == "section" and not used:
+                continue
+            value = value if used else field.default
         _set_field(group, field, value)
     group.written = json.dumps(remembered)
 
@@ -167,6 +187,8 @@ def section_to_fields(group: Any, section: SectionFields) -> dict[str, Any]:
             except ValueError as error:
                 section_name = schema.title_of(section.key)
                 raise ValueError(f"{section_name}, {field.title}: {error}") from None
+        elif field.neutral is not None and before.get(field.name) == field.neutral:
+            fields[field.name] = before[field.name]
     return fields
 
 
@@ -191,6 +213,19 @@ def _set_field(group: Any, field: Field, value: Any) -> None:
         case "section":
             if value is not None:
                 set_section(getattr(group, field.name), schema.sections()[field.name], value)
+        case "names":
+            setattr(group, field.name, names.text_of(value or ()))
+        case "word":
+            setattr(group, field.name, value if isinstance(value, str) else choices.NAMES)
+            setattr(group, f"{field.name}_names", "" if isinstance(value, str) else names.text_of(value))
+        case "folder":
+            setattr(group, field.name, "" if value is None else value["folder"])
+        case "entries":
+            collection = getattr(group, field.name)
+            collection.clear()
+            for entry in value or ():
+                set_section(collection.add(), schema.sections()[field.name], entry)
+            setattr(group, f"active_{field.name}", 0)
         case "clearances":
             collection = getattr(group, field.name)
             collection.clear()
@@ -221,6 +256,16 @@ def _field_to_value(group: Any, field: Field, before: Any) -> Any:
             return next(choice for choice in field.choices if str(choice) == getattr(group, field.name))
         case "section":
             return section_to_fields(getattr(group, field.name), schema.sections()[field.name])
+        case "names":
+            return _names(getattr(group, field.name), before)
+        case "word" if getattr(group, field.name) == choices.NAMES:
+            return _names(getattr(group, f"{field.name}_names"), before)
+        case "folder":
+            folder = _folder(group, field)
+            # Digests of pictures are those of the folder that they came with.
+            return before if before is not None and before["folder"] == folder else {"folder": folder}
+        case "entries":
+            return [section_to_fields(entry, schema.sections()[field.name]) for entry in getattr(group, field.name)]
         case "clearances":
             return {
                 entry.kind: _same_or_read(field, json.loads(entry.written or "null"), entry.clearance_mm)
@@ -228,6 +273,24 @@ def _field_to_value(group: Any, field: Field, before: Any) -> Any:
             }
         case _:
             return getattr(group, field.name)
+
+
+def pinned_pictures(group: Any, field: Field) -> int:
+    """How many pictures of a folder a recipe names by their digests, which the panel keeps and has no property for."""
+    before = json.loads(group.written or "{}").get(field.name)
+    kept = before is not None and schema.is_used(field, group) and before["folder"] == _folder(group, field)
+    return len(before.get("sha256") or ()) if kept else 0
+
+
+def _folder(group: Any, field: Field) -> str:
+    folder = getattr(group, field.name)
+    return os.path.normpath(bpy.path.abspath(folder)) if folder else ""
+
+
+def _names(text: str, before: Any) -> list[str]:
+    """The names of a line; those that were written, if it still is what they became."""
+    as_before = isinstance(before, list) and names.text_of(before) == text
+    return before if as_before else names.names_in(text)
 
 
 def _set_quantity(group: Any, field: Field, value: Any) -> None:

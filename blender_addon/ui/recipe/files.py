@@ -17,17 +17,21 @@ NAME_LETTERS = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def save_recipe(recipe: Recipe, path: Path) -> list[Path]:
-    """Write a recipe as YAML; a mesh that is its part is copied beside it. Gives the files written.
+    """Write a recipe as YAML; a mesh that is its part is copied beside it, folders of pictures are named from there.
 
-    Raises BlemishError where the folder or the mesh does not let itself be used.
+    Gives the files written. Raises BlemishError where the folder or the mesh does not let itself be used.
     """
     fields = recipe.model_dump(mode="json", exclude_none=True)
+    if recipe.calibrate:
+        fields["calibrate"] = {place: list(bounds) for place, bounds in recipe.calibrate.items()}
     written = [path]
     try:
         if fields["part"]["kind"] == "mesh":
             beside = _beside(Path(fields["part"]["path"]), path.parent)
             fields["part"]["path"] = beside.name
             written.append(beside)
+        for pictures in _picture_folders(fields.get("scene", {})):
+            pictures["folder"] = _from(path.parent, Path(pictures["folder"]))
         write_yaml(path, fields, SAVED_WITH)
     except OSError as error:
         raise BlemishError(f"{error.filename or path}: cannot be written ({error.strerror})") from None
@@ -50,6 +54,18 @@ def write_yaml(path: Path, fields: dict[str, Any], head: str = "") -> None:
 def file_name(name: str) -> str:
     """A name as a file may have it."""
     return NAME_LETTERS.sub("_", name).strip("_")[:64]
+
+
+def _picture_folders(scene: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a section `scene` says of folders of pictures."""
+    found = (scene.get("background"), scene.get("world", {}).get("hdris"))
+    return [pictures for pictures in found if pictures is not None]
+
+
+def _from(folder: Path, other: Path) -> str:
+    """A folder that lies below another as it is named from there; any other by its whole path."""
+    folder = folder.resolve()
+    return other.relative_to(folder).as_posix() if other.is_relative_to(folder) else str(other)
 
 
 def _beside(mesh: Path, folder: Path) -> Path:

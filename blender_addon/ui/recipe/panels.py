@@ -8,11 +8,12 @@ import bpy
 
 from blender_addon.ui import lines, schema
 from blender_addon.ui.preview import viewport
-from blender_addon.ui.recipe import rows, sizes
+from blender_addon.ui.recipe import exchange, rows, sizes
 from blender_addon.ui.recipe.operators.layers import active_layer
 from blender_addon.ui.recipe.operators.part import BLEMISH_OT_part_from_active
 from blender_addon.ui.recipe.operators.placement import has_placement, section_group
 from blender_addon.ui.sidebar import SidebarPanel, labelled_prop, labelled_row, split_labels
+from blender_addon.ui.words import say
 
 LIST_ROWS = 5
 
@@ -213,6 +214,9 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
         rest = row.row(align=True)
         rest.active = settings.use_texel_um
         rest.prop(settings, "texel_um", text="")
+        if exchange.keeps_bounds(settings):
+            sentence = say("What of this recipe may be calibrated is kept, and has no rows here.")
+            lines.draw(layout, context, sentence, icon="INFO")
         column = layout.column(align=True)
         row = column.row(align=True)
         row.operator("blemish.recipe_load", text="Load", icon="FILE_FOLDER")

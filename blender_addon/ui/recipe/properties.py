@@ -2,7 +2,8 @@
 
 `Scene.blemish.part`, `.finish` and each of `.layers` have a `kind` and one group for every section that it can be;
 `.camera` and `.sensor` are such groups themselves. Of the light there is one for every kind, `.light` and `.light_KIND`
-(see `schema.light_key`), and `.light_kind`, which says whose it is.
+(see `schema.light_key`), and `.light_kind`, which says whose it is. `.scene` is the group of what a recipe says of a
+scene of the user, and `.where` whether it says anything of one.
 """
 
 from typing import Any
@@ -28,6 +29,7 @@ def _section_groups() -> dict[str, type]:
 
 
 GROUPS = _section_groups()
+STAGE, SCENE = "STAGE", "SCENE"
 TEXEL = schema.recipe_field("texel_um")
 
 
@@ -101,6 +103,19 @@ class BlemishSettings(bpy.types.PropertyGroup):
         ),
         "frame": bpy.props.IntProperty(
             name="Frame", description="Which frame of the dataset the preview draws", min=0, update=changed
+        ),
+        "where": bpy.props.EnumProperty(
+            name="Where",
+            description="What the frames show",
+            items=(
+                (STAGE, "Blemish's Stage", "The recipe's part under the recipe's light, seen by the recipe's camera"),
+                (SCENE, "This Scene", "This scene as it was saved: its objects, materials, lights and cameras"),
+            ),
+        ),
+        "scene": bpy.props.PointerProperty(
+            type=GROUPS["scene"],
+            name="This Scene",
+            description="What is inspected in this scene, and what of it differs from frame to frame",
         ),
         "part": bpy.props.PointerProperty(type=BlemishPart, name="Part", description="What is inspected"),
         "finish": bpy.props.PointerProperty(type=BlemishFinish, name="Finish", description="How the surface was made"),

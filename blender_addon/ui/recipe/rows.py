@@ -55,18 +55,42 @@ def draw_field(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
 
 
 def field_row(layout: bpy.types.UILayout, group: Any, field: Field, label: str) -> bpy.types.UILayout:
-    """The rest of a field's row behind its label and, of an optional field, its switch; grey while that is off."""
-    right = labelled_row(layout, label)
+    """The rest of a field's row behind its label and, of an optional field, its switch; grey while that is off.
+
+    Where the panel is narrow, an optional field has a row of its own below its switch.
+    """
     if not field.optional:
-        return right
-    right.prop(group, f"use_{field.name}", text="")
-    rest = right.row(align=True)
-    rest.active = getattr(group, f"use_{field.name}")
+        return labelled_row(layout, label)
+    if is_narrow():
+        return _below_switch(layout, group, f"use_{field.name}")
+    return _beside_switch(labelled_row(layout, label), group, f"use_{field.name}")
+
+
+def is_folded(group: Any, field: Field) -> bool:
+    """Whether nothing of a field but its switch is to be drawn: it is off, and there is little room."""
+    return field.optional and is_narrow() and not getattr(group, f"use_{field.name}")
+
+
+def _beside_switch(row: bpy.types.UILayout, group: Any, switch: str) -> bpy.types.UILayout:
+    row.prop(group, switch, text="")
+    rest = row.row(align=True)
+    rest.active = getattr(group, switch)
     return rest
+
+
+def _below_switch(layout: bpy.types.UILayout, group: Any, switch: str) -> bpy.types.UILayout:
+    draw_flag(layout, group, switch)
+    row = layout.row(align=True)
+    row.use_property_split = False
+    row.active = getattr(group, switch)
+    return row
 
 
 def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: str | None = None) -> None:
     """Draw a quantity: one slider where it is fixed, otherwise what its distribution needs, on few rows."""
+    if is_folded(group, field):
+        draw_flag(layout, group, f"use_{field.name}")
+        return
     name = field.name
     form = getattr(group, f"{name}_form")
     column = layout.column(align=True)
@@ -77,7 +101,7 @@ def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: s
         quantities.NORMAL: ("mean", "deviation"),
     }.get(form)
     if pair is not None:
-        _draw_pair(column, row, group, field, pair)
+        _draw_pair(column, row, group, field, pair, breaks=is_narrow() and not field.optional)
     elif form == quantities.CHOICE:
         row.alert = not _is_list(getattr(group, f"{name}_values"))
         row.prop(group, f"{name}_values", text="")
@@ -88,12 +112,16 @@ def draw_quantity(layout: bpy.types.UILayout, group: Any, field: Field, label: s
         row.prop(group, name, text="", slider=is_slider(field))
     row.prop(group, f"{name}_form", text="", icon_only=True)
     if form == quantities.NORMAL:
-        ends = labelled_row(column, "Clip")
-        ends.prop(group, f"{name}_clipped", text="")
-        rest = ends.row(align=True)
-        rest.active = getattr(group, f"{name}_clipped")
-        _draw_pair(column, rest, group, field, ("low", "high"), label="")
-        ends.label(text="", icon="BLANK1")
+        switch = f"{name}_clipped"
+        narrow = is_narrow()
+        rest = (
+            _below_switch(column, group, switch)
+            if narrow
+            else _beside_switch(labelled_row(column, "Clip"), group, switch)
+        )
+        _draw_pair(column, rest, group, field, ("low", "high"), breaks=False)
+        if not narrow:
+            rest.label(text="", icon="BLANK1")
 
 
 def _draw_pair(
@@ -102,15 +130,16 @@ def _draw_pair(
     group: Any,
     field: Field,
     parts: tuple[str, str],
-    label: str | None = None,
+    *,
+    breaks: bool,
 ) -> None:
-    """Draw two numbers in a row, or where the panel is narrow the second in a row below."""
+    """Draw two numbers in a row, or if it breaks the second in a row below."""
     first, second = (f"{field.name}_{part}" for part in parts)
     row.prop(group, first, text="")
-    if not is_narrow():
+    if not breaks:
         row.prop(group, second, text="")
         return
-    below = labelled_row(column, PART_LABELS[parts[1]] if label is None else label)
+    below = labelled_row(column, PART_LABELS[parts[1]])
     below.active = row.active
     below.prop(group, second, text="")
     blank = below.row()
@@ -138,7 +167,10 @@ def draw_flag(layout: bpy.types.UILayout, group: Any, name: str) -> None:
 
 def draw_colour(layout: bpy.types.UILayout, group: Any, field: Field) -> None:
     """Draw a colour, or its channels where it varies."""
-    row = labelled_row(layout, field.title)
+    if is_folded(group, field):
+        draw_flag(layout, group, f"use_{field.name}")
+        return
+    row = field_row(layout, group, field, field.title)
     varies = getattr(group, f"{field.name}_varies")
     if varies:
         row.label(text="")

@@ -6,47 +6,10 @@ from typing import Any
 import bpy
 
 from blender_addon.ui.changes import changed, is_quiet, quiet
-from blender_addon.ui.recipe import quantities
+from blender_addon.ui.recipe import choices, quantities
 from blender_addon.ui.schema import Field, SectionFields
 from blender_addon.ui.words import compose
 
-CHOICE_LABELS = {"srgb": "sRGB", "any": "Any", "x": "+X", "y": "+Y", "z": "+Z", "-x": "−X", "-y": "−Y", "-z": "−Z"}
-AXIS = "This axis of the file faces the camera"
-CHOICE_TIPS = {
-    "rhomb": "A rhomb with corners of 80° and 100°",
-    "triangle": "A triangle of three equal sides",
-    **dict.fromkeys(("x", "y", "z", "-x", "-y", "-z"), AXIS),
-    "concentric": "Circles about an upright axis, as on a faced disc",
-    "helical": "A helix about a lying axis, as on a turned shaft",
-    "anywhere": "Anywhere on the surface",
-    "ends": "At its lower or upper side",
-    "across": "From one side across to the other",
-    "right": "At right angles, as in glaze and mud",
-    "triple": "Three at 120°",
-    "scratch": "A scratch anywhere",
-    "circle": "A circle",
-    "cross": "A cross",
-    "line": "A line",
-    "tick": "A tick",
-    "zigzag": "A zigzag",
-    "any": "Any of them, in every frame another",
-    "arch": "Ridges that rise in the middle",
-    "loop": "Ridges that turn back",
-    "whorl": "Ridges in circles",
-    "aluminium": "Aluminium, which is light grey",
-    "copper": "Copper, which is reddish",
-    "iron": "Iron, which is darker",
-    "8": "256 steps, as in most pictures",
-    "16": "65,536 steps, as cameras for measuring have them",
-    "uniform": "Anywhere, all places equally likely",
-    "poisson_disk": "Anywhere, but a distance apart",
-    "edge": "The denser the nearer to the border",
-    "curvature": "The denser the sharper the surface bends",
-    "at": "In the middle of a thing that was drawn before",
-    "along": "Anywhere on a thing that was drawn before",
-    "linear": "Numbers in proportion to the light",
-    "srgb": "Numbers as screens expect them",
-}
 CHANNELS = ("red", "green", "blue")
 
 
@@ -82,8 +45,9 @@ def _properties(section: SectionFields, field: Field, groups: Mapping[str, type]
     found: dict[str, Any] = {}
     if field.optional:
         found[f"use_{field.name}"] = bpy.props.BoolProperty(
-            name=label, description=tip, default=field.given, update=changed
-        )
+            name=label, description=tip, default=field.given,
+            update=_instead(field) if field.instead_of else changed,
+        )  # fmt: skip
     match field.sort:
         case "quantity":
             found |= _quantity(field, field.name, label, tip)
@@ -102,25 +66,48 @@ def _properties(section: SectionFields, field: Field, groups: Mapping[str, type]
                 name=label, description=tip, default=bool(field.default), update=changed
             )
         case "choice":
-            items = [(str(choice), _choice_label(choice), CHOICE_TIPS.get(str(choice), "")) for choice in field.choices]
             found[field.name] = bpy.props.EnumProperty(
-                name=label, description=tip, items=items, default=str(field.default), update=changed
+                name=label, description=tip, items=choices.items(field), default=str(field.default), update=changed
             )
-        case "text":
-            found[field.name] = bpy.props.StringProperty(
-                name=label, description=tip, default=field.default, update=changed,
-                **({"subtype": "FILE_PATH"} if field.name == "path" else {}),
+        case "word":
+            found[field.name] = bpy.props.EnumProperty(
+                name=label, description=tip, items=[*choices.items(field), choices.NAMES_ITEM],
+                default=str(field.default), update=changed,
             )  # fmt: skip
+            found[f"{field.name}_names"] = _text(label, tip)
+        case "names":
+            found[field.name] = _text(label, compose("{}, with commas between them", tip))
+        case "folder":
+            found[field.name] = _text(label, tip, subtype="DIR_PATH")
+        case "text":
+            subtype = {"subtype": "FILE_PATH"} if field.name == "path" else {}
+            found[field.name] = _text(label, tip, default=field.default, **subtype)
         case "section":
             found[field.name] = bpy.props.PointerProperty(type=groups[field.name], name=label, description=tip)
+        case "entries":
+            found[field.name] = bpy.props.CollectionProperty(type=groups[field.name], name=label, description=tip)
+            found[f"active_{field.name}"] = bpy.props.IntProperty(options={"HIDDEN"})
         case "clearances":
             found[field.name] = bpy.props.CollectionProperty(type=ClearanceSettings, name=label, description=tip)
     return found
 
 
-def _choice_label(choice: str | int) -> str:
-    plain = str(choice).replace("_", " ").title()
-    return f"{choice} bit" if isinstance(choice, int) else CHOICE_LABELS.get(choice, plain)
+def _text(label: str, tip: str, **options: Any) -> Any:
+    return bpy.props.StringProperty(name=label, description=tip, update=changed, **options)
+
+
+def _instead(field: Field) -> Callable[[Any, Any], None]:
+    """What happens when a field is switched on by hand that cannot be there beside another."""
+
+    def update(group: Any, context: Any) -> None:
+        if is_quiet():
+            return
+        if getattr(group, f"use_{field.name}"):
+            with quiet():
+                setattr(group, f"use_{field.instead_of}", False)
+        changed()
+
+    return update
 
 
 def _quantity(field: Field, name: str, label: str, tip: str) -> dict[str, Any]:

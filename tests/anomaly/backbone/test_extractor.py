@@ -3,9 +3,10 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from anomaly.backbone.extractor import FeatureExtractor
-from anomaly.backbone.normalisation import normalised, patches
+from anomaly.backbone.normalisation import IMAGENET_DEVIATION, IMAGENET_MEAN, normalised, patches
 from anomaly.backbone.patch_extractor import BackboneError
 
 
@@ -135,3 +136,16 @@ def test_scaling_keeps_flat_images_flat_and_normalises_as_imagenet():
     assert tensor.shape == (1, 3, 20, 30)
     expected = [(1 - mean) / deviation for mean, deviation in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
     np.testing.assert_allclose(tensor[0, :, 10, 10].numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale"), [((700, 301), 0.31), ((513, 90), 0.93), ((256, 40), 0.5), ((300, 64), 1.7)]
+)
+def test_pictures_scaled_band_by_band_are_bit_for_bit_those_that_torch_scales_whole(shape, scale):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    size = [round(side * scale) for side in shape]
+    whole = functional.interpolate(
+        torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255, size, mode="bilinear", antialias=True
+    )
+    mean, deviation = (torch.tensor(each)[:, None, None] for each in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    assert torch.equal(normalised(image, scale), (whole - mean) / deviation)

@@ -1,5 +1,7 @@
 import subprocess
 import sys
+import weakref
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from anomaly.backbone.patch_extractor import patch_extractor
 from anomaly.inspection.computing import Computing
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError, TrainingRecord, read_tensors
 from anomaly.inspection.maintenance import looking_at, melded
+from anomaly.inspection.predicting import predict_samples
 from anomaly.inspection.tiles import (
     ALIGNED,
     LARGEST_WHOLE,
@@ -25,6 +28,7 @@ from anomaly.inspection.tiles import (
 )
 from anomaly.inspection.train import train_inspector
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
+from benchmarks import tiles
 from scenes.formats.registry import read_samples
 
 
@@ -48,16 +52,16 @@ def inspector_of(backbone, scale=1.0, size=100):
 @pytest.mark.parametrize("size", [(3000, 2500), (10_000, 10_000), (700, 9000), (2561, 2560), (640, 641)])
 @pytest.mark.parametrize("side", [None, 512, 640, 1000])
 def test_what_tiles_keep_parts_the_picture_and_what_they_see_reaches_beyond(size, side):
-    tiles = tiles_of(size, side)
+    parts = tiles_of(size, side)
     kept = np.zeros([-(-length // 16) for length in size], int)
-    for tile in tiles:
+    for tile in parts:
         (rows, columns), within = tile.cells(16)
         kept[rows, columns] += 1
         for length, seen, own, inside in zip(size, tile.seen, tile.kept, within, strict=True):
-            assert seen.start == max(0, own.start - OVERLAP) or len(tiles) == 1 or seen == slice(0, length)
+            assert seen.start == max(0, own.start - OVERLAP) or len(parts) == 1 or seen == slice(0, length)
             assert seen.stop == min(length, own.stop + OVERLAP) or seen == slice(0, length)
             assert seen.start % ALIGNED == 0
-            assert seen.stop - seen.start <= (side or TILE) or len(tiles) == 1
+            assert seen.stop - seen.start <= (side or TILE) or len(parts) == 1
             assert inside.stop <= -(-(seen.stop - seen.start) // 16)
     assert (kept == 1).all()
 
@@ -141,6 +145,42 @@ def test_a_large_picture_takes_no_more_memory_than_a_smaller_one_beside_itself_a
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.strip() == f"({side}, {side})"
+
+
+@dataclass
+class Watched:
+    """A picture that may be read only when those before it have been let go."""
+
+    before: list[weakref.ref]
+    valid: bool = False
+
+    def image(self):
+        assert not any(reference() is not None for reference in self.before)
+        image = surface(64, 80, len(self.before))
+        self.before.append(weakref.ref(image))
+        return image
+
+    def valid_mask(self):
+        return np.ones((64, 80), bool) if self.valid else None
+
+
+@pytest.mark.parametrize("tile", [None, 512])
+def test_no_more_than_one_picture_is_in_memory_at_a_time(tile):
+    inspector, before, maps = inspector_of("filters").on(Computing(tile=tile)), [], []
+
+    def take(position, prediction):
+        assert not any(reference() is not None for reference in maps)
+        maps.append(weakref.ref(prediction[1]))
+
+    predict_samples(inspector, [Watched(before), Watched(before, valid=True), Watched(before)], take)
+    assert len(before) == len(maps) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the peak of memory")
+def test_an_evaluation_takes_at_most_18_bytes_for_each_more_pixel_of_its_pictures():
+    taken = [tiles.evaluation("filters", side)["bytes a pixel"] * side**2 for side in (1000, 3000)]
+    assert taken[1] - taken[0] < 18 * (3000**2 - 1000**2)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """The nearest row of a bank, beside every distance in double precision; the blurred map, beside SciPy's."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -79,3 +81,18 @@ def test_map_enlarged_and_blurred_is_scipys(factor):
     for axis in (1, 2):
         expected = gaussian_filter1d(expected, BLUR_DEVIATION, axis=axis, mode="nearest", radius=BLUR_KERNEL // 2)
     np.testing.assert_allclose(enlarged_and_blurred(cells, factor)[:, 0], expected, atol=1e-12)
+
+
+def test_threads_that_share_the_parts_find_the_same_rows_and_leave_the_number_of_threads_as_it_was():
+    bank, features = few_directions(300, 1), few_directions(3000, 2)
+    alone = NearestRows(bank)(features)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        shared = NearestRows(bank)(features)
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as pool:  # threads to come have as many again
+            assert pool.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert all(map(torch.equal, alone, shared))

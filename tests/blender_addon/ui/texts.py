@@ -27,6 +27,7 @@ LISTS = (
     ("learn/panels.py", "FIGURES"),
     ("keys.py", "LABELS"),
     ("dataset/operators.py", "TEST_NAME"),
+    ("own_scene/operators.py", "NONE_FITS"),
     ("dataset/own_scene.py", "NEVER_SAVED"),
     ("dataset/own_scene.py", "UNSAVED"),
 )

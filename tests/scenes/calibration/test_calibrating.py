@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from scenes import Recipe, load_recipe
 from scenes.calibration.calibrating import DETERMINED, Plan
 from scenes.calibration.parameters import CalibrationError, Parameter, free_parameters
 from scenes.calibration.run import Fit, fit_recipe
-from scenes.jobs.progress import untold
+from scenes.jobs.progress import Progress, untold
 from scenes.quantities.distribution import LogUniform, Uniform
 from scenes.recipes.paths import quantity_at, replaced
 from scenes.recipes.reading import as_yaml
@@ -32,8 +33,10 @@ def written(recipe: Recipe, path: Path) -> str:
     return str(path)
 
 
-def fit(recipe: str, photographs: Path, out: Path, world: World, plan: Plan = SMALL) -> Fit:
-    return fit_recipe(recipe, photographs, out, lambda wanted: world, None, plan, 4, untold)
+def fit(
+    recipe: str, photographs: Path, out: Path, world: World, plan: Plan = SMALL, progress: Progress = untold
+) -> Fit:
+    return fit_recipe(recipe, photographs, out, lambda wanted: world, None, plan, 4, progress)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,23 @@ def test_a_damaged_measurement_is_made_anew(fitted: tuple[Fit, Path, World], sta
     fit(start, photographs, out, world)
     assert world.asked == 1
     assert contents(out.parent) == before
+
+
+def test_a_fit_does_not_depend_on_how_many_threads_there_are(
+    fitted: tuple[Fit, Path, World], start: str, photographs: Path, tmp_path: Path
+) -> None:
+    """Of several threads each adds up a part of a sum, and the last digit is another one."""
+    out, again = fitted[1], shutil.copytree(fitted[1].parent, tmp_path / "again")
+    (again / "fitted-fit" / "fit.json").unlink()
+    threads = set()
+
+    def progress(what: str, done: int, total: int) -> None:
+        threads.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    with threadpool_limits(3, user_api="blas"):
+        fit(start, photographs, again / out.name, World(), progress=progress)
+    assert threads == {1}
+    assert contents(again) == contents(out.parent)
 
 
 def test_a_fit_of_photographs_of_the_recipe_itself_is_refused(start: str, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from scenes.formats.errors import SampleError
 from scenes.formats.registry import FORMATS, read_samples
 from scenes.formats.sample import Sample
 from scenes.formats.splitting import split_by_group
-from scenes.formats.truth import DefectInstance, InstanceMaps, Truth
+from scenes.formats.truth import DefectInstance, InstanceMaps, Truth, of_components
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import pictures_in
 
@@ -617,3 +617,21 @@ def test_the_ground_of_a_mask_can_have_no_class(tmp_path):
     (tmp_path / "manifest.yaml").write_text("mask: {0: chip}\n")
     with pytest.raises(SampleError, match=r"manifest\.yaml: mask.*greater than 0"):
         read_samples(tmp_path)
+
+
+def test_components_of_a_mask_are_those_of_each_class_in_the_whole_picture():
+    rng = np.random.default_rng(4)
+    values = np.zeros((90, 70), np.int32)
+    values[20:60, 11:50] = rng.choice([0, 0, 0, 1, 2, 5], (40, 39))
+    truth = of_components(values, {1: "pit", 5: "dent", None: "other"})
+    masks = [values == 1, values == 5, (values > 0) & ~np.isin(values, (1, 5))]
+    expected = []
+    for name, mask in zip(("pit", "dent", "other"), masks, strict=True):
+        numbers, count = ndimage.label(mask, np.ones((3, 3)))
+        expected += [(name, numbers == number) for number in range(1, count + 1)]
+    found = [(instance.class_name, instance.mask) for instance in truth.instances]
+    assert Counter(name for name, _ in found) == Counter(name for name, _ in expected)
+    assert {(name, mask.tobytes()) for name, mask in found} == {(name, mask.tobytes()) for name, mask in expected}
+    assert np.array_equal(truth.defect, values > 0)
+    assert np.array_equal(truth.of_family("defect"), values > 0)
+    assert len(of_components(np.zeros((5, 4), np.int32), {1: "pit"}).instances) == 0

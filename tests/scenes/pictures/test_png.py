@@ -58,3 +58,13 @@ def test_alpha_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((4, 4, 4), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(png.PngError, match="pixel format RGBA; expected grey or RGB"):
         png.read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_the_bytes_of_a_tall_picture_are_those_of_one_piece(monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+    rows = np.random.default_rng(1).integers(0, 40, (700, 30), kind)
+    rows[100:400] = 7  # a run of lengths that bands part
+    in_bands = png.encode(rows)
+    monkeypatch.setattr(png, "BAND", 1000)
+    assert png.encode(rows) == in_bands
+    assert np.array_equal(png.decode(in_bands), rows)

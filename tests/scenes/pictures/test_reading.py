@@ -13,7 +13,7 @@ from PIL import Image
 
 from procgen.errors import BlemishNote
 from scenes.pictures import png
-from scenes.pictures.decoding import measure, turned
+from scenes.pictures.decoding import load, measure, turned
 from scenes.pictures.errors import PictureError
 from scenes.pictures.reading import (
     ReadingOptions,
@@ -168,7 +168,7 @@ def test_deep_colour_png_of_other_programs_is_read(tmp_path: Path, channels: int
     order = [2, 1, 0, 3][:channels]
     cv2.imwrite(str(tmp_path / "a.png"), values[..., order], [cv2.IMWRITE_PNG_COMPRESSION, 6])  # with every filter
     content = (tmp_path / "a.png").read_bytes()
-    rows = np.frombuffer(zlib.decompress(png.check(content)), np.uint8).reshape(40, -1)
+    rows = np.frombuffer(zlib.decompress(b"".join(png.compressed(content))), np.uint8).reshape(40, -1)
     assert {2, 3, 4} & set(rows[:, 0].tolist())
     assert np.array_equal(png.decode_deep_colour(content), values)
     expected = np.rint(values[..., :3] / 257)
@@ -274,3 +274,25 @@ def test_pages_without_end_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(pages)  # the directory of pages points back at itself
     with pytest.raises(PictureError):
         read_rgb(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("height", [255, 256, 257, 600])
+def test_tall_pictures_of_every_mode_are_what_numpy_makes_of_them(tmp_path, mode, height):
+    rng, channels = np.random.default_rng(height), {"LA": (2,), "RGB": (3,), "RGBA": (4,)}.get(mode, ())
+    if mode == "I;16":
+        picture = Image.fromarray(rng.integers(0, 65536, (height, 9), np.uint16))
+    else:
+        array = rng.integers(0, 256, (height, 9, *channels), np.uint8)
+        picture = Image.fromarray(array).convert(mode) if mode in ("1", "P") else Image.fromarray(array)
+    picture.save(tmp_path / "a.png")
+    raster = load(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as written:
+        expected = np.array(written)
+    if mode == "P":
+        assert np.array_equal(raster.indices, expected)
+    elif mode in ("LA", "RGBA"):
+        assert np.array_equal(raster.alpha, expected[..., -1])
+        assert np.array_equal(raster.values, expected[..., 0] if mode == "LA" else expected[..., :3])
+    else:
+        assert np.array_equal(raster.values, expected)

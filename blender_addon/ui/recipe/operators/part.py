@@ -82,11 +82,13 @@ class BLEMISH_OT_part_from_active(NeedsObjectMode, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
+        from blender_addon.rendering.mesh_export import SOLID
+
         thing = context.active_object
         if thing is None:
             cls.poll_message_set("Select the object to inspect")
             return False
-        if thing.type not in {"MESH", "CURVE", "SURFACE", "FONT", "META"}:
+        if thing.type not in SOLID:
             cls.poll_message_set(f"{thing.name} has no surface; select a mesh")
             return False
         if thing == context.scene.blemish.preview.object:

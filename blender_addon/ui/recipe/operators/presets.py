@@ -77,7 +77,7 @@ class BLEMISH_OT_preset_add(bpy.types.Operator):
             return {"CANCELLED"}
         settings, sort = context.scene.blemish, sort_of(context, self.of)
         try:
-            exchange.to_recipe(settings)  # what is no recipe is no preset
+            exchange.to_recipe(settings, **exchange.any_scene(settings))  # what is no recipe is no preset
             whole = exchange.to_fields(settings)
             if sort == SURFACE:
                 kept = {key: whole[key] for key in ("finish", "defects", "impurities")}
@@ -206,7 +206,8 @@ def shared_preset(settings: Any, path: Path) -> tuple[str, dict[str, Any]]:
     from scenes.recipes.recipe import recipe_from
 
     kept: Any = recipe_fields(path)
-    fields = exchange.to_fields(settings) | {"defects": [], "impurities": [], "switched_off": []}
+    fields = exchange.to_fields(settings) | exchange.any_scene(settings)
+    fields |= {"defects": [], "impurities": [], "switched_off": []}
     if isinstance(kept, dict) and "finish" in kept:
         surface = {key: kept.get(key, []) for key in ("finish", "defects", "impurities")}
         recipe_from(fields | surface, str(path))
@@ -224,14 +225,16 @@ def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) ->
     from blender_addon.ui.recipe import exchange
     from scenes.recipes.recipe import recipe_from
 
-    fields = exchange.to_fields(settings)
+    fields = exchange.to_fields(settings) | exchange.any_scene(settings)
     if not isinstance(kept, dict):
         recipe_from(kept, sort)  # says what is wrong with it
         return
     if sort == SURFACE:
         fields |= {key: kept.get(key, []) for key in ("finish", "defects", "impurities")}
         fields["switched_off"] = []
-        exchange.from_recipe(recipe_from(fields, sort), settings)
+        surface = recipe_from(fields, sort).model_dump(mode="json")
+        with changes.quiet():
+            exchange.set_surface(settings, surface)
         return
     layer = active_layer(context)
     family = exchange.family_of(layer)

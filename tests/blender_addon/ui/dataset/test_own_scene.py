@@ -12,8 +12,9 @@ import pytest
 
 import blender_addon
 from blender_addon.ui.dataset import own_scene
-from blender_addon.ui.dataset.data import resuming_request
+from blender_addon.ui.dataset.data import recipe_of, resuming_request
 from blender_addon.ui.recipe.exchange import from_recipe
+from scenes import RecipeError, load_recipe
 from scenes.recipes.recipe import recipe_from
 from tests.blender_addon.own_scene.files import fields, two_parts
 from tests.blender_addon.workers.test_render import contents
@@ -28,21 +29,20 @@ def blend(tmp_path: Path) -> Iterator[Path]:
     blender_addon.unregister()
 
 
-def choose(**dataset: Any) -> Any:
+def choose(inspect: str, **dataset: Any) -> Any:
     scene = bpy.context.scene
-    from_recipe(recipe_from(fields(inspect=["Nothing"]), "mine.yaml"), scene.blemish)
-    settings = scene.blemish_dataset
-    for name, value in {"where": "SCENE", "frames": 1, "samples": 1, **dataset}.items():
-        setattr(settings, name, value)
-    return settings
+    from_recipe(recipe_from(fields(inspect=[inspect]), "mine.yaml"), scene.blemish)
+    for name, value in {"frames": 1, "samples": 1, **dataset}.items():
+        setattr(scene.blemish_dataset, name, value)
+    return scene.blemish
 
 
 def test_panel_renders_this_scene_as_the_shell_does(blend: Path, tmp_path: Path) -> None:
     for thing in bpy.data.objects:
         thing.select_set(thing.name in ("Block", "Pin.001", "Front"))
-    settings = choose(folder=str(tmp_path / "panel"))
-    assert bpy.ops.blemish.inspect_selected() == {"FINISHED"}
-    assert settings.inspected == "Block, Pin.001"
+    settings = choose("Nothing", folder=str(tmp_path / "panel"))
+    assert bpy.ops.blemish.scene_names_selected() == {"FINISHED"}
+    assert settings.scene.inspect == "Block, Pin.001"
     bpy.context.scene.blemish.seed = 5
     assert bpy.ops.blemish.render_dataset() == {"FINISHED"}
     recipe = tmp_path / "mine.yaml"
@@ -60,19 +60,29 @@ def test_unsaved_changes_are_said(blend: Path, tmp_path: Path) -> None:
     assert own_scene.unsaved() == (own_scene.UNSAVED if bpy.data.is_dirty else "")  # always, without a window
     bpy.ops.wm.read_factory_settings(use_empty=True)
     assert own_scene.unsaved() == own_scene.NEVER_SAVED
-    choose(inspected="Block", folder=str(tmp_path / "set"))
+    choose("Block", folder=str(tmp_path / "set"))
     with pytest.raises(RuntimeError, match="Save this file first"):
         bpy.ops.blemish.render_dataset()
     assert not (tmp_path / "set").exists()
 
 
-def test_the_stage_stays_what_is_rendered_by_default(blend: Path) -> None:
-    settings = choose(where="STAGE")
-    assert own_scene.section_of(bpy.context) is None
+def test_a_recipe_says_where_its_frames_are_rendered(blend: Path) -> None:
+    settings = choose("Block")
+    assert settings.where == "SCENE"
+    assert own_scene.options_of(bpy.context) == {"blend": str(blend)}
+    settings.where = "STAGE"
     assert own_scene.options_of(bpy.context) == {}
+    assert recipe_of(bpy.context).scene is None
     settings.where = "SCENE"
-    section = own_scene.section_of(bpy.context)
-    assert section is not None
-    assert (section["inspect"], section["surface"], section["cameras"]) == (["Nothing"], "own", "scene")
-    settings.inspected, settings.cameras = " Block,Pin* ", "all"
-    assert own_scene.section_of(bpy.context) == {**section, "inspect": ["Block", "Pin*"], "cameras": "all"}
+    assert recipe_of(bpy.context).scene.inspect == ("Block",)
+    from_recipe(load_recipe("plate"), settings)
+    assert settings.where == "STAGE"
+    settings.where = "SCENE"
+    assert recipe_of(bpy.context).scene.inspect == ("Block",)  # what was chosen in this scene is still there
+
+
+def test_what_is_not_chosen_yet_is_said(blend: Path) -> None:
+    settings = choose("Block")
+    settings.scene.inspect = " , "
+    with pytest.raises(RecipeError, match=r"scene\.inspect"):
+        recipe_of(bpy.context)
