@@ -296,6 +296,10 @@ def calibrate(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe's name or a YAML file.", show_default=False)],
     real: Annotated[Path, typer.Option(help="Folder of 5 to 60 photographs of good parts, or any format of `train`.")],
     out: Annotated[Path, typer.Option(help="Recipe to write, NAME.yaml; page and sheet come in NAME-fit beside it.")],
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Photographs with masks, any format of `train`: defects are fitted to them, too."),
+    ] = None,
     renders: Annotated[
         int, typer.Option(min=20, max=100_000, help="Frames of the broad design that the fit learns from.")
     ] = 300,
@@ -335,6 +339,7 @@ def calibrate(
         features=features,
         sizes={"renders": renders, "verified": verified, "seed": seed},
         samples=samples,
+        labelled=radiance.labelled(masks, seed, **rendering) if masks else None,
     )
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,12 @@ from blender_addon.workers.control import Control
 from blender_addon.workers.devices import CPU
 from blender_addon.workers.job import RADIANCE, Job
 from blender_addon.workers.process import BlenderProcess
-from blender_addon.workers.render import device_of
-from scenes import Recipe
+from blender_addon.workers.render import device_of, render_dataset
+from scenes import Recipe, read_samples
+from scenes.calibration.defects.fitting import Labelled
 from scenes.calibration.measuring import Renderer, Shot, Take
 from scenes.camera.sensor import Singles
+from scenes.formats.sample import Sample
 from scenes.jobs.executor import Place
 from scenes.jobs.local import Local
 
@@ -85,3 +88,13 @@ def renderer(
         Local(workers or max(1, cards)).run(work, list(enumerate(shots)), take)
 
     return render
+
+
+def labelled(folder: Path, seed: int, **rendering: Any) -> Labelled:
+    """Photographs with masks, and what renders frames with theirs; rendering: as of `render_dataset`."""
+
+    def frames(recipe: Recipe, out: Path, count: int) -> list[Sample]:
+        render_dataset(recipe, out, count, seed, **rendering)
+        return read_samples(out)
+
+    return Labelled(folder, frames)

@@ -8,10 +8,11 @@ from pathlib import Path
 import typer
 
 from scenes.calibration.calibrating import Plan
+from scenes.calibration.defects.fitting import Labelled
 from scenes.calibration.measuring import Renderer
 from scenes.calibration.parameters import Parameter
 from scenes.calibration.photographs import Features
-from scenes.calibration.record import parameter_rows, undetermined
+from scenes.calibration.record import parameter_rows, quantities_of, undetermined
 from scenes.calibration.run import SHEET, fit_recipe
 from scenes.jobs.progress import shown
 from scenes.quantities.distribution import parse
@@ -30,6 +31,7 @@ def fit(
     features: Features | None,
     sizes: Mapping[str, int],
     samples: int,
+    labelled: Labelled | None,
 ) -> None:
     """Fit, and print what was free, what moved and how far the result lies from the photographs."""
     if features is None:
@@ -45,12 +47,19 @@ def fit(
             samples,
             progress,
             on_free=_tell_free,
+            labelled=labelled,
         )
     for row in parameter_rows(found.calibration):
         if row["moved"] != "stays":
             typer.echo(f"fitted    {row['path']}: {parse(row['before'])} is now {parse(row['after'])}, {row['moved']}")
     for path, why in undetermined(found.calibration.recipe, found.calibration).items():
         typer.echo(f"stays     {path}: {why}")
+    if found.defects:
+        for path, quantity in quantities_of(found.calibration, found.defects).items():
+            if path.startswith("defects."):
+                typer.echo(f"fitted    {path}: is now {quantity}")
+        for name, why in found.defects.stays.items():
+            typer.echo(f"stays     {name}: {why}")
     typer.echo(f"verdict   {found.calibration.verdict}")
     typer.echo(f"recipe    {out}")
     typer.echo(f"page      {found.page}")

@@ -90,7 +90,7 @@ def photographs(folder: Path, recipe: Recipe, features: Features | None, seed: i
         pictures.append(middle(picture))
         digests.append(hashlib.sha256(content_of(sample.image_path)).hexdigest())
         progress("reading photographs", number + 1, len(samples))
-    _refuse_other_scale(folder, samples, recipe)
+    refuse_other_scale(folder, samples, recipe)
     coloured = sum(map(is_colour, pictures)) > len(pictures) / 2
     if coloured and recipe.sensor.monochrome:
         warnings.warn(
@@ -148,7 +148,8 @@ def _refuse_useless(sample: Sample, picture: NDArray[np.uint8]) -> None:
         raise SampleError(f"{sample.image_path}: is the same everywhere; expected a photograph: leave it out")
 
 
-def _refuse_other_scale(folder: Path, samples: list[Sample], recipe: Recipe) -> None:
+def refuse_other_scale(folder: Path, samples: list[Sample], recipe: Recipe) -> None:
+    """Raises CalibrationError where pictures have another number of pixels than the recipe's frames."""
     height, width = np.median([sample.shape() for sample in samples], axis=0)
     ours = recipe.camera.resolution
     ratio = float(np.sqrt(height * width / (ours[0] * ours[1])))

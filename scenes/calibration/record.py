@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from scenes.calibration.calibrating import DETERMINED, WITHIN, Calibration, Distance
+from scenes.calibration.defects.fitting import DefectFit
+from scenes.calibration.defects.measuring import FIGURES
 from scenes.calibration.parameters import as_written, confounded_in, rounded
 from scenes.calibration.photographs import Photographs
 from scenes.datasets.files import sealed
@@ -25,13 +27,16 @@ def folder_of(out: Path) -> Path:
     return out.with_name(f"{out.stem}-fit")
 
 
-def quantities_of(calibration: Calibration) -> dict[str, Quantity]:
+def quantities_of(calibration: Calibration, defects: DefectFit | None = None) -> dict[str, Quantity]:
     """What the fitted recipe has at the paths that moved."""
-    return {
+    found = {
         parameter.path: quantity_at(calibration.recipe, parameter.path)
         for parameter, moved in zip(calibration.parameters, calibration.moved, strict=True)
         if moved
     }
+    for fitted in defects.classes if defects else ():
+        found |= fitted.moved
+    return found
 
 
 def parameter_rows(calibration: Calibration) -> list[dict[str, Any]]:
@@ -86,7 +91,49 @@ def undetermined(recipe: Recipe, calibration: Calibration) -> dict[str, str]:
     return found | confounded_in(recipe, calibration.parameters)
 
 
-def record(recipe: Recipe, calibration: Calibration, real: Photographs, settings: Mapping[str, Any]) -> bytes:
+def defect_rows(before: Recipe, defects: DefectFit) -> list[dict[str, Any]]:
+    """Each class: medians of real and rendered flaws, how often they are, and what moved."""
+    rows = []
+    for fitted in defects.classes:
+        sides = {"real": fitted.real, "before": fitted.before, "after": fitted.after}
+        figures = {
+            name: {
+                side: None if flaws is None or np.isnan(getattr(flaws, name)).all() else _bands(getattr(flaws, name))
+                for side, flaws in sides.items()
+            }
+            for name in FIGURES
+        }
+        rates = {"real": fitted.rate_real, "before": fitted.rate_before, "after": fitted.rate_after}
+        rows.append(
+            {
+                "class": fitted.name,
+                "flaws": len(fitted.real.area),
+                **figures,
+                "per picture": {side: None if rate is None else rounded(rate) for side, rate in rates.items()},
+                "per picture, interval": _rounded(fitted.rate_interval),
+                "moved": {
+                    path: {
+                        "before": as_written({"_": quantity_at(before, path)})["_"],
+                        "after": as_written({"_": quantity})["_"],
+                    }
+                    for path, quantity in fitted.moved.items()
+                },
+            }
+        )
+    return rows
+
+
+def _bands(values: Any) -> list[float]:
+    return _rounded(np.nanquantile(values, BAND))
+
+
+def record(
+    recipe: Recipe,
+    calibration: Calibration,
+    real: Photographs,
+    settings: Mapping[str, Any],
+    defects: DefectFit | None = None,
+) -> bytes:
     """All figures of a fit as a JSON file with its own digest."""
     return sealed(
         {
@@ -107,6 +154,7 @@ def record(recipe: Recipe, calibration: Calibration, real: Photographs, settings
             "parameters": parameter_rows(calibration),
             "undetermined": undetermined(recipe, calibration),
             "statistics": statistic_rows(calibration, real),
+            **({"defects": defect_rows(recipe, defects), "defects that stay": dict(defects.stays)} if defects else {}),
         }
     )
 

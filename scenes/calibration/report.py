@@ -9,21 +9,26 @@ from string import Template
 from typing import Any
 
 from scenes.calibration.calibrating import Calibration
+from scenes.calibration.defects.fitting import DefectFit
+from scenes.calibration.defects.measuring import FIGURES
 from scenes.calibration.photographs import Photographs
 from scenes.calibration.picture_statistics import SAID
-from scenes.calibration.record import parameter_rows, statistic_rows, undetermined
-from scenes.calibration.sheet import as_data
+from scenes.calibration.record import defect_rows, parameter_rows, statistic_rows, undetermined
+from scenes.calibration.sheet import as_data, defect_rows_of, sheet
 from scenes.quantities.distribution import parse
 from scenes.quantities.units import symbol_of
 from scenes.recipes.recipe import Recipe
 
 TEMPLATE = Path(__file__).with_name("page.html")
 WIDTH, HEIGHT, EDGE = 220, 30, 6  # px, of the drawing of a statistic's bands
+SIDES = ("real", "before", "after")
 UNREACHED = " (no frame of the design comes near: nothing was fitted to it)"
 
 
-def page(recipe: Recipe, calibration: Calibration, real: Photographs, sheet: bytes) -> str:
-    """The page as HTML. sheet: as a PNG."""
+def page(
+    recipe: Recipe, calibration: Calibration, real: Photographs, sheet_of: bytes, defects: DefectFit | None = None
+) -> str:
+    """The page as HTML. sheet_of: the pictures, as a PNG."""
     kept = int(real.reserved.sum())
     facts = (
         f"{len(real.names)} photographs of {real.folder}: {len(real.names) - kept} fitted to, {kept} kept back to judge"
@@ -33,13 +38,45 @@ def page(recipe: Recipe, calibration: Calibration, real: Photographs, sheet: byt
         facts=escape(facts),
         verdict=escape(("Accepted: " if calibration.accepted else "Refused: ") + calibration.verdict),
         verdict_class="verdict" if calibration.accepted else "verdict refused",
-        sheet=as_data(sheet),
+        sheet=as_data(sheet_of),
         distances=_distances(calibration),
         parameters="".join(map(_parameter, parameter_rows(calibration))),
         undetermined="".join(_row([path, why]) for path, why in undetermined(recipe, calibration).items()),
         statistics="".join(map(_statistic, statistic_rows(calibration, real))),
         said="".join(_row([name, said]) for name, said in SAID.items()),
+        defects="" if defects is None else _defects(recipe, defects),
     )
+
+
+def _defects(recipe: Recipe, defects: DefectFit) -> str:
+    """Real and rendered flaws, what moved, what stays."""
+    figures, moved = [], []
+    for row in defect_rows(recipe, defects):
+        for name in FIGURES:
+            figures.append([row["class"], name, *(_band(row[name][side]) for side in SIDES)])
+        low, high = row["per picture, interval"]
+        rates = [row["per picture"][side] for side in SIDES]
+        real, before, after = ("not seen" if rate is None else f"{rate:g}" for rate in rates)
+        figures.append([row["class"], "a picture", f"{real} [{low:g}, {high:g}]", before, after])
+        for path, was in row["moved"].items():
+            moved.append([path, str(parse(was["before"])), str(parse(was["after"]))])
+    shown = as_data(sheet(defect_rows_of(defects)))
+    return (
+        "<h2>Defects: real, before and after</h2>"
+        f'<img src="{shown}" alt="Real and rendered defects of each class">'
+        + _table(["class", "figure", *SIDES], figures)
+        + _table(["quantity", "before", "after"], moved)
+        + _table(["stays as it was", "why"], [[name, why] for name, why in defects.stays.items()])
+    )
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{title}</th>" for title in titles)
+    return f'<div class="wide"><table><tr>{head}</tr>{"".join(map(_row, rows))}</table></div>'
+
+
+def _band(band: Sequence[float] | None) -> str:
+    return "not seen" if band is None else f"{band[1]:.3g} [{band[0]:.3g}, {band[2]:.3g}]"
 
 
 def _distances(calibration: Calibration) -> str:

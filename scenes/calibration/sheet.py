@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenes.calibration.calibrating import Calibration
+from scenes.calibration.defects.fitting import DefectFit
 from scenes.calibration.photographs import Photographs
 from scenes.gallery.comparison import spread
 
@@ -20,29 +21,37 @@ PAPER, INK = (250, 250, 250), (40, 40, 40)
 ROWS = ("real", "rendered, recipe as it was", "rendered, fitted")
 
 RGB = NDArray[np.uint8]
+Rows = Mapping[str, Sequence[RGB]]  # of pictures, by their title
 
 
-def rows_of(calibration: Calibration, real: Photographs) -> list[list[RGB]]:
+def rows_of(calibration: Calibration, real: Photographs) -> Rows:
     """What is shown: kept-back photographs, then frames of the same numbers before and after."""
     kept = [picture for picture, reserved in zip(real.pictures, real.reserved, strict=True) if reserved]
-    return [
-        spread(kept, SHOWN),
-        list(calibration.frames_before.pictures[:SHOWN]),
-        list(calibration.frames_after.pictures[:SHOWN]),
-    ]
+    before, after = calibration.frames_before.pictures, calibration.frames_after.pictures
+    return dict(zip(ROWS, (spread(kept, SHOWN), before[:SHOWN], after[:SHOWN]), strict=True))
 
 
-def sheet(rows: Sequence[Sequence[RGB]]) -> bytes:
+def defect_rows_of(fit: DefectFit) -> Rows:
+    """Flaws of each class: real ones, rendered ones before and after."""
+    return {
+        f"{fitted.name}: {title}": flaws.crops
+        for fitted in fit.classes
+        for title, flaws in zip(ROWS, (fitted.real, fitted.before, fitted.after), strict=True)
+        if flaws is not None
+    }
+
+
+def sheet(rows: Rows) -> bytes:
     """A PNG of rows of pictures under their titles, pixel for pixel where they are no larger than CELL."""
     from PIL import Image, ImageDraw
 
-    cells = [[_cell(picture) for picture in row] for row in rows]
+    cells = [[_cell(picture) for picture in row] for row in rows.values()]
     width = max(sum(cell.shape[1] + GAP for cell in row) for row in cells) + GAP
     height = sum(TITLE + GAP + max(cell.shape[0] for cell in row) for row in cells) + GAP
     image = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(image)
     top = GAP
-    for title, row in zip(ROWS, cells, strict=True):
+    for title, row in zip(rows, cells, strict=True):
         pen.text((GAP, top), title, fill=INK)
         left = GAP
         for cell in row:

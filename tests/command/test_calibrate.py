@@ -37,6 +37,8 @@ def test_folders_and_files_that_cannot_be_used(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "hostile.yaml").write_text(HOSTILE)
     assert "line 2" in refused(capsys, str(tmp_path / "hostile.yaml"), "--real", real, "--out", out)
     assert "set camera.resolution" in refused(capsys, "plate", "--real", one_small(tmp_path), "--out", out)
+    unmasked = refused(capsys, "magnetic_tile", "--real", real, "--out", out, "--masks", real)
+    assert "no dataset recognised" in unmasked
     (tmp_path / "mine.yaml").write_text(recipe_text("magnetic_tile"))
     taken = refused(capsys, "magnetic_tile", "--real", real, "--out", str(tmp_path / "mine.yaml"))
     assert "is there already" in taken
@@ -54,7 +56,7 @@ def one_small(folder: Path) -> str:
 
 
 def test_marks_of_a_recipe_are_checked_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "marked.yaml").write_text(recipe_text("magnetic_tile") + "\ncalibrate:\n  finish.gran: [0, 1]\n")
+    (tmp_path / "marked.yaml").write_text(recipe_text("magnetic_tile").replace("  finish.grain:", "  finish.gran:"))
     real = photographs(tmp_path / "real")
     said = refused(capsys, str(tmp_path / "marked.yaml"), "--real", real, "--out", str(tmp_path / "out.yaml"))
     assert "found 'finish.gran'" in said

@@ -11,7 +11,7 @@ import bpy
 from blender_addon.ui.dataset.data import folder_of
 from blender_addon.ui.words import say
 
-REPORT, INSPECTION = "report.html", "inspection.html"
+REPORT, INSPECTION, SHEET = "report.html", "inspection.html", "sheet.png"
 RESULTS_BYTES_LIMIT = 64 << 20
 
 
@@ -56,6 +56,33 @@ def to_refine(context: bpy.types.Context) -> Path:
 def refined(context: bpy.types.Context) -> Path:
     pictures = to_refine(context)
     return place(context.scene.blemish_learn.refined, pictures.with_name(pictures.name + "-refined"))
+
+
+def photographs(context: bpy.types.Context) -> Path | None:
+    given = context.scene.blemish_learn.photographs
+    return place(given, Path()) if given else None
+
+
+def masks(context: bpy.types.Context) -> Path | None:
+    given = context.scene.blemish_learn.masks
+    return place(given, Path()) if given else None
+
+
+def calibrated(context: bpy.types.Context) -> Path:
+    pictures = folder_of(context)
+    return place(context.scene.blemish_learn.calibrated, pictures.with_name(pictures.name + "-fitted.yaml"))
+
+
+def calibrated_from(context: bpy.types.Context) -> Path:
+    """Where the panel's recipe is written, for the fit to begin from."""
+    out = calibrated(context)
+    return out.with_name(f"{out.stem}-before.yaml")
+
+
+def sheet(context: bpy.types.Context) -> Path:
+    """The pictures of a fit: real ones over rendered ones."""
+    out = calibrated(context)
+    return out.with_name(f"{out.stem}-fit") / SHEET
 
 
 _flawed: dict[Path, tuple[float, str]] = {}

@@ -70,7 +70,7 @@ def after(scene: str, command: str, folder: Path, state: State) -> None:
     """Open the report, or the page of verdicts, where that is wished."""
     settings = getattr(bpy.data.scenes.get(scene), "blemish_learn", None)
     wished = settings is not None and settings.open_when_done and not bpy.app.background
-    pages = {"evaluate": data.REPORT, "inspect": data.INSPECTION}
+    pages = {"evaluate": data.REPORT, "inspect": data.INSPECTION, "calibrate": data.REPORT}
     if command in pages and state.phase is Phase.DONE and wished:
         open_outside(folder / pages[command])
 
@@ -175,6 +175,47 @@ class BLEMISH_OT_refine(CommandOperator, bpy.types.Operator):
         return [str(data.to_refine(context)), "--out", str(data.refined(context))]
 
 
-CLASSES = (BLEMISH_OT_train, BLEMISH_OT_evaluate, BLEMISH_OT_inspect, BLEMISH_OT_refine)
+class BLEMISH_OT_calibrate(CommandOperator, bpy.types.Operator):
+    bl_idname = "blemish.calibrate"
+    bl_label = "Calibrate"
+    bl_description = "Fit this tab's recipe to photographs of good parts; taken up again where it was stopped"
+
+    command = "calibrate"
+
+    @classmethod
+    def missing_input(cls, context: bpy.types.Context) -> str:
+        found, masks = data.photographs(context), data.masks(context)
+        if found is None:
+            return say("Choose what to fit to: a folder of photographs of good parts")
+        for folder in (found, masks):
+            if folder is not None and not folder.is_dir():
+                return say("No photographs: {folder} is not there", folder=folder)
+        return ""
+
+    def folder(self, context: bpy.types.Context) -> Path:
+        return data.sheet(context).parent
+
+    def arguments(self, context: bpy.types.Context) -> list[str]:
+        masks = data.masks(context)
+        chosen = ["--real", str(data.photographs(context)), "--out", str(data.calibrated(context))]
+        return [str(data.calibrated_from(context)), *chosen, *(["--masks", str(masks)] if masks else [])]
+
+    def start(self, context: bpy.types.Context, *, waits: bool) -> set[str]:
+        from blender_addon.ui.preview import snapshots
+        from blender_addon.ui.recipe import exchange, files
+        from procgen.errors import BlemishError
+
+        before = data.calibrated_from(context)
+        try:
+            snapshots.bring_back(context.scene.blemish)
+            before.parent.mkdir(parents=True, exist_ok=True)
+            files.save_recipe(exchange.to_recipe(context.scene.blemish), before)
+        except (BlemishError, OSError) as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return super().start(context, waits=waits)
+
+
+CLASSES = (BLEMISH_OT_train, BLEMISH_OT_evaluate, BLEMISH_OT_inspect, BLEMISH_OT_refine, BLEMISH_OT_calibrate)
 
 register, unregister = bpy.utils.register_classes_factory(CLASSES)

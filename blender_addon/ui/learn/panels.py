@@ -10,6 +10,7 @@ import bpy
 from blender_addon.ui import lines, progress
 from blender_addon.ui.learn import data
 from blender_addon.ui.learn.operators import (
+    BLEMISH_OT_calibrate,
     BLEMISH_OT_evaluate,
     BLEMISH_OT_inspect,
     BLEMISH_OT_refine,
@@ -113,6 +114,27 @@ class BLEMISH_PT_refine(LearnPanel, bpy.types.Panel):
         draw_start(layout, context, BLEMISH_OT_refine, "SHADERFX")
 
 
+class BLEMISH_PT_calibrate(LearnPanel, bpy.types.Panel):
+    bl_label = "Calibrate"
+    command = "calibrate"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = split_labels(self.layout)
+        settings = context.scene.blemish_learn
+        for name in ("photographs", "masks"):
+            labelled_prop(layout, settings, name)
+        draw_place(layout, context, "calibrated", data.calibrated(context))
+        draw_start(layout, context, BLEMISH_OT_calibrate, "EYEDROPPER")
+        sheet, out = data.sheet(context), data.calibrated(context)
+        if sheet.is_file():
+            box = layout.box()
+            box.operator("blemish.open", text="Open Sheet", icon="IMAGE_DATA").path = str(sheet)
+            box.operator("blemish.open", text="Open Report", icon="URL").path = str(sheet.with_name(data.REPORT))
+            if out.is_file():
+                box.operator_context = "EXEC_DEFAULT"  # else it asks for a file
+                box.operator("blemish.recipe_load", text="Load Fitted Recipe", icon="IMPORT").filepath = str(out)
+
+
 def draw_place(layout: bpy.types.UILayout, context: bpy.types.Context, name: str, folder: Path) -> None:
     """A folder's field, and below it the folder that is meant where the field is empty."""
     settings = context.scene.blemish_learn
@@ -169,7 +191,14 @@ def draw_figures(layout: bpy.types.UILayout, report: Path) -> None:
     box.operator("blemish.open", text="Open Report", icon="URL").path = str(report / data.REPORT)
 
 
-CLASSES = (BLEMISH_PT_learn, BLEMISH_PT_train, BLEMISH_PT_evaluate, BLEMISH_PT_inspect, BLEMISH_PT_refine)
+CLASSES = (
+    BLEMISH_PT_learn,
+    BLEMISH_PT_calibrate,
+    BLEMISH_PT_train,
+    BLEMISH_PT_evaluate,
+    BLEMISH_PT_inspect,
+    BLEMISH_PT_refine,
+)
 
 
 def register() -> None:

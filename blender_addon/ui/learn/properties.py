@@ -85,6 +85,21 @@ class LearnSettings(bpy.types.PropertyGroup):
             subtype="DIR_PATH",
             description="Folder for the verdicts and their page. Empty: beside the inspector",
         ),
+        "photographs": bpy.props.StringProperty(
+            name="Photographs",
+            subtype="DIR_PATH",
+            description="Folder of 5 to 60 photographs of good parts, to which finish, light and sensor are fitted",
+        ),
+        "masks": bpy.props.StringProperty(
+            name="Masks",
+            subtype="DIR_PATH",
+            description="Photographs of flawed parts with masks, to which the defects are fitted. Empty: they stay",
+        ),
+        "calibrated": bpy.props.StringProperty(
+            name="Fitted Recipe",
+            subtype="FILE_PATH",
+            description="File for the fitted recipe, NAME.yaml. Empty: beside the dataset of the panel above",
+        ),
         "open_when_done": bpy.props.BoolProperty(
             name="Open When Done", default=True, description="Open the report, or the page of verdicts, when it is done"
         ),

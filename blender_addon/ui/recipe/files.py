@@ -22,6 +22,8 @@ def save_recipe(recipe: Recipe, path: Path) -> list[Path]:
     Gives the files written. Raises BlemishError where the folder or the mesh does not let itself be used.
     """
     fields = recipe.model_dump(mode="json", exclude_none=True)
+    if recipe.calibrate:
+        fields["calibrate"] = {place: list(bounds) for place, bounds in recipe.calibrate.items()}
     written = [path]
     try:
         if fields["part"]["kind"] == "mesh":

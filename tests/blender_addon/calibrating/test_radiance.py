@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from blender_addon import RenderError, render_dataset
-from blender_addon.calibrating.radiance import renderer
+from blender_addon.calibrating.radiance import labelled, renderer
 from scenes import Recipe, load_recipe
 from scenes.calibration.measuring import Shot, developed
 from scenes.calibration.photographs import middle
-from tests.blender_addon.recipes import changed, small
+from tests.blender_addon.recipes import changed, crowded, small
 
 
 def shot(recipe: Recipe, index: int) -> NDArray:
@@ -42,3 +42,13 @@ def test_of_a_large_frame_the_middle_is_rendered(tmp_path: Path) -> None:
 def test_no_workers_are_refused() -> None:
     with pytest.raises(RenderError, match="found 0 workers"):
         renderer(load_recipe("plate"), samples=1, workers=0)
+
+
+@pytest.mark.render
+def test_frames_with_masks_are_those_of_a_dataset(tmp_path: Path) -> None:
+    recipe = small(crowded("magnetic_tile"))
+    samples = labelled(tmp_path / "real", 3, samples=1).frames(recipe, tmp_path / "frames", 2)
+    assert len(samples) == 2
+    kinds = {name for sample in samples for family, name in sample.truth().kinds() if family == "defect"}
+    assert kinds <= {entry.class_name for entry in recipe.defects}
+    assert any(sample.truth().defect.any() for sample in samples)

@@ -21,6 +21,7 @@ from blender_addon.ui.learn.panels import FIGURES
 from blender_addon.ui.preferences import BlemishPreferences, environment
 from blender_addon.ui.progress import LEARN
 from blender_addon.ui.runs import Phase
+from scenes import load_recipe
 from tests.blender_addon.recipes import crowded, small
 
 PATIENCE = 120  # seconds
@@ -120,6 +121,31 @@ def test_where_to_look_and_thresholds_of_regions_are_handed_on(scene: Any, tmp_p
     settings.look = str(tmp_path / "look.png")
     handed_on = arguments(None, bpy.context)[-6:]
     assert handed_on == ["--look", settings.look, "--region", "128=good:5%", "--region", "64=3.5"]
+
+
+def test_a_fit_begins_from_the_recipe_of_the_tab_and_says_what_it_lacks(scene: Any, tmp_path: Path) -> None:
+    choose(sys.prefix)
+    settings, calibrate = scene.blemish_learn, operators.BLEMISH_OT_calibrate
+    scene.blemish_dataset.folder = str(tmp_path / "tile")
+    assert "Choose what to fit to" in calibrate.obstacle(bpy.context)
+    settings.photographs = str(tmp_path / "nothing")
+    assert f"{tmp_path / 'nothing'} is not there" in calibrate.obstacle(bpy.context)
+    settings.photographs = str(tmp_path / "real")
+    (tmp_path / "real").mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(60, 190, (352, 304), np.uint8)).save(tmp_path / "real" / "a.png")
+    settings.masks = str(tmp_path / "masks")
+    assert f"{tmp_path / 'masks'} is not there" in calibrate.obstacle(bpy.context)
+    settings.masks = ""
+    assert calibrate.poll(bpy.context)
+    bpy.ops.blemish.recipe_shipped(name="magnetic_tile")
+    with pytest.raises(RuntimeError, match="found 1 photographs of good parts; expected 5 or more"):
+        bpy.ops.blemish.calibrate()
+    assert load_recipe(tmp_path / "tile-fitted-before.yaml") == load_recipe("magnetic_tile")
+    assert data.sheet(bpy.context) == tmp_path / "tile-fitted-fit" / "sheet.png"
+    settings.masks = str(tmp_path)
+    handed_on = calibrate.arguments(None, bpy.context)
+    assert handed_on[1:3] == ["--real", settings.photographs]
+    assert handed_on[-2:] == ["--masks", settings.masks]
 
 
 def test_figures_are_read_from_a_report_and_nothing_from_a_damaged_one(tmp_path: Path) -> None:
