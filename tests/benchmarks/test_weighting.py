@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from anomaly.weighting.windows import SIDE, Window
-from benchmarks.weighting import WAYS, auroc, spoiled
+from benchmarks.weighting import GROUPS, WAYS, auroc, average_precision, grouped, half_spoiled, spoiled, worth
 
 
 def test_the_auroc_is_scikit_learns() -> None:
@@ -13,6 +13,34 @@ def test_the_auroc_is_scikit_learns() -> None:
     good, bad = random.integers(0, 9, 40).astype(float), random.integers(3, 12, 25).astype(float)  # with ties
     expected = roc_auc_score([0] * 40 + [1] * 25, [*good, *bad])
     assert auroc(good, bad) == pytest.approx(expected)
+
+
+def test_the_average_precision_is_scikit_learns() -> None:
+    random = np.random.default_rng(2)
+    good, bad = random.integers(0, 9, 40).astype(float), random.integers(3, 12, 25).astype(float)  # with ties
+    expected = average_precision_score([0] * 40 + [1] * 25, [*good, *bad])
+    assert average_precision(good, bad) == pytest.approx(expected)
+
+
+def test_what_groups_are_worth_is_found_in_losses_that_follow_from_it() -> None:
+    random = np.random.default_rng(3)
+    true = random.normal(size=GROUPS)
+    learnt = np.stack([random.permutation(np.arange(GROUPS) % 2) for _ in range(200)]).astype(float)
+    found = worth(learnt, 5.0 - learnt @ true + random.normal(size=200) * 0.1)
+    assert np.corrcoef(found, true)[0, 1] > 0.99
+
+
+def test_half_of_the_windows_is_spoiled_and_groups_are_of_one_kind() -> None:
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[20:30, 20:30] = True
+    image = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3)).astype(np.uint8)
+    windows = [Window(image, mask, np.full_like(image, 9)) for _ in range(96)]
+    found, told = half_spoiled(windows, WAYS, 1)
+    assert [told.count(way) for way in ("", *WAYS)] == [48, 12, 12, 12, 12]
+    assert all((new is old) == (not way) for new, old, way in zip(found, windows, told, strict=True))
+    groups = grouped(told, 1)
+    assert np.bincount(groups).tolist() == [4] * GROUPS
+    assert all(len({told[place] for place in np.flatnonzero(groups == group)}) == 1 for group in range(GROUPS))
 
 
 @pytest.mark.parametrize("way", WAYS)
