@@ -333,7 +333,8 @@ def _frequencies(
     """How many there are, moved where the intervals of photographs and frames are apart; else why it stays."""
     rate, low, high = rates
     if interval[0] <= high and low <= interval[1]:
-        return {}, f"{rate:.2g} a picture is within what the photographs allow, {interval[0]:.2g} to {interval[1]:.2g}"
+        found, real = (f"{ends[0]:.2g} to {ends[1]:.2g}" for ends in ((low, high), interval))
+        return {}, f"{rate:.2g} a picture ({found}) is not ruled out by the photographs ({real})"
     if rate <= 0:
         return {}, "no frame of the recipe shows one"
     moved: dict[str, Quantity] = {}
