@@ -1,4 +1,8 @@
-"""Layers mixed into the user's own material: a copy of it that shows them where they are, and itself elsewhere."""
+"""Layers mixed into the user's own material: a copy of it that shows them where they are, and itself elsewhere.
+
+Each shader stands beside a copy that the layers change, and a mask says which of the two is seen. Cycles leaves out
+what a shader that is not seen would read, so that a surface costs hardly more than its own where nothing lies on it.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,6 +10,7 @@ from typing import Any
 import bpy
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from blender_addon.own_scene.geometry import ATLAS
 from blender_addon.rendering.material import LABELS, PLACE, filled, write_out
@@ -21,6 +26,7 @@ COVERED = (
 NORMALS = {"Normal": "", "Coat Normal": "Coat Weight", "Clearcoat Normal": "Clearcoat"}
 COLOURS = ("Base Color", "Color")
 WITHOUT_ROUGHNESS = ("ShaderNodeBsdfDiffuse",)  # whose roughness is another thing
+REACH = 4  # texels around a layer that count as it: what interpolation and slopes beside it see
 NO_SURFACE = ("ShaderNodeVolumePrincipled", "ShaderNodeVolumeAbsorption", "ShaderNodeVolumeScatter",
               "ShaderNodeVolumeCoefficients", "ShaderNodeBackground", "ShaderNodeHoldout")  # fmt: skip
 
@@ -44,9 +50,10 @@ class MapImage:
 
 @dataclass
 class OverlayImages:
-    """What the mixed materials of one object read: change of colour, and what is kept of it; height and changes of
-    roughness and metallic; labels."""
+    """What the mixed materials of one object read: where layers are; change of colour, and what is kept of it; height
+    and changes of roughness and metallic; labels."""
 
+    where: MapImage = field(default_factory=lambda: MapImage("layers"))
     colour: MapImage = field(default_factory=lambda: MapImage("colour"))
     relief: MapImage = field(default_factory=lambda: MapImage("relief"))
     labels: MapImage = field(default_factory=lambda: MapImage("labels"))
@@ -55,6 +62,9 @@ class OverlayImages:
         """Upload maps (rows, columns). unit: metres of a unit of the scene."""
         self.colour.show(np.dstack([overlay.reflectance, overlay.kept]))
         ones = np.ones_like(overlay.kept)
+        changed = (overlay.kept != 1) | (overlay.height != 0) | (overlay.roughness != 0) | (overlay.metallic != 0)
+        changed |= (overlay.reflectance != 0).any(axis=-1)
+        self.where.show(np.dstack([ndimage.maximum_filter(changed, 2 * REACH + 1)] * 4))
         self.relief.show(np.dstack([overlay.height / unit, overlay.roughness, overlay.metallic, ones]))
 
     def show_labels(self, labels: NDArray[np.uint16]) -> None:
@@ -113,7 +123,7 @@ def _mix(tree: bpy.types.NodeTree, images: OverlayImages) -> int:
     if shaders:
         mixer = _Mixer.on(tree, images)
         for shader in shaders:
-            mixer.mix(shader)
+            mixer.mix(mixer.beside(shader))
     for group in groups:
         group.node_tree = group.node_tree.copy()
         count += _mix(group.node_tree, images)
@@ -125,6 +135,7 @@ class _Mixer:
     """The sockets of one tree that bring the layers in."""
 
     tree: bpy.types.NodeTree
+    where: bpy.types.NodeSocket
     change: bpy.types.NodeSocket
     kept: bpy.types.NodeSocket
     height: bpy.types.NodeSocket
@@ -136,10 +147,31 @@ class _Mixer:
         uv = tree.nodes.new("ShaderNodeUVMap")
         uv.uv_map = ATLAS
         colour, relief = (_image(tree, image, uv.outputs["UV"], "Linear") for image in (images.colour, images.relief))
+        where = _image(tree, images.where, uv.outputs["UV"], "Closest")
         parts = tree.nodes.new("ShaderNodeSeparateXYZ")
         tree.links.new(relief.outputs["Color"], parts.inputs[0])
         height, roughness, metallic = parts.outputs
-        return cls(tree, colour.outputs["Color"], colour.outputs["Alpha"], height, roughness, metallic)
+        return cls(
+            tree, where.outputs["Alpha"], colour.outputs["Color"], colour.outputs["Alpha"], height, roughness, metallic
+        )
+
+    def beside(self, shader: bpy.types.ShaderNode) -> bpy.types.ShaderNode:
+        """A copy of a shader that is seen in its place where layers are."""
+        copy = self.tree.nodes.new(shader.bl_idname)
+        for described in shader.bl_rna.properties:
+            if described.identifier not in bpy.types.Node.bl_rna.properties and not described.is_readonly:
+                setattr(copy, described.identifier, getattr(shader, described.identifier))
+        for one, other in zip(shader.inputs, copy.inputs, strict=True):
+            if hasattr(one, "default_value"):
+                other.default_value = one.default_value
+            for link in one.links:
+                self.tree.links.new(link.from_socket, other)
+        seen = self.tree.nodes.new("ShaderNodeMixShader")
+        for link in list(shader.outputs[0].links):
+            self.tree.links.new(seen.outputs[0], link.to_socket)
+        for socket, given in zip(seen.inputs, (self.where, shader.outputs[0], copy.outputs[0]), strict=True):
+            self.tree.links.new(given, socket)
+        return copy
 
     def mix(self, shader: bpy.types.ShaderNode) -> None:
         """Mix the layers into what a shader is given."""

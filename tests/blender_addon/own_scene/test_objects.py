@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from blender_addon import RenderError
+from blender_addon.own_scene.mixing import OverlayImages, mixed
+from procgen.surface.layer import SurfaceOverlay
 from tests.blender_addon.own_scene.files import add_camera, begin, fields, material, saved
 from tests.blender_addon.own_scene.test_frames import frame_of, plainly_rendered, stage_of
 
@@ -112,6 +114,28 @@ def test_every_object_gets_layers_of_its_own(odd: Path) -> None:
     marked = pictures["defects"] > 0
     pairs = np.unique(np.stack([pictures["defects"][marked], pictures["objects"][marked]]), axis=1)
     assert len(np.unique(pairs[0])) == pairs.shape[1]
+
+
+def test_the_shader_that_layers_change_stands_beside_its_own(odd: Path) -> None:
+    bpy.ops.wm.open_mainfile(filepath=str(odd), load_ui=False)
+    paint = bpy.data.materials["paint"]
+    own = next(node for node in paint.node_tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    own.distribution, own.inputs["IOR"].default_value = "GGX", 1.77
+    images = OverlayImages()
+    made = mixed(paint, images, 1)
+    assert made is not None
+    (seen,) = (node for node in made.node_tree.nodes if node.bl_idname == "ShaderNodeMixShader")
+    first, second = (socket.links[0].from_node for socket in seen.inputs[1:])
+    assert (first.distribution, second.distribution) == ("GGX", "GGX")
+    assert first.inputs["IOR"].default_value == second.inputs["IOR"].default_value == own.inputs["IOR"].default_value
+    assert not first.inputs["Roughness"].is_linked
+    assert second.inputs["Roughness"].is_linked
+
+    rows = np.zeros((1, 20))
+    lying = np.eye(1, 20, 9)
+    images.show(SurfaceOverlay(1 - rows, lying, np.zeros((1, 20, 3)), rows, rows, *[rows.astype(np.uint16)] * 3, ()), 1)
+    where = np.array(images.where.image.pixels).reshape(1, 20, 4)[..., 3]
+    assert where.tolist() == [[float(5 <= column <= 13) for column in range(20)]]
 
 
 def test_a_material_without_a_colour_is_told(odd: Path, tmp_path: Path) -> None:
