@@ -15,9 +15,8 @@ from scenes.datasets.schema import FAMILY_FOLDERS
 from scenes.gallery.sight import sighted
 from scenes.gallery.thumbnails import grey_of
 from scenes.parts import build_part
+from scenes.pictures.surroundings import within_and_around
 
-GAP, RING = 2, 8  # pixels: what the optics blur around a thing's border, and how wide its surroundings are beyond
-LEAST_AROUND = 16  # pixels of surroundings by which noise is judged
 LEAST_NOISE = 0.5 / 255  # what rounding to 8 bits leaves unseen
 
 
@@ -96,18 +95,12 @@ def middle(mask: NDArray[np.bool_]) -> tuple[int, int]:
 def contrast_to_noise(grey: NDArray[np.float32], mask: NDArray[np.bool_], bare: NDArray[np.bool_]) -> float:
     """How far the mean brightness within a mask lies from that around it, over the deviation there.
 
-    grey: (H, W), 0 to 1. bare: (H, W) where neither defect nor impurity is. Around: from GAP to GAP + RING pixels away.
-    NaN where fewer than LEAST_AROUND bare pixels are there.
+    grey: (H, W), 0 to 1. bare: (H, W) where neither defect nor impurity is.
+    NaN where too few bare pixels are around it.
     """
-    from scipy.ndimage import maximum_filter
-
-    rows, columns = np.nonzero(mask)
-    reach = GAP + RING
-    window = tuple(slice(max(0, int(axis.min()) - reach), int(axis.max()) + reach + 1) for axis in (rows, columns))
-    inside = mask[window]
-    near, far = (maximum_filter(inside, 2 * distance + 1, mode="constant") for distance in (GAP, reach))
-    around = grey[window][far & ~near & bare[window]]
-    if len(around) < LEAST_AROUND:
+    found = within_and_around(grey, mask, bare)
+    if found is None:
         return math.nan
+    inside, around = found
     noise = max(float(around.std()), LEAST_NOISE)
-    return abs(float(grey[window][inside].mean()) - float(around.mean())) / noise
+    return abs(float(inside.mean()) - float(around.mean())) / noise

@@ -29,9 +29,12 @@ def inspector(context: bpy.types.Context) -> Path:
     return place(context.scene.blemish_learn.inspector, pictures.with_name(pictures.name + "-inspector"))
 
 
-def judge_on(context: bpy.types.Context) -> Path | None:
-    given = context.scene.blemish_learn.judge_on
+def _chosen(given: str) -> Path | None:
     return place(given, Path()) if given else None
+
+
+def judge_on(context: bpy.types.Context) -> Path | None:
+    return _chosen(context.scene.blemish_learn.judge_on)
 
 
 def report(context: bpy.types.Context) -> Path:
@@ -40,8 +43,7 @@ def report(context: bpy.types.Context) -> Path:
 
 
 def inspect_on(context: bpy.types.Context) -> Path | None:
-    given = context.scene.blemish_learn.inspect_on
-    return place(given, Path()) if given else None
+    return _chosen(context.scene.blemish_learn.inspect_on)
 
 
 def inspection(context: bpy.types.Context) -> Path:
@@ -59,13 +61,11 @@ def refined(context: bpy.types.Context) -> Path:
 
 
 def photographs(context: bpy.types.Context) -> Path | None:
-    given = context.scene.blemish_learn.photographs
-    return place(given, Path()) if given else None
+    return _chosen(context.scene.blemish_learn.photographs)
 
 
 def masks(context: bpy.types.Context) -> Path | None:
-    given = context.scene.blemish_learn.masks
-    return place(given, Path()) if given else None
+    return _chosen(context.scene.blemish_learn.masks)
 
 
 def calibrated(context: bpy.types.Context) -> Path:

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from scenes.formats.sample import Sample
 from scenes.formats.truth import DefectInstance
 from scenes.jobs.progress import Progress
+from scenes.pictures.surroundings import within_and_around
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 SMALLEST = 12  # px of area; less is a handful of pixels without a shape
-GAP, RING = 2, 8  # px: what the optics blur around a border, and how wide the surroundings are beyond
-LEAST_AROUND = 16  # px of surroundings by which contrast is judged
 DARK = 2 / 255  # brightness below which nothing is compared by its quotient
 CROP = 96  # px, side of what is shown of a flaw
 
@@ -103,18 +102,12 @@ def shape_of(piece: Mask) -> tuple[float, float]:
 
 def contrast_of(grey: Floats, piece: Mask, bare: Mask) -> float:
     """Mean brightness within a piece over the median around it, less 1; grey (H, W); bare (H, W): without defects."""
-    from scipy.ndimage import maximum_filter
-
-    rows, columns = np.nonzero(piece)
-    reach = GAP + RING
-    window = tuple(slice(max(0, int(axis.min()) - reach), int(axis.max()) + reach + 1) for axis in (rows, columns))
-    inside = piece[window]
-    near, far = (maximum_filter(inside, 2 * distance + 1, mode="constant") for distance in (GAP, reach))
-    around = grey[window][far & ~near & bare[window]]
-    if len(around) < LEAST_AROUND:
+    found = within_and_around(grey, piece, bare)
+    if found is None:
         return float("nan")
+    inside, around = found
     level = max(float(np.median(around)), DARK)
-    return float(grey[window][inside].mean() / level - 1)
+    return float(inside.mean() / level - 1)
 
 
 def _by_class(instances: Sequence[DefectInstance]) -> dict[str, Mask]:

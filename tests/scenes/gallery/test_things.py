@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as run_length
 
-from scenes.gallery.things import GAP, RING, contrast_to_noise, middle, things
+from scenes.gallery.things import contrast_to_noise, middle, things
+from scenes.pictures.surroundings import GAP, RING
 
 
 def test_contrast_is_the_step_in_units_of_the_noise_around() -> None:
