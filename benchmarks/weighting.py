@@ -38,20 +38,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
+from sklearn.metrics import average_precision_score
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from anomaly.backbone.extractor import FeatureExtractor, seeded
+from anomaly.backbone.extractor import FeatureExtractor
 from anomaly.backbone.patch_extractor import PatchExtractor
 from anomaly.studies.engine.cache import Cache
 from anomaly.studies.engine.labelled import Classes, LabelledPicture
 from anomaly.studies.sources.parts import in_pieces, write_part
 from anomaly.studies.sources.real_set import thinned
 from anomaly.studies.sources.renders import is_rendered
-from anomaly.weighting.bilevel import SegmentationHead
+from anomaly.weighting.detector import Detector, Examples, detector_of, losses
 from anomaly.weighting.estimator import weights_of
-from anomaly.weighting.learning import Examples, Settings, descend, drawn, learnt, losses, spread, weighted_loss
+from anomaly.weighting.learning import Settings, learnt
 from anomaly.weighting.windows import SIDE, Shown, Window, background_of, shown, windows_of
 from benchmarks.common import Figure, report, write
 from procgen.surface.noise import perlin
@@ -64,7 +65,6 @@ WAYS = ("blurred", "shifted", "foreign", "no defect")
 MISLABELLED = ("shifted", "no defect")  # whose masks mark sound surface
 FIGURES = ("image", "pixel", "AP")
 MOST = 120  # windows of a set
-STEPS, BATCH, RATE = 100, 16, 3e-3  # of the detector
 BLUR = 3.0  # pixels
 GROUPS = 24  # of windows, whose worth is measured
 RETRAININGS, SHORT, FEW = 64, 30, 8  # on half of the groups each; steps and batch of one
@@ -129,47 +129,10 @@ def spoiled(window: Window, way: str, random: np.random.Generator) -> Window:
     return replace(window, image=window.filled)
 
 
-@dataclass(frozen=True, eq=False)
-class Detector:
-    """A head that learnt, and the mean and deviation of the features."""
-
-    head: SegmentationHead
-    average: Tensor
-    deviation: Tensor
-
-    def __call__(self, features: Tensor) -> Tensor:
-        found: Tensor = self.head((features - self.average) / self.deviation)
-        return found
-
-
-def detector_of(
-    synthetic: Examples, weights: Tensor, good: Tensor, seed: int, steps: int = STEPS, batch: int = BATCH
-) -> Detector:
-    """One that learnt windows by their weights, and features (M, D, h, w) of windows without defects."""
-    average, deviation = spread(synthetic.features)
-    mine = Examples((synthetic.features - average) / deviation, synthetic.truth)
-    rng = torch.Generator().manual_seed(seed)
-    with seeded(seed):
-        head = SegmentationHead(mine.features.shape[1])
-    optimizer = torch.optim.Adam(head.parameters(), RATE)
-    for _ in range(steps):
-        chosen = drawn(len(mine), batch, rng)
-        clean = (good[drawn(len(good), batch, rng)] - average) / deviation
-        loss = weighted_loss(head, weights[chosen], mine.chosen(chosen), clean)
-        descend(optimizer, torch.autograd.grad(loss, list(head.parameters())))
-    return Detector(head.eval(), average, deviation)
-
-
 def auroc(good: Sequence[float] | np.ndarray, bad: Sequence[float] | np.ndarray) -> float:
     """How often what is bad is larger."""
     ranks = rankdata(np.concatenate([np.asarray(good), np.asarray(bad)]))
     return float((ranks[len(good) :].sum() - len(bad) * (len(bad) + 1) / 2) / (len(good) * len(bad)))
-
-
-def average_precision(good: Values, bad: Values) -> float:
-    """The mean, over what is bad, of the share of bad in all that scores as high or higher."""
-    above_good, above_bad = (len(values) - np.searchsorted(np.sort(values), bad, side="left") for values in (good, bad))
-    return float(np.mean(above_bad / (above_bad + above_good)))
 
 
 @torch.no_grad()
@@ -179,14 +142,16 @@ def judged(detector: Detector, flawed: Examples, good: Tensor) -> list[float]:
     marked, clean = flawed.truth >= 0.5, flawed.truth == 0
     image = auroc(fine.amax(dim=(1, 2, 3)).numpy(), bad.amax(dim=(1, 2, 3)).numpy())
     ground, defects = torch.cat([fine.flatten(), bad[clean]]).numpy(), bad[marked].numpy()
-    return [image, auroc(ground, defects), average_precision(ground, defects)]
+    marked_or_not = np.repeat([0, 1], [len(ground), len(defects)])
+    precision = average_precision_score(marked_or_not, np.concatenate([ground, defects]))
+    return [image, auroc(ground, defects), float(precision)]
 
 
 @torch.no_grad()
 def loss_of(detector: Detector, flawed: Examples, good: Tensor) -> float:
     """The mean loss on windows with defects, and that on windows without."""
     head = detector.head
-    inputs = [(features - detector.average) / detector.deviation for features in (flawed.features, good)]
+    inputs = [(features - detector.mean) / detector.deviation for features in (flawed.features, good)]
     parameters = dict(head.named_parameters())
     nothing = torch.zeros(len(good), 1, *good.shape[2:])
     of_both = [losses(head, parameters, inputs[0], flawed.truth), losses(head, parameters, inputs[1], nothing)]

@@ -14,7 +14,7 @@ from torch.nn import functional
 from anomaly.backbone.patch_scorer import PatchScorer
 from anomaly.inspection.computing import Computing
 from anomaly.inspection.view import View, views
-from anomaly.weighting.learning import Examples
+from anomaly.weighting.detector import Examples
 from anomaly.weighting.windows import Shown, Window, defect_masks, shown, window_round
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import Progress

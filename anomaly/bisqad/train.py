@@ -26,8 +26,9 @@ from anomaly.inspection.predicting import HERE
 from anomaly.inspection.threshold import BEST_F1, ThresholdRule, note_shared, with_found_thresholds
 from anomaly.inspection.train import white_level_of, working_scale
 from anomaly.weighting.bilevel import SegmentationHead
-from anomaly.weighting.learning import Examples, Teaching, descend, drawn, spread, weighted_loss
+from anomaly.weighting.detector import Examples, descend, drawn, spread, weighted_loss
 from anomaly.weighting.learning import Settings as EstimatorSettings
+from anomaly.weighting.learning import Teaching
 from anomaly.weighting.strangeness import References
 from scenes.datasets.files import sha256_of
 from scenes.datasets.lock import locked
@@ -138,7 +139,7 @@ def fit(model: BisqadModel, pieces: Pieces, others: Pieces | None, settings: Set
     taught = None
     if others is not None and others.windows is not None and pieces.windows is not None:
         standard = Examples((others.flawed.features - mean) / deviation, others.flawed.truth)
-        references = References.of(others.windows)
+        references = References.of(others.windows, pieces.windows, settings.seed)
         teaching = Teaching(standard, references, replace(settings.estimator, seed=settings.seed))
         taught = teaching, pieces.windows, references.strangeness(pieces.windows)
     with seeded(settings.seed):

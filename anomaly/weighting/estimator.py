@@ -10,7 +10,7 @@ from anomaly.weighting.strangeness import FIGURES
 
 LEAST, MOST = 0.1, 10.0  # that a picture weighs
 HALVINGS = 60  # of the interval in which weights' scale is looked for
-USUAL, STRICT = 1.0, 2.0  # strangeness at which q is a half, and how fast it falls with more
+USUAL, STRICT = 1.5, 4.0  # strangeness at which q is a half, and how fast it falls with more
 LEARNT = 0.5  # by how much at most what is learnt adds to that: a few dozen defects teach little, and noise much
 DIFFERENCE = 4.0  # times which the change of the picture is shown, so that a faint one counts
 
@@ -40,7 +40,7 @@ class QualityEstimator(nn.Module):
         share = functional.adaptive_avg_pool2d(masks, (features.shape[-2], features.shape[-1]))
         within = (features * share).sum(dim=(2, 3)) / share.sum(dim=(2, 3)).clamp(min=1e-3)
         told = self.verdict(torch.cat([features.mean(dim=(2, 3)), within, strangeness - USUAL], dim=1))[:, 0]
-        return torch.sigmoid(LEARNT * torch.tanh(told) + STRICT * (USUAL - strangeness.mean(dim=1)))
+        return torch.sigmoid(LEARNT * torch.tanh(told) + STRICT * (USUAL - strangeness.square().mean(dim=1).sqrt()))
 
 
 def weights_of(qualities: Tensor, temperature: float) -> Tensor:

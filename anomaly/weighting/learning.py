@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from anomaly.backbone.extractor import seeded
-from anomaly.weighting.bilevel import Parameters, SegmentationHead, called, inner_loss, picture_losses, stepped
+from anomaly.weighting.bilevel import SegmentationHead, stepped
+from anomaly.weighting.detector import Examples, descend, drawn, losses, spread, weighted_loss
 from anomaly.weighting.estimator import QualityEstimator, weights_of
 from anomaly.weighting.strangeness import References
 from anomaly.weighting.windows import Shown
@@ -36,21 +37,6 @@ class Settings:
     decay: float = 0.1  # of the estimator's weights, so that it does not grow all too sure
     renewed: int = 20
     seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """What a detector learns from. features: (N, D, h, w) of the backbone; truth: (N, 1, h, w), shares of patches."""
-
-    features: Tensor
-    truth: Tensor
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def chosen(self, numbers: Tensor) -> Examples:
-        """Those of some numbers (n,)."""
-        return Examples(self.features[numbers], self.truth[numbers])
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +96,7 @@ def learnt(
     mean, deviation = spread(synthetic.features)
     mine, others = (Examples((each.features - mean) / deviation, each.truth) for each in (synthetic, validation))
     good = (good - mean) / deviation
-    teaching = Teaching(others, References.of(validation), settings)
+    teaching = Teaching(others, References.of(validation, synthetic, settings.seed), settings)
     strangeness = teaching.references.strangeness(synthetic)
     outer_losses = []
     for step in range(settings.steps):
@@ -126,37 +112,3 @@ def learnt(
         descend(learning, own)
         on_step(step + 1)
     return Judge(teaching.estimator.eval(), teaching.references), outer_losses
-
-
-def weighted_loss(detector: SegmentationHead, weights: Tensor, mine: Examples, clean: Tensor) -> Tensor:
-    """P12's of examples by their weights (n,), and of features (m, D, h, w) without a defect."""
-    parameters = dict(detector.named_parameters())
-    nothing = torch.zeros(len(clean), 1, *clean.shape[2:])
-    return inner_loss(
-        weights,
-        losses(detector, parameters, mine.features, mine.truth),
-        losses(detector, parameters, clean, nothing),
-    )
-
-
-def losses(detector: SegmentationHead, parameters: Parameters, features: Tensor, truth: Tensor) -> Tensor:
-    """l (B,) of features (B, D, h, w) under other parameters than the detector's own; one 0 of no picture."""
-    return picture_losses(called(detector, parameters, features), truth) if len(features) else features.new_zeros(1)
-
-
-def descend(optimizer: torch.optim.Optimizer, slopes: tuple[Tensor, ...]) -> None:
-    """One step down these slopes of an optimizer's parameters."""
-    for parameter, slope in zip(optimizer.param_groups[0]["params"], slopes, strict=True):
-        parameter.grad = slope
-    optimizer.step()
-
-
-def drawn(count: int, batch: int, rng: torch.Generator) -> Tensor:
-    """(batch,) numbers below count, each as likely."""
-    return torch.randint(count, (batch,), generator=rng)
-
-
-def spread(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation (1, D, 1, 1) of each channel of features (N, D, h, w)."""
-    mean = features.mean(dim=(0, 2, 3), keepdim=True)
-    return mean, features.std(dim=(0, 2, 3), keepdim=True).clamp(min=1e-6)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from anomaly.weighting.windows import SIDE, Window
-from benchmarks.weighting import GROUPS, WAYS, auroc, average_precision, grouped, half_spoiled, spoiled, worth
+from benchmarks.weighting import GROUPS, WAYS, auroc, grouped, half_spoiled, spoiled, worth
 
 
 def test_the_auroc_is_scikit_learns() -> None:
@@ -13,13 +13,6 @@ def test_the_auroc_is_scikit_learns() -> None:
     good, bad = random.integers(0, 9, 40).astype(float), random.integers(3, 12, 25).astype(float)  # with ties
     expected = roc_auc_score([0] * 40 + [1] * 25, [*good, *bad])
     assert auroc(good, bad) == pytest.approx(expected)
-
-
-def test_the_average_precision_is_scikit_learns() -> None:
-    random = np.random.default_rng(2)
-    good, bad = random.integers(0, 9, 40).astype(float), random.integers(3, 12, 25).astype(float)  # with ties
-    expected = average_precision_score([0] * 40 + [1] * 25, [*good, *bad])
-    assert average_precision(good, bad) == pytest.approx(expected)
 
 
 def test_what_groups_are_worth_is_found_in_losses_that_follow_from_it() -> None:

@@ -64,7 +64,7 @@ class Bisqad:
     code = (
         *LEARNING,
         "backbone/extractor", "backbone/patch_scorer", "bisqad/examples", "bisqad/model", "bisqad/train",
-        "weighting/bilevel", "weighting/estimator", "weighting/learning", "weighting/strangeness",
+        "weighting/bilevel", "weighting/detector", "weighting/estimator", "weighting/learning", "weighting/strangeness",
         "weighting/windows", "studies/anomaly/counts", "studies/bisqad/task",
     )  # fmt: skip
     libraries = ("numpy", "opencv-python-headless", "timm", "torch")

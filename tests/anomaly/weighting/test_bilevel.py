@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from anomaly.weighting.bilevel import SegmentationHead, called, inner_loss, picture_losses, stepped
-from anomaly.weighting.estimator import LEAST, MOST, QualityEstimator, weights_of
+from anomaly.weighting.estimator import LEAST, MOST, USUAL, QualityEstimator, weights_of
 from anomaly.weighting.learning import Settings, learnt
 from anomaly.weighting.strangeness import FIGURES
 from anomaly.weighting.weigh import weighed
@@ -88,7 +88,7 @@ def test_the_estimator_begins_with_the_strangeness_and_sees_all_of_its_inputs() 
     estimator = QualityEstimator()
     picture, filled, mask = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.zeros(2, 1, 32, 32)
     mask[:, :, 8:16, 8:16] = 1
-    strange = torch.ones(2, FIGURES)
+    strange = torch.full((2, FIGURES), USUAL)
     strange[1] *= 3
     first, second = estimator(picture, filled, mask, strange).tolist()
     assert first == 0.5

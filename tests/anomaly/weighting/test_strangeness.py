@@ -4,11 +4,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from anomaly.weighting.strangeness import FIGURES, MOST, References, figures
+from anomaly.weighting.bilevel import SegmentationHead
+from anomaly.weighting.detector import Detector, Examples
+from anomaly.weighting.strangeness import FIGURES, MOST, SEEN, References, agreement, figures
 from anomaly.weighting.windows import Shown
 
 SIDE = 64
-ROUGH_BEYOND, ROUGH_INSIDE, _, _, BORDER, CONTRAST, CHANGED, DEVIATION, PATCHES = range(FIGURES)
+ROUGH_BEYOND, ROUGH_INSIDE, _, _, BORDER, CONTRAST, CHANGED, DEVIATION, PATCHES = range(SEEN)
+WITHIN, AGREED = SEEN, SEEN + 1
 
 
 def window(random: np.random.Generator, noise: float = 5.0, depth: float = 60.0) -> list[np.ndarray]:
@@ -30,7 +33,8 @@ def shown(windows: list[list[np.ndarray]]) -> Shown:
 
 def test_each_way_of_spoiling_is_strange_and_what_is_usual_is_not() -> None:
     random = np.random.default_rng(0)
-    references = References.of(shown([window(random) for _ in range(40)]))
+    synthetic = shown([window(random) for _ in range(30)])
+    references = References.of(shown([window(random) for _ in range(40)]), synthetic, 0)
     sound = references.strangeness(shown([window(random) for _ in range(20)]))
     assert sound.shape == (20, FIGURES)
     assert float(sound.mean(dim=1).max()) < 2.5
@@ -40,7 +44,7 @@ def test_each_way_of_spoiling_is_strange_and_what_is_usual_is_not() -> None:
     assert float(none[:, [BORDER, CONTRAST, CHANGED]].min()) > 3
     beside = [window(random) for _ in range(8)]
     moved = references.strangeness(shown([[picture, filled, np.roll(m, 21, 1)] for picture, filled, m in beside]))
-    assert float(moved[:, PATCHES].min()) > 3
+    assert float(moved[:, [PATCHES, WITHIN, AGREED]].min()) > 3
     textured = [[np.where(m, 90 + 40 * random.normal(size=m.shape), p), f, m] for p, f, m in beside]
     foreign = references.strangeness(shown(textured))
     assert float(foreign[:, [ROUGH_INSIDE, DEVIATION]].min()) > 5
@@ -61,6 +65,28 @@ def test_figures_are_what_they_say() -> None:
     np.testing.assert_allclose(found[0, ROUGH_INSIDE], np.log((56 * 60 + 4 * 120) / 256 + 0.1), rtol=1e-5)
     np.testing.assert_allclose(found[0, CONTRAST], np.log(60 / 1 + 0.02), rtol=1e-5)  # no noise, over 1
     np.testing.assert_allclose(found[0, CHANGED], np.log(60 / 1 + 0.02), rtol=1e-5)
+
+
+def test_agreement_is_the_logit_of_what_is_marked_and_what_it_has_over_the_rest() -> None:
+    head = SegmentationHead(1)
+    with torch.no_grad():
+        for each in head.parameters():
+            each.zero_()
+        head.layers[0].weight[0, 0] = 1.0
+        head.layers[2].weight[0, 0, 1, 1] = 1.0
+    features = torch.tensor([[0.0, 1.0], [2.0, 3.0]])[None, None]
+    truth = torch.tensor([[0.0, 0.0], [1.0, 0.5]])[None, None]  # of what is marked in part, that part counts
+    silu = [value / (1 + np.exp(-value)) for value in (0.0, 1.0, 2.0, 3.0)]
+    within, without = (silu[2] + 0.5 * silu[3]) / 1.5, (silu[0] + silu[1]) / 2
+    found = agreement(Detector(head, torch.zeros(1), torch.ones(1)), Examples(features, truth))
+    np.testing.assert_allclose(found, [[within, within - without]], rtol=1e-5)
+
+
+def test_very_few_windows_are_references_too() -> None:
+    random = np.random.default_rng(3)
+    for count in (1, 2):
+        references = References.of(shown([window(random)] * count), shown([window(random)]), 0)
+        assert np.isfinite(references.strangeness(shown([window(random)])).numpy()).all()
 
 
 def test_windows_that_a_mask_fills_or_misses_have_figures_too() -> None:
