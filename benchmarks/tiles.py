@@ -43,6 +43,7 @@ BACKBONES = ("efficientnet-lite0", "filters", "embedded", "dinov2-small")
 LOOKED_AT = ("embedded", "distilled", "dinov2-small")  # whose memory is told
 PARTS = ("maps", "memory", "evaluation")
 SIDES = (2800, 4000, 10_000)  # pixels
+EVALUATED = (2000, 4000, 10_000)  # and of pictures that are evaluated
 SHAPE, TILE, ROWS = (1100, 900), 640, 200
 
 
@@ -188,7 +189,7 @@ def main() -> None:
                 write(taken, settings.json)
         report(taken, title="Memory of a picture in tiles")
     if "evaluation" in parts:
-        each = product(settings.backbone or LOOKED_AT[:1], sides)
+        each = product(settings.backbone or LOOKED_AT[:1], EVALUATED[:1] if settings.quick else EVALUATED)
         rows = [evaluation(backbone, side) for backbone, side in each]
         report(rows, title="Memory of an evaluation of two pictures, from their files to the report")
 

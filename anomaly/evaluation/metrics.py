@@ -318,7 +318,7 @@ def _checked(anomaly_map: NDArray[np.floating[Any]], defect: NDArray[np.bool_], 
             f"the anomaly map of {whose} is {anomaly_map.shape} but its mask is {defect.shape}; "
             "scale the map to image size"
         )
-    if not np.isfinite(anomaly_map).all():
+    if not all(np.isfinite(anomaly_map[rows]).all() for rows in bands(anomaly_map.shape)):
         raise MetricsError(f"the anomaly map of {whose} holds values that are not finite; train the inspector again")
     return anomaly_map
 

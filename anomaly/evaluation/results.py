@@ -322,8 +322,7 @@ class ResultsWriter:
         pictures = self._unfinished / PICTURES
         with self._explained():
             _thumbnail(sample.image() if image is None else image).save(pictures / record.image, quality=90)
-            levels = levels_of(anomaly_map, low, high)
-            Image.fromarray(levels).save(pictures / record.map, compress_level=1)
+            _without_copy(levels_of(anomaly_map, low, high)).save(pictures / record.map, compress_level=1)
             Image.fromarray(np.asarray(truth.defect, bool)).save(pictures / record.truth)
             for path in (record.image, record.map, record.truth):
                 self._digests[path] = sha256_of(pictures / path)
@@ -376,6 +375,13 @@ def levels_of(anomaly_map: NDArray[np.floating[Any]], low: float, high: float) -
     for rows in bands(levels.shape):
         levels[rows] = np.rint((np.asarray(anomaly_map[rows], np.float64) - low) / (high - low or 1.0) * DEEPEST)
     return levels
+
+
+def _without_copy(levels: NDArray[np.uint16]) -> Image.Image:
+    """A picture of levels (H, W) that shares their memory."""
+    height, width = levels.shape
+    little = levels.astype("<u2", copy=False)
+    return Image.frombuffer("I;16", (width, height), little.data, "raw", "I;16", 0, 1)
 
 
 def _thumbnail(image: NDArray[np.uint8]) -> Image.Image:

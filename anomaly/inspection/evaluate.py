@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from anomaly.evaluation.metrics import Evaluator
-from anomaly.evaluation.results import EvaluationRecord, InspectorRecord, ResultsWriter
+from anomaly.evaluation.results import THUMBNAIL, EvaluationRecord, InspectorRecord, ResultsWriter
 from anomaly.inspection.inspector import BISQAD, DETECTORS, Inspector, InspectorError, source_key, source_of
 from anomaly.inspection.predicting import HERE, Prediction, predict_samples
 from anomaly.inspection.threshold import (
@@ -19,12 +19,14 @@ from anomaly.inspection.threshold import (
     note_shared,
     validation_part,
 )
+from anomaly.reporting.report_pictures import fitted, shrunk
 from procgen.errors import BlemishNote
 from scenes.datasets.lock import locked
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.surfaces import BY_CONTENT
 from scenes.jobs.executor import Executor
 from scenes.jobs.progress import Progress
+from scenes.memory import give_back
 from scenes.version import blemish_version
 
 
@@ -72,9 +74,12 @@ def evaluate_inspector(
 
         def take(position: int, prediction: Prediction) -> None:
             ((image, valid_mask), anomaly_map, score), sample = prediction, evaluated[position]
+            small = shrunk(image, fitted(image.shape[1], image.shape[0], THUMBNAIL))
+            del prediction, image  # before the truth is read
+            give_back(anomaly_map.size)
             truth = sample.truth()
             evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
-            writer.add(sample, score, anomaly_map, truth, image)
+            writer.add(sample, score, anomaly_map, truth, small)
             progress("evaluating", position + 1, len(evaluated))
 
         predict_samples(inspector, evaluated, take, executor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from anomaly.inspection.view import Picture
 from scenes.formats.sample import Sample
 from scenes.jobs.executor import Executor, Place, Simple, Worker
 from scenes.jobs.local import Local
+from scenes.memory import give_back
 
 HERE = Local()
 Prediction = tuple[Picture, NDArray[np.float32], float]  # of `Inspector.predict_each`
@@ -28,8 +30,9 @@ def predict_samples(
     """
     if executor.is_here:  # where a card takes several pictures at once
         predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
-        for position in range(len(samples)):  # no name keeps a prediction while the next picture is read
+        for position, sample in enumerate(samples):  # no name keeps a prediction while the next picture is read
             take(position, next(predictions))
+            give_back(math.prod(sample.shape()))
         return
     if inspector.computing.on_card:
         raise InspectorError(

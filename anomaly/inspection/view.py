@@ -61,13 +61,15 @@ def views(
     def tiles() -> Iterator[Tensor]:
         for view in map(lambda picture: View.of(picture, scale, tile), pictures):
             waiting.append(view)
-            yield from map(view.seen, view.tiles)
-            del view  # before the next picture is read
+            yield from map(view.seen, view.tiles[:-1])
+            last = [view.seen(view.tiles[-1])]
+            del view  # which this generator would hold until it is asked for the next picture's
+            yield last.pop()
 
     results = computing.each(tiles(), compute)
     for first in results:
-        view = waiting.popleft()
-        own = chain([first], islice(results, len(view.tiles) - 1))
-        yield view, own
+        own = chain([first], islice(results, len(waiting[0].tiles) - 1))
+        del first
+        yield waiting.popleft(), own  # held by whoever takes it alone
         deque(own, maxlen=0)  # what was not taken is none of the next one's
-        del view, first, own
+        del own

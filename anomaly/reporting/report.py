@@ -213,13 +213,16 @@ def summarise(folder: Path, format: str = AUTO, options: ReadingOptions = Readin
     classes: dict[tuple[str, str], ClassSummary] = {}
     shown = []
     for sample in samples:
+        # One of the two lies in memory at a time.
+        picture = _thumbnail(sample) if sample.name in chosen else None
         truth = sample.truth()
         for (family, name), area in zip(truth.kinds(), truth.areas(), strict=True):
             classes.setdefault((family, name), ClassSummary(name, family)).areas.append(int(area))
         for kind in set(truth.kinds()):
             classes[kind].frames += 1
-        if sample.name in chosen:
-            shown.append(_shown(sample, truth))
+        if picture is not None:
+            shown.append(_shown(sample, truth, *picture))
+        del truth
     origin, quantities = _drawn(folder)
     return DatasetSummary(
         title=folder.resolve().name,
@@ -253,14 +256,18 @@ def _bisecting(count: int) -> list[int]:
     return [k for k in order if k < count]
 
 
-def _shown(sample: Sample, truth: Truth) -> ShownFrame:
+def _thumbnail(sample: Sample) -> tuple[pictures.Size, str]:
+    """Its size, and the picture itself, as a data URI."""
     image = sample.image()
     size = pictures.fitted(image.shape[1], image.shape[0], FRAME_LENGTH)
+    return size, pictures.jpeg(pictures.shrunk(image, size))
+
+
+def _shown(sample: Sample, truth: Truth, size: pictures.Size, thumbnail: str) -> ShownFrame:
     masks: dict[str, NDArray[np.bool_]] = {}
     for instance in truth.instances:
         mask = masks.setdefault(instance.class_name, np.zeros(instance.mask.shape, bool))
         mask |= instance.mask
-    thumbnail = pictures.jpeg(pictures.shrunk(image, size))
     shrunk = {name: pictures.shrunk_mask(mask, size) for name, mask in masks.items()}
     return ShownFrame(sample.name, sample.label, size, thumbnail, shrunk)
 

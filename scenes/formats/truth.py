@@ -16,6 +16,7 @@ from scenes.pictures.masks import read_mask
 
 IntegerMap = NDArray[np.integer[Any]]
 AT_ONCE = 1 << 21  # pixels, which become indices of eight bytes
+EIGHT_CONNECTED = np.ones((3, 3), np.bool_)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,16 +203,16 @@ class MaskFiles:
 
 def of_components(values: IntegerMap, classes: Mapping[int | None, str]) -> Truth:
     """What a mask (H, W) marks: of every class, the 8-connected components of its value; None: of all other values."""
-    from skimage.measure import label
+    from scipy.ndimage import label
 
     shape, marked = values.shape, _around_marked(values)
     values = values[marked]
-    components = np.zeros(values.shape, np.int32)
+    components, numbers = np.zeros(values.shape, np.int32), np.empty(values.shape, np.int32)
     entries: list[tuple[Family, int, str]] = []
     for value, class_name in classes.items():
         own = _unnamed(values, classes) if value is None else values == value
-        found, count = label(own, connectivity=2, return_num=True)
-        components[own] = found[own] + len(entries)
+        count = int(label(own, EIGHT_CONNECTED, output=numbers))
+        np.add(numbers, len(entries), out=components, where=own)
         entries += [("defect", len(entries) + k + 1, class_name) for k in range(count)]
     labels = np.zeros(shape, np.min_scalar_type(len(entries)))
     labels[marked] = components

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from scenes.files import content_of
+from scenes.memory import give_back
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
 
@@ -125,7 +126,9 @@ def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster
             return _turned(_with_alpha(png.decode_deep_colour(content), "RGB of 16 bits"), measured.orientation)
         if content[:8] == png.SIGNATURE:
             png.check(content)
-        return _turned(_pillow(content, path), measured.orientation)
+        raster = _turned(_pillow(content, path), measured.orientation)
+        give_back(measured.height * measured.width)
+        return raster
 
 
 def turned(array: Values, orientation: int) -> Values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ HALF = 0.5  # of a mask's highest value: from here on a half-tone is marked
 LARGELY = 0.5  # share of a picture that is marked, from which on a mask may be inverted
 INVERTED = 0.9  # share from which on it is taken to be
 
-Numbers = NDArray[np.int32]
+Numbers = NDArray[np.integer[Any]]
 
 
 def read_mask(path: Path, image_path: Path, most_pixels: int = MOST_PIXELS, *, numbered: bool = False) -> Numbers:
@@ -48,14 +49,14 @@ def _numbers(raster: Raster, path: Path, numbered: bool) -> Numbers:
             _note(path, "masks are transparent in places: what is opaque and not black is taken for the defect")
             return _cut(np.where(opaque, values, 0), path)
         _note(path, "masks are transparent in places: what is opaque is taken for the defect")
-        return opaque.astype(np.int32)
+        return opaque.astype(np.uint8)
     if raster.indices is not None:
         return _by_index(raster, path, numbered)
     if values.dtype == np.bool_:
-        return values.astype(np.int32)
+        return values.astype(np.uint8)
     if not np.isfinite(values).all() or values.min() < 0:
         raise PictureError(f"{path}: holds values below 0 or none at all; export the mask with 8 bits")
-    return np.ceil(values).astype(np.int32) if numbered else _cut(values, path)
+    return _whole(values) if numbered else _cut(values, path)
 
 
 def _is_drawn_on(opaque: NDArray[np.bool_], values: Values) -> bool:
@@ -69,9 +70,9 @@ def _by_index(raster: Raster, path: Path, numbered: bool) -> Numbers:
     Where they are shades, by how far their colour is from the ground's.
     """
     assert raster.indices is not None
-    values = raster.indices.astype(np.int32)
     if numbered:
-        return values
+        return raster.indices
+    values = raster.indices.copy()
     counts = np.bincount(raster.indices.ravel())
     ground = int(counts.argmax())
     if counts[ground] <= HALF * raster.indices.size:
@@ -106,10 +107,16 @@ def _half_tones(values: Values) -> bool:
 def _cut(values: Values, path: Path) -> Numbers:
     """The values, or 1 from half of the highest on where there are half-tones."""
     if not _half_tones(values):
-        return np.ceil(values).astype(np.int32)  # of floats, what is a little above 0 is marked too
+        return _whole(values)
     _note(path, "masks have half-tones: from half of the highest value on they are taken for the defect")
     marked: NDArray[np.bool_] = values >= HALF * float(values.max())
-    return marked.astype(np.int32)
+    return marked.astype(np.uint8)
+
+
+def _whole(values: Values) -> Numbers:
+    """Whole numbers as they are; of floats the next higher ones, so that what is a little above 0 is marked too."""
+    whole: Numbers = np.ceil(values).astype(np.int32) if values.dtype.kind == "f" else values
+    return whole
 
 
 def _as_picture_lies(values: Numbers, path: Path, image_path: Path, most_pixels: int) -> Numbers:

@@ -81,7 +81,7 @@ def read_rgb(path: Path, options: ReadingOptions = ReadingOptions(), sha256: str
     sha256: of the file, where it is known. Raises PictureError.
     """
     raster = load(path, options.most_pixels, sha256)
-    values = _scaled(raster, path, options.white_level, 255).astype(np.uint8)
+    values: NDArray[np.uint8] = _scaled(raster, path, options.white_level, 255).astype(np.uint8, copy=False)
     if values.ndim == 2:
         values = np.repeat(values[..., None], 3, axis=2)
     seen = _seen(raster, path)

@@ -1,5 +1,6 @@
 import json
 import re
+import weakref
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
 from anomaly.inspection.train import train_inspector
 from procgen.errors import BlemishError, Stopped
 from scenes.formats.registry import read_samples
+from scenes.formats.sample import Sample
 
 
 @pytest.fixture(scope="module")
@@ -279,3 +281,23 @@ def test_mistakes_of_the_user_are_blemish_errors(command, folder, tmp_path):
         assert "\n" not in str(run.exception)
     assert not (tmp_path / "report").exists()
     assert not (tmp_path / "bank").exists()
+
+
+def test_evaluation_lets_a_picture_go_before_it_reads_its_truth(folder, trained, tmp_path, monkeypatch):
+    pictures, held = [], []
+
+    def image(sample, read=Sample.image):
+        pixels = read(sample)
+        pictures.append(weakref.ref(pixels))
+        return pixels
+
+    def truth(sample, read=Sample.truth):
+        held.append(sum(picture() is not None for picture in pictures))
+        return read(sample)
+
+    monkeypatch.setattr(Sample, "image", image)
+    monkeypatch.setattr(Sample, "truth", truth)
+    evaluate_inspector(trained, read_samples(folder), None, tmp_path / "report")
+    assert len(held) == len(pictures) == 10
+    # The validation pictures' truths are counted while the pictures are at hand.
+    assert held.count(0) >= 8
