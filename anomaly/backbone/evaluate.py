@@ -105,21 +105,29 @@ def filled(
 
 @torch.no_grad()
 def evaluated(
-    model: SequentialPatchcoreModel, parts: Mapping[str, Sequence[Sample]], scale: float = 1.0, device: str = CPU
+    model: SequentialPatchcoreModel,
+    parts: Mapping[str, Sequence[Sample]],
+    scale: float = 1.0,
+    device: str = CPU,
+    by_class: bool = False,
 ) -> dict[str, Metrics]:
     """The figures of a model that is on a device, of every part and of all together.
 
-    Those that need a threshold mean nothing here.
+    by_class: also of each class of every part, its pictures beside all good ones, as "PART, CLASS". Those that need a
+    threshold mean nothing here.
     """
     whole, evaluators = Evaluator(threshold=0.0), {part: Evaluator(threshold=0.0) for part in parts}
     for part, samples in parts.items():
+        classes = {label: Evaluator(0.0) for label in sorted({s.label for s in samples} - {GOOD}) if by_class}
+        evaluators |= {f"{part}, {label}": evaluator for label, evaluator in classes.items()}
         for sample in samples:
             image, truth = sample.image(), sample.truth()
             maps = model.anomaly_maps(normalised(image, scale).to(device)).cpu()
             if scale != 1:
                 maps = functional.interpolate(maps, image.shape[:2], mode="bilinear", align_corners=False)
             anomaly_map = maps[0, 0].numpy()
-            for evaluator in (evaluators[part], whole):
+            own = classes.values() if sample.label == GOOD else (classes[sample.label],) if by_class else ()
+            for evaluator in (evaluators[part], whole, *own):
                 evaluator.update(anomaly_map, truth, sample.label)
     return {part: evaluator.compute() for part, evaluator in {**evaluators, "both": whole}.items()}
 
@@ -160,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=2048, help="rows of the bank")
     parser.add_argument("--most", type=int, help="pictures of every part at the most")
     parser.add_argument("--scale", type=float, default=1.0, help="of the pictures, as seen by the backbone")
+    parser.add_argument("--by-class", action="store_true", help="figures of each class, beside all good pictures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default=CPU, help="torch's name of what computes")
     given = parser.parse_args(arguments)
@@ -172,7 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in given.backbone or COMPARED:
             extractor = extractor_of(name, given.seed, given.pretrained)
             model = filled(extractor, split.bank, given.size, given.seed, given.scale, device=given.device)
-            for part, metrics in evaluated(model, split.parts, given.scale, given.device).items():
+            every = evaluated(model, split.parts, given.scale, given.device, given.by_class)
+            for part, metrics in every.items():
                 figures = (metrics.image_auroc, metrics.pixel_auroc, metrics.aupro, metrics.best_pixel_f1)
                 values = [folder.name, name, part, str(metrics.images), *map(_figure, figures)]
                 print(f"| {' | '.join(values)} |", flush=True)

@@ -90,3 +90,25 @@ def test_figures_of_all_parts_are_those_of_their_pictures_together(tmp_path):
     assert metrics["both"].image_auroc == metrics["one"].image_auroc == 1.0
     assert metrics["both"].pixel_auroc == pytest.approx(metrics["two"].pixel_auroc, abs=0.02)
     assert metrics["both"].pixel_auroc > 0.95
+
+
+def test_figures_of_a_class_are_those_of_its_pictures_beside_the_good_ones(tmp_path):
+    rng = np.random.default_rng(6)
+    samples = []
+    for number, label in enumerate([GOOD, "hole", "crack", GOOD, "hole"]):
+        picture = rng.normal(120, 4, (48, 48, 1)).repeat(3, axis=2)
+        defect = np.zeros((48, 48), bool)
+        if label != GOOD:
+            defect[8 : 16 + 4 * number, 8:20] = True
+            picture[defect] += 60 * number
+        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(tmp_path / f"{number}.png")
+        Image.fromarray(defect).save(tmp_path / f"{number}_mask.png")
+        truth = NothingThere() if label == GOOD else MaskFile(tmp_path / f"{number}_mask.png", {None: label})
+        samples.append(Sample(str(number), str(number), label, tmp_path / f"{number}.png", truth))
+    model = evaluate.filled(evaluate.extractor_of("filters"), samples[:1], 16)
+    found = evaluate.evaluated(model, {"all": samples}, by_class=True)
+    assert list(found) == ["all", "all, crack", "all, hole", "both"]
+    for label in ("crack", "hole"):
+        alone = evaluate.evaluated(model, {label: [s for s in samples if s.label in (GOOD, label)]})[label]
+        assert found[f"all, {label}"].as_dict() == alone.as_dict()
+    assert found["all"].as_dict() == evaluate.evaluated(model, {"all": samples})["all"].as_dict()
