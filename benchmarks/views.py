@@ -1,4 +1,4 @@
-"""How pictures are looked at: a pyramid of scales, quarter turns of good pictures, borders; figures of each way.
+"""How pictures are looked at: scales, quarter turns of good pictures, borders, blur, context; figures of each way.
 
     python benchmarks/views.py [--quick] [--set crackforest ...] [--backbone dinov2-small ...] [--most 10]
         [--device cuda] [--json views.json]
@@ -55,6 +55,36 @@ class Mirrored(nn.Module):
         return grid[..., beyond : beyond + rows, beyond : beyond + columns]
 
 
+class BesideContext(nn.Module):
+    """A backbone whose features stand beside their mean over `patches` squared around, None: over the whole picture."""
+
+    def __init__(self, extractor: PatchExtractor, patches: int | None) -> None:
+        super().__init__()
+        self.extractor, self.patches = extractor, patches
+        self.channels, self.strides = 2 * extractor.channels, extractor.strides
+
+    def forward(self, images: Tensor) -> Tensor:
+        grid = self.extractor(images)
+        if self.patches is None:
+            return torch.cat([grid, grid.mean(dim=(2, 3), keepdim=True).expand_as(grid)], dim=1)
+        padded = functional.pad(grid, (self.patches // 2,) * 4, mode="replicate")
+        return torch.cat([grid, functional.avg_pool2d(padded, self.patches, 1)], dim=1)
+
+
+class Blurred:
+    """Maps blurred once more, by so many pixels."""
+
+    def __init__(self, model: Maps, deviation: float) -> None:
+        self.model, self.deviation = model, deviation
+
+    def anomaly_maps(self, images: Tensor) -> Tensor:
+        from torchvision.transforms.functional import gaussian_blur
+
+        maps = self.model.anomaly_maps(images)
+        reach = min(round(3 * self.deviation), min(maps.shape[-2:]) - 1)
+        return gaussian_blur(maps, [2 * reach + 1] * 2, [self.deviation] * 2)
+
+
 class Pyramid:
     """The mean of the maps of several scales, each with a bank of its own."""
 
@@ -93,6 +123,10 @@ def ways(extractor: PatchExtractor, split: Split, size: int, device: str) -> Ite
     yield "outermost patches left out", WithoutBorder(plain, extractor.strides[0])
     yield "mirrored beyond the borders", bank(Mirrored(extractor))
     yield "quarter turns of good pictures", bank(extractor, turns=(0, 1, 2, 3))
+    for deviation in (8, 16):
+        yield f"blurred by {deviation} pixels", Blurred(plain, deviation)
+    yield "beside the mean of 5 x 5 patches", bank(BesideContext(extractor, 5))
+    yield "beside the mean of the picture", bank(BesideContext(extractor, None))
     half = bank(extractor, scale=0.5)
     yield "at half the size alone", Pyramid({0.5: half})
     yield "at full and half size", Pyramid({1.0: plain, 0.5: half})
