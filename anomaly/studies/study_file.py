@@ -20,6 +20,7 @@ def load_study(name_or_path: str | Path) -> StudyFile[Study]:
     """Read a shipped study of inspectors by name, or a YAML file. Raises StudyError with one line per problem."""
     path = study_path(name_or_path)
     fields = fields_of(path)
+    fields.pop(PROFILES, None)
     if fields.get("task", INSPECTION) in TASKS:
         problem = f"task: found {fields['task']}; expected {INSPECTION}: `blemish study` runs the others"
         raise StudyError(str(path), [problem])

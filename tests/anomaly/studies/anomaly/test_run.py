@@ -9,8 +9,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import timm
+import torch
 import yaml
 from PIL import Image
+from safetensors.torch import save_file
 
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.studies.anomaly import banks, run
@@ -239,6 +242,23 @@ def test_only_the_scenarios_asked_for_are_evaluated_and_only_their_renders_made(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["mobilenetv3_small_100", "mobilenetv3_large_100", "resnet18", "wide_resnet50_2", "vgg16"]
+)
+def test_networks_of_seed_003_are_studied_with_weights_of_a_file_beside_the_study(tmp_path, photos, recipe, name):
+    torch.manual_seed(4)
+    whole = timm.create_model(name).state_dict()
+    save_file({key: value for key, value in whole.items() if value.numel() < 4_000_000}, tmp_path / "own.safetensors")
+    inspector = {"bank": 24, "epochs": 1, "backbone": name, "weights": "own.safetensors"}
+    file = study(tmp_path, photos, recipe, scenarios=["Real"], inspector=inspector)
+    outcome = run_study(file, Cache(tmp_path / "cache"), Steps())
+    assert (outcome.backbone, outcome.weights) == (name, "local weights from own.safetensors")
+    assert list(outcome.evaluations) == ["Real"]
+    (bank,) = (tmp_path / "cache/banks").iterdir()
+    for key, value in Inspector.load(bank).model.extractor.weight_tensors().items():
+        assert torch.equal(value, whole[key if key in whole else key.replace("_", ".", 1)])
+
+
 def test_seeds_of_two_workers_are_the_same_bytes(tmp_path, photos, recipe):
     outcomes = []
     for workers in (1, 2):
