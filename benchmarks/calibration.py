@@ -1,46 +1,75 @@
-"""How much nearer to photographs of other surfaces a recipe comes by `blemish calibrate`.
+"""How much nearer to photographs of other surfaces a recipe comes by `blemish calibrate`, and what that is worth.
 
     python benchmarks/calibration.py [--quick] [--data DATA] [--set NAME] [--recipe NAME] [--json FILE] [--out FOLDER]
 
-The surfaces of a real set are halved. To the good ones of one half the recipe is fitted; frames of the recipe before
-and after are compared with the good ones of the other half, on which nothing was chosen: by the distance of statistics
-and of a backbone's features, beside the distance of the two halves from each other. A run that was stopped goes on.
+The surfaces of a real set are halved. To the good pictures of one half the recipe is fitted; all figures are of the
+other half, on which nothing was chosen, and of frames of the recipe before and after that no fit has seen. Of a set
+without good pictures, those count whose flaws cover little. A run that was stopped goes on.
+
+1. The distance of statistics and of a backbone's features, beside the distance of the two halves from each other.
+2. How well a linear classifier tells frames from photographs: learnt from the first half and frames of one seed, tried
+   on the other half and frames of another (area under the curve; 0.5: not at all).
+3. Inspectors trained on frames alone, and on as many photographs of the first half, judge the other half, where the set
+   has good pictures: means over the seeds, and the 95 % interval of the difference to the recipe as it was, over
+   surfaces and seeds.
 """
 
 import argparse
 import csv
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from anomaly.gallery.feature_distance import picture_features
-from benchmarks.common import Figure, report
+from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
+from anomaly.studies.engine.bootstrap import Draws, Values, draw, estimate
+from benchmarks.common import Figure, report, write
+from benchmarks.detectors import Inspector, figures_of
 from blender_addon.calibrating.radiance import renderer
-from scenes import read_samples, split_by_group
-from scenes.calibration.calibrating import Plan
+from scenes import load_recipe, read_samples, split_by_group
+from scenes.calibration.calibrating import Plan, verifying_views
 from scenes.calibration.distances import centre_and_scale, projected, quantile_distance
+from scenes.calibration.measuring import Bench, Measured, Renderer
 from scenes.calibration.photographs import Photographs, photographs
-from scenes.calibration.run import Fit, fit_recipe
-from scenes.formats.sample import GOOD
+from scenes.calibration.run import Fit, fit_of
+from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import print_progress, untold
+from scenes.recipes.recipe import Recipe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SAMPLES, SEED = 4, 0
 QUICK, WHOLE = Plan(renders=70, verified=14), Plan()
+SEEDS = 3
+LITTLE = 0.02  # share of a picture that flaws may cover where a set has no good ones
+BANK = 2048  # rows
+REPLICATES = 500
+LEVEL = 0.95
+SHOWN = ("image AUROC", "pixel AUROC", "best pixel F1")
+SIDES = ("before", "after")
 
 
-def halves(folder: Path, home: Path) -> list[Path]:
-    """Two folders of links to the good pictures of a set, no surface in both."""
+def halves(folder: Path, home: Path) -> tuple[list[Path], list[Sample]]:
+    """Two folders of links to the good pictures of a set, no surface in both, and all samples of the second."""
     made = []
-    for name, part in zip(("fitted", "other"), split_by_group(read_samples(folder), (0.5, 0.5), SEED), strict=True):
+    samples = read_samples(folder)
+    flawless = any(sample.label == GOOD for sample in samples)
+    parts = split_by_group(samples, (0.5, 0.5), SEED)
+    for name, part in zip(("fitted", "other"), parts, strict=True):
         half = home / name
         half.mkdir()
-        good = [sample for sample in part if sample.label == GOOD]
+        good = [s for s in part if (s.label == GOOD if flawless else s.truth().defect.mean() <= LITTLE)]
         with (half / "manifest.csv").open("w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(["group", "label", "image", "mask"])
@@ -48,15 +77,38 @@ def halves(folder: Path, home: Path) -> list[Path]:
                 (half / sample.image_path.name).symlink_to(sample.image_path.resolve())
                 rows.writerow([sample.group, GOOD, sample.image_path.name, ""])
         made.append(half)
-    return made
+    return made, parts[1] if flawless else []
 
 
-def rows_of(fit: Fit, other: Photographs) -> list[dict[str, Figure]]:
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Frames of the recipe before and after, by SIDES, of each seed."""
+
+    of: Mapping[str, Sequence[Measured]]
+
+    def all(self, side: str) -> tuple[NDArray, NDArray]:
+        """Statistics and features of every seed's frames."""
+        every = self.of[side]
+        return np.vstack([each.statistics[:, 0] for each in every]), np.vstack([each.features for each in every])
+
+
+def frames_of(fit: Fit, before: Recipe, bench: Bench, plan: Plan) -> Frames:
+    """Frames that no fit has seen: the same numbers and seeds of both recipes."""
+    recipes = {"before": before.without("defects"), "after": fit.calibration.recipe.without("defects")}
+    found: dict[str, list[Measured]] = {side: [] for side in SIDES}
+    for seed in range(1, SEEDS + 1):
+        for side in SIDES:
+            views = verifying_views(f"{side}-{seed}", recipes[side], replace(plan, seed=SEED + seed, looks=1))
+            found[side].append(bench.measured(f"{side}, seed {seed}", views, judged=True))
+    return Frames(found)
+
+
+def distances(fit: Fit, other: Photographs, frames: Frames) -> list[dict[str, Figure]]:
     """The distances of photographs of other surfaces, of frames before and of frames after from these."""
-    before, after = fit.calibration.frames_before, fit.calibration.frames_after
+    (statistics, features), (later, later_features) = (frames.all(side) for side in SIDES)
     sides = {
-        "statistics": (fit.real.statistics, other.statistics, before.statistics[:, 0], after.statistics[:, 0]),
-        "features": (fit.real.features, other.features, before.features, after.features),
+        "statistics": (fit.real.statistics, other.statistics, statistics, later),
+        "features": (fit.real.features, other.features, features, later_features),
     }
     rows: list[dict[str, Figure]] = []
     for name, (fitted, others, first, last) in sides.items():
@@ -73,6 +125,93 @@ def rows_of(fit: Fit, other: Photographs) -> list[dict[str, Figure]]:
     return rows
 
 
+def told_apart(fit: Fit, other: Photographs, frames: Frames) -> list[dict[str, Figure]]:
+    """Areas under the curve of a linear classifier that tells frames from photographs, means over the seeds."""
+    rows: list[dict[str, Figure]] = []
+    for name in ("statistics", "features"):
+        row: dict[str, Figure] = {"told apart by": name}
+        fitted, others = getattr(fit.real, name), getattr(other, name)
+        for side in SIDES:
+            every = [each.statistics[:, 0] if name == "statistics" else each.features for each in frames.of[side]]
+            areas = [
+                separation(fitted, every[k], others, every[(k + 1) % len(every)]) for k in range(len(every))
+            ]  # fmt: skip
+            row |= {side: float(np.mean(areas)), f"{side}, seeds": f"{min(areas):.2f} to {max(areas):.2f}"}
+        rows.append(row)
+    return rows
+
+
+def separation(real: NDArray, rendered: NDArray, other_real: NDArray, other_rendered: NDArray) -> float:
+    """Area under the curve, on the other rows (n, d), of a classifier that learnt from the first two."""
+    rows, is_rendered = np.vstack([real, rendered]), np.repeat([0, 1], [len(real), len(rendered)])
+    middle, scale = rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-9)
+    classifier = LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000)
+    classifier.fit((rows - middle) / scale, is_rendered)
+    tried = (np.vstack([other_real, other_rendered]) - middle) / scale
+    truth = np.repeat([0, 1], [len(other_real), len(other_rendered)])
+    return float(roc_auc_score(truth, classifier.decision_function(tried)))
+
+
+def judged(bank: Sequence[Sample], samples: Sequence[Sample], backbone: str, seed: int, kept: Path) -> SurfaceCounts:
+    """What an inspector trained on a bank says of samples; kept in a file."""
+    if kept.is_file():
+        return SurfaceCounts.load(kept)
+    inspector = Inspector(backbone)
+    inspector.fit(bank, BANK, seed)
+    counter = SurfaceCounter(float("inf"))
+    for sample in samples:
+        anomaly_map, score = inspector.predict(sample.image())
+        counter.update(anomaly_map, sample.truth(), sample.label, sample.group, score)
+    counts = counter.counts()
+    counts.save(kept)
+    return counts
+
+
+def inspected(
+    fit: Fit, frames: Frames, samples: Sequence[Sample], good: Sequence[Sample], backbone: str, home: Path
+) -> list[dict[str, Figure]]:
+    """Inspectors of frames before, of frames after, and of as many photographs of the half that was fitted to."""
+    home.mkdir(parents=True, exist_ok=True)
+    counts: dict[str, list[SurfaceCounts]] = {}
+    for seed in range(SEEDS):
+        banks = {side: in_files(frames.of[side][seed].pictures, home / f"{side}-{seed}") for side in SIDES}
+        chosen = np.random.default_rng([SEED, seed]).permutation(len(good))[: len(banks["before"])]
+        banks["photographs"] = [good[k] for k in chosen]
+        for name, bank in banks.items():
+            kept = home / f"{backbone}-{name}-{seed}.npz"
+            counts.setdefault(name, []).append(judged(bank, samples, backbone, seed, kept))
+            print(f"inspector of {name}, seed {seed}", file=sys.stderr, flush=True)
+    first = counts["before"][0]
+    defective = dict(zip(first.surfaces, map(bool, first.defective_surfaces), strict=True))
+    draws = draw(defective, SEEDS, REPLICATES, SEED)
+    figures = {name: _by_seed(every, draws) for name, every in counts.items()}
+    rows: list[dict[str, Figure]] = []
+    for name, own in figures.items():
+        row: dict[str, Figure] = {"trained on": name, "backbone": backbone, "judged": len(samples)}
+        for figure in SHOWN:
+            value = estimate(own[figure], draws, LEVEL).value
+            against = estimate(own[figure] - figures["before"][figure], draws, LEVEL)
+            beside = "" if name == "before" else f" ({against.low:+.3f} to {against.high:+.3f})"
+            row[figure] = f"{value:.3f}{beside}"
+        rows.append(row)
+    return rows
+
+
+def _by_seed(every: Sequence[SurfaceCounts], draws: Draws) -> dict[str, Values]:
+    found = [figures_of(counts, draws.weights(counts.surfaces)) for counts in every]
+    return {figure: np.stack([each[figure] for each in found]) for figure in SHOWN}
+
+
+def in_files(pictures: Sequence[NDArray[np.uint8]], home: Path) -> list[Sample]:
+    home.mkdir(exist_ok=True)
+    samples = []
+    for number, picture in enumerate(pictures):
+        path = home / f"{number:03d}.png"
+        Image.fromarray(picture).save(path)
+        samples.append(Sample(path.name, path.name, GOOD, path))
+    return samples
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.renders} frames instead of {WHOLE.renders}")
@@ -81,24 +220,43 @@ def main() -> None:
     )
     parser.add_argument("--set", default="magnetic_tile", help="folder of the real set")
     parser.add_argument("--recipe", default="magnetic_tile")
+    parser.add_argument("--backbone", default="distilled", help="of the inspectors")
     parser.add_argument("--out", type=Path, help="where the fit is kept, to go on from")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     if not (arguments.data / arguments.set).is_dir():
         print(f"{arguments.data}: no real photographs there to fit to; name their folder with --data")
         return
     features = picture_features()
     with TemporaryDirectory(prefix="blemish-") as scratch:
-        fitted, other = halves(arguments.data / arguments.set, Path(scratch))
-        out = (arguments.out or Path(scratch)) / "fitted.yaml"
+        (fitted, other), samples = halves(arguments.data / arguments.set, Path(scratch))
+        home = arguments.out or Path(scratch)
         plan = QUICK if arguments.quick else WHOLE
-        fit = fit_recipe(
-            arguments.recipe, fitted, out, lambda wanted: renderer(wanted, samples=SAMPLES), features, plan, SAMPLES,
+
+        def rendering(wanted: Recipe) -> Renderer:
+            return renderer(wanted, samples=SAMPLES)
+
+        fit = fit_of(
+            arguments.recipe, fitted, home / "fitted.yaml", rendering, features, plan, SAMPLES, print_progress
+        )  # fmt: skip
+        before = load_recipe(arguments.recipe)
+        others = photographs(other, before, features, SEED, untold)
+        print(fit.calibration.verdict)
+        bench = Bench(
+            home / "frames", fit.calibration.parameters, others.names_of, others.colour, rendering(before), features,
             print_progress,
         )  # fmt: skip
-        others = photographs(other, fit.calibration.recipe, features, SEED, untold)
-        print(fit.calibration.verdict)
-        report(rows_of(fit, others), arguments.json, title=f"{arguments.recipe} before and after")
+        frames = frames_of(fit, before, bench, plan)
+        tables = {"distances": distances(fit, others, frames), "classifier": told_apart(fit, others, frames)}
+        if samples:
+            good = read_samples(fitted)
+            tables["inspectors"] = inspected(fit, frames, samples, good, arguments.backbone, home / "inspectors")
+        for name, rows in tables.items():
+            report(rows, title=f"{arguments.recipe} before and after: {name}")
+        if arguments.json:
+            write(tables, arguments.json)
 
 
 if __name__ == "__main__":

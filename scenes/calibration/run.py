@@ -58,6 +58,30 @@ def fit_recipe(
     A fit that was stopped goes on where it was. Raises CalibrationError for a fit that is no better, which leaves its
     page and writes no recipe; RecipeError, SampleError, PictureError, DatasetError, and what the renderer raises.
     """
+    fit = fit_of(name, folder, out, renderer, features, plan, samples, progress, on_free, labelled)
+    found = fit.calibration
+    if not found.accepted:
+        raise CalibrationError(f"{out}: not written: {found.verdict}; see {fit.page}")
+    text = rewritten(recipe_text(name), quantities_of(found, fit.defects), name)
+    recipe_from(fields_of(text, name), name)  # what is written can be read
+    with locked(folder_of(out)):
+        write_atomically(out, text.encode())
+    return fit
+
+
+def fit_of(
+    name: str,
+    folder: Path,
+    out: Path,
+    renderer: Callable[[Recipe], Renderer],
+    features: Features | None,
+    plan: Plan,
+    samples: int,
+    progress: Progress,
+    on_free: Callable[[list[Parameter], bool], None] = lambda parameters, marked: None,
+    labelled: Labelled | None = None,
+) -> Fit:
+    """What `fit_recipe` finds, with its page, whether it is to be used or not; no recipe is written."""
     if out.suffix not in SUFFIXES:
         raise CalibrationError(f"{out}: found the ending {out.suffix or 'none'}; expected a recipe's file, NAME.yaml")
     recipe = load_recipe(name)
@@ -93,11 +117,6 @@ def fit_recipe(
         write_atomically(home / SHEET, picture)
         write_atomically(home / RECORD, record(recipe, found, real, settings, defects))
         write_atomically(home / PAGE, sealed_page(page(recipe, found, real, picture, defects)))
-        if not found.accepted:
-            raise CalibrationError(f"{out}: not written: {found.verdict}; see {home / PAGE}")
-        text = rewritten(recipe_text(name), quantities_of(found, defects), name)
-        recipe_from(fields_of(text, name), name)  # what is written can be read
-        write_atomically(out, text.encode())
     return Fit(found, real, defects, home / PAGE)
 
 
