@@ -3,7 +3,7 @@
     python benchmarks/calibration.py [--quick] [--data DATA] [--set NAME] [--recipe NAME] [--json FILE] [--out FOLDER]
 
 The surfaces of a real set are halved. To the good pictures of one half the recipe is fitted; all figures are of the
-other half, on which nothing was chosen, and of frames of the recipe before and after that no fit has seen. Of a set
+other half, on which nothing was chosen, and of frames of the recipe before and after, of several seeds. Of a set
 without good pictures, those count whose flaws cover little. A run that was stopped goes on.
 
 1. The distance of statistics and of a backbone's features, beside the distance of the two halves from each other.
@@ -93,10 +93,10 @@ class Frames:
 
 
 def frames_of(fit: Fit, before: Recipe, bench: Bench, plan: Plan) -> Frames:
-    """Frames that no fit has seen: the same numbers and seeds of both recipes."""
+    """The same numbers of both recipes: what the fit was verified by, and frames of other seeds, which it never saw."""
     recipes = {"before": before.without("defects"), "after": fit.calibration.recipe.without("defects")}
-    found: dict[str, list[Measured]] = {side: [] for side in SIDES}
-    for seed in range(1, SEEDS + 1):
+    found = {"before": [fit.calibration.frames_before], "after": [fit.calibration.frames_after]}
+    for seed in range(1, SEEDS):
         for side in SIDES:
             views = verifying_views(f"{side}-{seed}", recipes[side], replace(plan, seed=SEED + seed, looks=1))
             found[side].append(bench.measured(f"{side}, seed {seed}", views, judged=True))
@@ -215,6 +215,8 @@ def in_files(pictures: Sequence[NDArray[np.uint8]], home: Path) -> list[Sample]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.renders} frames instead of {WHOLE.renders}")
+    parser.add_argument("--renders", type=int, help="frames to learn from, instead")
+    parser.add_argument("--verified", type=int, help="frames of each recipe that verify and are judged, of each seed")
     parser.add_argument(
         "--data", type=Path, default=Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
     )
@@ -234,6 +236,8 @@ def main() -> None:
         (fitted, other), samples = halves(arguments.data / arguments.set, Path(scratch))
         home = arguments.out or Path(scratch)
         plan = QUICK if arguments.quick else WHOLE
+        sizes = {"renders": arguments.renders, "verified": arguments.verified}
+        plan = replace(plan, **{name: size for name, size in sizes.items() if size})
 
         def rendering(wanted: Recipe) -> Renderer:
             return renderer(wanted, samples=SAMPLES)
