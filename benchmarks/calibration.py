@@ -52,7 +52,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SAMPLES, SEED = 4, 0
 QUICK, WHOLE = Plan(renders=70, verified=14), Plan()
 SEEDS = 3
-LITTLE = 0.02  # share of a picture that flaws may cover where a set has no good ones
+LITTLE = 0.03  # share of a picture that flaws may cover where a set has no good ones
 BANK = 2048  # rows
 REPLICATES = 500
 LEVEL = 0.95
@@ -92,10 +92,18 @@ class Frames:
         return np.vstack([each.statistics[:, 0] for each in every]), np.vstack([each.features for each in every])
 
 
+def first(measured: Measured, count: int) -> Measured:
+    """The first so many views."""
+    return Measured(
+        measured.units[:count], measured.statistics[:count], measured.features[:count], measured.pictures[:count]
+    )
+
+
 def frames_of(fit: Fit, before: Recipe, bench: Bench, plan: Plan) -> Frames:
     """The same numbers of both recipes: what the fit was verified by, and frames of other seeds, which it never saw."""
     recipes = {"before": before.without("defects"), "after": fit.calibration.recipe.without("defects")}
-    found = {"before": [fit.calibration.frames_before], "after": [fit.calibration.frames_after]}
+    verified = {"before": fit.calibration.frames_before, "after": fit.calibration.frames_after}
+    found = {side: [first(measured, plan.verified)] for side, measured in verified.items()}
     for seed in range(1, SEEDS):
         for side in SIDES:
             views = verifying_views(f"{side}-{seed}", recipes[side], replace(plan, seed=SEED + seed, looks=1))
@@ -216,7 +224,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.renders} frames instead of {WHOLE.renders}")
     parser.add_argument("--renders", type=int, help="frames to learn from, instead")
-    parser.add_argument("--verified", type=int, help="frames of each recipe that verify and are judged, of each seed")
+    parser.add_argument("--verified", type=int, help="frames of each recipe that verify the fit, instead")
+    parser.add_argument("--frames", type=int, help="of each recipe and seed that are compared; as many by default")
     parser.add_argument(
         "--data", type=Path, default=Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
     )
@@ -227,7 +236,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
     if not (arguments.data / arguments.set).is_dir():
         print(f"{arguments.data}: no real photographs there to fit to; name their folder with --data")
         return
@@ -252,9 +260,10 @@ def main() -> None:
             home / "frames", fit.calibration.parameters, others.names_of, others.colour, rendering(before), features,
             print_progress,
         )  # fmt: skip
-        frames = frames_of(fit, before, bench, plan)
+        frames = frames_of(fit, before, bench, replace(plan, verified=arguments.frames or plan.verified))
         tables = {"distances": distances(fit, others, frames), "classifier": told_apart(fit, others, frames)}
         if samples:
+            torch.set_flush_denormal(True)
             good = read_samples(fitted)
             tables["inspectors"] = inspected(fit, frames, samples, good, arguments.backbone, home / "inspectors")
         for name, rows in tables.items():
