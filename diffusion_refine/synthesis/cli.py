@@ -69,6 +69,10 @@ def synthesize(
 
         blemish synthesize photos/*.png --method maphc2f --references sets/tiles --out out/detailed
 
+    baseline has published pipelines make defects in masks, Stable Diffusion or SDXL, to compare with:
+
+        blemish synthesize photos/*.png --method baseline --kind inpaint --model ID --class crack --out out/inpainted
+
     edit exchanges a word of a prompt for another; the words' attention finds the place, what changed the mask:
 
         blemish synthesize photos/*.png --method edit --prompt "photo of a good tile" --to crack --out out/edited

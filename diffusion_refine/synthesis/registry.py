@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Name -> the module whose function `synthesis(request, *, …)` opens it; its keyword parameters become options.
 METHODS = {
+    "baseline": "diffusion_refine.synthesis.baseline.method",
     "copy-paste": "diffusion_refine.synthesis.copy_paste.method",
     "crg": "diffusion_refine.synthesis.crg.method",
     "cutpaste": "diffusion_refine.synthesis.cutpaste.method",

@@ -115,6 +115,15 @@ def like(fractions: Values, pixels: Pixels) -> Pixels:
     return rounded
 
 
+def like_in_colour(made: Values, pixels: Pixels) -> Pixels:
+    """Fractions (H, W, 3) as pixels of another picture's type; one without colour stays so, also in three channels."""
+    if pixels.ndim == 2:
+        made = made.mean(axis=2)
+    elif (pixels == pixels[..., :1]).all():
+        made = np.broadcast_to(made.mean(axis=2, keepdims=True), pixels.shape)
+    return like(made, pixels)
+
+
 def differs(paste: Paste, image: Pixels) -> bool:
     """Whether a piece changes anything of the picture that it lies on."""
     return bool((image[paste.slices][paste.mask] != paste.pixels[paste.mask]).any())

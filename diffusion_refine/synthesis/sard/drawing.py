@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from diffusion_refine.editing.pixels import Pixels, colour
 from diffusion_refine.editing.windows import around, assembled, padded, padded_shape
 from diffusion_refine.synthesis.generator import Mask
-from diffusion_refine.synthesis.pasting.pastes import like
+from diffusion_refine.synthesis.pasting.pastes import like_in_colour
 from diffusion_refine.synthesis.sard.model import SardModel
 from diffusion_refine.synthesis.sard.network import Conditions
 from diffusion_refine.synthesis.sard.sampling import sample
@@ -46,9 +46,4 @@ def drawn(
         )
         pieces += list(((found.double().cpu() + 1) / 2).permute(0, 2, 3, 1).numpy())
     whole, _ = assembled(pieces, windows, shape)
-    made = whole[: mask.shape[0], : mask.shape[1]]
-    if pixels.ndim == 2:
-        made = made.mean(axis=2)
-    elif (pixels == pixels[..., :1]).all():
-        made = np.broadcast_to(made.mean(axis=2, keepdims=True), pixels.shape)
-    return like(made, pixels)
+    return like_in_colour(whole[: mask.shape[0], : mask.shape[1]], pixels)
