@@ -32,6 +32,7 @@ from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from anomaly.backbone.evaluate import some
 from anomaly.gallery.feature_distance import picture_features
 from anomaly.studies.anomaly.counts import SurfaceCounter, SurfaceCounts
 from anomaly.studies.engine.bootstrap import Draws, Values, draw, estimate
@@ -231,6 +232,7 @@ def main() -> None:
     )
     parser.add_argument("--set", default="magnetic_tile", help="folder of the real set")
     parser.add_argument("--recipe", default="magnetic_tile")
+    parser.add_argument("--judged", type=int, help="pictures that inspectors judge at the most")
     parser.add_argument("--backbone", default="distilled", help="of the inspectors")
     parser.add_argument("--out", type=Path, help="where the fit is kept, to go on from")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
@@ -264,7 +266,7 @@ def main() -> None:
         tables = {"distances": distances(fit, others, frames), "classifier": told_apart(fit, others, frames)}
         if samples:
             torch.set_flush_denormal(True)
-            good = read_samples(fitted)
+            good, samples = read_samples(fitted), some(samples, arguments.judged, SEED)
             tables["inspectors"] = inspected(fit, frames, samples, good, arguments.backbone, home / "inspectors")
         for name, rows in tables.items():
             report(rows, title=f"{arguments.recipe} before and after: {name}")
