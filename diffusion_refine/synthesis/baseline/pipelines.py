@@ -12,7 +12,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from diffusers import (
@@ -22,13 +21,14 @@ from diffusers import (
     ControlNetModel,
 )
 from numpy.typing import NDArray
+from skimage.feature import canny
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
 from diffusion_refine.core.models import CHECKERS, ModelError, brief, device_of_choice, quietly
 from diffusion_refine.editing.word_swap import as_tensor
 from diffusion_refine.synthesis.generator import Mask
 
-EDGES = (100, 200)  # Canny's thresholds, of 255, as ControlNet's authors have them
+SMOOTH, EDGES = 1.0, (0.1, 0.2)  # pixels; thresholds of slopes, of white
 Picture = NDArray[np.float64]
 
 
@@ -99,8 +99,7 @@ class Baseline:
 def control_picture(kind: Kind, picture: Picture, depth: Callable[[Picture], Picture] | None) -> Picture:
     """(S, S, 3) of 0 to 1 that a ControlNet sees of a picture (S, S, 3): its edges, or its depth, near is bright."""
     if kind == Kind.canny:
-        grey = np.rint(255 * picture.mean(axis=2)).astype(np.uint8)
-        seen = cv2.Canny(grey, *EDGES) / 255.0
+        seen = canny(picture.mean(axis=2), SMOOTH, *EDGES).astype(np.float64)
     else:
         assert depth is not None
         found = depth(picture)
