@@ -12,7 +12,7 @@ from scenes.calibration.defects.fitting import Labelled
 from scenes.calibration.measuring import Renderer
 from scenes.calibration.parameters import Parameter
 from scenes.calibration.photographs import Features
-from scenes.calibration.record import parameter_rows, quantities_of, undetermined
+from scenes.calibration.record import at_bounds, parameter_rows, quantities_of, undetermined
 from scenes.calibration.run import SHEET, fit_recipe
 from scenes.jobs.progress import shown
 from scenes.quantities.distribution import parse
@@ -52,6 +52,8 @@ def fit(
     for row in parameter_rows(found.calibration):
         if row["moved"] != "stays":
             typer.echo(f"fitted    {row['path']}: {parse(row['before'])} is now {parse(row['after'])}, {row['moved']}")
+    for path, why in at_bounds(found.calibration).items():
+        typer.echo(f"bound     {path}: {why}")
     for path, why in undetermined(found.calibration.recipe, found.calibration).items():
         typer.echo(f"stays     {path}: {why}")
     if found.defects:

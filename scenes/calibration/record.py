@@ -19,6 +19,7 @@ from scenes.recipes.recipe import Recipe
 from scenes.version import blemish_version
 
 BAND = (0.05, 0.5, 0.95)  # of a statistic over pictures: low end, middle, high end
+AT_BOUND = 0.01  # of the range between a parameter's bounds
 SCHEMA = 1
 
 
@@ -91,6 +92,18 @@ def undetermined(recipe: Recipe, calibration: Calibration) -> dict[str, str]:
     return found | confounded_in(recipe, calibration.parameters)
 
 
+def at_bounds(calibration: Calibration) -> dict[str, str]:
+    """What moved freely and ended at a bound, and what that may mean: a fit fakes with it what is held."""
+    return {
+        parameter.path: f"ends at its bound, {float(parameter.value(float(round(centre)))):g}: photographs may "
+        "ask for more of it than the bound allows, or for another quantity that was held; do not believe it unseen"
+        for parameter, centre, moved, share in zip(
+            calibration.parameters, calibration.after.centres, calibration.moved, calibration.determined, strict=True
+        )
+        if moved and share >= DETERMINED and not AT_BOUND < centre < 1 - AT_BOUND
+    }
+
+
 def defect_rows(before: Recipe, defects: DefectFit) -> list[dict[str, Any]]:
     """Each class: medians of real and rendered flaws, how often they are, and what moved."""
     rows = []
@@ -153,6 +166,7 @@ def record(
             },
             "parameters": parameter_rows(calibration),
             "undetermined": undetermined(recipe, calibration),
+            "at bounds": at_bounds(calibration),
             "statistics": statistic_rows(calibration, real),
             **({"defects": defect_rows(recipe, defects), "defects that stay": dict(defects.stays)} if defects else {}),
         }

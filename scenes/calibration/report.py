@@ -13,7 +13,7 @@ from scenes.calibration.defects.fitting import DefectFit
 from scenes.calibration.defects.measuring import FIGURES
 from scenes.calibration.photographs import Photographs
 from scenes.calibration.picture_statistics import SAID
-from scenes.calibration.record import defect_rows, parameter_rows, statistic_rows, undetermined
+from scenes.calibration.record import at_bounds, defect_rows, parameter_rows, statistic_rows, undetermined
 from scenes.calibration.sheet import as_data, defect_rows_of, sheet
 from scenes.quantities.distribution import parse
 from scenes.quantities.units import symbol_of
@@ -41,11 +41,17 @@ def page(
         sheet=as_data(sheet_of),
         distances=_distances(calibration),
         parameters="".join(map(_parameter, parameter_rows(calibration))),
+        bounds=_bounds(calibration),
         undetermined="".join(_row([path, why]) for path, why in undetermined(recipe, calibration).items()),
         statistics="".join(map(_statistic, statistic_rows(calibration, real))),
         said="".join(_row([name, said]) for name, said in SAID.items()),
         defects="" if defects is None else _defects(recipe, defects),
     )
+
+
+def _bounds(calibration: Calibration) -> str:
+    rows = [[path, why] for path, why in at_bounds(calibration).items()]
+    return "<h2>What ended at a bound</h2>" + _table(["quantity", "what that may mean"], rows) if rows else ""
 
 
 def _defects(recipe: Recipe, defects: DefectFit) -> str:

@@ -92,10 +92,11 @@ def test_it_equals_the_plain_implementation(tiny_model, family):
     found = optimised(model, latents, settings)[1]
     assert counts == [2, 3, 0]
     assert found.updates[:, 0].tolist() == counts
+    # Adam divides by slopes that are nearly nothing: last digits, which processors differ in, become a tenth of a step.
     for step in range(STEPS):
-        assert torch.allclose(found.prompts[step].embeddings, embeddings[step], atol=1e-4)
+        assert torch.allclose(found.prompts[step].embeddings, embeddings[step], atol=1e-3)
         if family == "sdxl":
-            assert torch.allclose(found.prompts[step].pooled, pools[step], atol=1e-4)
+            assert torch.allclose(found.prompts[step].pooled, pools[step], atol=1e-3)
     assert torch.allclose(found.latents, z, atol=1e-3)
 
 

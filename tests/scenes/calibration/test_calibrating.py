@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from scenes import Recipe, load_recipe
 from scenes.calibration.calibrating import DETERMINED, Plan
 from scenes.calibration.parameters import CalibrationError, Parameter, free_parameters
+from scenes.calibration.record import at_bounds
 from scenes.calibration.run import Fit, fit_recipe
 from scenes.jobs.progress import Progress, untold
 from scenes.quantities.distribution import LogUniform, Uniform
@@ -71,6 +72,24 @@ def test_the_fit_comes_nearer_to_photographs_that_it_has_not_seen(fitted: tuple[
     calibration = fitted[0].calibration
     assert calibration.distance_after.statistics < 0.6 * calibration.distance_before.statistics
     assert calibration.distance_after.statistics < 2 * calibration.floor.statistics
+
+
+def test_what_ends_at_its_bound_is_named(fitted: tuple[Fit, Path, World]) -> None:
+    found = fitted[0].calibration
+    assert "What ended at a bound" not in (fitted[1].parent / "fitted-fit" / "report.html").read_text()
+    assert at_bounds(found) == {}
+    free = [k for k, share in enumerate(found.determined) if share >= DETERMINED]
+    held = [k for k in range(len(found.parameters)) if k not in free]
+    for k, centre, bound in ((free[0], 1.0, "high"), (free[0], 0.0, "low"), (held[0], 1.0, "")):
+        centres = found.after.centres.copy()
+        centres[k] = centre
+        told = at_bounds(replace(found, after=replace(found.after, centres=centres)))
+        if not bound:
+            assert told == {}
+            continue
+        parameter = found.parameters[k]
+        assert list(told) == [parameter.path]
+        assert f"its bound, {getattr(parameter, bound):g}:" in told[parameter.path]
 
 
 def test_what_no_picture_shows_is_not_determined(fitted: tuple[Fit, Path, World]) -> None:

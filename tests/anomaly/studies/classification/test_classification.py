@@ -108,7 +108,7 @@ def test_pictures_of_no_weight_teach_nothing(tmp_path):
     train, test = pictures(tmp_path, 96, 2), pictures(tmp_path, 60, 3)
     other = [LabelledPicture(p.sample, CLASSES, 0.0, True, train[(k + 1) % 96].sample) for k, p in enumerate(train)]
     training = TrainingSet((*train, *other), 192)
-    assert accuracy(tmp_path / "model", training, test) > 0.8
+    assert accuracy(tmp_path / "model", training, test) > 0.7
 
 
 @pytest.mark.parametrize(("mixing", "side"), [("mixup", 16), ("cutmix", 32)])
