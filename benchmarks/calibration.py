@@ -44,7 +44,7 @@ from scenes.calibration.calibrating import Plan, verifying_views
 from scenes.calibration.distances import centre_and_scale, projected, quantile_distance
 from scenes.calibration.measuring import Bench, Measured, Renderer
 from scenes.calibration.photographs import Photographs, photographs
-from scenes.calibration.run import Fit, fit_of
+from scenes.calibration.run import Fit, fit_recipe
 from scenes.formats.sample import GOOD, Sample
 from scenes.jobs.progress import print_progress, untold
 from scenes.recipes.recipe import Recipe
@@ -252,8 +252,9 @@ def main() -> None:
         def rendering(wanted: Recipe) -> Renderer:
             return renderer(wanted, samples=SAMPLES)
 
-        fit = fit_of(
-            arguments.recipe, fitted, home / "fitted.yaml", rendering, features, plan, SAMPLES, print_progress
+        fit = fit_recipe(
+            arguments.recipe, fitted, home / "fitted.yaml", rendering, features, plan, SAMPLES, print_progress,
+            refuse=False,
         )  # fmt: skip
         before = load_recipe(arguments.recipe)
         others = photographs(other, before, features, SEED, untold)

@@ -139,9 +139,9 @@ def fit(model: BisqadModel, pieces: Pieces, others: Pieces | None, settings: Set
     taught = None
     if others is not None and others.windows is not None and pieces.windows is not None:
         standard = Examples((others.flawed.features - mean) / deviation, others.flawed.truth)
-        references = References.of(others.windows, pieces.windows, settings.seed)
-        teaching = Teaching(standard, references, replace(settings.estimator, seed=settings.seed))
-        taught = teaching, pieces.windows, references.strangeness(pieces.windows)
+        _, strangeness = References.of(others.windows, pieces.windows, settings.seed)
+        teaching = Teaching(standard, replace(settings.estimator, seed=settings.seed))
+        taught = teaching, pieces.windows, strangeness
     with seeded(settings.seed):
         head = SegmentationHead(mine.features.shape[1])
     learning = torch.optim.Adam(head.parameters(), settings.rate)

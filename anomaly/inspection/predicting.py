@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -30,9 +29,11 @@ def predict_samples(
     """
     if executor.is_here:  # where a card takes several pictures at once
         predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
-        for position, sample in enumerate(samples):  # no name keeps a prediction while the next picture is read
-            take(position, next(predictions))
-            give_back(math.prod(sample.shape()))
+        for position in range(len(samples)):
+            prediction = [next(predictions)]
+            pixels = prediction[0][1].size
+            take(position, prediction.pop())  # no name keeps a prediction while the next picture is read
+            give_back(pixels)
         return
     if inspector.computing.on_card:
         raise InspectorError(

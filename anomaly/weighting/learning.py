@@ -56,8 +56,8 @@ class Judge:
 class Teaching:
     """An estimator, and how it learns from what a detector's step does to its loss on other examples."""
 
-    def __init__(self, others: Examples, references: References, settings: Settings) -> None:
-        self.others, self.references, self.settings = others, references, settings
+    def __init__(self, others: Examples, settings: Settings) -> None:
+        self.others, self.settings = others, settings
         with seeded(settings.seed):
             self.estimator = QualityEstimator()
         self._descent = torch.optim.AdamW(
@@ -96,8 +96,8 @@ def learnt(
     mean, deviation = spread(synthetic.features)
     mine, others = (Examples((each.features - mean) / deviation, each.truth) for each in (synthetic, validation))
     good = (good - mean) / deviation
-    teaching = Teaching(others, References.of(validation, synthetic, settings.seed), settings)
-    strangeness = teaching.references.strangeness(synthetic)
+    references, strangeness = References.of(validation, synthetic, settings.seed)
+    teaching = Teaching(others, settings)
     outer_losses = []
     for step in range(settings.steps):
         if step % settings.renewed == 0:
@@ -111,4 +111,4 @@ def learnt(
         outer_losses.append(teaching.learn(detector, inner, rng))
         descend(learning, own)
         on_step(step + 1)
-    return Judge(teaching.estimator.eval(), teaching.references), outer_losses
+    return Judge(teaching.estimator.eval(), references), outer_losses

@@ -51,8 +51,8 @@ class References:
     spread: Values
 
     @classmethod
-    def of(cls, shown: Shown, judged: Shown, seed: int) -> References:
-        """Those of windows round defects. judged: windows that strangeness is asked of.
+    def of(cls, shown: Shown, judged: Shown, seed: int) -> tuple[References, Tensor]:
+        """Those of windows round defects, and the strangeness of the windows (N) that shall be judged.
 
         A spread is the mean of both sets': where all that is judged differs by as much, that tells nothing.
         """
@@ -66,11 +66,14 @@ class References:
         found = np.concatenate([figures(shown, mean, deviation), agreed], axis=1)
         theirs = _all_figures(judged, mean, deviation, detectors)
         far = np.sqrt((_robust_spread(found) ** 2 + _robust_spread(theirs) ** 2) / 2)
-        return cls(mean, deviation, tuple(detectors), np.median(found, axis=0), far)
+        references = cls(mean, deviation, tuple(detectors), np.median(found, axis=0), far)
+        return references, references._off(theirs)
 
     def strangeness(self, shown: Shown) -> Tensor:
         """(N, FIGURES): by how many spreads each figure of windows is off what is usual, MOST at most."""
-        found = _all_figures(shown, self.mean, self.deviation, self.detectors)
+        return self._off(_all_figures(shown, self.mean, self.deviation, self.detectors))
+
+    def _off(self, found: Values) -> Tensor:
         return torch.from_numpy(np.minimum(np.abs(found - self.usual) / self.spread, MOST)).float()
 
 

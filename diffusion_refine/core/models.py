@@ -115,8 +115,7 @@ class Model:
         self.family = "sdxl" if isinstance(pipeline, StableDiffusionXLPipeline) else "sd"
         self.factor: int = pipeline.vae_scale_factor
         self.latent_channels: int = self.vae.config.latent_channels
-        sample = self.unet.config.sample_size
-        self.size: int = (sample if isinstance(sample, int) else max(sample)) * self.factor
+        self.size = side_of(pipeline)
         self.calls = CallCounter()
         if self.unet.config.in_channels != self.latent_channels:
             raise ModelError(
@@ -185,12 +184,11 @@ class Model:
         Raises:
             ModelError: a side that is no whole number of the UNet's coarsest texels.
         """
-        coarsest = self.factor * 2 ** (len(self.unet.config.block_out_channels) - 1)
         height, width = images.shape[-2:]
         if height % self.factor or width % self.factor:
             raise ModelError(
                 f"a picture of {width} × {height} pixels cannot be encoded by {self.name}; give sides that are "
-                f"multiples of {self.factor}, better of {coarsest}"
+                f"multiples of {self.factor}, better of {coarsest_of(self.pipeline)}"
             )
         with self._at_work(self.vae):
             (found,) = self.encodings(self._picture_kind(images), images.to(self.device, torch.float32))
@@ -344,6 +342,34 @@ def device_of_choice(device: str | None) -> str:
     return device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def side_of(pipeline: Any) -> int:
+    """Pixels a side that a pipeline of diffusers was trained at."""
+    sample = pipeline.unet.config.sample_size
+    side: int = (sample if isinstance(sample, int) else max(sample)) * pipeline.vae_scale_factor
+    return side
+
+
+def coarsest_of(pipeline: Any) -> int:
+    """Pixels a side of the texels of its UNet's lowest level, of which a picture's sides are better multiples."""
+    factor: int = pipeline.vae_scale_factor
+    return factor << len(pipeline.unet.config.block_out_channels) - 1
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name that is no folder may be that of a model of the hub."""
+    return not Path(name).is_absolute() and not name.startswith((".", "~")) and name.count("/") == 1
+
+
+def name_in_records(name: str) -> str:
+    """The id of a model, or the last part of its folder: a record holds no path."""
+    return Path(name).name if Path(name).is_dir() else name
+
+
+def dtype_on(device: str) -> torch.dtype:
+    """That weights are loaded as where nothing else is asked: bfloat16 on CUDA, float32 elsewhere."""
+    return torch.bfloat16 if device.startswith("cuda") else torch.float32
+
+
 def load_model(
     name: str = EMBEDDED, device: str | None = None, dtype: torch.dtype | None = None, low_memory: bool = False
 ) -> Model:
@@ -357,7 +383,7 @@ def load_model(
     """
     where = EMBEDDED_FOLDER if name == EMBEDDED else Path(name)
     local = where.is_dir()
-    if not local and (name == EMBEDDED or where.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1):
+    if not local and (name == EMBEDDED or not is_hub_id(name)):
         raise ModelError(f"{where}: no such folder; give a folder with a model_index.json, a hub id, or {EMBEDDED}")
     source = str(where) if local else name
     if local and not (where / INDEX).is_file():
@@ -374,7 +400,7 @@ def load_model(
     if kind not in PIPELINES:
         raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(PIPELINES)}; give a text-to-image model")
     chosen = device_of_choice(device)
-    kept = dtype or (torch.bfloat16 if chosen.startswith("cuda") else torch.float32)
+    kept = dtype or dtype_on(chosen)
     checkers = CHECKERS if kind == "StableDiffusionPipeline" else {}
     try:
         with quietly():

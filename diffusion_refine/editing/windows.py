@@ -6,7 +6,7 @@ window over it. Where windows overlap their weights fall off towards the rims an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,25 @@ def _starts(low: int, high: int, length: int, side: int, factor: int, overlap: f
     count = -(-(final - first) // step) + 1
     spread = np.linspace(first, final, count) / factor
     return sorted({int(start) * factor for start in np.floor(spread)})
+
+
+def made_around(
+    mask: NDArray[np.bool_],
+    picture: NDArray[np.float64],
+    side: int,
+    factor: int,
+    made: Callable[[list[NDArray[np.float64]], list[NDArray[np.bool_]]], Sequence[NDArray[Any]]],
+) -> NDArray[np.float64]:
+    """(H, W, 3) of what is made in windows around all that mask (H, W) of a picture (H, W, 3) marks, 0 elsewhere.
+
+    made: of pieces (side, side, 3) of the mirrored picture and of the mask, all windows' at once.
+    """
+    shape = padded_shape(picture.shape, side, factor)
+    whole, marked = padded(picture, shape), padded(mask, shape)
+    marked[mask.shape[0] :], marked[:, mask.shape[1] :] = False, False
+    windows = around(marked, side, factor)
+    pieces = made([whole[window.slices] for window in windows], [marked[window.slices] for window in windows])
+    return assembled(pieces, windows, shape)[0][: mask.shape[0], : mask.shape[1]]
 
 
 def weights(windows: Sequence[Window], shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -49,39 +49,19 @@ def fit_recipe(
     progress: Progress,
     on_free: Callable[[list[Parameter], bool], None] = lambda parameters, marked: None,
     labelled: Labelled | None = None,
+    *,
+    refuse: bool = True,
 ) -> Fit:
     """Fit the recipe of a name or path to the photographs of a folder, and write it to `out`.
 
     renderer: of a recipe. features: of a picture, the second distance; None for none. samples: what the renderer uses;
     kept with the settings. on_free: told what may be fitted, and whether the recipe marks it.
     labelled: photographs of flawed parts with masks, to which the defects are fitted when the rest is.
-    A fit that was stopped goes on where it was. Raises CalibrationError for a fit that is no better, which leaves its
-    page and writes no recipe; RecipeError, SampleError, PictureError, DatasetError, and what the renderer raises.
+    refuse: whether a fit that is no better is refused, or given all the same.
+    A fit that was stopped goes on where it was. A fit that is no better leaves its page and writes no recipe.
+    Raises CalibrationError for one that is refused; RecipeError, SampleError, PictureError, DatasetError, and what the
+    renderer raises.
     """
-    fit = fit_of(name, folder, out, renderer, features, plan, samples, progress, on_free, labelled)
-    found = fit.calibration
-    if not found.accepted:
-        raise CalibrationError(f"{out}: not written: {found.verdict}; see {fit.page}")
-    text = rewritten(recipe_text(name), quantities_of(found, fit.defects), name)
-    recipe_from(fields_of(text, name), name)  # what is written can be read
-    with locked(folder_of(out)):
-        write_atomically(out, text.encode())
-    return fit
-
-
-def fit_of(
-    name: str,
-    folder: Path,
-    out: Path,
-    renderer: Callable[[Recipe], Renderer],
-    features: Features | None,
-    plan: Plan,
-    samples: int,
-    progress: Progress,
-    on_free: Callable[[list[Parameter], bool], None] = lambda parameters, marked: None,
-    labelled: Labelled | None = None,
-) -> Fit:
-    """What `fit_recipe` finds, with its page, whether it is to be used or not; no recipe is written."""
     if out.suffix not in SUFFIXES:
         raise CalibrationError(f"{out}: found the ending {out.suffix or 'none'}; expected a recipe's file, NAME.yaml")
     recipe = load_recipe(name)
@@ -117,6 +97,12 @@ def fit_of(
         write_atomically(home / SHEET, picture)
         write_atomically(home / RECORD, record(recipe, found, real, settings, defects))
         write_atomically(home / PAGE, sealed_page(page(recipe, found, real, picture, defects)))
+        if found.accepted:
+            text = rewritten(recipe_text(name), quantities_of(found, defects), name)
+            recipe_from(fields_of(text, name), name)  # what is written can be read
+            write_atomically(out, text.encode())
+        elif refuse:
+            raise CalibrationError(f"{out}: not written: {found.verdict}; see {home / PAGE}")
     return Fit(found, real, defects, home / PAGE)
 
 

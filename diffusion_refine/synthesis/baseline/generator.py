@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from diffusion_refine.editing.pixels import Pixels, colour
-from diffusion_refine.editing.windows import around, assembled, padded, padded_shape
+from diffusion_refine.editing.windows import made_around
 from diffusion_refine.prompts.captions import base_prompt
-from diffusion_refine.synthesis.baseline.pipelines import Asked, Baseline
+from diffusion_refine.synthesis.baseline.pipelines import Asked, Baseline, Picture
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, Mask, SourceFrame
 from diffusion_refine.synthesis.pasting.pastes import Paste, differs, like_in_colour, pasted_frame
 from diffusion_refine.synthesis.refine.swap_words import word_of
@@ -62,14 +62,11 @@ class BaselineGenerator:
 
     def _made(self, pixels: Pixels, mask: Mask, prompt: str, seed: int) -> Pixels:
         """Pixels of a picture's type; only what the mask (H, W) marks is of use."""
-        step = self.baseline.step
-        shape = padded_shape(pixels.shape, self.side, step)
-        image, marked = padded(colour(pixels), shape), padded(mask, shape)
-        marked[mask.shape[0] :], marked[:, mask.shape[1] :] = False, False
-        windows = around(marked, self.side, step)
-        pieces = [
-            self.baseline.made(image[window.slices], marked[window.slices], prompt, self.asked, seed)
-            for window in windows
-        ]
-        whole, _ = assembled(pieces, windows, shape)
-        return like_in_colour(whole[: mask.shape[0], : mask.shape[1]], pixels)
+
+        def made(pictures: list[Picture], masks: list[Mask]) -> list[Picture]:
+            return [
+                self.baseline.made(picture, marked, prompt, self.asked, seed)
+                for picture, marked in zip(pictures, masks, strict=True)
+            ]
+
+        return like_in_colour(made_around(mask, colour(pixels), self.side, self.baseline.step, made), pixels)

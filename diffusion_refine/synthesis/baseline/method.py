@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from diffusion_refine.synthesis.baseline.kind import Kind
 from diffusion_refine.synthesis.pasting.opening import (
     CountOption,
     FormatOption,
@@ -21,8 +22,6 @@ from scenes.pictures.options import MOST_PHOTO_MILLIONS, MostPixelsOption, White
 if TYPE_CHECKING:
     from diffusion_refine.synthesis.generator import Synthesis
 
-KINDS = "inpaint|canny|depth|sdedit"
-
 
 def synthesis(
     request: Request,
@@ -30,7 +29,7 @@ def synthesis(
     kind: Annotated[
         str,
         typer.Option(
-            metavar=KINDS,
+            metavar="|".join(Kind),
             help="In-painting, a ControlNet that sees edges or depth, or SDEdit; the result counts in the mask alone.",
         ),
     ],
@@ -87,12 +86,12 @@ def synthesis(
     import torch
 
     from diffusion_refine.synthesis.baseline.generator import BaselineGenerator
-    from diffusion_refine.synthesis.baseline.pipelines import Asked, Kind, load_baseline
+    from diffusion_refine.synthesis.baseline.pipelines import Asked, load_baseline
     from diffusion_refine.synthesis.pasting.chosen import chosen_surfaces
     from procgen.errors import BlemishError
 
     if kind not in list(Kind):
-        raise BlemishError(f"--kind: found {kind}; expected one of {KINDS.replace('|', ', ')}")
+        raise BlemishError(f"--kind: found {kind}; expected one of {', '.join(Kind)}")
     chosen = Kind(kind)
     if strength is not None and chosen in (Kind.canny, Kind.depth):
         raise BlemishError(f"--strength: is not of --kind {kind}, which begins with noise alone; leave it out")

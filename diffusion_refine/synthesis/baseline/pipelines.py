@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +23,24 @@ from numpy.typing import NDArray
 from skimage.feature import canny
 from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
-from diffusion_refine.core.models import CHECKERS, ModelError, brief, device_of_choice, quietly
+from diffusion_refine.core.models import (
+    CHECKERS,
+    ModelError,
+    brief,
+    coarsest_of,
+    device_of_choice,
+    dtype_on,
+    is_hub_id,
+    name_in_records,
+    quietly,
+    side_of,
+)
 from diffusion_refine.editing.word_swap import as_tensor
+from diffusion_refine.synthesis.baseline.kind import Kind
 from diffusion_refine.synthesis.generator import Mask
 
 SMOOTH, EDGES = 1.0, (0.1, 0.2)  # pixels; thresholds of slopes, of white
 Picture = NDArray[np.float64]
-
-
-class Kind(StrEnum):
-    """Which pipeline."""
-
-    inpaint = "inpaint"
-    canny = "canny"
-    depth = "depth"
-    sdedit = "sdedit"
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,12 @@ class Baseline:
     @property
     def side(self) -> int:
         """Pixels a side that it was trained at."""
-        sample = self.pipeline.unet.config.sample_size
-        factor: int = self.pipeline.vae_scale_factor
-        return (sample if isinstance(sample, int) else max(sample)) * factor
+        return side_of(self.pipeline)
 
     @property
     def step(self) -> int:
         """Pixels of which sides are multiples."""
-        factor: int = self.pipeline.vae_scale_factor
-        return factor << len(self.pipeline.unet.config.block_out_channels) - 1
+        return coarsest_of(self.pipeline)
 
     def made(self, picture: Picture, mask: Mask, prompt: str, asked: Asked, seed: int) -> Picture:
         """(S, S, 3) of 0 to 1, of a picture (S, S, 3) and where the defect is to be (S, S)."""
@@ -116,21 +115,18 @@ def load_baseline(
         ModelError: a model or ControlNet that is missing, unreachable or cannot be read.
     """
     chosen = device_of_choice(device)
-    dtype = torch.bfloat16 if chosen.startswith("cuda") else torch.float32
     if kind in (Kind.canny, Kind.depth) and controlnet is None:
         raise ModelError(f"--controlnet: is missing; --kind {kind.value} needs one that learnt {kind.value}")
     if kind == Kind.depth and depth_model is None:
         raise ModelError("--depth-model: is missing; give one that estimates depth, such as a DPT, by folder or id")
-    given: dict[str, Any] = {"torch_dtype": dtype, "use_safetensors": True}
+    given: dict[str, Any] = {"torch_dtype": dtype_on(chosen), "use_safetensors": True}
     control = None if controlnet is None else _loaded(controlnet, ControlNetModel.from_pretrained, **given)
     more = {} if control is None else {"controlnet": control}
     opened = {Kind.inpaint: AutoPipelineForInpainting, Kind.sdedit: AutoPipelineForImage2Image}
-    pipeline = _loaded(
-        model, opened.get(kind, AutoPipelineForText2Image).from_pretrained, checkers=CHECKERS, **given, **more
-    )
+    pipeline = _loaded(model, opened.get(kind, AutoPipelineForText2Image).from_pretrained, **CHECKERS, **given, **more)
     pipeline.set_progress_bar_config(disable=True)
     estimate = None if kind != Kind.depth or depth_model is None else _estimator(depth_model, chosen)
-    return Baseline(kind, Path(model).name if Path(model).is_dir() else model, pipeline.to(chosen), estimate)
+    return Baseline(kind, name_in_records(model), pipeline.to(chosen), estimate)
 
 
 def _estimator(name: str, device: str) -> Callable[[Picture], Picture]:
@@ -148,19 +144,14 @@ def _estimator(name: str, device: str) -> Callable[[Picture], Picture]:
     return estimated
 
 
-def _loaded(name: str, loader: Callable[..., Any], checkers: dict[str, Any] | None = None, **given: Any) -> Any:
-    """What a loader of a library gives of a folder or an id. checkers: that only Stable Diffusion 1.x takes."""
+def _loaded(name: str, loader: Callable[..., Any], **given: Any) -> Any:
+    """What a loader of a library gives of a folder or an id."""
     local = Path(name).is_dir()
-    if not local and (Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") != 1):
+    if not local and not is_hub_id(name):
         raise ModelError(f"{name}: no such folder; give a folder in diffusers' layout, or an id of the hub")
     try:
         with quietly():
-            try:
-                return loader(name, local_files_only=local, **given, **(checkers or {}))
-            except TypeError:
-                if not checkers:
-                    raise
-                return loader(name, local_files_only=local, **given)
+            return loader(name, local_files_only=local, **given)
     except Exception as error:  # of many libraries, with no common ancestor
         hint = "give complete safetensors" if local else "check the id and the network, or give a folder"
         raise ModelError(f"{name}: could not be loaded ({brief(error)}); {hint}") from error

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diffusion_refine.core.models import Model
+from diffusion_refine.core.models import Model, coarsest_of
 from diffusion_refine.editing.pixels import colour
 from diffusion_refine.editing.word_swap import SwapSettings, attention_of, inverted, swap_words
 from diffusion_refine.inversion.methods import Inversion
 from diffusion_refine.prompt_to_prompt.maps import key_tokens
 from diffusion_refine.prompts.vocabulary import swapped
-from diffusion_refine.synthesis.edit.places import changed, coarsest, edited, on_picture, resized, seen_shape
+from diffusion_refine.synthesis.edit.places import changed, edited, on_picture, resized, seen_shape
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, Mask, SourceFrame
 from diffusion_refine.synthesis.pasting.pastes import Paste, pasted_frame
 from diffusion_refine.synthesis.refine.records import measured, model_record
@@ -104,7 +104,7 @@ class EditGenerator:
     def _inverted(self, frame: SourceFrame) -> Inverted:
         """A frame's picture as the model sees it, brought to noise; kept for its next variant."""
         if self._last is None or self._last.index != frame.index:
-            shape = seen_shape(frame.image.shape, self.settings.side, coarsest(self.model))
+            shape = seen_shape(frame.image.shape, self.settings.side, coarsest_of(self.model.pipeline))
             picture = np.clip(resized(colour(frame.image), shape), 0, 1)
             prompt, how = self.settings.prompt, self.settings.swap
             inversion = inverted(self.model, picture, prompt, how)

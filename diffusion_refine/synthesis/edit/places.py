@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffusion_refine.core.models import Model
 from diffusion_refine.editing.pixels import Pixels, composited
 from diffusion_refine.editing.realism import RealismSettings, share_map
 from diffusion_refine.editing.word_swap import as_pictures, as_tensor
@@ -16,12 +15,6 @@ from diffusion_refine.prompt_to_prompt.local_blend import picture_mask
 from diffusion_refine.synthesis.generator import Mask
 
 Picture = NDArray[np.floating[Any]]
-
-
-def coarsest(model: Model) -> int:
-    """Pixels a side of the texels of the UNet's lowest level, of which a picture's sides must be multiples."""
-    levels = len(model.unet.config.block_out_channels)
-    return model.factor << levels - 1
 
 
 def seen_shape(shape: tuple[int, ...], side: int, step: int) -> tuple[int, int]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffusion_refine.core.models import Model
+from diffusion_refine.core.models import Model, name_in_records
 from diffusion_refine.metrics import fidelity as metrics
 from diffusion_refine.synthesis.generator import Mask
 from diffusion_refine.synthesis.tracking import DIGITS
@@ -29,8 +28,7 @@ def measured(before: NDArray[np.float64], after: NDArray[np.float64], mask: Mask
 
 def model_record(model: Model) -> dict[str, str]:
     """The name of a model, the SHA-256 of its weights, and the kind of device that it runs on."""
-    name = Path(model.name).name if Path(model.name).is_dir() else model.name
-    return {"name": name, "sha256": digest_of(model), "device": model.device.type}
+    return {"name": name_in_records(model.name), "sha256": digest_of(model), "device": model.device.type}
 
 
 def digest_of(model: Model) -> str:

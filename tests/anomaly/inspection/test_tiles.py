@@ -163,9 +163,6 @@ class Watched:
     def valid_mask(self):
         return np.ones((64, 80), bool) if self.valid else None
 
-    def shape(self):
-        return 64, 80
-
 
 @pytest.mark.parametrize("tile", [None, 512])
 def test_no_more_than_one_picture_is_in_memory_at_a_time(tile):

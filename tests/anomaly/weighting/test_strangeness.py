@@ -34,7 +34,7 @@ def shown(windows: list[list[np.ndarray]]) -> Shown:
 def test_each_way_of_spoiling_is_strange_and_what_is_usual_is_not() -> None:
     random = np.random.default_rng(0)
     synthetic = shown([window(random) for _ in range(30)])
-    references = References.of(shown([window(random) for _ in range(40)]), synthetic, 0)
+    references, _ = References.of(shown([window(random) for _ in range(40)]), synthetic, 0)
     sound = references.strangeness(shown([window(random) for _ in range(20)]))
     assert sound.shape == (20, FIGURES)
     assert float(sound.mean(dim=1).max()) < 2.5
@@ -85,7 +85,7 @@ def test_agreement_is_the_logit_of_what_is_marked_and_what_it_has_over_the_rest(
 def test_very_few_windows_are_references_too() -> None:
     random = np.random.default_rng(3)
     for count in (1, 2):
-        references = References.of(shown([window(random)] * count), shown([window(random)]), 0)
+        references, _ = References.of(shown([window(random)] * count), shown([window(random)]), 0)
         assert np.isfinite(references.strangeness(shown([window(random)])).numpy()).all()
 
 

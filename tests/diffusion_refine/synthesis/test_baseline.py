@@ -8,7 +8,8 @@ import torch
 from diffusers import ControlNetModel, StableDiffusionImg2ImgPipeline
 from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor
 
-from diffusion_refine.synthesis.baseline.pipelines import Asked, Kind, control_picture, load_baseline
+from diffusion_refine.synthesis.baseline.kind import Kind
+from diffusion_refine.synthesis.baseline.pipelines import Asked, control_picture, load_baseline
 from scenes import Dataset
 from scenes.pictures.reading import read_photograph
 from tests.command.told import Run, contents, runner
