@@ -91,8 +91,10 @@ class SardTraining:
     def __init__(self, settings: SardSettings, labels: int, surfaces: int, device: str = "cpu") -> None:
         self.settings = settings
         with random_start(settings.seed):
-            self.network = GeneratorNetwork(settings.network, labels, surfaces).to(device)
-            self.discriminator = Discriminator(settings.discriminator, labels).to(device)
+            self.network = GeneratorNetwork(settings.network, labels, surfaces)
+            self.discriminator = Discriminator(settings.discriminator, labels)
+        for part in (self.network, self.discriminator):
+            part.to(device, memory_format=torch.channels_last)  # what processors' and cards' bfloat16 units want
         self.generator_descent = self._descent(self.network, settings.generator_rate, settings.average)
         self.discriminator_descent = self._descent(self.discriminator, settings.discriminator_rate, None)
         self.steps_taken = 0
@@ -247,4 +249,5 @@ def drawn_seed(rng: torch.Generator) -> int:
 def _batch(pairs: Pairs, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Conditions]:
     chosen = torch.randint(len(pairs), (size,), generator=rng).to(pairs.images.device, non_blocking=True)
     images = pairs.images[chosen].float() / 127.5 - 1.0
+    images = images.contiguous(memory_format=torch.channels_last)
     return images, pairs.masks[chosen], Conditions(pairs.labels[chosen], pairs.surfaces[chosen])
