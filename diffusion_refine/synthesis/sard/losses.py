@@ -31,6 +31,11 @@ def made_loss(logits: Tensor, counted: Tensor) -> Tensor:
     return masked_mean(functional.softplus(logits), counted)
 
 
+def ahead_loss(ahead: Tensor, behind: Tensor, counted: Tensor) -> Tensor:
+    """φ(D(behind) - D(ahead)): of pairs, of which one is to be found more real than the other."""
+    return masked_mean(functional.softplus(behind - ahead), counted)
+
+
 def reconstruction_loss(made: Tensor, clean: Tensor, mask: Tensor, outside: float, reduction: Reduction) -> Tensor:
     """L_MSE: squared errors of x̂_0 (B, C, H, W), those outside mask (B, 1, H, W) weighted by `outside`, the paper's β.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from diffusion_refine.synthesis.sard.background import Background
+from diffusion_refine.synthesis.sard.comparison import Comparison
 from diffusion_refine.training.options import (
     DeviceOption,
     EveryOption,
@@ -41,6 +42,13 @@ def train(
     background: Annotated[
         Background, typer.Option(help="What is held outside the mask; literal is equation (6) as it is printed.")
     ] = Background.forward,
+    comparison: Annotated[
+        Comparison,
+        typer.Option(
+            help="Whether the discriminator holds a real picture against the one made of it, or judges each by "
+            "itself, as the paper does; that takes many more steps before it tells them apart."
+        ),
+    ] = Comparison.paired,
     mask_input: Annotated[
         bool, typer.Option(help="Show the mask to the generator; the paper's does not see it.")
     ] = False,
@@ -94,6 +102,7 @@ def train(
         regions=rcd,
         mask_guidance=dmg,
         background=background,
+        comparison=comparison,
         pairs=pairs,
         seed=seed,
         every=every,

@@ -18,9 +18,11 @@ from torch.optim import lr_scheduler
 
 from diffusion_refine.core.models import device_of_choice
 from diffusion_refine.synthesis.sard.background import Background
+from diffusion_refine.synthesis.sard.comparison import Comparison
 from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape
 from diffusion_refine.synthesis.sard.losses import (
     Reduction,
+    ahead_loss,
     gradient_penalty,
     made_loss,
     real_loss,
@@ -51,8 +53,9 @@ class SardSettings:
 
     regions: region-constrained diffusion; mask_guidance: discriminative mask guidance; without both it is a denoising
     diffusion GAN. generator_rate, discriminator_rate: at a batch of 4. foreground: λ of (3). image_weight, mask_weight,
-    error_weight: λ_img, λ_mask, α of (4). outside: β of L_MSE. penalty: γ of R1, every `penalty_every` steps. pairs:
-    crops to learn from; 32 a picture where None.
+    error_weight: λ_img, λ_mask, α of (4). outside: β of L_MSE. comparison: paired, though the paper judges real and
+    made pictures apart. penalty: γ of R1, every `penalty_every` steps. pairs: crops to learn from; 32 a picture where
+    None.
     """
 
     steps: int = 20_000
@@ -64,6 +67,7 @@ class SardSettings:
     mask_guidance: bool = True
     background: Background = Background.forward
     reduction: Reduction = Reduction.mean
+    comparison: Comparison = Comparison.paired
     foreground: float = 0.2
     image_weight: float = 1.0
     mask_weight: float = 1.0
@@ -143,9 +147,10 @@ class SardTraining:
         self.discriminator_descent.descend(judged[0] + settings.foreground * judged[1] + penalty)
         self.discriminator.requires_grad_(False)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
-            on_image, on_mask = self.discriminator(made, noisy, told, conditions.labels, mask)
-        whole = real_loss(on_image, torch.ones_like(counted))
-        masked = real_loss(on_mask, counted) if settings.mask_guidance else clean.new_zeros(())
+            on_made = self.discriminator(made, noisy, told, conditions.labels, mask)
+            on_real = self._beside(real, noisy, told, conditions, mask)
+        whole = self._convinced(on_made[0], on_real[0], torch.ones_like(counted))
+        masked = self._convinced(on_made[1], on_real[1], counted) if settings.mask_guidance else clean.new_zeros(())
         error = reconstruction_loss(found, clean, mask, settings.outside, settings.reduction)
         self.generator_descent.descend(
             settings.image_weight * whole + settings.mask_weight * masked + settings.error_weight * error
@@ -168,10 +173,33 @@ class SardTraining:
         everyone = torch.ones_like(counted)
         of_real = self.discriminator(real, noisy, timestep, conditions.labels, mask)
         of_made = self.discriminator(made, noisy, timestep, conditions.labels, mask)
-        whole = real_loss(of_real[0], everyone) + made_loss(of_made[0], everyone)
+        whole = self._told_apart(of_real[0], of_made[0], everyone)
         if not self.settings.mask_guidance:
             return whole, real.new_zeros(())
-        return whole, real_loss(of_real[1], counted) + made_loss(of_made[1], counted)
+        return whole, self._told_apart(of_real[1], of_made[1], counted)
+
+    def _told_apart(self, of_real: Tensor, of_made: Tensor, counted: Tensor) -> Tensor:
+        """What one branch of the discriminator loses."""
+        if self.settings.comparison is Comparison.paired:
+            return ahead_loss(of_real, of_made, counted)
+        return real_loss(of_real, counted) + made_loss(of_made, counted)
+
+    def _convinced(self, of_made: Tensor, of_real: Tensor, counted: Tensor) -> Tensor:
+        """What the generator loses by one branch."""
+        if self.settings.comparison is Comparison.paired:
+            return ahead_loss(of_made, of_real, counted)
+        return real_loss(of_made, counted)
+
+    @torch.no_grad()
+    def _beside(
+        self, real: Tensor, noisy: Tensor, timestep: Tensor, conditions: Conditions, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The verdicts of the real pictures, which the generator's are held against where pairs are compared."""
+        if self.settings.comparison is Comparison.separate:
+            nothing = real.new_zeros(len(real))
+            return nothing, nothing
+        found: tuple[Tensor, Tensor] = self.discriminator(real, noisy, timestep, conditions.labels, mask)
+        return found
 
     def _penalty(self, real: Tensor, noisy: Tensor, timestep: Tensor, conditions: Conditions, mask: Tensor) -> Tensor:
         """R1 of the whole picture's branch, in single precision."""

@@ -13,6 +13,7 @@ from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape, cells_of
 from diffusion_refine.synthesis.sard.losses import (
     Reduction,
+    ahead_loss,
     gradient_penalty,
     made_loss,
     real_loss,
@@ -108,6 +109,15 @@ def test_the_losses_are_logarithms_of_one_and_an_exponential(logit: float) -> No
     value = torch.tensor([logit], dtype=torch.float64)
     assert float(made_loss(value, EVERYONE)) == pytest.approx(math.log1p(math.exp(logit)), rel=1e-9)
     assert float(real_loss(value, EVERYONE)) == pytest.approx(math.log1p(math.exp(-logit)), rel=1e-9)
+
+
+@given(st.floats(-20, 20), st.floats(-20, 20))
+def test_a_pair_costs_minus_the_log_of_the_chance_that_it_is_ranked_right(real: float, made: float) -> None:
+    """A logistic model of which of two is real [Jolicoeur-Martineau 2019]; what both share has no say."""
+    ahead, behind = (torch.tensor([value], dtype=torch.float64) for value in (real, made))
+    chance = math.exp(real) / (math.exp(real) + math.exp(made))
+    assert float(ahead_loss(ahead, behind, EVERYONE)) == pytest.approx(-math.log(chance), rel=1e-9, abs=1e-12)
+    assert float(ahead_loss(ahead + 3, behind + 3, EVERYONE)) == pytest.approx(-math.log(chance), rel=1e-9, abs=1e-12)
 
 
 def test_pictures_without_a_mask_do_not_count() -> None:

@@ -9,6 +9,7 @@ import torch
 
 from diffusion_refine.core.models import ModelError
 from diffusion_refine.synthesis.sard.background import Background
+from diffusion_refine.synthesis.sard.comparison import Comparison
 from diffusion_refine.synthesis.sard.discriminator import DiscriminatorShape
 from diffusion_refine.synthesis.sard.model import FILES, load_sard
 from diffusion_refine.synthesis.sard.network import Conditions, NetworkShape
@@ -90,18 +91,35 @@ def test_the_moving_average_is_the_recursion_of_its_weights(tmp_path: Path) -> N
         torch.testing.assert_close(ours, theirs)
 
 
-def test_without_weight_the_masks_branch_changes_nothing() -> None:
+@pytest.mark.parametrize("comparison", Comparison)
+def test_without_weight_the_masks_branch_changes_nothing(comparison: Comparison) -> None:
     """λ = 0 and λ_mask = 0 give the weights that training without mask guidance gives: a denoising diffusion GAN's."""
     pairs = draw_pairs(spotted(), 4, 16, 0)
     images, conditions = pairs.images.float() / 127.5 - 1, Conditions(pairs.labels, pairs.surfaces)
     ended = []
     for settings in (replace(TINY, foreground=0.0, mask_weight=0.0), replace(TINY, mask_guidance=False)):
-        training = SardTraining(settings, 2, 1)
+        training = SardTraining(replace(settings, comparison=comparison), 2, 1)
         for number in range(3):
             training.step(images, pairs.masks, conditions, torch.Generator().manual_seed(number))
         shared = [value for name, value in training.discriminator.named_parameters() if "foreground" not in name]
         ended.append([*training.network.parameters(), *shared])
     assert all(torch.equal(one, other) for one, other in zip(*ended, strict=True))
+
+
+@pytest.mark.parametrize("comparison", Comparison)
+def test_what_a_pair_shares_has_no_say_where_pairs_are_compared(comparison: Comparison) -> None:
+    """The bias of the verdict, which every picture gets alike, stays where it is; judged apart, it is learnt."""
+    pairs = draw_pairs(spotted(), 4, 16, 0)
+    images, conditions = pairs.images.float() / 127.5 - 1, Conditions(pairs.labels, pairs.surfaces)
+    training = SardTraining(replace(TINY, comparison=comparison, penalty=0.0), 2, 1)
+    training.step(images, pairs.masks, conditions, torch.Generator().manual_seed(0))
+    bias, weight = training.discriminator.verdict.bias.grad, training.discriminator.verdict.weight.grad
+    assert bias is not None and weight is not None
+    assert weight.abs().max() > 1e-4
+    if comparison is Comparison.paired:
+        assert bias.abs().max() < 1e-6
+    else:
+        assert bias.abs().max() > 1e-4
 
 
 def test_half_precision_is_near_single_and_penalises_as_well() -> None:
