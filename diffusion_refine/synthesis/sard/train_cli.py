@@ -49,6 +49,14 @@ def train(
             "itself, as the paper does; that takes many more steps before it tells them apart."
         ),
     ] = Comparison.paired,
+    penalty: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="γ of R1, which holds the discriminator's slope down. 1 hides from it what defects of little contrast "
+            "look like.",
+        ),
+    ] = 0.05,
     mask_input: Annotated[
         bool, typer.Option(help="Show the mask to the generator; the paper's does not see it.")
     ] = False,
@@ -103,6 +111,7 @@ def train(
         mask_guidance=dmg,
         background=background,
         comparison=comparison,
+        penalty=penalty,
         pairs=pairs,
         seed=seed,
         every=every,

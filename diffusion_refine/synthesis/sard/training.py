@@ -73,7 +73,7 @@ class SardSettings:
     mask_weight: float = 1.0
     error_weight: float = 1.0
     outside: float = 0.1
-    penalty: float = 1.0
+    penalty: float = 0.05
     penalty_every: int = 10
     pairs: int | None = None
     seed: int = 0
