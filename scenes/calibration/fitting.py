@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.calibration.descent import descended, half_square
 from scenes.calibration.distances import quantiles
 from scenes.calibration.emulator import Emulator
 from scenes.calibration.parameters import Parameter
@@ -17,8 +19,6 @@ Floats = NDArray[np.float64]
 PICTURES = 256  # emulated ones of a candidate
 WIDEST = 0.5  # half-width, of all between the bounds
 PULL = 0.02  # towards what the recipe has, for a whole range, beside a mean loss of about 1
-STEP = 1e-4  # of differences, unit coordinates
-MOST_STEPS = 150
 
 
 @dataclass(frozen=True)
@@ -69,26 +69,25 @@ class Population:
         return np.asarray(self.emulator(units) + self.residuals)
 
 
-def loss(population: Population, target: Target, shapes: Shapes, start: Shapes) -> float:
-    """How far emulated pictures lie from the photographs.
+def residuals(population: Population, target: Target, shapes: Shapes, start: Shapes) -> Floats:
+    """(q d + 2 K) what half the sum of squares of which is how far emulated pictures lie from the photographs.
 
     Each statistic's distance counts as itself once it is large, as its square while it is small: what no parameter can
     reach shall not outweigh what one can.
     """
     apart = (quantiles(population.statistics(shapes)) - target.quantiles) / target.scale
-    each = np.sqrt(1 + (apart**2).mean(axis=0)) - 1
-    moved = ((shapes.centres - start.centres) ** 2).sum() + ((shapes.half_widths - start.half_widths) ** 2).sum()
-    return float(target.weights @ each / target.weights.sum() + PULL * moved)
+    held = 2 / (1 + np.sqrt(1 + (apart**2).mean(axis=0)))  # times the mean square: 2 (sqrt(1 + mean square) - 1)
+    each = apart * np.sqrt(held * target.weights / target.weights.sum() / len(apart))
+    moved = np.concatenate([shapes.centres - start.centres, shapes.half_widths - start.half_widths])
+    return np.concatenate([each.ravel(), math.sqrt(2 * PULL) * moved])
 
 
 def fitted(population: Population, target: Target, search: Search, starts: Sequence[Shapes], recipe: Shapes) -> Shapes:
-    """The best that a descent from each start finds [Byrd 1995]."""
-    from scipy.optimize import minimize
-
+    """The best that a descent from each start finds."""
     count = len(recipe.centres)
     bounds = np.vstack([search.centres, search.half_widths])
     free = np.flatnonzero(bounds[:, 1] > bounds[:, 0])
-    best, least = recipe, loss(population, target, recipe, recipe)
+    best, least = recipe, half_square(residuals(population, target, recipe, recipe))
     for start in starts:
         whole = np.clip(np.concatenate([start.centres, start.half_widths]), bounds[:, 0], bounds[:, 1])
 
@@ -97,13 +96,11 @@ def fitted(population: Population, target: Target, search: Search, starts: Seque
             filled[free] = some
             return Shapes(filled[:count], filled[count:])
 
-        found = minimize(
-            lambda some, at=at: loss(population, target, at(some), recipe),
-            whole[free],
-            method="L-BFGS-B",
-            bounds=bounds[free],
-            options={"eps": STEP, "maxiter": MOST_STEPS, "maxfun": 10**6},
-        )
-        if found.fun < least:
-            best, least = at(found.x), float(found.fun)
+        def missed(some: Floats, at: Callable[[Floats], Shapes] = at) -> Floats:
+            return residuals(population, target, at(some), recipe)
+
+        found = descended(missed, whole[free], bounds[free])
+        loss = half_square(missed(found))
+        if loss < least:
+            best, least = at(found), loss
     return best
