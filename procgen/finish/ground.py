@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.errors import BlemishError
-from procgen.finish.solid import drawn_out, speck_cell, specks, stream_seed
+from procgen.finish.solid import drawn_out, rod_density, rods, speck_cell, specks, stream_seed
 from procgen.surface.checks import require
 from procgen.surface.layer import FinishSample, SurfacePoints
 
@@ -22,6 +22,9 @@ LINE_ONSET = 1.6  # standard deviations of their noise at which lines begin: abo
 LINE_FADING, LINE_GROUP = 0.5, 4.0  # relative deviation of a line's brightness along it; and widths that fade together
 FILM_LENGTH, FILM_MEAN = 20.0, 0.3  # length of a film's streaks over their width; its mean over its deviation
 FILM_ABSORPTION = np.array([0.25, 0.6, 1.4])  # of red, green and blue: brown, as oil and thin oxide are
+SMUDGE_ONSET = 1.0  # standard deviations of their noise at which smudges begin: about 16 % of the surface
+SMUDGE_LENGTH = 1.5  # over their width
+SMUDGE_STREAM, THROUGH_STREAMS = 8, (9, 10)  # of the finish's textures
 CLOUD_OCTAVES = 2
 CLOUD_LENGTH = 2.5  # clouds are drawn out along the lay, too
 
@@ -36,8 +39,13 @@ class GroundFinish:
     Variations of the logarithm of the base colour, as standard deviations: streaks from mark to mark, grain from grain
     to grain of grain_size (m), mottle over soft clouds of mottle_size (m); grooves: how much brighter, in units of that
     logarithm, the sparse long grooves are, groove_depth (m) deep. roughness_streaks: standard deviation of roughness.
-    lines: likewise of sharp lines, line_width (m) wide, that run on from end to end. film: optical thickness of what
-    oil, heat and time left, in streaks of film_size (m) across: it takes blue most, and red least.
+    lines: likewise of sharp lines, line_width (m) wide, that run on from end to end. through_groove_density: 1/m across
+    the lay, of single grooves from end to end, half of them brighter and half darker in their middle by the logarithm
+    through_grooves or less, through_groove_depth (m) deep and through_groove_width (m) wide at the most, two thirds of
+    that on average. smudges: how much darker soft patches of smudge_size (m) are, in that logarithm, and
+    smudge_roughness how much less rough, both at one deviation of their noise beyond where they begin.
+    film: optical thickness of what oil, heat and time left, in streaks of film_size (m) across: it takes blue most, and
+    red least.
     pit_density: 1/m², of fine pits with pit_radius and pit_depth (m) that take the share pit_darkening of the colour.
     Raises BlemishError for values out of range.
     """
@@ -55,6 +63,13 @@ class GroundFinish:
     groove_depth: float = 0.0
     lines: float = 0.0
     line_width: float = 5e-5
+    through_grooves: float = 0.0
+    through_groove_density: float = 0.0
+    through_groove_width: float = 1e-4
+    through_groove_depth: float = 0.0
+    smudges: float = 0.0
+    smudge_roughness: float = 0.0
+    smudge_size: float = 2e-3
     film: float = 0.0
     film_size: float = 2e-3
     grain: float = 0.0
@@ -72,14 +87,28 @@ class GroundFinish:
     coat: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
-        positive = ("correlation_along", "correlation_across", "grain_size", "mottle_size", "pit_radius", "line_width")
-        shares = ("roughness", "metallic", "anisotropy", "pit_darkening")
+        positive = (
+            "correlation_along",
+            "correlation_across",
+            "grain_size",
+            "mottle_size",
+            "pit_radius",
+            "line_width",
+            "through_groove_width",
+            "smudge_size",
+            "film_size",
+        )
+        shares = ("roughness", "metallic", "anisotropy", "pit_darkening", "smudge_roughness")
         free = (
             "height_rms",
             "streaks",
             "grooves",
             "groove_depth",
             "lines",
+            "through_grooves",
+            "through_groove_density",
+            "through_groove_depth",
+            "smudges",
             "film",
             "grain",
             "mottle",
@@ -87,7 +116,7 @@ class GroundFinish:
         )
         require(
             "ground finish",
-            **{name: (getattr(self, name), "positive") for name in (*positive, "film_size")},
+            **{name: (getattr(self, name), "positive") for name in positive},
             **{name: (getattr(self, name), "0 to 1") for name in shares},
             **{name: (getattr(self, name), "not negative") for name in (*free, "pit_density", "pit_depth", "seed")},
             **{f"base_colour[{i}]": (value, "0 to 1") for i, value in enumerate(self.base_colour)},
@@ -100,6 +129,13 @@ class GroundFinish:
                 f"ground finish: found {self.pit_density:g} pits per m² of radius {self.pit_radius:g} m; "
                 f"expected at most {2.0 / self.pit_radius / self.pit_radius:g} per m², or they would merge"
             )
+        if self.through_groove_density > 0.0:
+            densest = 2.0 * rod_density(self.through_groove_width / 2.0)
+            if self.through_groove_density > densest:
+                raise BlemishError(
+                    f"ground finish: found {self.through_groove_density:g} grooves from end to end per m of width "
+                    f"{self.through_groove_width:g} m; expected at most {densest:g} per m, or they would merge"
+                )
 
     def evaluate(self, points: SurfacePoints | ArrayLike) -> FinishSample:
         """Height, colour and roughness of the bare surface at N points."""
@@ -121,6 +157,17 @@ class GroundFinish:
             height -= self.groove_depth * groove
         if self.lines > 0.0:
             tone += self.lines * self._lines(positions)
+        if self.through_groove_density > 0.0:
+            bright, dark = self._through_grooves(positions)
+            tone += self.through_grooves * (bright - dark)
+            height -= self.through_groove_depth * np.maximum(bright, dark)
+        roughness = self.roughness + self.roughness_streaks * marks
+        if self.smudges > 0.0 or self.smudge_roughness > 0.0:
+            length = SMUDGE_LENGTH * self.smudge_size
+            noise = self._noise(positions, length, self.smudge_size, CLOUD_OCTAVES, stream=SMUDGE_STREAM)
+            smudge = np.maximum(noise - SMUDGE_ONSET, 0.0)
+            tone -= self.smudges * smudge
+            roughness = roughness - self.smudge_roughness * smudge
         brightness = np.exp(tone)
         if self.pit_density > 0.0:
             pit = specks(positions, self.pit_density, self.pit_radius, stream_seed(self.seed, 4))
@@ -133,7 +180,7 @@ class GroundFinish:
         return FinishSample(
             height=height.astype(np.float32),
             base_colour=np.clip(colour, 0.0, 1.0).astype(np.float32),
-            roughness=np.clip(self.roughness + self.roughness_streaks * marks, 0.0, 1.0).astype(np.float32),
+            roughness=np.clip(roughness, 0.0, 1.0).astype(np.float32),
             metallic=np.full(len(positions), self.metallic, dtype=np.float32),
         )
 
@@ -142,6 +189,20 @@ class GroundFinish:
         across = self._noise(positions, ENDLESS, self.line_width, 1, stream=5)
         along = self._noise(positions, self.correlation_along, LINE_GROUP * self.line_width, 1, stream=7)
         return np.asarray(np.maximum(across - LINE_ONSET, 0.0) * np.maximum(1.0 + LINE_FADING * along, 0.0))
+
+    def _through_grooves(self, positions: Floats) -> tuple[Floats, Floats]:
+        """How far (N,) points lie within bright and within dark grooves from end to end, 1 in the middle of one."""
+        bright, dark = (
+            rods(
+                positions,
+                self.lay_direction,
+                self.through_groove_density / 2.0,
+                self.through_groove_width / 2.0,
+                stream_seed(self.seed, stream),
+            )
+            for stream in THROUGH_STREAMS
+        )
+        return bright, dark
 
     def _noise(self, positions: Floats, along: float, across: float, octaves: int, stream: int) -> Floats:
         return drawn_out(positions, self.lay_direction, along, across, octaves, stream_seed(self.seed, stream))

@@ -15,7 +15,9 @@ CORRELATION = {1: 0.52, 2: 0.46, 3: 0.46}
 # lay, where all marks would fade out together.
 LATTICE_TURNS = (0.5, 0.7, 0.9)
 
-STREAMS = 8  # independent textures that a finish can draw from its one seed
+STREAMS = 8  # independent textures that a finish can draw from its one seed; further ones are far from all of these
+FURTHER = 2**40
+MEAN_CUT = np.pi / 2.0  # mean diameter of the discs in which a plane cuts balls, over their radius
 OCTAVES_PER_STREAM = 4
 
 
@@ -51,9 +53,30 @@ def speck_cell(density: float, radius: float) -> float:
     return float((2.0 * radius / density) ** (1.0 / 3.0))
 
 
+def rods(positions: Floats, lay: tuple[float, float, float], density: float, radius: float, seed: int) -> Floats:
+    """Specks that are drawn out without end along `lay` (3,): (N,), 1 in the middle of the thickest, 0 outside.
+
+    density: how many per m a line across the lay meets, at most `rod_density` of the radius (m). What such a line cuts
+    out of one is as the chord of a ball: two thirds of its diameter on average. It is the same in all positions that
+    differ along the lay alone.
+    """
+    first = np.cross(lay, np.eye(3)[np.argmin(np.abs(lay))])
+    second = np.cross(lay, first)
+    flat = np.zeros_like(positions)
+    for axis, direction in enumerate((first, second)):
+        flat[:, axis] = positions @ (direction / np.linalg.norm(direction))
+    return specks(flat, density / (MEAN_CUT * radius), radius, seed)
+
+
+def rod_density(radius: float) -> float:
+    """The most rods of a radius (m) per m that `rods` makes."""
+    return MEAN_CUT * 2.0 / radius
+
+
 def stream_seed(seed: int, stream: int) -> int:
     """The seed of one of the textures of a finish; its octaves take the seeds that follow."""
-    return OCTAVES_PER_STREAM * (STREAMS * seed + stream) + 1
+    further, stream = divmod(stream, STREAMS)
+    return OCTAVES_PER_STREAM * (STREAMS * seed + stream) + 1 + FURTHER * further
 
 
 def _turn() -> Floats:

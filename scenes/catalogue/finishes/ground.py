@@ -5,11 +5,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from procgen.finish import GroundFinish
+from procgen.finish.solid import rod_density
 from scenes.catalogue.entry import FinishEntry
 from scenes.catalogue.finish_model import Brightness, FinishRecipeModel, dimmed, heading, require_apart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Degrees, Fine, Fraction, Microns, Ratio
+from scenes.quantities.recipe_model import Degrees, Fine, Fraction, Microns, Ratio, together
+
+MOST_COVERED = 2 * rod_density(0.5)  # grooves from end to end in the width of the widest; half bright and half dark
 
 
 class GroundFinishRecipe(FinishRecipeModel):
@@ -37,6 +40,27 @@ class GroundFinishRecipe(FinishRecipeModel):
     line_width_um: Annotated[Distribution, Within(1, 10_000)] = Field(
         Constant(50.0), description="Width of the sharp lines"
     )
+    through_grooves: Ratio = Field(
+        Constant(0.0), description="How much brighter or darker than the surface single grooves from end to end are"
+    )
+    through_groove_density_per_mm: Annotated[Distribution, Within(0, 100)] = Field(
+        Constant(0.0),
+        title="Through Density",
+        description="How many grooves from end to end a millimetre across them has",
+    )
+    through_groove_width_um: Annotated[Distribution, Within(1, 10_000)] = Field(
+        Constant(100.0),
+        title="Through Width",
+        description="Width of the widest grooves from end to end; two thirds of it on average",
+    )
+    through_groove_depth_um: Microns = Field(
+        Constant(0.0), title="Through Depth", description="Depth of the grooves from end to end"
+    )
+    smudges: Ratio = Field(Constant(0.0), description="How dark soft smudges are")
+    smudge_roughness: Fraction = Field(
+        Constant(0.0), title="Smudge Gloss", description="How much less rough the surface is under smudges"
+    )
+    smudge_size_mm: Fine = Field(Constant(2.0), description="Size of a smudge")
     film: Ratio = Field(Constant(0.0), description="How thick a brown film oil, heat and time have left in streaks")
     film_size_mm: Fine = Field(Constant(2.0), description="Width of the film's streaks")
     mottle: Ratio = Field(Constant(0.0), description="Contrast of large soft clouds")
@@ -59,6 +83,16 @@ class GroundFinishRecipe(FinishRecipeModel):
     @model_validator(mode="after")
     def _pits_apart(self) -> Self:
         require_apart("pit", self.pit_density_per_cm2, self.pit_radius_um)
+        return self
+
+    @model_validator(mode="after")
+    def _grooves_apart(self) -> Self:
+        density, width_mm = self.through_groove_density_per_mm.high, self.through_groove_width_um.high / 1000
+        if density * width_mm >= MOST_COVERED:
+            raise together(
+                f"found through_groove_density_per_mm up to {density:g} of through_groove_width_um up to "
+                f"{width_mm * 1000:g}; expected fewer than {MOST_COVERED / width_mm:.3g}, or they merge"
+            )
         return self
 
     def sample(self, stream: RandomStream) -> GroundFinish:

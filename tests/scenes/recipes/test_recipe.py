@@ -122,6 +122,17 @@ def test_a_bad_field_gives_one_line_that_names_it(path: str, value: object, told
     assert "\n" not in str(refusal.value)
 
 
+def test_more_grooves_from_end_to_end_than_lie_side_by_side_are_refused() -> None:
+    fields = _changed("finish.through_groove_density_per_mm", 8)
+    fields["finish"]["through_groove_width_um"] = 2000
+    with pytest.raises(
+        RecipeError, match=r"through_groove_density_per_mm up to 8 .* up to 2000; expected fewer than 6.28"
+    ):
+        recipe_from(fields, "mine.yaml")
+    fields["finish"]["through_groove_density_per_mm"] = 6
+    recipe_from(fields, "mine.yaml")
+
+
 def test_every_problem_is_told_at_once() -> None:
     fields = _changed("finish.roughness", 3)
     fields["camera"]["zoom"] = 2
