@@ -18,7 +18,6 @@ from typing import Annotated
 import typer
 
 from procgen.errors import BlemishError, BlemishNote, Stopped
-from scenes.memory import keep_freed
 
 # Where each command is defined. `blemish --help` reads these lines and imports none of the modules.
 COMMANDS = {
@@ -393,7 +392,7 @@ def program(command: str) -> typer.Typer:
 def main() -> None:
     """Run the command line, as the program that this process is."""
     heed_stops()
-    keep_freed()
+    importlib.import_module("scenes.memory").keep_freed()
     sys.exit(run(sys.argv[1:], importing=left_at_once()))
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.network import GeneratorNetwork, NetworkShape
+from diffusion_refine.synthesis.sard.readings import Background
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.training.sealed_network import WEIGHTS, SealedNetwork
 

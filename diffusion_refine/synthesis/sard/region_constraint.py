@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffusion_refine.synthesis.sard.background import Background
+from diffusion_refine.synthesis.sard.readings import Background
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.network import Conditions, GeneratorNetwork
+from diffusion_refine.synthesis.sard.readings import Background
 from diffusion_refine.synthesis.sard.region_constraint import background_at, fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 

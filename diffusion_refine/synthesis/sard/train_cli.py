@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from diffusion_refine.synthesis.sard.background import Background
-from diffusion_refine.synthesis.sard.comparison import Comparison
+from diffusion_refine.synthesis.sard.readings import Background, Comparison
 from diffusion_refine.training.options import (
     DeviceOption,
     EveryOption,

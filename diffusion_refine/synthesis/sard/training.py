@@ -11,14 +11,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import lr_scheduler
 
 from diffusion_refine.core.models import device_of_choice
-from diffusion_refine.synthesis.sard.background import Background
-from diffusion_refine.synthesis.sard.comparison import Comparison
 from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape
 from diffusion_refine.synthesis.sard.losses import (
     Reduction,
@@ -31,6 +30,7 @@ from diffusion_refine.synthesis.sard.losses import (
 from diffusion_refine.synthesis.sard.model import save_model
 from diffusion_refine.synthesis.sard.network import Conditions, GeneratorNetwork, NetworkShape
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, Pairs, draw_pairs
+from diffusion_refine.synthesis.sard.readings import Background, Comparison
 from diffusion_refine.synthesis.sard.region_constraint import fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.training.crops import crops_of
@@ -97,7 +97,8 @@ class SardTraining:
         with random_start(settings.seed):
             self.network = GeneratorNetwork(settings.network, labels, surfaces)
             self.discriminator = Discriminator(settings.discriminator, labels)
-        for part in (self.network, self.discriminator):
+        parts: tuple[Any, Any] = self.network, self.discriminator
+        for part in parts:
             part.to(device, memory_format=torch.channels_last)  # what processors' and cards' bfloat16 units want
         self.generator_descent = self._descent(self.network, settings.generator_rate, settings.average)
         self.discriminator_descent = self._descent(self.discriminator, settings.discriminator_rate, None)

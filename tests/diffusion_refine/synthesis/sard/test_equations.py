@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from diffusion_refine.synthesis.sard.background import Background
 from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape, cells_of
 from diffusion_refine.synthesis.sard.losses import (
     Reduction,
@@ -19,6 +18,7 @@ from diffusion_refine.synthesis.sard.losses import (
     real_loss,
     reconstruction_loss,
 )
+from diffusion_refine.synthesis.sard.readings import Background
 from diffusion_refine.synthesis.sard.region_constraint import background_at, fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 

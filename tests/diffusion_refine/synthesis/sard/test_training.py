@@ -8,12 +8,11 @@ import pytest
 import torch
 
 from diffusion_refine.core.models import ModelError
-from diffusion_refine.synthesis.sard.background import Background
-from diffusion_refine.synthesis.sard.comparison import Comparison
 from diffusion_refine.synthesis.sard.discriminator import DiscriminatorShape
 from diffusion_refine.synthesis.sard.model import FILES, load_sard
 from diffusion_refine.synthesis.sard.network import Conditions, NetworkShape
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, draw_pairs
+from diffusion_refine.synthesis.sard.readings import Background, Comparison
 from diffusion_refine.synthesis.sard.sampling import sample
 from diffusion_refine.synthesis.sard.training import SardSettings, SardTraining, train_sard
 
@@ -114,7 +113,8 @@ def test_what_a_pair_shares_has_no_say_where_pairs_are_compared(comparison: Comp
     training = SardTraining(replace(TINY, comparison=comparison, penalty=0.0), 2, 1)
     training.step(images, pairs.masks, conditions, torch.Generator().manual_seed(0))
     bias, weight = training.discriminator.verdict.bias.grad, training.discriminator.verdict.weight.grad
-    assert bias is not None and weight is not None
+    assert bias is not None
+    assert weight is not None
     assert weight.abs().max() > 1e-4
     if comparison is Comparison.paired:
         assert bias.abs().max() < 1e-6

@@ -1,6 +1,13 @@
-"""The two ways to make a loss of the discriminator's verdicts. No torch."""
+"""What the paper leaves open or says in two ways, as options; `region_constraint` and `losses` say more. No torch."""
 
 from enum import StrEnum
+
+
+class Background(StrEnum):
+    """What stays outside the mask from step to step."""
+
+    forward = "forward"
+    literal = "literal"
 
 
 class Comparison(StrEnum):
