@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from scenes.files import content_of
+from scenes.files import content_of, opened
 from scenes.memory import give_back
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
@@ -75,7 +75,7 @@ class Raster:
 
 def measure(path: Path, most_pixels: int = MOST_PIXELS) -> Measured:
     """The size of a picture from the first bytes of its file. Raises PictureError, also where it is larger."""
-    with _explained(path):
+    with explained(path):
         _require_text(path)
         if not path.is_file():
             raise PictureError(f"{path}: {'is no file' if path.exists() else 'is missing'}; restore it")
@@ -108,25 +108,34 @@ def _or_mend(path: Path) -> str:
     return f", or mend its dataset with: blemish verify --repair {shlex.quote(str(dataset))}" if written else ""
 
 
+def refuse_other(path: Path, sha256: str) -> None:
+    """Raise PictureError where a file has another digest; "": where it is not known what it has to be."""
+    if not sha256:
+        return
+    with opened(path) as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise PictureError(
+                f"{path}: was changed or damaged since it was written, as its digest says; restore it{_or_mend(path)}"
+            )
+
+
 def load(path: Path, most_pixels: int = MOST_PIXELS, sha256: str = "") -> Raster:
     """The picture of a file. Raises PictureError for what is none, damaged, larger, or several pictures.
 
     sha256: of the file, hexadecimal, where it is known.
     """
     measured = measure(path, most_pixels)
-    with _explained(path):
+    with explained(path):
+        refuse_other(path, sha256)
         content = content_of(path)
-        if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-            raise PictureError(
-                f"{path}: was changed or damaged since it was written, as its digest says; restore it{_or_mend(path)}"
-            )
         if content[:4] in TIFF_SIGNATURES:
-            return _tiff(content, measured, path)
+            raster = tiff_raster(content, measured.deep, path)
+            return turned_raster(raster, measured.orientation) if measured.deep else raster
         if png.deep_colour(content):
-            return _turned(_with_alpha(png.decode_deep_colour(content), "RGB of 16 bits"), measured.orientation)
+            return turned_raster(_with_alpha(png.decode_deep_colour(content), "RGB of 16 bits"), measured.orientation)
         if content[:8] == png.SIGNATURE:
             png.check(content)
-        raster = _turned(_pillow(content, path), measured.orientation)
+        raster = turned_raster(pillow_raster(content, path), measured.orientation)
         give_back(measured.height * measured.width)
         return raster
 
@@ -152,7 +161,8 @@ def turned(array: Values, orientation: int) -> Values:
             return array
 
 
-def _turned(raster: Raster, orientation: int) -> Raster:
+def turned_raster(raster: Raster, orientation: int) -> Raster:
+    """A raster whose rows lie as EXIF's orientation says, as a viewer shows it."""
     arrays = (
         None if array is None else np.ascontiguousarray(turned(array, orientation))
         for array in (raster.values, raster.alpha, raster.indices)
@@ -178,7 +188,7 @@ def _measured(path: Path, head: bytes) -> Measured:
 
 
 def _measured_tiff(path: Path) -> Measured:
-    with path.open("rb") as file, _tiff_page(file, path) as page:
+    with path.open("rb") as file, tiff_page(file, path) as page:
         bits, kind = page.bitspersample, page.sampleformat
         bits = max(bits) if isinstance(bits, tuple) else bits
         kind = max(kind) if isinstance(kind, tuple) else kind
@@ -200,7 +210,8 @@ def _orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _pillow(content: bytes, path: Path) -> Raster:
+def pillow_raster(content: bytes, path: Path) -> Raster:
+    """The picture of a file's content as Pillow has it."""
     with _unlimited(), Image.open(BytesIO(content)) as picture:
         picture.load()
         mode = picture.mode
@@ -232,17 +243,17 @@ def _array(picture: Image.Image) -> Values:
     return values
 
 
-def _tiff(content: bytes, measured: Measured, path: Path) -> Raster:
+def tiff_raster(content: bytes, is_deep: bool, path: Path) -> Raster:
     """Deep pictures by tifffile, which Pillow refuses or reduces to 8 bits; the others by Pillow, which turns them."""
-    if not measured.deep:
+    if not is_deep:
         try:
-            return _pillow(content, path)
+            return pillow_raster(content, path)
         except UnidentifiedImageError:
             raise PictureError(
                 f"{path}: is a TIFF of channels or a compression that are not read; expected grey or RGB, with alpha "
                 "or without: convert it"
             ) from None
-    with _tiff_page(BytesIO(content), path) as page:
+    with tiff_page(BytesIO(content), path) as page:
         try:
             values = page.asarray()
         except Exception as error:  # of whatever kind damage raises, or a compression that needs another package
@@ -264,11 +275,11 @@ def _tiff(content: bytes, measured: Measured, path: Path) -> Raster:
             )
         raster = _with_alpha(values, f"TIFF of {values.dtype}")
         inverted = page.photometric == MIN_IS_WHITE
-        return _turned(Raster(raster.values, raster.alpha, None, inverted, raster.mode), measured.orientation)
+        return Raster(raster.values, raster.alpha, None, inverted, raster.mode)
 
 
 @contextmanager
-def _tiff_page(file: Any, path: Path) -> Iterator[Any]:
+def tiff_page(file: Any, path: Path) -> Iterator[Any]:
     """The one page of a TIFF that is no thumbnail of another."""
     import tifffile
 
@@ -311,7 +322,7 @@ def _unlimited() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn what keeps a file from being read into PictureError."""
     try:
         yield

@@ -3,14 +3,19 @@
 Pillow reads every PNG but those of 16 bits and several channels, which it silently reduces to 8; they are read here.
 """
 
+from __future__ import annotations
+
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from scenes.files import content_of, opened
 
@@ -19,6 +24,9 @@ END = b"\0\0\0\0IEND\xaeB`\x82"
 GREY, RGB = 0, 2  # PNG specification, 11.2.2
 CHANNELS = {2: 3, 4: 2, 6: 4}  # by colour type, of those with several
 MOST_PIXELS = 1 << 28  # of a frame: beyond, a file is damaged or made to ask for memory
+LAYOUT = 33  # bytes at a file's beginning that say it
+SPOOLED = 1 << 22  # bytes of a packed picture beyond which they lie in a temporary file
+PIECE = 1 << 20  # bytes of a chunk that are read at once
 BAND = 256  # rows of a picture that are filtered at once
 SUB = 1  # filter type: each byte less the one of the pixel to its left
 
@@ -31,15 +39,35 @@ class PngError(ValueError):
 
 def encode(image: Image) -> bytes:
     """The PNG file of an (H, W) or (H, W, 3) array of uint8 or uint16."""
-    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
-        raise ValueError(f"found {image.dtype} of shape {image.shape}; expected uint8 or uint16, (H, W) or (H, W, 3)")
-    height, width = image.shape[:2]
-    header = struct.pack(">2I5B", width, height, 8 * image.itemsize, RGB if image.ndim == 3 else GREY, 0, 0, 0)
+    return b"".join(encoded(lambda rows: image[rows], image.shape, image.dtype))
+
+
+def encoded(
+    band_of: Callable[[slice], Image], shape: Sequence[int], dtype: DTypeLike, folder: Path | None = None
+) -> Iterator[bytes]:
+    """The file of `encode` in pieces, of an array of which `band_of` gives rows, so that it need not be in memory.
+
+    folder: where what is packed lies until all of it is, where it is much; None: the system's own.
+    """
+    kind = np.dtype(dtype)
+    if kind not in (np.uint8, np.uint16) or len(shape) not in (2, 3) or tuple(shape[2:]) not in ((), (3,)):
+        raise ValueError(f"found {kind} of shape {tuple(shape)}; expected uint8 or uint16, (H, W) or (H, W, 3)")
+    height, width = shape[:2]
+    header = struct.pack(">2I5B", width, height, 8 * kind.itemsize, RGB if len(shape) == 3 else GREY, 0, 0, 0)
     # Run lengths and Huffman codes alone: sensor noise repeats nothing that a search could find. On a frame this is ten
     # times as fast as level 6 and a tenth smaller; masks are long runs anyway.
     packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
-    bands = [packer.compress(_filtered(image[top : top + BAND])) for top in range(0, height, BAND)]
-    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", b"".join([*bands, packer.flush()])) + END
+    with SpooledTemporaryFile(SPOOLED, dir=None if folder is None else str(folder)) as packed:
+        for top in range(0, height, BAND):
+            packed.write(packer.compress(_filtered(band_of(slice(top, min(height, top + BAND))))))
+        packed.write(packer.flush())
+        length, checksum = packed.tell(), zlib.crc32(b"IDAT")
+        yield SIGNATURE + chunk(b"IHDR", header) + struct.pack(">I", length) + b"IDAT"
+        packed.seek(0)
+        while piece := packed.read(PIECE):
+            checksum = zlib.crc32(piece, checksum)
+            yield piece
+        yield struct.pack(">I", checksum) + END
 
 
 def _filtered(rows: Image) -> bytes:
@@ -52,7 +80,8 @@ def _filtered(rows: Image) -> bytes:
     return filtered.tobytes()
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG file."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
@@ -110,26 +139,72 @@ def check(data: bytes) -> None:
 
     Pillow looks at the checksums of some chunks alone, and not at those of the pixels.
     """
-    for _ in compressed(data):
+    for _ in pieces(BytesIO(data)):
         pass
 
 
-def compressed(data: bytes) -> Iterator[memoryview]:
-    """The compressed pixels of a PNG file, piece by piece, of which every chunk must be whole. Raises PngError."""
-    every, at = memoryview(data), len(SIGNATURE)
+def pieces(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of the chunks of a PNG file, of long ones in several pieces. Raises PngError.
+
+    That a chunk is whole is only known when the next one comes.
+    """
+    file.read(len(SIGNATURE))
     while True:
-        head, body_at = data[at : at + 8], at + 8
+        head = file.read(8)
         if len(head) < 8:
             raise PngError("is truncated or damaged (its end is missing)")
-        length, kind = struct.unpack(">I4s", head)
-        body, checksum = every[body_at : body_at + length], every[body_at + length : body_at + length + 4]
-        if len(checksum) < 4 or struct.unpack(">I", checksum)[0] != zlib.crc32(body, zlib.crc32(kind)):
+        left, kind = struct.unpack(">I4s", head)
+        found = zlib.crc32(kind)
+        while left and (piece := file.read(min(left, PIECE))):
+            left -= len(piece)
+            found = zlib.crc32(piece, found)
+            yield kind, piece
+        checksum = file.read(4)
+        if left or len(checksum) < 4 or struct.unpack(">I", checksum)[0] != found:
             raise PngError("is truncated or damaged (a chunk is cut short or fails its checksum)")
         if kind == b"IEND":
             return
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the pixels of a PNG file lie: colour is its colour type, PNG specification, 11.2.2."""
+
+    height: int
+    width: int
+    depth: int
+    colour: int
+
+    @classmethod
+    def of(cls, head: bytes) -> Layout:
+        """That of a file's first LAYOUT bytes. Raises PngError."""
+        return cls(*_header(head)[:4])
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a filtered row."""
+        return 1 + -(-self.width * CHANNELS.get(self.colour, 1) * self.depth // 8)
+
+    def header(self, height: int) -> bytes:
+        """The content of the chunk IHDR of a picture that has that height instead."""
+        return struct.pack(">2I5B", self.width, height, self.depth, self.colour, 0, 0, 0)
+
+
+def is_row_by_row(head: bytes) -> bool:
+    """Whether Pillow decodes a PNG of these first bytes to what it holds, and one row lies after the other."""
+    return not deep_colour(head) and not _header(head)[4]
+
+
+def palette_chunks(file: BinaryIO) -> list[tuple[bytes, bytes]]:
+    """The chunks of a PNG file, from its signature on, that say what its numbers mean: palette and transparency."""
+    found = []
+    file.seek(0)
+    for kind, piece in pieces(file):
         if kind == b"IDAT":
-            yield body
-        at = body_at + length + 4
+            break
+        if kind in (b"PLTE", b"tRNS"):
+            found.append((kind, piece))
+    return found
 
 
 def deep_colour(data: bytes) -> bool:
@@ -155,7 +230,9 @@ def _deep(data: bytes, height: int, width: int, channels: int) -> NDArray[np.uin
     each = 2 * channels
     expected = height * (1 + each * width)
     try:
-        raw = zlib.decompressobj().decompress(b"".join(compressed(data)), expected + 1)
+        raw = zlib.decompressobj().decompress(
+            b"".join(body for kind, body in pieces(BytesIO(data)) if kind == b"IDAT"), expected + 1
+        )
     except zlib.error as error:
         raise PngError(f"is truncated or damaged ({error})") from None
     if len(raw) != expected:

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from procgen.errors import BlemishNote
 from scenes.files import content_of
+from scenes.pictures.bands import raster_bands
 from scenes.pictures.decoding import MOST_PIXELS, Raster, Values, load, measure
 from scenes.pictures.errors import PictureError
+from scenes.pictures.on_disk import ArrayOnDisk, Rows, is_large
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".tif", ".tiff", ".webp")
 # Folders that macOS, Synology, Windows and Linux put among people's own.
@@ -99,6 +101,44 @@ def read_valid_mask(path: Path, options: ReadingOptions = ReadingOptions()) -> N
     return _seen(load(path, options.most_pixels), path)
 
 
+def read_picture(
+    path: Path, options: ReadingOptions = ReadingOptions(), sha256: str = "", folder: Path | None = None
+) -> tuple[Rows, Rows | None]:
+    """What `read_rgb` and `read_valid_mask` read, of large pictures as arrays on disk.
+
+    folder: where these may lie, None: all is in memory. sha256: of the file, where it is known. Raises PictureError,
+    and DiskError where there is no room.
+    """
+    measured = measure(path, options.most_pixels)
+    if folder is None or not is_large(measured.shape):
+        return read_rgb(path, options, sha256), read_valid_mask(path, options)
+    image = ArrayOnDisk((*measured.shape, 3), np.uint8, folder)
+    valid_mask = ArrayOnDisk(measured.shape, np.bool_, folder) if measured.transparent else None
+    seen_anywhere, transparent = False, False
+    for part, raster in raster_bands(path, measured, sha256):
+        values = rgb_of(_scaled(raster, path, options.white_level, 255).astype(np.uint8, copy=False))
+        if raster.alpha is not None and valid_mask is not None:
+            seen = raster.alpha > 0
+            values = np.where(seen[..., None], values, np.uint8(0))
+            valid_mask[part] = seen
+            transparent, seen_anywhere = True, seen_anywhere or bool(seen.any())
+        image[part] = values
+    if transparent and not seen_anywhere:
+        raise _wholly_transparent(path)
+    return image, valid_mask if transparent else None
+
+
+def check_readable(path: Path, options: ReadingOptions = ReadingOptions()) -> None:
+    """Raise PictureError where `read_picture` would, in little memory where the file can be decoded band by band."""
+    measured = measure(path, options.most_pixels)
+    seen = [
+        _scaled(raster, path, options.white_level, 255).size > 0 and (raster.alpha is None or bool(raster.alpha.any()))
+        for _, raster in raster_bands(path, measured)
+    ]
+    if not any(seen):
+        raise _wholly_transparent(path)
+
+
 def read_photograph(
     path: Path,
     options: ReadingOptions = ReadingOptions(most_pixels=MOST_PHOTO_PIXELS),
@@ -155,9 +195,11 @@ def with_white_level(paths: Sequence[Path], options: ReadingOptions, what: str) 
     tops: dict[Path, float] = {}
     kinds: dict[str, Path] = {}
     for path in deep:
-        values = load(path, options.most_pixels).values
-        kinds.setdefault(values.dtype.kind, path)
-        tops[path] = float(values.max())
+        for _, raster in raster_bands(path, measure(path, options.most_pixels)):
+            kinds.setdefault(raster.values.dtype.kind, path)
+            tops[path] = float(
+                np.maximum(tops.get(path, -np.inf), raster.values.max())
+            )  # which keeps what is no number
         if not np.isfinite(tops[path]):
             raise PictureError(f"{path}: holds values that are no numbers; save it again")
     if "f" in kinds and len(kinds) > 1:
@@ -220,8 +262,12 @@ def _seen(raster: Raster, path: Path) -> NDArray[np.bool_] | None:
         return None
     seen = raster.alpha > 0
     if not seen.any():
-        raise PictureError(f"{path}: is wholly transparent, so that nothing is to be seen; flatten it or leave it out")
+        raise _wholly_transparent(path)
     return seen
+
+
+def _wholly_transparent(path: Path) -> PictureError:
+    return PictureError(f"{path}: is wholly transparent, so that nothing is to be seen; flatten it or leave it out")
 
 
 def _scaled(raster: Raster, path: Path, white_level: float | None, most: int) -> Values:

@@ -60,6 +60,8 @@ def pictures(folder: Path) -> list[bytes]:
 def read_picture(path: Path) -> object:
     from procgen.errors import BlemishError
     from scenes.pictures import png
+    from scenes.pictures.bands import raster_bands
+    from scenes.pictures.decoding import measure
     from scenes.pictures.masks import read_mask
     from scenes.pictures.reading import ReadingOptions, read_photograph, read_rgb, read_valid_mask
 
@@ -69,6 +71,7 @@ def read_picture(path: Path) -> object:
     readers = (
         lambda path: png.decode(path.read_bytes(), MOST_PIXELS),
         lambda path: read_mask(path, path, MOST_PIXELS),
+        lambda path: list(raster_bands(path, measure(path, MOST_PIXELS))),
         *(partial(reader, options=options) for reader in (read_rgb, read_valid_mask, read_photograph)),
     )
     for reader in readers:
