@@ -1,14 +1,15 @@
 """Large pictures in tiles: how far maps are from those of one piece, and what memory they take.
 
-    python benchmarks/tiles.py [--quick] [--only maps|memory|evaluation] [--backbone embedded ...]
+    python benchmarks/tiles.py [--quick] [--only maps|memory|evaluation|inspection] [--backbone embedded ...]
                                [--device cuda] [--json FILE]
 
 Maps: a bank of patches of a procedural surface looks at another piece of it with two flaws, in one piece and in tiles.
 Memory: what a process takes at most beside the picture and its map, after it has looked at a small picture; each in a
 process of its own. On a card: what of the card's is taken at most. Seconds are wall time, of one thread on a processor.
 Evaluation: the same of all that `blemish evaluate` does with two such pictures, one with flaws, from their files to the
-report, in a process that evaluated two small ones before; looked at reduced to 640 pixels,
-as `train` has it by default.
+report, in a process that evaluated two small ones before; looked at reduced to 640 pixels, the default of `train`.
+Inspection: of what `blemish inspect --out` does with the one with flaws. The alternative to bands of rows and arrays on
+disk is to decode pictures whole and to keep their maps in memory, as it is done with small ones.
 """
 
 import argparse
@@ -34,14 +35,20 @@ from anomaly.inspection.computing import CPU, Computing
 from anomaly.inspection.evaluate import evaluate_inspector
 from anomaly.inspection.inspector import Inspector, TrainingRecord
 from anomaly.inspection.train import LONGEST_SIDE
+from anomaly.line.inspection import Inspection, inspected
+from anomaly.line.sources import picture_file
+from anomaly.line.verdict_file import VerdictFile
 from anomaly.patchcore.torch_model import SequentialPatchcoreModel
 from anomaly.reporting.report import write_report
 from benchmarks.common import Figure, peak_now, report, write
 from scenes.formats.registry import read_samples
+from scenes.pictures import on_disk
+from scenes.pictures.reading import ReadingOptions
 
 BACKBONES = ("efficientnet-lite0", "filters", "embedded", "dinov2-small")
 LOOKED_AT = ("embedded", "distilled", "dinov2-small")  # whose memory is told
-PARTS = ("maps", "memory", "evaluation")
+PARTS = ("maps", "memory", "evaluation", "inspection")
+WAYS = ("by bands", "whole")  # of reading and judging a large picture
 SIDES = (2800, 4000, 10_000)  # pixels
 EVALUATED = (2000, 4000, 10_000)  # and of pictures that are evaluated
 SHAPE, TILE, ROWS = (1100, 900), 640, 200
@@ -93,9 +100,9 @@ def memory(backbone: str, side: int, device: str) -> dict[str, Figure]:
     }
 
 
-def _in_own_process(what: str, backbone: str, side: int, device: str) -> tuple[float, float]:
+def _in_own_process(what: str, backbone: str, side: int, device: str, way: str = WAYS[0]) -> tuple[float, float]:
     """What it prints at last: MiB and seconds."""
-    command = [sys.executable, __file__, what, backbone, "--side", str(side), "--device", device]
+    command = [sys.executable, __file__, what, backbone, "--side", str(side), "--device", device, "--way", way]
     run = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     if run.returncode:
         raise SystemExit(run.stderr)
@@ -103,11 +110,12 @@ def _in_own_process(what: str, backbone: str, side: int, device: str) -> tuple[f
     return taken, seconds
 
 
-def evaluation(backbone: str, side: int) -> dict[str, Figure]:
-    taken, seconds = _in_own_process("--evaluates", backbone, side, CPU)
+def evaluation(backbone: str, side: int, way: str = WAYS[0], what: str = "--evaluates") -> dict[str, Figure]:
+    taken, seconds = _in_own_process(what, backbone, side, CPU, way)
     return {
         "backbone": backbone,
         "pictures": f"{side} × {side}",
+        "way": way,
         "MiB": round(taken),
         "bytes a pixel": taken * 2**20 / side**2,
         "s": seconds,
@@ -125,6 +133,23 @@ def evaluates(backbone: str, side: int) -> None:
             before, start = peak_now(), time.perf_counter()
             record = evaluate_inspector(inspector, read_samples(photos), None, out)
             write_report(out / REPORT, datasets=[photos], evaluation=record, command="")
+            taken, seconds = (peak_now() - before) / 1024, time.perf_counter() - start
+    print(taken, seconds)
+
+
+def inspects(backbone: str, side: int) -> None:
+    """Print by how many MiB inspecting a picture raises this process's memory, and its seconds."""
+    inspector = inspector_of(backbone, LONGEST_SIDE / side).with_threshold(1.0, "given as a number")
+    with TemporaryDirectory() as folder:
+        for name, length in (("small", 256), ("large", side)):
+            photos, out = Path(folder, name), Path(folder, f"{name}-out")
+            _write_pictures(photos, length)
+            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+            before, start = peak_now(), time.perf_counter()
+            file = VerdictFile(out, {})
+            picture = picture_file(photos / "test/scratch/0.png", "", ReadingOptions(), out)
+            (line,) = inspected(Inspection(inspector, 1.0), [picture], file, None)
+            assert line["verdict"] == "flawed"
             taken, seconds = (peak_now() - before) / 1024, time.perf_counter() - start
     print(taken, seconds)
 
@@ -166,14 +191,21 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="written after every row")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--evaluates", help=argparse.SUPPRESS)
+    parser.add_argument("--inspects", help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
     settings = parser.parse_args()
     torch.set_num_threads(1)
     if settings.worker:
         worker(settings.worker, settings.side, settings.device)
         return
+    if settings.way == "whole":
+        on_disk.LARGE = sys.maxsize
     if settings.evaluates:
         evaluates(settings.evaluates, settings.side)
+        return
+    if settings.inspects:
+        inspects(settings.inspects, settings.side)
         return
     parts = settings.only or PARTS
     sides = SIDES[:1] if settings.quick else SIDES
@@ -188,10 +220,14 @@ def main() -> None:
             if settings.json:
                 write(taken, settings.json)
         report(taken, title="Memory of a picture in tiles")
-    if "evaluation" in parts:
-        each = product(settings.backbone or LOOKED_AT[:1], EVALUATED[:1] if settings.quick else EVALUATED)
-        rows = [evaluation(backbone, side) for backbone, side in each]
-        report(rows, title="Memory of an evaluation of two pictures, from their files to the report")
+    for part, title in (
+        ("evaluation", "Memory of an evaluation of two pictures, from their files to the report"),
+        ("inspection", "Memory of an inspection of one picture, from its file to overlay, heat map and mask"),
+    ):
+        if part in parts:
+            each = product(settings.backbone or LOOKED_AT[:1], EVALUATED[:1] if settings.quick else EVALUATED, WAYS)
+            what = {"evaluation": "--evaluates", "inspection": "--inspects"}[part]
+            report([evaluation(*one, what) for one in each], title=title)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from scenes.pictures.on_disk import Rows
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 BAND = 256  # rows of a picture that are made floats at once where it is scaled
 
 
-def normalised(image: NDArray[np.uint8], scale: float = 1.0) -> Tensor:
+def normalised(image: Rows, scale: float = 1.0) -> Tensor:
     """(1, 3, h, w) float32, ImageNet-normalised, of an RGB image (H, W, 3) scaled by `scale` with antialiasing."""
     if scale == 1:
-        return standardised(_channels(image))
+        return standardised(_channels(image[:]))
     return standardised(_scaled(image, [max(1, round(side * scale)) for side in image.shape[:2]]))
 
 
@@ -27,16 +29,17 @@ def _channels(image: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float().div_(255)
 
 
-def _scaled(image: NDArray[np.uint8], size: Sequence[int]) -> Tensor:
+def _scaled(image: Rows, size: Sequence[int]) -> Tensor:
     """(1, 3, h, w) 0 to 1, of that height and width, bit for bit as torch scales the whole: across first, then down.
 
     So a picture that is much reduced is never all floats at once, which take four times its bytes.
     """
-    narrow = [
-        _interpolated(_channels(image[top : top + BAND]), (min(BAND, len(image) - top), size[1]))
-        for top in range(0, len(image), BAND)
-    ]
-    return _interpolated(torch.cat(narrow, dim=2), size)
+    height = image.shape[0]
+    narrow = torch.empty(1, 3, height, size[1])
+    for top in range(0, height, BAND):
+        band = image[top : top + BAND]
+        narrow[:, :, top : top + BAND] = _interpolated(_channels(band), (len(band), size[1]))
+    return _interpolated(narrow, size)
 
 
 def _interpolated(images: Tensor, size: Sequence[int]) -> Tensor:

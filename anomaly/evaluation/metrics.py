@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anomaly.evaluation.regions import BandedRegions, bands
-from anomaly.evaluation.results import ClassRecall, Curve, Metrics
+from anomaly.evaluation.results import ClassRecall, Curve, Metrics, range_of
 from procgen.errors import BlemishError
 from scenes.formats.sample import GOOD
 from scenes.formats.truth import Truth
+from scenes.pictures.on_disk import ArrayOnDisk, Rows, beside
 
 if TYPE_CHECKING:
     from torchmetrics.classification import BinaryPrecisionRecallCurve
@@ -71,14 +72,12 @@ class Histograms:
         self.overlap = np.zeros(KEYS) if overlap is None else overlap
         self.regions = regions
 
-    def add(
-        self, scores: NDArray[np.floating[Any]], defect: NDArray[np.bool_], valid_mask: NDArray[np.bool_] | None = None
-    ) -> None:
+    def add(self, scores: Rows, defect: NDArray[np.bool_], valid_mask: Rows | None = None) -> None:
         """Take in one picture: all (H, W); only pixels of `valid_mask` count. Regions are 8-connected."""
         for rows in bands(scores.shape):
             keys = score_keys(scores[rows])
             _count(self.all, keys if valid_mask is None else keys[valid_mask[rows]])
-        defect = defect if valid_mask is None else defect & valid_mask
+        defect = defect if valid_mask is None else defect & valid_mask[:]
         if defect.any():
             regions = BandedRegions(defect)
             for rows in regions.bands:
@@ -133,9 +132,9 @@ class ThresholdFinder:
 
     def update(
         self,
-        anomaly_map: NDArray[np.floating[Any]],
+        anomaly_map: Rows,
         defect: NDArray[np.bool_],
-        valid_mask: NDArray[np.bool_] | None = None,
+        valid_mask: Rows | None = None,
     ) -> None:
         """Take in one sample: all (H, W); only pixels of `valid_mask` count."""
         self._pixels.add(_checked(anomaly_map, defect, "a validation picture"), defect, valid_mask)
@@ -148,20 +147,20 @@ class ThresholdFinder:
         return self._pixels.threshold()
 
 
-def without_small(predicted: NDArray[np.bool_], smallest: int) -> NDArray[np.bool_]:
+def without_small(predicted: Rows, smallest: int) -> Rows:
     """Predictions (H, W) without the 8-connected regions of fewer than `smallest` pixels ([Mao 2025], Appendix C)."""
-    if smallest <= 1 or not predicted.any():
+    if smallest <= 1:
         return predicted
     regions = BandedRegions(predicted)
     kept = regions.sizes >= smallest
     kept[0] = False
-    large = np.empty(predicted.shape, np.bool_)
+    large = beside(predicted, predicted.shape, np.bool_)
     for rows in regions.bands:
         large[rows] = kept[regions.numbers(rows)]
     return large
 
 
-def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_], truth: Truth) -> list[bool]:
+def leaked(anomaly_map: Rows, predicted: Rows, truth: Truth) -> list[bool]:
     """Whether each instance was found only because the prediction of an impurity spilled onto it.
 
     anomaly_map, predicted: (H, W). So it is for a defect when every predicted region (8-connected) that touches it is
@@ -169,8 +168,11 @@ def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_],
     stain a defect's own pixels stay its own. False for impurities and for what was not found.
     """
     kinds = truth.kinds()
-    spill = truth.of_family("impurity") & ~truth.defect & predicted
     answers = [False] * len(kinds)
+    if all(family != "impurity" for family, _ in kinds):
+        return answers
+    predicted = predicted[:]
+    spill = truth.of_family("impurity") & ~truth.defect & predicted
     if not spill.any():
         return answers
     regions = BandedRegions(predicted)
@@ -186,9 +188,7 @@ def leaked(anomaly_map: NDArray[np.floating[Any]], predicted: NDArray[np.bool_],
     return answers
 
 
-def _strongest(
-    regions: BandedRegions, places: NDArray[np.bool_], anomaly_map: NDArray[np.floating[Any]]
-) -> NDArray[np.float64]:
+def _strongest(regions: BandedRegions, places: NDArray[np.bool_], anomaly_map: Rows) -> NDArray[np.float64]:
     """(1 + regions,) the highest value of each region on the places (H, W), minus infinity where it has none there."""
     highest = np.full(len(regions.sizes), -np.inf)
     for rows in regions.bands:
@@ -222,11 +222,11 @@ class Evaluator:
 
     def update(
         self,
-        anomaly_map: NDArray[np.floating[Any]],
+        anomaly_map: Rows,
         truth: Truth,
         label: str,
         score: float | None = None,
-        valid_mask: NDArray[np.bool_] | None = None,
+        valid_mask: Rows | None = None,
     ) -> None:
         """Take in one sample.
 
@@ -235,15 +235,16 @@ class Evaluator:
         """
         defect = truth.defect
         anomaly_map = _checked(anomaly_map, defect, f"a picture labelled {label}")
-        score = float(anomaly_map.max()) if score is None else float(score)
+        score = range_of(anomaly_map)[1] if score is None else float(score)
         if not np.isfinite(score):
             raise MetricsError(f"a picture labelled {label} has the score {score}; train the inspector again")
         self._labels.append(label != GOOD)
         self._scores.append(score)
         self._pixels.add(anomaly_map, defect, valid_mask)
-        predicted = anomaly_map >= self.threshold
-        if valid_mask is not None:
-            predicted &= valid_mask
+        predicted = beside(anomaly_map, defect.shape, np.bool_)
+        for rows in bands(defect.shape):
+            reached = anomaly_map[rows] >= self.threshold
+            predicted[rows] = reached if valid_mask is None else reached & valid_mask[rows]
         predicted = without_small(predicted, self.smallest)
         for rows in bands(defect.shape):
             counted = [mask[rows] for mask in (predicted, defect)]
@@ -311,9 +312,10 @@ class _ClassCount:
         return ClassRecall(family, self._instances, self._pixels, self._predicted, detected, self._leaked)
 
 
-def _checked(anomaly_map: NDArray[np.floating[Any]], defect: NDArray[np.bool_], whose: str) -> NDArray[np.float32]:
-    anomaly_map = np.asarray(anomaly_map, np.float32)
-    if anomaly_map.shape != defect.shape or anomaly_map.ndim != 2:
+def _checked(anomaly_map: Rows, defect: NDArray[np.bool_], whose: str) -> Rows:
+    if not isinstance(anomaly_map, ArrayOnDisk):
+        anomaly_map = np.asarray(anomaly_map, np.float32)
+    if anomaly_map.shape != defect.shape or len(anomaly_map.shape) != 2:
         raise MetricsError(
             f"the anomaly map of {whose} is {anomaly_map.shape} but its mask is {defect.shape}; "
             "scale the map to image size"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.pictures.on_disk import Rows
+
 BAND = 1 << 19  # pixels of a picture of which numbers are kept at once
 
 
@@ -24,21 +26,13 @@ def bands(shape: tuple[int, ...]) -> Iterator[slice]:
     return (slice(start, min(shape[0], start + height)) for start in range(0, shape[0], height))
 
 
-def region_areas(regions: NDArray[np.int32]) -> NDArray[np.int64]:
-    """(1 + regions,) pixels of each number of (H, W), from 0."""
-    areas = np.zeros(int(regions.max(initial=0)) + 1, np.int64)
-    for rows in bands(regions.shape):
-        areas += np.bincount(regions[rows].ravel(), minlength=len(areas))
-    return areas
-
-
 class BandedRegions:
     """The 8-connected regions of a mask (H, W), numbered from 1, of which one band's numbers are in memory at a time.
 
     sizes: (1 + regions,) pixels of each, sizes[0] of none.
     """
 
-    def __init__(self, mask: NDArray[np.bool_]) -> None:
+    def __init__(self, mask: Rows) -> None:
         self._mask = mask
         self.bands = tuple(bands(mask.shape))
         counts = [np.zeros(1, np.int64)]
@@ -59,10 +53,19 @@ class BandedRegions:
         self._joined = _joined(self._first[mask.shape[0]] if self.bands else 0, pairs)
         self.sizes = np.bincount(self._joined, np.concatenate(counts)).astype(np.int64)
 
+    def pieces(self, rows: slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Of one of the bands, the numbers (h, W) of the parts of regions that are connected within it, from 1.
+
+        And (1 + parts,) the number of the region of each.
+        """
+        first, beyond = self._first[rows.start], self._first[rows.stop]
+        numbers = self._only if len(self.bands) == 1 else numbered_regions(self._mask[rows])
+        return numbers, np.concatenate([[0], self._joined[first + 1 : beyond + 1]])
+
     def numbers(self, rows: slice) -> NDArray[np.int64]:
         """(h, W) of one of the bands."""
-        numbers = self._only if len(self.bands) == 1 else numbered_regions(self._mask[rows])
-        found: NDArray[np.int64] = self._joined[np.where(numbers > 0, numbers + self._first[rows.start], 0)]
+        numbers, regions = self.pieces(rows)
+        found: NDArray[np.int64] = regions[numbers]
         return found
 
 

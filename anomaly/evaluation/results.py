@@ -33,6 +33,8 @@ from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import is_temporary, seal_of, sealed, sha256_of, write_atomically
 from scenes.datasets.schema import CHANGED
 from scenes.files import content_of
+from scenes.pictures import png
+from scenes.pictures.on_disk import Rows, is_large
 from scenes.quantities.distribution import shown
 
 if TYPE_CHECKING:
@@ -306,13 +308,13 @@ class ResultsWriter:
         self,
         sample: "Sample",
         score: float,
-        anomaly_map: NDArray[np.floating[Any]],
+        anomaly_map: Rows,
         truth: "Truth",
         image: NDArray[np.uint8] | None = None,
     ) -> SampleRecord:
         """Store one evaluated sample: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""
         number = f"{len(self._records):06d}"
-        low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
+        low, high = range_of(anomaly_map)
         if not (np.isfinite(low) and np.isfinite(high) and np.isfinite(score)):
             raise ResultsError(f"{sample.name}: its score or anomaly map is not finite; train the inspector again")
         record = SampleRecord(
@@ -322,7 +324,10 @@ class ResultsWriter:
         pictures = self._unfinished / PICTURES
         with self._explained():
             _thumbnail(sample.image() if image is None else image).save(pictures / record.image, quality=90)
-            _without_copy(levels_of(anomaly_map, low, high)).save(pictures / record.map, compress_level=1)
+            if is_large(anomaly_map.shape):
+                write_atomically(pictures / record.map, heat_map(anomaly_map, low, high, self._unfinished))
+            else:
+                _without_copy(levels_of(anomaly_map[:], low, high)).save(pictures / record.map, compress_level=1)
             Image.fromarray(np.asarray(truth.defect, bool)).save(pictures / record.truth)
             for path in (record.image, record.map, record.truth):
                 self._digests[path] = sha256_of(pictures / path)
@@ -370,11 +375,23 @@ class ResultsWriter:
 
 
 def levels_of(anomaly_map: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[np.uint16]:
-    """(H, W) a heat map as it is kept: 0 where it is low, `DEEPEST` where it is high."""
-    levels = np.empty(anomaly_map.shape, np.uint16)
-    for rows in bands(levels.shape):
-        levels[rows] = np.rint((np.asarray(anomaly_map[rows], np.float64) - low) / (high - low or 1.0) * DEEPEST)
+    """(H, W) a heat map, or some rows of it, as it is kept: 0 where it is low, `DEEPEST` where it is high."""
+    levels: NDArray[np.uint16] = np.rint(
+        (np.asarray(anomaly_map, np.float64) - low) / (high - low or 1.0) * DEEPEST
+    ).astype(np.uint16)
     return levels
+
+
+def heat_map(anomaly_map: Rows, low: float, high: float, folder: Path) -> Iterator[bytes]:
+    """The PNG of a heat map (H, W) as it is kept, in pieces; folder: where these may lie until all is packed."""
+    return png.encoded(lambda rows: levels_of(anomaly_map[rows], low, high), anomaly_map.shape, np.uint16, folder)
+
+
+def range_of(anomaly_map: Rows) -> tuple[float, float]:
+    """The lowest and the highest value of a map (H, W)."""
+    found = [(values.min(), values.max()) for values in (anomaly_map[rows] for rows in bands(anomaly_map.shape))]
+    low, high = np.min(found, axis=0)[0], np.max(found, axis=0)[1]
+    return float(low), float(high)
 
 
 def _without_copy(levels: NDArray[np.uint16]) -> Image.Image:

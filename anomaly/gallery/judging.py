@@ -50,7 +50,7 @@ def judge(
         chosen = [samples[dataset.indices[position]] for position in positions]
 
         def measured(number: int, prediction: Prediction) -> None:
-            _, anomaly_map, score = prediction
+            anomaly_map, score = prediction[1][:], prediction[2]
             low, high, levels = small_map(anomaly_map)
             peaks = [float(anomaly_map[mask].max()) for _, mask in seen(dataset[positions[number]])]
             take(number, ({"score": float(score), "peaks": peaks, "low": low, "high": high}, {"maps": levels}))

@@ -65,8 +65,9 @@ def evaluate_inspector(
             "its threshold; evaluate it on others, or train with --share below 1"
         )
     _note_surfaces_by_path(evaluated, inspector)
+    scratch = next(folder for folder in (Path(out), *Path(out).absolute().parents) if folder.is_dir())
     evaluated, value, origin = _with_threshold(
-        inspector, evaluated, validation, threshold, share, seed, progress, executor
+        inspector, evaluated, validation, threshold, share, seed, progress, executor, scratch
     )
     evaluated = [s for s in evaluated if s.split != "validation"] or evaluated
     evaluator = Evaluator(value, smallest=smallest)
@@ -82,7 +83,7 @@ def evaluate_inspector(
             writer.add(sample, score, anomaly_map, truth, small)
             progress("evaluating", position + 1, len(evaluated))
 
-        predict_samples(inspector, evaluated, take, executor)
+        predict_samples(inspector, evaluated, take, executor, scratch)
         return writer.finish(
             evaluator.compute(),
             inspector_record(inspector),
@@ -102,12 +103,13 @@ def _with_threshold(
     seed: int,
     progress: Progress,
     executor: Executor,
+    scratch: Path,
 ) -> tuple[list[Sample], float, str]:
     """What of the samples is left to evaluate, the threshold, and a sentence on how it was found."""
     training = inspector.training
     if validation is not None:
         note_shared(validation, samples, "evaluated")
-        return samples, *found_threshold(rule or BEST_F1, inspector, validation, progress, executor=executor)[:2]
+        return samples, *found_threshold(rule or BEST_F1, inspector, validation, progress, None, executor, scratch)[:2]
     if rule is None and training.threshold is not None:
         return samples, training.threshold, training.threshold_origin
     rule = rule or BEST_F1
@@ -116,7 +118,7 @@ def _with_threshold(
     of = samples if rule == BEST_F1 else [sample for sample in samples if sample.label == GOOD]
     own, _, where = validation_part(of, share, seed)
     groups = {sample.group for sample in own}
-    value, origin = found_threshold(rule, inspector, own, progress, executor=executor)[:2]
+    value, origin = found_threshold(rule, inspector, own, progress, None, executor, scratch)[:2]
     return [sample for sample in samples if sample.group not in groups], value, f"{origin}: {where}"
 
 

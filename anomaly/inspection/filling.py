@@ -216,7 +216,8 @@ class FeatureSource:
 
     def _looked_at(self, sample: Sample) -> NDArray[np.bool_] | None:
         try:
-            return self._inspector.looked_at(sample.valid_mask(), sample.shape())
+            found = self._inspector.looked_at(sample.valid_mask(), sample.shape())
+            return None if found is None else found[:]
         except RegionsError as error:
             raise InspectorError(f"{sample.image_path}: {error}") from None
 

@@ -23,9 +23,10 @@ from anomaly.backbone.normalisation import patches
 from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor, patch_extractor, weights_digest
 from anomaly.backbone.patch_scorer import BLUR_KERNEL, PatchScorer
 from anomaly.bisqad.model import BisqadModel
+from anomaly.evaluation.regions import bands
 from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.regions import Regions, RegionsError
-from anomaly.inspection.tiles import Tile
+from anomaly.inspection.tiles import Tile, enlarged
 from anomaly.inspection.verdict import Verdict, verdict_of
 from anomaly.inspection.view import Picture, View, views
 from anomaly.patchcore.boundary_patches import BoundaryPatches
@@ -35,6 +36,7 @@ from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import sha256_of, write_atomically
 from scenes.formats.surfaces import BY_CONTENT
+from scenes.pictures.on_disk import ArrayOnDisk, Rows, beside
 from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
 from scenes.version import blemish_version
 
@@ -196,12 +198,13 @@ class Inspector:
         """Pixels of a tile's side: as asked for where it computes, else as it was trained."""
         return self.computing.tile or self.training.tile
 
-    def looked_at(self, valid_mask: NDArray[np.bool_] | None, shape: tuple[int, int]) -> NDArray[np.bool_] | None:
+    def looked_at(self, valid_mask: Rows | None, shape: tuple[int, int], image: Rows | None = None) -> Rows | None:
         """(H, W) where it looks at a picture of this shape, which shows the surface on `valid_mask`; None: everywhere.
 
+        image: the picture, on whose disk, if it is on one, the answer lies.
         Raises RegionsError where it looks at regions of pictures of another size.
         """
-        return valid_mask if self.regions is None else self.regions.looked_at(valid_mask, shape)
+        return valid_mask if self.regions is None else self.regions.looked_at(valid_mask, shape, image)
 
     def on(self, computing: Computing) -> Inspector:
         """The same inspector; its model moves to where it shall compute."""
@@ -239,72 +242,100 @@ class Inspector:
         reaches the inspector's where it reaches that (`Regions.scaled`).
         """
         _, anomaly_map, score = next(self.predict_each([(image, valid_mask)]))
-        return anomaly_map, score
+        return anomaly_map[:], score
 
-    def predict_each(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, NDArray[np.float32], float]]:
+    def predict_each(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Rows, float]]:
         """Each picture, with where it is looked at, and its map and score as of `predict`.
 
-        A card computes several at once and reads them ahead.
+        The map of a picture on disk is on the same disk. A card computes several at once and reads them ahead.
         """
         parts = map(self._looked_at, pictures)
         for view, grids in views(parts, self.training.scale, self.tile, self.computing, self.model.distances):
-            maps = self._whole_map(view, next(grids)) if view.is_whole else self._map_in_strips(view, grids)
-            if maps.shape[-2:] != view.image.shape[:2]:
-                maps = functional.interpolate(maps, view.image.shape[:2], mode="bilinear", align_corners=False)
-            anomaly_map: NDArray[np.float32] = maps[0, 0].numpy()
-            if view.mask is not None:
-                anomaly_map[~view.mask] = 0
-            if self.regions is not None:
-                anomaly_map = self.regions.scaled(anomaly_map, self.training.threshold)
-            score = float(anomaly_map.max())
+            anomaly_map = self._map(view, grids)
+            score = self._finished(anomaly_map, view.mask)
             if self.model.half_precision and self._is_close(score):
                 anomaly_map, score = self._in_full_precision(view.image, view.mask)
             answer = [((view.image, view.mask), anomaly_map, score)]
-            del view, grids, maps, anomaly_map  # so that whoever takes the answer alone holds it
+            del view, grids, anomaly_map  # so that whoever takes the answer alone holds it
             yield answer.pop()
 
     def _looked_at(self, picture: Picture) -> Picture:
         image, mask = picture
-        return image, self.looked_at(mask, (image.shape[0], image.shape[1]))
+        return image, self.looked_at(mask, (image.shape[0], image.shape[1]), image)
 
     def _is_close(self, score: float) -> bool:
         """Whether half precision might put a score on the other side of the threshold."""
         threshold = self.training.threshold
         return threshold is not None and abs(score - threshold) <= HALF_PRECISION * threshold
 
-    def _in_full_precision(
-        self, image: NDArray[np.uint8], mask: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.float32], float]:
+    def _in_full_precision(self, image: Rows, mask: Rows | None) -> tuple[Rows, float]:
         self.model.half_precision = False
         try:
-            return self.predict(image, mask)
+            return next(self.predict_each([(image, mask)]))[1:]
         finally:
             self.model.half_precision = True
+
+    def _map(self, view: View, distances: Iterator[Tensor]) -> Rows:
+        """(H, W) float32 of the distances of every tile's patches, at image size, where the picture lies."""
+        shape = view.image.shape[:2]
+        if not view.is_whole:
+            maps = beside(view.image, view.size, np.float32)
+            for rows, values in self._strips(view, distances):
+                maps[rows] = values
+        else:
+            maps = self._whole_map(view, next(distances))[0, 0].numpy()
+            if view.size == shape and isinstance(view.image, ArrayOnDisk):
+                maps, whole = beside(view.image, shape, np.float32), maps
+                maps[:] = whole
+        if view.size == shape:
+            return maps
+        if not isinstance(view.image, ArrayOnDisk):
+            working = torch.from_numpy(maps[:])[None, None]
+            return functional.interpolate(working, shape, mode="bilinear", align_corners=False)[0, 0].numpy()
+        at_image_size = beside(view.image, shape, np.float32)
+        enlarged(maps, at_image_size)
+        return at_image_size
+
+    def _finished(self, anomaly_map: Rows, mask: Rows | None) -> float:
+        """The highest value of a map (H, W) that is made 0 where nobody looks, regions having been scaled."""
+        regions, threshold = self.regions, self.training.threshold
+        if mask is None and regions is None and not isinstance(anomaly_map, ArrayOnDisk):
+            return float(anomaly_map.max())
+        highest = -np.inf
+        for rows in bands(anomaly_map.shape):
+            values = anomaly_map[rows]
+            if mask is not None:
+                values[~mask[rows]] = 0
+            if regions is not None:
+                values = regions.scaled(values, threshold, rows)
+            if mask is not None or regions is not None:
+                anomaly_map[rows] = values
+            highest = np.maximum(highest, values.max())
+        return float(highest)
 
     def _whole_map(self, view: View, distances: Tensor) -> Tensor:
         """(1, 1, h, w) of the distances (1, 1, h', w') of the picture's patches."""
         valid_mask = view.valid_mask(view.tiles[0].kept)
         return self.model.pixels(distances, view.size, _to(valid_mask, distances)).cpu()
 
-    def _map_in_strips(self, view: View, distances: Iterable[Tensor]) -> Tensor:
-        """(1, 1, h, w) of the distances of every tile's patches; no more than a strip's is blurred at once."""
+    def _strips(self, view: View, distances: Iterable[Tensor]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Rows and values (rows, w) of the map of the distances of every tile's patches, which are blurred together."""
         stride, (height, width) = self.model.extractor.strides[0], view.size
         cells = torch.empty(1, 1, -(-height // stride), -(-width // stride))
         for tile, grid in zip(view.tiles, distances, strict=True):
             (down, across), (own_down, own_across) = tile.cells(stride)
             cells[..., down, across] = grid[..., own_down, own_across].cpu()
-        maps, beyond = torch.empty(1, 1, height, width), -(-BLUR_KERNEL // stride)
+        beyond = -(-BLUR_KERNEL // stride)
         for start in range(0, cells.shape[2], STRIP):
             begin, end = max(0, start - beyond), min(cells.shape[2], start + STRIP + beyond)
             seen, kept = (
                 slice(begin * stride, min(height, end * stride)),
-                slice(start * stride, (start + STRIP) * stride),
+                slice(start * stride, min(height, (start + STRIP) * stride)),
             )
             strip = cells[..., begin:end, :].to(self.computing.device)
             valid_mask = view.valid_mask((seen, slice(0, width)))
             values = self.model.pixels(strip, (seen.stop - seen.start, width), _to(valid_mask, strip))
-            maps[..., kept, :] = values[..., kept.start - seen.start :, :][..., : STRIP * stride, :].cpu()
-        return maps
+            yield kept, values[0, 0, kept.start - seen.start : kept.stop - seen.start].cpu().numpy()
 
     def inspect(
         self,
@@ -330,7 +361,11 @@ class Inspector:
         if isinstance(picture, str | Path):
             path = Path(picture)
             picture, valid_mask = read_rgb(path, options), read_valid_mask(path, options)
-        return verdict_of(self.predict(picture, valid_mask)[0], threshold, smallest=smallest)
+        return self.verdict((picture, valid_mask), smallest, threshold)
+
+    def verdict(self, picture: Picture, smallest: int, threshold: float) -> Verdict:
+        """As of `inspect`: map and mask of a picture on disk are on the same disk."""
+        return verdict_of(next(self.predict_each([picture]))[1], threshold, smallest=smallest)
 
     @property
     def known_sources(self) -> set[int]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.view import Picture
@@ -15,20 +14,26 @@ from scenes.formats.sample import Sample
 from scenes.jobs.executor import Executor, Place, Simple, Worker
 from scenes.jobs.local import Local
 from scenes.memory import give_back
+from scenes.pictures.on_disk import Rows
 
 HERE = Local()
-Prediction = tuple[Picture, NDArray[np.float32], float]  # of `Inspector.predict_each`
+Prediction = tuple[Picture, Rows, float]  # of `Inspector.predict_each`
 
 
 def predict_samples(
-    inspector: Inspector, samples: Sequence[Sample], take: Callable[[int, Prediction], None], executor: Executor = HERE
+    inspector: Inspector,
+    samples: Sequence[Sample],
+    take: Callable[[int, Prediction], None],
+    executor: Executor = HERE,
+    scratch: Path | None = None,
 ) -> None:
     """Tell `take` of each sample's number and prediction, in order.
 
+    scratch: a folder on whose disk large pictures and their maps lie, None: in memory. So do those of several workers.
     Raises InspectorError where workers elsewhere would compute on a card, which this process alone can.
     """
     if executor.is_here:  # where a card takes several pictures at once
-        predictions = inspector.predict_each((sample.image(), sample.valid_mask()) for sample in samples)
+        predictions = inspector.predict_each(sample.picture(scratch) for sample in samples)
         for position in range(len(samples)):
             prediction = [next(predictions)]
             pixels = prediction[0][1].size
@@ -57,4 +62,4 @@ class _Predicting:
         return Simple(self._predict)
 
     def _predict(self, sample: Sample) -> Prediction:
-        return next(self.inspector.predict_each([(sample.image(), sample.valid_mask())]))
+        return next(self.inspector.predict_each([sample.picture()]))

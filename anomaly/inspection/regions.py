@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.evaluation.regions import bands
 from procgen.errors import BlemishError
 from scenes.pictures.decoding import load
+from scenes.pictures.on_disk import Rows, beside
 from scenes.pictures.reading import ReadingOptions
 
 MOST_LEVELS = 32  # of one file; more are half-tones
@@ -62,9 +64,10 @@ class Regions:
                 raise RegionsError(f"region {level}: its threshold is {threshold:g}; expected a number above 0")
         return replace(self, thresholds=dict(thresholds))
 
-    def looked_at(self, valid_mask: NDArray[np.bool_] | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    def looked_at(self, valid_mask: Rows | None, shape: tuple[int, int], image: Rows | None = None) -> Rows:
         """(H, W) where a picture of this shape is looked at, which shows the surface on `valid_mask`, None: everywhere.
 
+        image: the picture (H, W, 3), beside which the answer lies; None: in memory.
         Raises RegionsError where the picture is of another size.
         """
         if self.levels.shape != shape:
@@ -72,18 +75,25 @@ class Regions:
                 f"the picture is {shape[1]} x {shape[0]} pixels, but where to look was drawn on one of "
                 f"{self.levels.shape[1]} x {self.levels.shape[0]}; give pictures of that size, or draw it anew"
             )
-        return self.levels > 0 if valid_mask is None else (self.levels > 0) & valid_mask
+        seen = beside(self.levels if image is None else image, shape, np.bool_)
+        for rows in bands(shape):
+            is_within = self.levels[rows] > 0
+            seen[rows] = is_within if valid_mask is None else is_within & valid_mask[rows]
+        return seen
 
-    def scaled(self, anomaly_map: NDArray[np.float32], threshold: float | None) -> NDArray[np.float32]:
+    def scaled(
+        self, anomaly_map: NDArray[np.float32], threshold: float | None, rows: slice = slice(None)
+    ) -> NDArray[np.float32]:
         """A map (H, W), 0 where nobody looks, in which regions reach `threshold` where they reach their own.
 
-        threshold: the inspector's; None: no region is scaled.
+        threshold: the inspector's; None: no region is scaled. rows: of the picture, which are all of the map.
         """
-        result = np.where(self.levels > 0, anomaly_map, np.float32(0))
+        levels = self.levels[rows]
+        result = np.where(levels > 0, anomaly_map, np.float32(0))
         if threshold is None:
             return result
         for level, own in self.thresholds.items():
-            within = self.levels == level
+            within = levels == level
             reached = within & (anomaly_map >= np.float32(own))
             if threshold > 0:
                 np.multiply(result, np.float32(threshold / own), out=result, where=within)

@@ -14,11 +14,13 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from anomaly.evaluation.metrics import ThresholdFinder
+from anomaly.evaluation.regions import bands
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.predicting import HERE, Prediction, predict_samples
 from procgen.errors import BlemishNote
@@ -127,10 +129,12 @@ def found_threshold(
     progress: Progress = lambda what, done, total: None,
     within: Collection[int] | None = None,
     executor: Executor = HERE,
+    scratch: Path | None = None,
 ) -> FoundThreshold:
     """The threshold that the rule asks for, found on the samples of `validation`, for a risk on the good ones alone.
 
-    within: levels of the inspector's regions that it is found in, by default all. executor: where maps are made.
+    within: levels of the inspector's regions that it is found in, by default all. executor: where maps are made;
+    scratch: as of `predict_samples`.
 
     Raises:
         InspectorError: too few good surfaces for the risk, or a score that is not finite.
@@ -149,7 +153,9 @@ def found_threshold(
         ((_, valid_mask), anomaly_map, score), sample = prediction, samples[position]
         if within is not None and inspector.regions is not None:
             valid_mask = inspector.regions.only(within).looked_at(valid_mask, sample.shape())
-            score = float(anomaly_map.max(where=valid_mask, initial=0))
+            score = max(
+                float(anomaly_map[rows].max(where=valid_mask[rows], initial=0)) for rows in bands(anomaly_map.shape)
+            )
         if not math.isfinite(score):
             raise InspectorError(f"{sample.image_path}: its score is {score}; train the inspector again")
         if rule == BEST_F1:
@@ -160,7 +166,7 @@ def found_threshold(
             scores.setdefault(sample.group, []).append(score)
         progress("finding the threshold", position + 1, len(samples))
 
-    predict_samples(inspector, samples, take, executor)
+    predict_samples(inspector, samples, take, executor, scratch)
     calibration = tuple(sorted(map(max, scores.values())))
     good_scores = tuple(sorted(one_of_each(scores)))
     if rule.value is not None:

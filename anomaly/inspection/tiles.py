@@ -21,12 +21,16 @@ from torch.nn import functional
 
 from anomaly.backbone.normalisation import standardised
 from anomaly.backbone.resampling import resampling
+from anomaly.evaluation.regions import bands
+from scenes.pictures.on_disk import Rows, beside
 
 TILE = 1280  # pixels of a side, overlaps included
 OVERLAP = 192  # pixels on each side; the embedded networks' and EfficientNet-Lite0's convolutions reach 178
 ALIGNED = 32  # every tile begins at a multiple: at a patch of every stride, and so that networks pad none within
 LARGEST_WHOLE = 2560 * 2560  # pixels of a picture that is looked at in one piece by default
 BAND = 256  # rows of a picture that are scaled at once
+AT_ONCE = 1 << 21  # pixels of a map that is scaled
+SMALL = 256  # height and width together of a map of which torch scales no more with other roundings
 
 Size = tuple[int, int]  # height, width
 
@@ -76,13 +80,13 @@ def scaled_size(shape: tuple[int, ...], scale: float) -> Size:
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
-def scaled_part(image: NDArray[np.uint8], size: Size, part: tuple[slice, slice]) -> Tensor:
+def scaled_part(image: Rows, size: Size, part: tuple[slice, slice]) -> Tensor:
     """(1, 3, h, w) a part of an RGB image (H, W, 3) that is scaled to `size` as `normalised` does, ImageNet-normalised.
 
     Only so much of the image is converted at once as a tile needs.
     """
     if size == image.shape[:2]:
-        values = image[part].astype(np.float32)
+        values: NDArray[np.float32] = image[part].astype(np.float32)
     else:
         down, across = (
             _matrix(length, scaled)[side] for length, scaled, side in zip(image.shape[:2], size, part, strict=True)
@@ -91,10 +95,41 @@ def scaled_part(image: NDArray[np.uint8], size: Size, part: tuple[slice, slice])
     return standardised(torch.from_numpy(values).permute(2, 0, 1)[None] / 255)
 
 
-def scaled_mask_part(mask: NDArray[np.bool_], size: Size, part: tuple[slice, slice]) -> Tensor:
+def scaled_mask_part(mask: Rows, size: Size, part: tuple[slice, slice]) -> Tensor:
     """(1, h, w) a part of a mask (H, W) that is scaled to `size` by nearest neighbour."""
-    places = (_nearest(length, scaled)[side] for length, scaled, side in zip(mask.shape, size, part, strict=True))
-    return torch.from_numpy(mask[np.ix_(*places)])[None]
+    rows, columns = (_nearest(whole, length)[side] for whole, length, side in zip(mask.shape, size, part, strict=True))
+    found = [mask[int(some[0]) : int(some[-1]) + 1][some - some[0]][:, columns] for some in _by(BAND, rows)]
+    return torch.from_numpy(np.concatenate(found))[None]
+
+
+def _by(length: int, values: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    return (values[start : start + length] for start in range(0, len(values), length))
+
+
+def enlarged(values: Rows, onto: Rows) -> None:
+    """Fill (H, W) float32 with values (h, w), as torch scales these bilinearly, bit for bit, a part at a time.
+
+    Torch scales each row before it weighs two of them, so that either can be done alone.
+    """
+    height, width = onto.shape
+    across = beside(onto, (values.shape[0], width), np.float32)
+    for rows in bands(across.shape):
+        across[rows] = _scaled_along(1, values[rows], width)
+    at_once = max(1, AT_ONCE // height)
+    for left in range(0, width, at_once):
+        part = slice(0, height), slice(left, min(width, left + at_once))
+        source = np.ascontiguousarray(across[slice(0, values.shape[0]), part[1]])
+        onto[part] = _scaled_along(0, source, height)
+
+
+def _scaled_along(axis: int, values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    """Values (h, w) scaled bilinearly along one axis to that length."""
+    kept = values.shape[1 - axis]
+    if kept + length <= SMALL:  # more of the other axis, which changes nothing else
+        values = np.pad(values, [(0, 0), (0, SMALL)] if axis == 0 else [(0, SMALL), (0, 0)])
+    size = (length, values.shape[1]) if axis == 0 else (values.shape[0], length)
+    scaled = functional.interpolate(torch.from_numpy(values)[None, None], size, mode="bilinear")[0, 0]
+    return (scaled[:, :kept] if axis == 0 else scaled[:kept]).numpy()
 
 
 def _nearest(length: int, scaled: int) -> NDArray[np.int64]:
@@ -115,20 +150,20 @@ def _reached(weights: csr_array) -> slice:
     return slice(int(weights.indices.min()), int(weights.indices.max()) + 1)
 
 
-def _narrowed(image: NDArray[np.uint8], across: csr_array, rows: slice) -> tuple[NDArray[np.float32], int]:
+def _narrowed(image: Rows, across: csr_array, rows: slice) -> tuple[NDArray[np.float32], int]:
     """Those rows of the image, scaled along their length, and the number of the first."""
     columns = _reached(across)
     weights = across[:, columns]
     bands = [
         np.stack([(weights @ band[..., channel].T).T for channel in range(3)], axis=-1)
-        for band in _bands(image[rows, columns])
+        for band in _bands(image, rows, columns)
     ]
     return np.concatenate(bands), rows.start
 
 
-def _bands(image: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
-    for start in range(0, len(image), BAND):
-        yield image[start : start + BAND].astype(np.float32)
+def _bands(image: Rows, rows: slice, columns: slice) -> Iterator[NDArray[np.float32]]:
+    for start in range(rows.start, rows.stop, BAND):
+        yield image[start : min(rows.stop, start + BAND), columns].astype(np.float32)
 
 
 def _applied(down: csr_array, narrowed: tuple[NDArray[np.float32], int]) -> NDArray[np.float32]:

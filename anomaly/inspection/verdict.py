@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.evaluation.regions import bands, numbered_regions, region_areas
+from anomaly.evaluation.regions import BandedRegions, bands
+from scenes.pictures.on_disk import Rows, beside
 
 
 class Box(NamedTuple):
@@ -41,64 +42,98 @@ class Verdict:
     """Whether a picture is flawed, and what was found where, largest first.
 
     score: highest value of anomaly_map (H, W) float32; mask: (H, W) bool, what was found.
+    Of a picture on disk both are on disk.
     """
 
     is_flawed: bool
     score: float
     threshold: float
     findings: tuple[Finding, ...]
-    anomaly_map: NDArray[np.float32]
-    mask: NDArray[np.bool_]
+    anomaly_map: Rows
+    mask: Rows
 
 
-def verdict_of(anomaly_map: NDArray[np.float32], threshold: float, *, smallest: int = 0) -> Verdict:
+def verdict_of(anomaly_map: Rows, threshold: float, *, smallest: int = 0) -> Verdict:
     """The verdict on a map (H, W) as `Inspector.predict` gives it: regions applied, 0 where nobody looks.
 
     A pixel at or above the threshold is a defect, and a picture with one is flawed; places of fewer than `smallest`
     pixels count for nothing. A map from elsewhere first goes through `Regions.scaled`, where the inspector has any.
     """
-    mask: NDArray[np.bool_] = anomaly_map >= np.float32(threshold)
-    regions = numbered_regions(mask)
-    areas = region_areas(regions)
-    kept = [number for number in range(1, len(areas)) if areas[number] >= smallest]
-    if len(kept) < len(areas) - 1:
-        mask = np.concatenate([np.isin(regions[rows], kept) for rows in bands(regions.shape)])
-    findings = _findings(anomaly_map, regions, kept)
+    mask, score = beside(anomaly_map, anomaly_map.shape, np.bool_), -np.inf
+    for rows in bands(anomaly_map.shape):
+        values = anomaly_map[rows]
+        mask[rows] = values >= np.float32(threshold)
+        score = np.maximum(score, values.max())
+    regions = BandedRegions(mask)
+    places = _places(anomaly_map, regions, smallest)
+    if len(places) < len(regions.sizes) - 1:
+        is_kept = np.zeros(len(regions.sizes), np.bool_)
+        is_kept[list(places)] = True
+        for rows in regions.bands:
+            mask[rows] = is_kept[regions.numbers(rows)]
+    findings = [places[number].finding() for number in sorted(places)]
     findings.sort(key=lambda finding: (-finding.area, finding.box.top, finding.box.left))
-    return Verdict(bool(findings), float(anomaly_map.max()), threshold, tuple(findings), anomaly_map, mask)
+    return Verdict(bool(findings), float(score), threshold, tuple(findings), anomaly_map, mask)
 
 
-def _findings(anomaly_map: NDArray[np.float32], regions: NDArray[np.int32], kept: list[int]) -> list[Finding]:
+class _Place:
+    """What is known of a region of a mask after some of its parts: its size, highest value and convex hull."""
+
+    def __init__(self) -> None:
+        self.area = 0
+        self.peak, self.peak_at = -np.inf, (0, 0)  # row and column, the first of several
+        self.hulls: list[NDArray[np.int32]] = []  # (N, 2) column and row of corners of pixels
+
+    def add(self, values: NDArray[np.float32], within: NDArray[np.bool_], top: int, left: int) -> None:
+        """Take in a part of it, the pixels `within` a box (h, w) that begins at a row and a column of the picture."""
+        self.area += int(np.count_nonzero(within))
+        own = np.where(within, values, -np.inf)
+        row, column = divmod(int(own.argmax()), within.shape[1])
+        peak, at = float(own[row, column]), (top + row, left + column)
+        if peak > self.peak or (peak == self.peak and at < self.peak_at):
+            self.peak, self.peak_at = peak, at
+        self.hulls.append(_hull(within) + np.array([left, top], np.int32))
+
+    def finding(self) -> Finding:
+        """What was found."""
+        corners = np.concatenate(self.hulls)
+        start, beyond = corners.min(axis=0), corners.max(axis=0)
+        box = Box(*start.tolist(), *(beyond - start).tolist())
+        return Finding(box, self.area, *_sides(corners - start), self.peak, self.peak_at[::-1])
+
+
+def _places(anomaly_map: Rows, regions: BandedRegions, smallest: int) -> dict[int, _Place]:
+    """By their numbers, the regions of at least `smallest` pixels."""
     from scipy.ndimage import find_objects
 
-    boxes = find_objects(regions)
-    found = []
-    for number in kept:
-        rows, columns = boxes[number - 1]
-        within = regions[rows, columns] == number
-        values = np.where(within, anomaly_map[rows, columns], -np.inf)
-        row, column = divmod(int(values.argmax()), within.shape[1])
-        length, width = _sides(within)
-        found.append(
-            Finding(
-                Box(columns.start, rows.start, within.shape[1], within.shape[0]),
-                int(np.count_nonzero(within)),
-                length,
-                width,
-                float(values.max()),
-                (columns.start + column, rows.start + row),
-            )
-        )
-    return found
+    places: dict[int, _Place] = {}
+    for rows in regions.bands:
+        pieces, numbers = regions.pieces(rows)
+        if len(numbers) == 1:
+            continue
+        values = anomaly_map[rows]
+        for piece, box in enumerate(find_objects(pieces), start=1):
+            number = int(numbers[piece])
+            if regions.sizes[number] >= smallest:
+                place = places.setdefault(number, _Place())
+                place.add(values[box], pieces[box] == piece, rows.start + box[0].start, box[1].start)
+    return places
 
 
-def _sides(within: NDArray[np.bool_]) -> tuple[float, float]:
-    """Longer and shorter side, in pixels, of the smallest rectangle around the pixels' squares."""
+def _hull(within: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """(N, 2) columns and rows of the convex hull of the squares of pixels within (H, W)."""
     import cv2
 
-    outline = within & ~_surrounded(within)
-    rows, columns = np.nonzero(outline)
+    rows, columns = np.nonzero(within & ~_surrounded(within))
     corners = np.concatenate([np.stack([columns + x, rows + y], axis=1) for x in (0, 1) for y in (0, 1)])
+    hull: NDArray[np.int32] = cv2.convexHull(corners.astype(np.int32))[:, 0]
+    return hull
+
+
+def _sides(corners: NDArray[np.int32]) -> tuple[float, float]:
+    """Longer and shorter side, in pixels, of the smallest rectangle around corners (N, 2)."""
+    import cv2
+
     sides = cv2.minAreaRect(corners.astype(np.float32))[1]
     return float(max(sides)), float(min(sides))
 

@@ -7,23 +7,22 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from anomaly.backbone.normalisation import normalised
 from anomaly.inspection.computing import Computing
 from anomaly.inspection.tiles import Size, Tile, scaled_mask_part, scaled_part, scaled_size, tiles_of
+from scenes.pictures.on_disk import Rows
 
-Picture = tuple[NDArray[np.uint8], NDArray[np.bool_] | None]  # RGB (H, W, 3); where it shows the surface (H, W)
+Picture = tuple[Rows, Rows | None]  # RGB (H, W, 3) uint8; where it shows the surface (H, W) bool
 
 
 @dataclass(frozen=True)
 class View:
     """A picture, where it shows the surface (None: everywhere), its height and width as looked at, and its tiles."""
 
-    image: NDArray[np.uint8]
-    mask: NDArray[np.bool_] | None
+    image: Rows
+    mask: Rows | None
     scale: float
     size: Size
     tiles: list[Tile]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -133,7 +134,8 @@ def inspect(
     inspection = Inspection(loaded, value, smallest, metres, keep)
     if watch and (len(pictures) != 1 or not Path(pictures[0]).is_dir()):
         raise SourceError("--watch takes one folder; give that alone")
-    sources = None if watch else found_sources(pictures, options)
+    scratch = out or Path(gettempdir())
+    sources = None if watch else found_sources(pictures, options, scratch)
     if sources is not None:
         options = sources.options
     asked = {"white_level": options.white_level, "flagged_at_most": flagged_at_most, "tile": loaded.tile}
@@ -154,7 +156,7 @@ def inspect(
         if sources is not None:
             to_come = pictures_of(sources, every, known, wanted)
         else:
-            to_come = watched(Path(pictures[0]), options, known)
+            to_come = watched(Path(pictures[0]), options, known, scratch)
         test = None if isinstance(drift, str) else drift
         every_line = inspected(inspection, to_come, file, test, lambda: page.renew(lines))
         for done, line in enumerate(every_line, 1):

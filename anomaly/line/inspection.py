@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anomaly.evaluation.results import levels_of
+from anomaly.evaluation.results import heat_map, range_of
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
 from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.verdict import Finding, Verdict
 from anomaly.line.drift import LEAST_REFERENCE, RECENT, DriftTest, reference_below
-from anomaly.line.sources import Image as Pixels
 from anomaly.line.sources import Picture
 from anomaly.line.verdict_file import FLAWED, GOOD, UNREADABLE, InspectionError, Line, VerdictFile
 from anomaly.reporting.report_pictures import overlaid
 from scenes.datasets.files import sha256_of
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
+from scenes.pictures.on_disk import Rows
 
 Keep = Literal["all", "flawed", "none"]
 MILLIMETRES = 1000.0
@@ -125,9 +125,7 @@ def inspected(
         line: Line = {"number": number, "picture": picture.name, "sha256": picture.sha256}
         try:
             pixels, valid_mask = picture.read()
-            verdict = inspection.inspector.inspect(
-                pixels, valid_mask, smallest=inspection.smallest, threshold=inspection.threshold
-            )
+            verdict = inspection.inspector.verdict((pixels, valid_mask), inspection.smallest, inspection.threshold)
         except (PictureError, RegionsError) as error:
             said = str(error)
             named = said.removeprefix(f"{picture.name}: ")
@@ -144,7 +142,7 @@ def inspected(
         yield line
 
 
-def _described(verdict: Verdict, pixels: Pixels, metres: float | None, regions: Regions | None) -> Line:
+def _described(verdict: Verdict, pixels: Rows, metres: float | None, regions: Regions | None) -> Line:
     line: Line = {
         "verdict": FLAWED if verdict.is_flawed else GOOD,
         "score": verdict.score,
@@ -180,18 +178,21 @@ def _finding(finding: Finding, metres: float | None, regions: Regions | None) ->
     return described
 
 
-def _kept(file: VerdictFile, pixels: Pixels, verdict: Verdict, regions: Regions | None) -> Line:
-    low, high = float(verdict.anomaly_map.min()), float(verdict.anomaly_map.max())
+def _kept(file: VerdictFile, pixels: Rows, verdict: Verdict, regions: Regions | None) -> Line:
+    anomaly_map, mask = verdict.anomaly_map, verdict.mask
+    low, high = range_of(anomaly_map)
     boxes = [finding.box for finding in verdict.findings]
-    looked_at = None if regions is None else regions.levels > 0
-    both = overlaid(pixels, verdict.anomaly_map, verdict.threshold, verdict.mask, boxes, looked_at)
-    overlay, overlay_digest = file.write("overlays", _png(both))
-    heat_map, map_digest = file.write("maps", png.encode(levels_of(verdict.anomaly_map, low, high)))
-    kept: Line = {"overlay": overlay, "map": {"file": heat_map, "low": low, "high": high}}
-    digests = {overlay: overlay_digest, heat_map: map_digest}
+    both = overlaid(pixels, anomaly_map, verdict.threshold, mask, boxes, None if regions is None else regions.levels)
+    overlay, overlay_digest = file.write("overlays", [_png(both)])
+    levels, map_digest = file.write("maps", heat_map(anomaly_map, low, high, file.folder))
+    kept: Line = {"overlay": overlay, "map": {"file": levels, "low": low, "high": high}}
+    digests = {overlay: overlay_digest, levels: map_digest}
     if verdict.is_flawed:
         kept["mask"], digests[kept["mask"]] = file.write(
-            "masks", png.encode(np.where(verdict.mask, np.uint8(255), np.uint8(0)))
+            "masks",
+            png.encoded(
+                lambda rows: np.where(mask[rows], np.uint8(255), np.uint8(0)), mask.shape, np.uint8, file.folder
+            ),
         )
     return {**kept, "digests": digests}
 

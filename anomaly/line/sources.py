@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import is_temporary, sha256_of
 from scenes.pictures.decoding import measure
 from scenes.pictures.errors import PictureError
+from scenes.pictures.on_disk import Rows
 from scenes.pictures.reading import (
     SUFFIXES,
     ReadingOptions,
+    check_readable,
     is_hidden,
     pictures_in,
-    read_rgb,
-    read_valid_mask,
+    read_picture,
     with_white_level,
 )
 
@@ -40,8 +40,7 @@ class SourceError(BlemishError):
     """Something to inspect that is not there, or is nothing that can be inspected."""
 
 
-Image = NDArray[np.uint8]
-Seen = tuple[Image, NDArray[np.bool_] | None]  # RGB (H, W, 3), and where it shows the surface; None: everywhere
+Seen = tuple[Rows, Rows | None]  # RGB (H, W, 3), and where it shows the surface; None: everywhere
 Known = Callable[[str, str], bool]  # whether a picture of this name and digest has its verdict
 
 
@@ -59,14 +58,18 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sources:
-    """files: in the order in which they are inspected; of those, videos; cameras: by index."""
+    """files: in the order in which they are inspected; of those, videos; cameras: by index.
+
+    scratch: folder on whose disk large pictures lie while they are inspected.
+    """
 
     files: tuple[Path, ...]
     cameras: tuple[int, ...]
     options: ReadingOptions
+    scratch: Path | None = None
 
 
-def found_sources(written: Sequence[str], options: ReadingOptions) -> Sources:
+def found_sources(written: Sequence[str], options: ReadingOptions, scratch: Path | None = None) -> Sources:
     """What the words stand for: files, the pictures and videos right in a folder, and camera:0 and the like.
 
     Pictures of more than 8 bits get one white level, found on all of them where none is given. Raises SourceError for
@@ -87,7 +90,7 @@ def found_sources(written: Sequence[str], options: ReadingOptions) -> Sources:
             raise SourceError(f"{word}: is missing; give pictures, folders of them, videos, or a camera as camera:0")
     readable = [path for path in files if not is_video(path) and _measurable(path, options)]
     what = ", ".join(written[:3]) + (" …" if len(written) > 3 else "")
-    return Sources(tuple(files), tuple(cameras), with_white_level(readable, options, what))
+    return Sources(tuple(files), tuple(cameras), with_white_level(readable, options, what), scratch)
 
 
 def called(path: Path) -> str:
@@ -112,17 +115,19 @@ def pictures_of(sources: Sources, every: int, known: Known, wanted: Callable[[in
         elif known(called(path), digest := sha256_or_none(path)):
             wanted(-1)
         else:
-            yield picture_file(path, digest, sources.options)
+            yield picture_file(path, digest, sources.options, sources.scratch)
     for index in sources.cameras:
         yield from _camera(index, every)
 
 
-def picture_file(path: Path, sha256: str, options: ReadingOptions) -> Picture:
+def picture_file(path: Path, sha256: str, options: ReadingOptions, scratch: Path | None = None) -> Picture:
     """A file as a picture to inspect."""
-    return Picture(called(path), sha256, lambda: (read_rgb(path, options), read_valid_mask(path, options)))
+    return Picture(called(path), sha256, lambda: read_picture(path, options, folder=scratch))
 
 
-def watched(folder: Path, options: ReadingOptions, known: Known) -> Iterator[Picture | None]:
+def watched(
+    folder: Path, options: ReadingOptions, known: Known, scratch: Path | None = None
+) -> Iterator[Picture | None]:
     """The pictures of a folder, and those that come into it, each when it is wholly written; None while none is.
 
     A file counts as written when it has not changed for a while and can be decoded; one that never can is given all the
@@ -153,7 +158,7 @@ def watched(folder: Path, options: ReadingOptions, known: Known) -> Iterator[Pic
             digest = sha256_or_none(path)
             if not known(called(path), digest):
                 found = True
-                yield Picture(called(path), digest, lambda path=path: _read_watched(path, options))  # type: ignore[misc]
+                yield Picture(called(path), digest, lambda path=path: _read_watched(path, options, scratch))  # type: ignore[misc]
         if not found:
             yield None
             time.sleep(POLL)
@@ -167,17 +172,21 @@ def sha256_or_none(path: Path) -> str:
         return ""
 
 
-def _read_watched(path: Path, options: ReadingOptions) -> Seen:
+def _read_watched(path: Path, options: ReadingOptions, scratch: Path | None) -> Seen:
+    return read_picture(path, _of_watched(path, options), folder=scratch)
+
+
+def _of_watched(path: Path, options: ReadingOptions) -> ReadingOptions:
     if options.white_level is None and measure(path, options.most_pixels).deep:
         if options.learnt is None:
             raise PictureError(f"{path}: has more than 8 bits; say what white is with --white-level")
         options = replace(options, white_level=options.learnt)
-    return read_rgb(path, options), read_valid_mask(path, options)
+    return options
 
 
 def _readable(path: Path, options: ReadingOptions) -> bool:
     try:
-        _read_watched(path, options)
+        check_readable(path, _of_watched(path, options))
     except PictureError:
         return False
     return True
@@ -186,7 +195,7 @@ def _readable(path: Path, options: ReadingOptions) -> bool:
 def _measurable(path: Path, options: ReadingOptions) -> bool:
     try:
         if measure(path, options.most_pixels).deep:
-            read_rgb(path, ReadingOptions(options.white_level or 65535.0, options.most_pixels))
+            check_readable(path, ReadingOptions(options.white_level or 65535.0, options.most_pixels))
     except PictureError:
         return False
     return True

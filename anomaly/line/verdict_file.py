@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -131,16 +131,17 @@ class VerdictFile:
         """Whether a picture has its line already."""
         return (name, sha256) in self._known
 
-    def write(self, kind: str, content: bytes) -> tuple[str, str]:
-        """Write a PNG of the next line to the folder of its kind; its name and digest."""
+    def write(self, kind: str, content: Iterable[bytes]) -> tuple[str, str]:
+        """Write a PNG of the next line, in pieces, to the folder of its kind; its name and digest."""
         name = f"{kind}/{len(self.lines):06d}.png"
         try:
             with explained(self.folder / kind):
                 (self.folder / kind).mkdir(exist_ok=True)
-            write_atomically(self.folder / name, content)
+            digest = hashlib.sha256()
+            write_atomically(self.folder / name, _told(content, digest.update))
         except DatasetError as error:
             raise InspectionError(str(error)) from None
-        return name, hashlib.sha256(content).hexdigest()
+        return name, digest.hexdigest()
 
     def add(self, line: Line) -> None:
         """Append a line, which is on the disk when this returns."""
@@ -186,6 +187,12 @@ class VerdictFile:
         if whole < len(content):  # killed while it was written
             os.truncate(self._path, whole)
         yield from lines_of(content[:whole], self._path)
+
+
+def _told(pieces: Iterable[bytes], tell: Callable[[bytes], object]) -> Iterator[bytes]:
+    for piece in pieces:
+        tell(piece)
+        yield piece
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from skimage.segmentation import find_boundaries
 
 from anomaly.evaluation.regions import bands
+from scenes.pictures.on_disk import Rows
 
 Size = tuple[int, int]  # width, height in pixels
 
@@ -31,13 +32,13 @@ def fitted(width: int, height: int, longest: int) -> Size:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def shrunk(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+def shrunk(image: Rows, size: Size) -> NDArray[np.uint8]:
     """(H, W, 3) scaled to `size`."""
     return shrunk_by_bands(lambda rows: image[rows], image.shape, size)
 
 
-def shrunk_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
-    """(H, W) scaled to `size`; a pixel is set when any of what it shows is, so that a hairline crack stays visible."""
+def shrunk_mask(mask: Rows, size: Size) -> NDArray[np.bool_]:
+    """(H, W) scaled to `size`; a pixel is set when any of what it shows is not 0: a hairline crack stays visible."""
     box = Image.Resampling.BOX
     any_set: NDArray[np.bool_] = shrunk_by_bands(lambda rows: mask[rows].astype(np.float32), mask.shape, size, box) > 0
     return any_set
@@ -89,16 +90,16 @@ def heat(values: NDArray[np.floating[Any]], low: float, high: float) -> NDArray[
 
 
 def overlaid(
-    image: NDArray[np.uint8],
-    anomaly_map: NDArray[np.float32],
+    image: Rows,
+    anomaly_map: Rows,
     threshold: float,
-    mask: NDArray[np.bool_],
+    mask: Rows,
     boxes: Sequence[tuple[int, int, int, int]],
-    looked_at: NDArray[np.bool_] | None = None,
+    looked_at: Rows | None = None,
 ) -> NDArray[np.uint8]:
     """image (H, W, 3) beside its heat map (H, W), each with mask (H, W) outlined and boxes around its places.
 
-    boxes: left, top, width, height in pixels. looked_at: (H, W), outside which the image is dimmed. Reduced so that no
+    boxes: left, top, width, height in pixels. looked_at: (H, W), 0 where the image is dimmed. Reduced so that no
     side of the image is longer than `OVERLAY_LENGTH`. The heat map is black from `HEAT_FROM` times the threshold down
     and palest from `HEAT_ABOVE` times it up, so that pictures of one inspector compare.
     """

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from scenes.formats.truth import Annotation, NothingThere, Truth
 from scenes.pictures.decoding import measure
-from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
+from scenes.pictures.on_disk import Rows
+from scenes.pictures.reading import ReadingOptions, read_picture, read_rgb, read_valid_mask
 
 GOOD = "good"
 UNLABELLED = "unlabelled"
@@ -46,6 +47,13 @@ class Sample:
     def valid_mask(self) -> NDArray[np.bool_] | None:
         """(H, W) where the picture is not wholly transparent: the rest is no surface; None where all of it is valid."""
         return read_valid_mask(self.image_path, self.options)
+
+    def picture(self, scratch: Path | None = None) -> tuple[Rows, Rows | None]:
+        """`image` and `valid_mask` together; of a large picture as arrays on the disk of the folder `scratch`, if any.
+
+        Raises PictureError, and DiskError where that disk has no room.
+        """
+        return read_picture(self.image_path, self.options, self.sha256, scratch)
 
     def shape(self) -> tuple[int, int]:
         """(height, width), without decoding the picture. Raises PictureError."""

@@ -1,7 +1,7 @@
 """What is known of a picture: the masks of its defects and impurities, read when they are asked for."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, overload
@@ -13,6 +13,7 @@ from procgen.surface.layer import Family
 from scenes.formats.errors import SampleError
 from scenes.pictures.decoding import MOST_PIXELS
 from scenes.pictures.masks import read_mask
+from scenes.pictures.on_disk import Rows
 
 IntegerMap = NDArray[np.integer[Any]]
 AT_ONCE = 1 << 21  # pixels, which become indices of eight bytes
@@ -62,23 +63,28 @@ class InstanceMaps(Sequence[DefectInstance]):
         numbers = [number for kind, number, _ in self._entries if kind == family]
         return _is_any_of(self._maps[family], numbers) if family in self._maps else None
 
-    def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    def areas(self, within: Rows | None = None) -> NDArray[np.int64]:
         """(len,) pixels of every instance, only those `within` (H, W) when given: one pass over each map."""
         counts = {}
         for family, labels in self._maps.items():
             highest = max((number for kind, number, _ in self._entries if kind == family), default=0)
-            counts[family] = _occurrences(labels.reshape(-1), None if within is None else within.reshape(-1), highest)
+            counts[family] = _occurrences(labels, within, highest)
         return np.array([counts[family][number] for family, number, _ in self._entries], dtype=np.int64)
 
 
-def _occurrences(labels: IntegerMap, within: NDArray[np.bool_] | None, highest: int) -> NDArray[np.int64]:
-    """(1 + highest,) how often each number occurs among labels (N,), only those `within` (N,) when given."""
+def _occurrences(labels: IntegerMap, within: Rows | None, highest: int) -> NDArray[np.int64]:
+    """(1 + highest,) how often each number occurs among labels (H, W), only those `within` (H, W) when given."""
     counts = np.zeros(highest + 1, np.int64)
-    for start in range(0, labels.size, AT_ONCE):
-        part = labels[start : start + AT_ONCE]
-        part = part if within is None else part[within[start : start + AT_ONCE]]
+    for rows in _bands(labels.shape):
+        part = labels[rows]
+        part = part.ravel() if within is None else part[within[rows]]
         counts += np.bincount(part, minlength=highest + 1)[: highest + 1]
     return counts
+
+
+def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    height = max(1, AT_ONCE // max(1, shape[1]))
+    return (slice(top, min(shape[0], top + height)) for top in range(0, shape[0], height))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +111,11 @@ class Truth:
                 union |= instance.mask
         return union
 
-    def areas(self, within: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    def areas(self, within: Rows | None = None) -> NDArray[np.int64]:
         """(instances,) pixels of every instance, only those `within` (H, W) when given."""
         if isinstance(self.instances, InstanceMaps):
             return self.instances.areas(within)
-        masks = (instance.mask if within is None else instance.mask & within for instance in self.instances)
+        masks = (instance.mask if within is None else instance.mask & within[:] for instance in self.instances)
         return np.array([np.count_nonzero(mask) for mask in masks], dtype=np.int64)
 
 
@@ -228,9 +234,8 @@ def _unnamed(values: IntegerMap, classes: Mapping[int | None, str]) -> NDArray[n
 def _is_any_of(values: IntegerMap, numbers: Sequence[int]) -> NDArray[np.bool_]:
     """(H, W) where values are among the numbers: some rows at a time, since NumPy takes many bytes for each pixel."""
     found = np.empty(values.shape, bool)
-    height = max(1, AT_ONCE // max(1, values.shape[1]))
-    for top in range(0, len(values), height):
-        found[top : top + height] = np.isin(values[top : top + height], numbers)
+    for rows in _bands(values.shape):
+        found[rows] = np.isin(values[rows], numbers)
     return found
 
 

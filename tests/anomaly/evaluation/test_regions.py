@@ -5,7 +5,7 @@ import pytest
 from skimage.measure import label
 
 from anomaly.evaluation import regions
-from anomaly.evaluation.regions import BandedRegions, bands, numbered_regions, region_areas
+from anomaly.evaluation.regions import BandedRegions, bands, numbered_regions
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 1.0])
@@ -38,10 +38,3 @@ def test_regions_found_band_by_band_are_those_of_the_whole(share: float, band: i
     assert len(pairs) == len(np.unique(ours)) == len(np.unique(theirs))
     assert banded.sizes[1:].tolist() == np.bincount(ours.ravel())[1:].tolist()
     assert banded.sizes[0] == 0
-
-
-def test_areas_of_regions_are_counted_band_by_band(monkeypatch):
-    regions_of = numbered_regions(np.random.default_rng(3).random((40, 30)) < 0.3)
-    monkeypatch.setattr(regions, "BAND", 70)
-    assert np.array_equal(region_areas(regions_of), np.bincount(regions_of.ravel()))
-    assert region_areas(np.zeros((3, 4), np.int32)).tolist() == [12]

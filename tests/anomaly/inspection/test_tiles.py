@@ -154,14 +154,11 @@ class Watched:
     before: list[weakref.ref]
     valid: bool = False
 
-    def image(self):
+    def picture(self, scratch):
         assert not any(reference() is not None for reference in self.before)
         image = surface(64, 80, len(self.before))
         self.before.append(weakref.ref(image))
-        return image
-
-    def valid_mask(self):
-        return np.ones((64, 80), bool) if self.valid else None
+        return image, np.ones((64, 80), bool) if self.valid else None
 
 
 @pytest.mark.parametrize("tile", [None, 512])

@@ -286,16 +286,16 @@ def test_mistakes_of_the_user_are_blemish_errors(command, folder, tmp_path):
 def test_evaluation_lets_a_picture_go_before_it_reads_its_truth(folder, trained, tmp_path, monkeypatch):
     pictures, held = [], []
 
-    def image(sample, read=Sample.image):
-        pixels = read(sample)
+    def picture(sample, scratch, read=Sample.picture):
+        pixels, valid_mask = read(sample, scratch)
         pictures.append(weakref.ref(pixels))
-        return pixels
+        return pixels, valid_mask
 
     def truth(sample, read=Sample.truth):
         held.append(sum(picture() is not None for picture in pictures))
         return read(sample)
 
-    monkeypatch.setattr(Sample, "image", image)
+    monkeypatch.setattr(Sample, "picture", picture)
     monkeypatch.setattr(Sample, "truth", truth)
     evaluate_inspector(trained, read_samples(folder), None, tmp_path / "report")
     assert len(held) == len(pictures) == 10

@@ -136,7 +136,7 @@ def test_what_is_written_is_the_verdict_of_the_public_function(trained, pictures
 @pytest.mark.parametrize("calls", [1, 3, 5])
 def test_a_stopped_inspection_goes_on_to_the_same_bytes(trained, pictures, tmp_path, calls, monkeypatch):
     inspect(trained / "inspector", pictures, "--out", tmp_path / "whole")
-    original, left = Inspector.inspect, calls
+    original, left = Inspector.verdict, calls
 
     def stopping(*arguments, **options):
         nonlocal left
@@ -145,7 +145,7 @@ def test_a_stopped_inspection_goes_on_to_the_same_bytes(trained, pictures, tmp_p
             raise KeyboardInterrupt
         return original(*arguments, **options)
 
-    monkeypatch.setattr(Inspector, "inspect", stopping)
+    monkeypatch.setattr(Inspector, "verdict", stopping)
     out = tmp_path / "stopped"
     assert isinstance(inspect(trained / "inspector", pictures, "--out", out).exception, Stopped)
     verdicts = out / "verdicts.jsonl"
