@@ -25,6 +25,7 @@ from scenes.jobs.executor import (
     answer_of,
     share_out,
 )
+from scenes.memory import keep_freed
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -156,6 +157,7 @@ def _last_words(code: int | None) -> str:
 def _serve(connection: Connection, opened: bytes) -> None:
     """What a child does: open the work once, then task by task, until nobody asks any more."""
     signal.signal(signal.SIGTERM, _end)
+    keep_freed()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     worker: Worker[object, object] | None = None
 
