@@ -146,6 +146,7 @@ def inspects(backbone: str, side: int) -> None:
             _write_pictures(photos, length)
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
             before, start = peak_now(), time.perf_counter()
+            out.mkdir()
             file = VerdictFile(out, {})
             picture = picture_file(photos / "test/scratch/0.png", "", ReadingOptions(), out)
             (line,) = inspected(Inspection(inspector, 1.0), [picture], file, None)

@@ -125,6 +125,7 @@ for side in sides:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = peak()
     picture = picture_file(folder / f"{side}.png", "", ReadingOptions(), folder)
+    (folder / f"out{side}").mkdir(exist_ok=True)
     (line,) = inspected(Inspection(inspector, 5.0), [picture], VerdictFile(folder / f"out{side}", {}), None)
     assert line["height"] == side, line
     found.append(peak() - before)
