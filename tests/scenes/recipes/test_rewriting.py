@@ -49,7 +49,7 @@ def test_a_section_that_is_not_there_is_refused() -> None:
 def test_paths_of_a_recipe() -> None:
     recipe = load_recipe("magnetic_tile")
     assert quantity_at(recipe, "finish.base_colour.2") == Constant(0.165)
-    assert quantity_at(recipe, "sensor.full_well_electrons") == 9000
+    assert quantity_at(recipe, "sensor.full_well_electrons") == recipe.sensor.full_well_electrons
     for path in ("finish", "finish.nothing", "finish.base_colour.7", "finish.base_colour.-1", "", "defects.0.kind"):
         with pytest.raises(ValueError, match="expected the path of a quantity"):
             quantity_at(recipe, path)
