@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.pictures.on_disk import Rows
+from scenes.pictures.on_disk import Rows, row_bands
 
 BAND = 1 << 19  # pixels of a picture of which numbers are kept at once
 
@@ -22,8 +22,7 @@ def numbered_regions(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 def bands(shape: tuple[int, ...]) -> Iterator[slice]:
     """Rows of a picture (H, W, …), about BAND pixels together."""
-    height = max(1, BAND // max(1, shape[1]))
-    return (slice(start, min(shape[0], start + height)) for start in range(0, shape[0], height))
+    return row_bands(shape, BAND)
 
 
 class BandedRegions:

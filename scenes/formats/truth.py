@@ -1,7 +1,7 @@
 """What is known of a picture: the masks of its defects and impurities, read when they are asked for."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, overload
@@ -13,7 +13,7 @@ from procgen.surface.layer import Family
 from scenes.formats.errors import SampleError
 from scenes.pictures.decoding import MOST_PIXELS
 from scenes.pictures.masks import read_mask
-from scenes.pictures.on_disk import Rows
+from scenes.pictures.on_disk import Rows, row_bands
 
 IntegerMap = NDArray[np.integer[Any]]
 AT_ONCE = 1 << 21  # pixels, which become indices of eight bytes
@@ -75,16 +75,11 @@ class InstanceMaps(Sequence[DefectInstance]):
 def _occurrences(labels: IntegerMap, within: Rows | None, highest: int) -> NDArray[np.int64]:
     """(1 + highest,) how often each number occurs among labels (H, W), only those `within` (H, W) when given."""
     counts = np.zeros(highest + 1, np.int64)
-    for rows in _bands(labels.shape):
+    for rows in row_bands(labels.shape, AT_ONCE):
         part = labels[rows]
         part = part.ravel() if within is None else part[within[rows]]
         counts += np.bincount(part, minlength=highest + 1)[: highest + 1]
     return counts
-
-
-def _bands(shape: tuple[int, ...]) -> Iterator[slice]:
-    height = max(1, AT_ONCE // max(1, shape[1]))
-    return (slice(top, min(shape[0], top + height)) for top in range(0, shape[0], height))
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +229,7 @@ def _unnamed(values: IntegerMap, classes: Mapping[int | None, str]) -> NDArray[n
 def _is_any_of(values: IntegerMap, numbers: Sequence[int]) -> NDArray[np.bool_]:
     """(H, W) where values are among the numbers: some rows at a time, since NumPy takes many bytes for each pixel."""
     found = np.empty(values.shape, bool)
-    for rows in _bands(values.shape):
+    for rows in row_bands(values.shape, AT_ONCE):
         found[rows] = np.isin(values[rows], numbers)
     return found
 

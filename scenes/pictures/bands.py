@@ -29,7 +29,7 @@ from scenes.pictures.decoding import (
     tiff_raster,
     turned_raster,
 )
-from scenes.pictures.on_disk import Part
+from scenes.pictures.on_disk import Part, row_bands
 
 AT_ONCE = 1 << 20  # pixels of a band
 PALETTE, WITH_ALPHA = 3, (4, 6)  # colour types; PNG specification, 11.2.2
@@ -58,9 +58,7 @@ def raster_bands(path: Path, measured: Measured, sha256: str = "") -> Iterator[t
                     yield _place(measured, first, len(raster.values)), turned_raster(raster, measured.orientation)
                 return
     raster = load(path, measured.height * measured.width, sha256)
-    height = max(1, AT_ONCE // measured.width)
-    for top in range(0, measured.height, height):
-        rows = slice(top, min(measured.height, top + height))
+    for rows in row_bands(measured.shape, AT_ONCE):
         yield rows, _rows_of(raster, rows)
     del raster
     give_back(measured.height * measured.width)

@@ -108,3 +108,9 @@ def beside(array: Rows, shape: Sequence[int], dtype: DTypeLike) -> Rows:
 def is_large(shape: Sequence[int]) -> bool:
     """Whether a picture (H, W, …) has so many pixels that its rows are better kept on a disk."""
     return shape[0] * shape[1] >= LARGE
+
+
+def row_bands(shape: Sequence[int], pixels: int) -> Iterator[slice]:
+    """The rows of a picture (H, W, …) in bands of so many pixels at most, of a row at least."""
+    height = max(1, pixels // max(1, shape[1]))
+    return (slice(top, min(shape[0], top + height)) for top in range(0, shape[0], height))
