@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,37 +123,45 @@ def evaluation(backbone: str, side: int, way: str = WAYS[0], what: str = "--eval
     }
 
 
-def evaluates(backbone: str, side: int) -> None:
-    """Print by how many MiB evaluating and reporting raises this process's memory, and its seconds."""
-    inspector = inspector_of(backbone, LONGEST_SIDE / side).with_threshold(1.0, "given as a number")
+def _print_taken(side: int, work: Callable[[Path, Path], object]) -> None:
+    """Print by how many MiB work on pictures raises this process's memory, and its seconds, after it did small ones.
+
+    work: on a folder of pictures, with a path for what it writes.
+    """
     with TemporaryDirectory() as folder:
         for name, length in (("small", 256), ("large", side)):
             photos, out = Path(folder, name), Path(folder, f"{name}-out")
             _write_pictures(photos, length)
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
             before, start = peak_now(), time.perf_counter()
-            record = evaluate_inspector(inspector, read_samples(photos), None, out)
-            write_report(out / REPORT, datasets=[photos], evaluation=record, command="")
+            work(photos, out)
             taken, seconds = (peak_now() - before) / 1024, time.perf_counter() - start
     print(taken, seconds)
+
+
+def evaluates(backbone: str, side: int) -> None:
+    """What evaluating and reporting takes."""
+    inspector = inspector_of(backbone, LONGEST_SIDE / side).with_threshold(1.0, "given as a number")
+
+    def work(photos: Path, out: Path) -> None:
+        record = evaluate_inspector(inspector, read_samples(photos), None, out)
+        write_report(out / REPORT, datasets=[photos], evaluation=record, command="")
+
+    _print_taken(side, work)
 
 
 def inspects(backbone: str, side: int) -> None:
-    """Print by how many MiB inspecting a picture raises this process's memory, and its seconds."""
+    """What inspecting a picture takes."""
     inspector = inspector_of(backbone, LONGEST_SIDE / side).with_threshold(1.0, "given as a number")
-    with TemporaryDirectory() as folder:
-        for name, length in (("small", 256), ("large", side)):
-            photos, out = Path(folder, name), Path(folder, f"{name}-out")
-            _write_pictures(photos, length)
-            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-            before, start = peak_now(), time.perf_counter()
-            out.mkdir()
-            file = VerdictFile(out, {})
-            picture = picture_file(photos / "test/scratch/0.png", "", ReadingOptions(), out)
-            (line,) = inspected(Inspection(inspector, 1.0), [picture], file, None)
-            assert line["verdict"] == "flawed"
-            taken, seconds = (peak_now() - before) / 1024, time.perf_counter() - start
-    print(taken, seconds)
+
+    def work(photos: Path, out: Path) -> None:
+        out.mkdir()
+        file = VerdictFile(out, {})
+        picture = picture_file(photos / "test/scratch/0.png", "", ReadingOptions(), out)
+        (line,) = inspected(Inspection(inspector, 1.0), [picture], file, None)
+        assert line["verdict"] == "flawed"
+
+    _print_taken(side, work)
 
 
 def _write_pictures(folder: Path, side: int) -> None:

@@ -14,14 +14,14 @@ TRIM_THRESHOLD, MMAP_MAX = -1, -4  # parameters of mallopt(3)
 
 
 @dataclass
-class _Kept:
-    bytes: int = 0
+class _State:
+    is_kept: bool = False
 
 
-_kept = _Kept()
+_state = _State()
 
 
-def keep_freed(size: int = KEPT) -> bool:
+def keep_freed() -> bool:
     """Have this process use again what it frees, in large pages; False where the C library or the system refuses.
 
     The C library of Linux returns large pieces at once, and the system hands them out anew, zeroed, in pages of 4 KiB:
@@ -31,7 +31,7 @@ def keep_freed(size: int = KEPT) -> bool:
     library = _glibc()
     if library is None or not (library.mallopt(MMAP_MAX, 0) and library.mallopt(TRIM_THRESHOLD, (1 << 31) - 1)):
         return False
-    _kept.bytes = size
+    _state.is_kept = True
     return _advise(library)
 
 
@@ -42,16 +42,16 @@ def give_back(pixels: int) -> None:
     """
     if pixels >= LARGE and (library := _glibc()) is not None:
         library.malloc_trim(0)
-        if _kept.bytes:
+        if _state.is_kept:
             _advise(library)
 
 
 def _advise(library: ctypes.CDLL) -> bool:
     """Ask for large pages where the heap is going to grow: its end, taken and freed, of which nothing is touched."""
-    start = library.malloc(_kept.bytes)
+    start = library.malloc(KEPT)
     if not start:  # fewer addresses are allowed
         return False
-    first, last = -(-start // LARGE_PAGE), (start + _kept.bytes) // LARGE_PAGE
+    first, last = -(-start // LARGE_PAGE), (start + KEPT) // LARGE_PAGE
     refused = library.madvise(first * LARGE_PAGE, (last - first) * LARGE_PAGE, mmap.MADV_HUGEPAGE)
     library.free(start)
     return not refused
