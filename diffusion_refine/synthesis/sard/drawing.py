@@ -10,6 +10,7 @@ from diffusion_refine.editing.pixels import Pixels, colour
 from diffusion_refine.editing.windows import made_around
 from diffusion_refine.synthesis.generator import Mask
 from diffusion_refine.synthesis.pasting.pastes import like_in_colour
+from diffusion_refine.synthesis.sard.contrast import unit_of
 from diffusion_refine.synthesis.sard.model import SardModel
 from diffusion_refine.synthesis.sard.network import Conditions
 from diffusion_refine.synthesis.sard.sampling import sample
@@ -30,17 +31,20 @@ def drawn(
         pieces: list[NDArray[np.float64]] = []
         for start in range(0, len(pictures), BATCH):
             good = torch.from_numpy(np.stack(pictures[start : start + BATCH])).permute(0, 3, 1, 2)
+            good = (good * 2 - 1).float().to(model.device)
+            region = torch.from_numpy(np.stack(masks[start : start + BATCH]))[:, None].to(model.device)
+            unit = unit_of(good, region, model.network.shape.contrast)
             asked = (torch.full((len(good),), number, device=model.device) for number in (label, surface))
             found = sample(
                 model.network,
                 model.schedule,
-                (good * 2 - 1).float().to(model.device),
-                torch.from_numpy(np.stack(masks[start : start + BATCH]))[:, None].to(model.device),
+                unit.measured(good),
+                region,
                 Conditions(*asked),
                 rng,
                 model.background,
             )
-            pieces += list(((found.double().cpu() + 1) / 2).permute(0, 2, 3, 1).numpy())
+            pieces += list(((unit.restored(found).double().cpu() + 1) / 2).permute(0, 2, 3, 1).numpy())
         return pieces
 
     return like_in_colour(made_around(mask, colour(pixels), model.size, 1, made), pixels)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from diffusion_refine.synthesis.sard.network import GeneratorNetwork, NetworkShape
-from diffusion_refine.synthesis.sard.readings import Background
+from diffusion_refine.synthesis.sard.readings import Background, Contrast
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.training.sealed_network import WEIGHTS, SealedNetwork
 
@@ -67,7 +67,10 @@ def save_model(
 def load_sard(folder: Path, device: str | None = None) -> SardModel:
     """The model that `save_model` wrote. Raises ModelError for a folder that holds none, or a damaged one."""
     record = FILES.load_record(folder)
-    shape = NetworkShape(**{**record["network"], "channels": tuple(record["network"]["channels"])})
+    told = {"contrast": Contrast.picture, **record["network"]}  # the only one that earlier versions had
+    shape = NetworkShape(
+        **{**told, "channels": tuple(told["channels"]), "contrast": Contrast(told["contrast"])},
+    )
     network = GeneratorNetwork(shape, len(record["labels"]), len(record["surfaces"]))
     FILES.load_weights(network, folder, device)
     return SardModel(

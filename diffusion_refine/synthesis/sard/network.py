@@ -11,10 +11,15 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor, nn
 
+from diffusion_refine.synthesis.sard.readings import Contrast
+
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """size: pixels a side of what it is trained on. latent: numbers of z. mask_input: whether it is told the mask."""
+    """size: pixels a side of what it is trained on. latent: numbers of z. mask_input: whether it is told the mask.
+
+    contrast: the unit of what it sees and makes.
+    """
 
     size: int = 64
     channels: tuple[int, ...] = (32, 64, 96)
@@ -22,6 +27,7 @@ class NetworkShape:
     latent: int = 64
     mapping: int = 128
     mask_input: bool = False
+    contrast: Contrast = Contrast.ground
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,12 @@ class GeneratorNetwork(nn.Module):
         self.surfaces = nn.Embedding(surfaces, width)
 
     def forward(self, noisy: Tensor, timestep: Tensor, latent: Tensor, conditions: Conditions, mask: Tensor) -> Tensor:
-        """x̂_0 (B, 3, H, W) in [-1, 1] of x_t alike, t (B,), z (B, latent) and mask (B, 1, H, W) of bool."""
+        """x̂_0 (B, 3, H, W) of x_t alike, t (B,), z (B, latent) and mask (B, 1, H, W) of bool.
+
+        Where `contrast` is that of the picture, it lies in [-1, 1].
+        """
         told = latent * torch.rsqrt(latent.square().mean(dim=1, keepdim=True) + 1e-8)
         embedding = self.mapping(told) + self.labels(conditions.labels) + self.surfaces(conditions.surfaces)
         seen = torch.cat([noisy, mask.to(noisy.dtype)], dim=1) if self.shape.mask_input else noisy
         made: Tensor = self.unet(seen, timestep, class_labels=embedding).sample
-        return torch.tanh(made)
+        return torch.tanh(made) if self.shape.contrast is Contrast.picture else made

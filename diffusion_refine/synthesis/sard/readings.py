@@ -1,4 +1,4 @@
-"""What the paper leaves open or says in two ways, as options; `region_constraint` and `losses` say more. No torch."""
+"""What the paper leaves open or says in two ways, as options; `sampling`, `contrast`, `losses` say more. No torch."""
 
 from enum import StrEnum
 
@@ -20,3 +20,10 @@ class Comparison(StrEnum):
 
     paired = "paired"
     separate = "separate"
+
+
+class Contrast(StrEnum):
+    """In which unit windows are drawn: ground, that of what surrounds the mask; picture, from black to white."""
+
+    ground = "ground"
+    picture = "picture"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from diffusion_refine.synthesis.sard.readings import Background, Comparison
+from diffusion_refine.synthesis.sard.readings import Background, Comparison, Contrast
 from diffusion_refine.training.options import (
     DeviceOption,
     EveryOption,
@@ -56,6 +56,22 @@ def train(
             "look like.",
         ),
     ] = 0.05,
+    warm_up: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the steps before the networks answer to each other: for three quarters of it the generator "
+            "learns from its error alone, then the discriminator from a generator that stands still. The paper has 0.",
+        ),
+    ] = 0.2,
+    contrast: Annotated[
+        Contrast,
+        typer.Option(
+            help="The unit that windows are drawn in: that of what surrounds the mask, so that noise does not hide "
+            "faint defects, or from black to white, as the paper's."
+        ),
+    ] = Contrast.ground,
     mask_input: Annotated[
         bool, typer.Option(help="Show the mask to the generator; the paper's does not see it.")
     ] = False,
@@ -111,11 +127,12 @@ def train(
         background=background,
         comparison=comparison,
         penalty=penalty,
+        warm_up=warm_up,
         pairs=pairs,
         seed=seed,
         every=every,
         half=half,
-        network=NetworkShape(size=size, mask_input=mask_input),
+        network=NetworkShape(size=size, mask_input=mask_input, contrast=contrast),
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
         train_sard(pictures, out, settings, device, progress)

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.optim import lr_scheduler
 
 from diffusion_refine.core.models import device_of_choice
+from diffusion_refine.synthesis.sard.contrast import unit_of
 from diffusion_refine.synthesis.sard.discriminator import Discriminator, DiscriminatorShape
 from diffusion_refine.synthesis.sard.losses import (
     Reduction,
@@ -31,7 +32,7 @@ from diffusion_refine.synthesis.sard.model import save_model
 from diffusion_refine.synthesis.sard.network import Conditions, GeneratorNetwork, NetworkShape
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, Pairs, draw_pairs
 from diffusion_refine.synthesis.sard.readings import Background, Comparison
-from diffusion_refine.synthesis.sard.region_constraint import fused
+from diffusion_refine.synthesis.sard.sampling import fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 from diffusion_refine.training.crops import crops_of
 from diffusion_refine.training.loop import GradientDescent, TrainingLoop
@@ -54,8 +55,9 @@ class SardSettings:
     regions: region-constrained diffusion; mask_guidance: discriminative mask guidance; without both it is a denoising
     diffusion GAN. generator_rate, discriminator_rate: at a batch of 4. foreground: λ of (3). image_weight, mask_weight,
     error_weight: λ_img, λ_mask, α of (4). outside: β of L_MSE. comparison: paired, though the paper judges real and
-    made pictures apart. penalty: γ of R1, every `penalty_every` steps. pairs: crops to learn from; 32 a picture where
-    None.
+    made pictures apart. penalty: γ of R1, every `penalty_every` steps. warm_up: share of the steps before the networks
+    answer to each other: in three quarters of it the generator learns from α L_MSE alone, in the last one the
+    discriminator, of a generator that stands still. pairs: crops to learn from; 32 a picture where None.
     """
 
     steps: int = 20_000
@@ -75,6 +77,7 @@ class SardSettings:
     outside: float = 0.1
     penalty: float = 0.05
     penalty_every: int = 10
+    warm_up: float = 0.2
     pairs: int | None = None
     seed: int = 0
     every: int = 200  # steps between checkpoints
@@ -82,6 +85,20 @@ class SardSettings:
     network: NetworkShape = field(default_factory=NetworkShape)
     discriminator: DiscriminatorShape = field(default_factory=DiscriminatorShape)
     schedule: StepSchedule = field(default_factory=StepSchedule)
+
+    @property
+    def first_judged(self) -> int:
+        """The step from which on the discriminator learns."""
+        return round(0.75 * self.warm_up * self.steps)
+
+    @property
+    def first_answering(self) -> int:
+        """The step from which on the generator learns from the discriminator."""
+        return round(self.warm_up * self.steps)
+
+    def turns(self, step: int) -> tuple[bool, bool]:
+        """Whether the discriminator and whether the generator learns in a step, the first being 0."""
+        return step >= self.first_judged, not self.first_judged <= step < self.first_answering
 
     @property
     def held(self) -> Background | None:
@@ -123,8 +140,9 @@ class SardTraining:
         )
 
     def step(self, clean: Tensor, mask: Tensor, conditions: Conditions, rng: torch.Generator) -> tuple[Tensor, ...]:
-        """Both turns on pictures (B, 3, S, S) in [-1, 1] with mask (B, 1, S, S) of bool; what COLUMNS name."""
+        """The turns of a step on pictures (B, 3, S, S) in [-1, 1] with mask (B, 1, S, S) of bool; what COLUMNS name."""
         settings, schedule = self.settings, self.settings.schedule
+        clean = unit_of(clean, mask, settings.network.contrast).measured(clean)
         device = clean.device
         timestep = torch.randint(1, schedule.steps + 1, (len(clean),), generator=rng)
         own = rng if device.type == "cpu" else torch.Generator(device).manual_seed(drawn_seed(rng))
@@ -137,28 +155,36 @@ class SardTraining:
         latent, last_noise = gaussian(len(clean), settings.network.latent), gaussian(*clean.shape)
         told = timestep.to(device, non_blocking=True)
         counted = mask.flatten(1).any(dim=1)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
+        judges, moves = settings.turns(self.steps_taken)
+        nothing = clean.new_zeros(())
+        judged, penalty, whole, masked = (nothing, nothing), nothing, nothing, nothing
+        half = torch.autocast(device.type, torch.bfloat16, enabled=settings.half)
+        with half, torch.set_grad_enabled(moves):
             found = self.network(noisy, told, latent, conditions, mask).float()
             made = schedule.previous(noisy, found, last_noise, timestep)
             if settings.regions:
                 made = fused(made, noisy if settings.background is Background.literal else real, mask)
-            judged = self._judge(real, made.detach(), noisy, told, conditions, mask, counted)
-        penalised = self.steps_taken % settings.penalty_every == 0 and settings.penalty > 0
-        penalty = self._penalty(real, noisy, told, conditions, mask) if penalised else clean.new_zeros(())
-        self.discriminator_descent.descend(judged[0] + settings.foreground * judged[1] + penalty)
-        self.discriminator.requires_grad_(False)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
-            on_made = self.discriminator(made, noisy, told, conditions.labels, mask)
-            on_real = self._beside(real, noisy, told, conditions, mask)
-        whole = self._convinced(on_made[0], on_real[0], torch.ones_like(counted))
-        masked = self._convinced(on_made[1], on_real[1], counted) if settings.mask_guidance else clean.new_zeros(())
-        error = reconstruction_loss(found, clean, mask, settings.outside, settings.reduction)
-        self.generator_descent.descend(
-            settings.image_weight * whole + settings.mask_weight * masked + settings.error_weight * error
-        )
-        self.discriminator.requires_grad_(True)
+            error = reconstruction_loss(found, clean, mask, settings.outside, settings.reduction)
+        if judges:
+            with half:
+                judged = self._judge(real, made.detach(), noisy, told, conditions, mask, counted)
+            if self.steps_taken % settings.penalty_every == 0 and settings.penalty > 0:
+                penalty = self._penalty(real, noisy, told, conditions, mask)
+            self.discriminator_descent.descend(judged[0] + settings.foreground * judged[1] + penalty)
+        if judges and moves:
+            self.discriminator.requires_grad_(False)
+            with half:
+                on_made = self.discriminator(made, noisy, told, conditions.labels, mask)
+                on_real = self._beside(real, noisy, told, conditions, mask)
+            self.discriminator.requires_grad_(True)
+            whole = self._convinced(on_made[0], on_real[0], torch.ones_like(counted))
+            masked = self._convinced(on_made[1], on_real[1], counted) if settings.mask_guidance else nothing
+        if moves:
+            self.generator_descent.descend(
+                settings.image_weight * whole + settings.mask_weight * masked + settings.error_weight * error
+            )
         self.steps_taken += 1
-        return tuple(value.detach() for value in (judged[0], judged[1], whole, masked, error, penalty))
+        return tuple(value.detach() for value in (*judged, whole, masked, error, penalty))
 
     def _judge(
         self,

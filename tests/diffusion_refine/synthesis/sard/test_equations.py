@@ -19,7 +19,7 @@ from diffusion_refine.synthesis.sard.losses import (
     reconstruction_loss,
 )
 from diffusion_refine.synthesis.sard.readings import Background
-from diffusion_refine.synthesis.sard.region_constraint import background_at, fused
+from diffusion_refine.synthesis.sard.sampling import background_at, fused
 from diffusion_refine.synthesis.sard.schedule import StepSchedule
 
 SCHEDULE = StepSchedule()

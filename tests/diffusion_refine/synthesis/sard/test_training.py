@@ -22,6 +22,7 @@ TINY = SardSettings(
     pairs=8,
     every=2,
     penalty_every=3,
+    warm_up=0.0,
     network=NetworkShape(size=16, channels=(8, 16), latent=4, mapping=8),
     discriminator=DiscriminatorShape(channels=(8, 8, 8), foreground=1, embedding=8),
 )
@@ -59,19 +60,43 @@ def test_pairs_show_their_defect_and_follow_from_the_seed() -> None:
         assert (inside > 150) if first.label_names[int(label)] == "bar" else (inside < 110)
 
 
-def test_a_stopped_training_ends_in_the_same_bytes(tmp_path: Path) -> None:
-    train_sard(spotted(), tmp_path / "whole", TINY, "cpu")
+@pytest.mark.parametrize("warm_up", [0.0, 0.9])  # stopped while both learn, or the discriminator alone
+def test_a_stopped_training_ends_in_the_same_bytes(tmp_path: Path, warm_up: float) -> None:
+    settings = replace(TINY, warm_up=warm_up)
+    assert settings.turns(4) == (True, not warm_up)
+    train_sard(spotted(), tmp_path / "whole", settings, "cpu")
 
     def stop(what: str, done: int, total: int) -> None:
         if what == "training" and done == 5:
             raise Stopped
 
     with pytest.raises(Stopped):
-        train_sard(spotted(), tmp_path / "stopped", TINY, "cpu", stop)
-    train_sard(spotted(), tmp_path / "stopped", TINY, "cpu")
+        train_sard(spotted(), tmp_path / "stopped", settings, "cpu", stop)
+    train_sard(spotted(), tmp_path / "stopped", settings, "cpu")
     whole, stopped = contents(tmp_path / "whole"), contents(tmp_path / "stopped")
     assert whole.keys() == stopped.keys()
     assert all(whole[name] == stopped[name] for name in whole if not name.endswith(".pt"))
+
+
+def test_the_networks_warm_up_one_after_the_other() -> None:
+    """Of 20 steps, 12 for the generator, 4 for the discriminator, and the rest for both."""
+    pairs = draw_pairs(spotted(), 4, 16, 0)
+    images, conditions = pairs.images.float() / 127.5 - 1, Conditions(pairs.labels, pairs.surfaces)
+    training = SardTraining(replace(TINY, steps=20, warm_up=0.8), 2, 1)
+    networks = training.network, training.discriminator
+    moved = []
+    for number in range(20):
+        before = [[value.detach().clone() for value in network.parameters()] for network in networks]
+        measured = training.step(images, pairs.masks, conditions, torch.Generator().manual_seed(number))
+        assert measured[4] > 0
+        changed = [
+            any(not torch.equal(one, other) for one, other in zip(old, network.parameters(), strict=True))
+            for old, network in zip(before, networks, strict=True)
+        ]
+        moved.append((changed[0], changed[1], bool(measured[0] > 0), bool(measured[2] > 0)))
+    assert moved[:12] == [(True, False, False, False)] * 12
+    assert moved[12:16] == [(False, True, True, False)] * 4
+    assert moved[16:] == [(True, True, True, True)] * 4
 
 
 def test_the_moving_average_is_the_recursion_of_its_weights(tmp_path: Path) -> None:
