@@ -32,6 +32,7 @@ from tools.curves import curve_table
 SEED = 23
 PLATE = {"kind": "plate", "width_mm": 32, "height_mm": 27.4, "thickness_mm": 3}  # 7 pixels to a millimetre
 ON_TILES = {"wear": {"poisson": 0.4}, "crack": {"choice": [0, 1, 2]}, "chipped_edge": {"poisson": 0.8}}
+WARM_UP = 0.35  # more than usual, since the training is short
 SHARES = {"tile": 1.0, "ground": 0.5, "brushed": 0.5, "milled": 0.45, "strip": 0.4, "screw": 0.3}  # of --frames
 ON_PLATES: list[dict[str, Any]] = [
     {
@@ -148,7 +149,7 @@ def train(given: argparse.Namespace) -> None:
     """The model, and its card beside it."""
     model = given.out / "model"
     words = ("--steps", given.steps, "--batch", given.batch, "--pairs", given.pairs, "--threads", given.threads)
-    chosen = ("--mask-input", "--seed", SEED, "--every", given.every)
+    chosen = ("--mask-input", "--warm-up", WARM_UP, "--seed", SEED, "--every", given.every)
     flags = (*(("--device", given.device) if given.device else ()), *(("--half",) if given.half else ()))
     sets = [given.out / name for name in SHARES]
     blemish("train-generator", "sard", *sets, *words, *chosen, *flags, "--out", model)

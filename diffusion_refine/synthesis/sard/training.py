@@ -57,7 +57,9 @@ class SardSettings:
     error_weight: λ_img, λ_mask, α of (4). outside: β of L_MSE. comparison: paired, though the paper judges real and
     made pictures apart. penalty: γ of R1, every `penalty_every` steps. warm_up: share of the steps before the networks
     answer to each other: in three quarters of it the generator learns from α L_MSE alone, in the last one the
-    discriminator, of a generator that stands still. pairs: crops to learn from; 32 a picture where None.
+    discriminator, of a generator that stands still. answering_rate: what of its rate is left to the generator when it
+    answers, so that the discriminator keeps up; without a warm-up it begins with all of it. pairs: crops to learn from;
+    32 a picture where None.
     """
 
     steps: int = 20_000
@@ -78,6 +80,7 @@ class SardSettings:
     penalty: float = 0.05
     penalty_every: int = 10
     warm_up: float = 0.2
+    answering_rate: float = 0.25
     pairs: int | None = None
     seed: int = 0
     every: int = 200  # steps between checkpoints
@@ -117,16 +120,28 @@ class SardTraining:
         parts: tuple[Any, Any] = self.network, self.discriminator
         for part in parts:
             part.to(device, memory_format=torch.channels_last)  # what processors' and cards' bfloat16 units want
-        self.generator_descent = self._descent(self.network, settings.generator_rate, settings.average)
-        self.discriminator_descent = self._descent(self.discriminator, settings.discriminator_rate, None)
+        alone, judged = settings.first_judged, settings.steps - settings.first_judged
+        self.generator_descent = self._descent(
+            self.network,
+            settings.generator_rate,
+            [(alone, 1.0), (settings.steps - settings.first_answering, settings.answering_rate if alone else 1.0)],
+            settings.average,
+        )
+        self.discriminator_descent = self._descent(
+            self.discriminator, settings.discriminator_rate, [(judged, 1.0)], None
+        )
         self.steps_taken = 0
 
-    def _descent(self, network: torch.nn.Module, papers_rate: float, average: float | None) -> GradientDescent:
+    def _descent(
+        self, network: torch.nn.Module, papers_rate: float, stretches: list[tuple[int, float]], average: float | None
+    ) -> GradientDescent:
+        """stretches: steps, and the share of the rate that they begin with; it falls to that of the next."""
         settings = self.settings
         rate = papers_rate * math.sqrt(settings.batch / PAPERS_BATCH)
+        last = min(LAST_RATE / rate, 1.0)
 
-        def cosine(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
-            return lr_scheduler.CosineAnnealingLR(optimizer, settings.steps, min(LAST_RATE, rate))
+        def share(step: int) -> float:
+            return falling_in_stretches(step, stretches, last)
 
         return GradientDescent(
             network.parameters(),
@@ -134,7 +149,7 @@ class SardTraining:
             settings.steps,
             weight_decay=0.0,
             betas=BETAS,
-            schedule=cosine,
+            schedule=lambda optimizer: lr_scheduler.LambdaLR(optimizer, share),
             longest_average=average,
             largest_gradient=math.inf,
         )
@@ -294,6 +309,16 @@ def train_sard(
             training.network, settings.schedule, pairs.label_names, pairs.surface_names, settings.held, written, out
         )
     return out
+
+
+def falling_in_stretches(step: int, stretches: Sequence[tuple[int, float]], last: float) -> float:
+    """A rate that falls along a cosine from the beginning of one stretch (steps, value) to that of the next."""
+    ends = [value for _, value in stretches[1:]] + [last]
+    for (steps, value), end in zip(stretches, ends, strict=True):
+        if step < steps:
+            return end + (value - end) * (1.0 + math.cos(math.pi * step / steps)) / 2.0
+        step -= steps
+    return last
 
 
 def drawn_seed(rng: torch.Generator) -> int:

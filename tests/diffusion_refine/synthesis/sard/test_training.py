@@ -14,7 +14,7 @@ from diffusion_refine.synthesis.sard.network import Conditions, NetworkShape
 from diffusion_refine.synthesis.sard.pairs import LabelledPicture, draw_pairs
 from diffusion_refine.synthesis.sard.readings import Background, Comparison
 from diffusion_refine.synthesis.sard.sampling import sample
-from diffusion_refine.synthesis.sard.training import SardSettings, SardTraining, train_sard
+from diffusion_refine.synthesis.sard.training import SardSettings, SardTraining, falling_in_stretches, train_sard
 
 TINY = SardSettings(
     steps=6,
@@ -97,6 +97,23 @@ def test_the_networks_warm_up_one_after_the_other() -> None:
     assert moved[:12] == [(True, False, False, False)] * 12
     assert moved[12:16] == [(False, True, True, False)] * 4
     assert moved[16:] == [(True, True, True, True)] * 4
+
+
+def test_rates_fall_along_cosines() -> None:
+    """One stretch is torch's CosineAnnealingLR; the second begins where the first ends."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 1.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10, 0.1)
+    for step in range(10):
+        theirs = optimizer.param_groups[0]["lr"]
+        assert falling_in_stretches(step, [(10, 1.0)], 0.1) == pytest.approx(theirs)
+        assert falling_in_stretches(step, [(10, 1.0), (5, 0.1)], 0.01) == pytest.approx(theirs)
+        optimizer.step()
+        schedule.step()
+    second = [falling_in_stretches(10 + step, [(10, 1.0), (5, 0.1)], 0.01) for step in range(6)]
+    assert second[0] == pytest.approx(0.1)
+    assert second[5] == pytest.approx(0.01)
+    assert second == sorted(second, reverse=True)
+    assert falling_in_stretches(0, [(0, 1.0), (5, 0.1)], 0.01) == pytest.approx(0.1)
 
 
 def test_the_moving_average_is_the_recursion_of_its_weights(tmp_path: Path) -> None:
