@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -34,6 +35,8 @@ from scenes.datasets.files import is_temporary, seal_of, sealed, sha256_of, writ
 from scenes.datasets.schema import CHANGED
 from scenes.files import content_of
 from scenes.pictures import png
+from scenes.pictures.bands import raster_rows
+from scenes.pictures.errors import PictureError
 from scenes.pictures.on_disk import Rows, is_large
 from scenes.quantities.distribution import shown
 
@@ -217,33 +220,58 @@ class EvaluationRecord:
 
     def anomaly_map(self, sample: SampleRecord) -> NDArray[np.float32]:
         """(H, W) the heat map in the model's own unit, to 1/65535 of its range."""
-        return sample.values(self.levels(sample))
+        return sample.values(self.levels(sample)[:])
 
-    def levels(self, sample: SampleRecord) -> NDArray[np.uint16]:
-        """(H, W) the heat map as it is kept, 0 to 65535 over its range."""
-        levels: NDArray[np.uint16] = np.asarray(self._open(sample.map)).astype(np.uint16)
-        return levels
+    def levels(self, sample: SampleRecord, scratch: Path | None = None) -> Rows:
+        """(H, W) uint16, the heat map as it is kept, 0 to 65535 over its range.
 
-    def truth(self, sample: SampleRecord) -> NDArray[np.bool_]:
-        """(H, W) where the defect family is."""
-        return np.asarray(self._open(sample.truth)).astype(bool)
+        scratch: a folder on whose disk a large one may lie, None: in memory.
+        """
+        return self._rows(sample.map, np.uint16, scratch)
+
+    def truth(self, sample: SampleRecord, scratch: Path | None = None) -> Rows:
+        """(H, W) bool, where the defect family is; scratch: as of `levels`."""
+        return self._rows(sample.truth, np.bool_, scratch)
+
+    def _rows(self, relative: str, dtype: DTypeLike, scratch: Path | None) -> Rows:
+        path = self._path(relative)
+        with _told(path):
+            if self.digests and sha256_of(path) != self.digests.get(relative):
+                raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
+            values = raster_rows(path, sys.maxsize, scratch).values
+        if values.dtype != dtype or len(values.shape) != 2:
+            raise ResultsError(f"{path}: holds another kind of picture; run the evaluation again")
+        return values
 
     def _open(self, relative: str) -> Image.Image:
+        path = self._path(relative)
+        with _told(path):
+            content = content_of(path)
+            if self.digests and hashlib.sha256(content).hexdigest() != self.digests.get(relative):
+                raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
+            image = Image.open(BytesIO(content))
+            image.load()
+        return image
+
+    def _path(self, relative: str) -> Path:
         try:
             path = (self.folder / relative).resolve()
         except (OSError, ValueError) as error:  # a name that no file can have
             raise ResultsError(f"{self.folder / RESULTS}: names {shown(relative)} ({error})") from error
         if not path.is_relative_to(self.folder.resolve()):
             raise ResultsError(f"{self.folder / 'results.json'} names {relative}, which lies outside its folder")
-        try:
-            content = content_of(path)
-            if self.digests and hashlib.sha256(content).hexdigest() != self.digests.get(relative):
-                raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
-            image = Image.open(BytesIO(content))
-            image.load()
-        except (OSError, SyntaxError, ValueError) as error:
-            raise ResultsError(f"{path}: cannot be read ({error}); run the evaluation again") from error
-        return image
+        return path
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what keeps a picture of an evaluation from being read into ResultsError."""
+    try:
+        yield
+    except (PictureError, DatasetError) as error:
+        raise ResultsError(f"{error}, or run the evaluation again") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ResultsError(f"{path}: cannot be read ({error}); run the evaluation again") from error
 
 
 class ResultsWriter:
@@ -325,10 +353,12 @@ class ResultsWriter:
         with self._explained():
             _thumbnail(sample.image() if image is None else image).save(pictures / record.image, quality=90)
             if is_large(anomaly_map.shape):
+                defect = png.encoded(lambda rows: truth.defect[rows], truth.defect.shape, np.bool_, self._unfinished)
                 write_atomically(pictures / record.map, heat_map(anomaly_map, low, high, self._unfinished))
+                write_atomically(pictures / record.truth, defect)
             else:
                 _without_copy(levels_of(anomaly_map[:], low, high)).save(pictures / record.map, compress_level=1)
-            Image.fromarray(np.asarray(truth.defect, bool)).save(pictures / record.truth)
+                Image.fromarray(np.asarray(truth.defect[:], bool)).save(pictures / record.truth)
             for path in (record.image, record.map, record.truth):
                 self._digests[path] = sha256_of(pictures / path)
         self._records.append(record)

@@ -27,6 +27,7 @@ from scenes.formats.surfaces import BY_CONTENT
 from scenes.jobs.executor import Executor
 from scenes.jobs.progress import Progress
 from scenes.memory import give_back
+from scenes.pictures.on_disk import nearest_folder
 from scenes.version import blemish_version
 
 
@@ -65,7 +66,7 @@ def evaluate_inspector(
             "its threshold; evaluate it on others, or train with --share below 1"
         )
     _note_surfaces_by_path(evaluated, inspector)
-    scratch = next(folder for folder in (Path(out), *Path(out).absolute().parents) if folder.is_dir())
+    scratch = nearest_folder(Path(out))
     evaluated, value, origin = _with_threshold(
         inspector, evaluated, validation, threshold, share, seed, progress, executor, scratch
     )

@@ -26,6 +26,7 @@ from scenes.formats.registry import AUTO, read_samples
 from scenes.formats.sample import GOOD, Sample
 from scenes.formats.truth import Truth
 from scenes.gallery.parameters import SECTIONS, numbers
+from scenes.pictures.on_disk import MadeRows, Rows, nearest_folder
 from scenes.pictures.reading import ReadingOptions
 
 FRAMES_SHOWN = 24  # per dataset
@@ -158,7 +159,9 @@ def write_report(
     """
     if isinstance(evaluation, str | Path):
         evaluation = read_results(evaluation)
-    summaries = [summarise(Path(folder), format, options) for folder in datasets]
+    path = Path(path)
+    scratch = nearest_folder(path)
+    summaries = [summarise(Path(folder), format, options, scratch) for folder in datasets]
     styles = class_styles(
         [(c.family, c.name) for summary in summaries for c in summary.classes]
         + ([(c.family, name) for name, c in evaluation.metrics.classes.items()] if evaluation else [])
@@ -173,12 +176,11 @@ def write_report(
     environment.filters |= {"share": _share, "count": _count, "si": lambda value: f"{value:.4g}"}
     html = environment.get_template("report.html").render(
         datasets=[_dataset_context(summary, styles) for summary in summaries],
-        evaluation=_evaluation_context(evaluation, styles) if evaluation else None,
+        evaluation=_evaluation_context(evaluation, styles, scratch) if evaluation else None,
         styles=styles,
         command=command,
         versions={**(versions or {}), **(evaluation.versions if evaluation else {})},
     )
-    path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, sealed_page(html))
@@ -206,15 +208,20 @@ def class_styles(classes: Iterable[tuple[str, str]]) -> dict[str, ClassStyle]:
     return styles
 
 
-def summarise(folder: Path, format: str = AUTO, options: ReadingOptions = ReadingOptions()) -> DatasetSummary:
-    """Counts, sizes and thumbnails of a dataset, reading each sample once."""
+def summarise(
+    folder: Path, format: str = AUTO, options: ReadingOptions = ReadingOptions(), scratch: Path | None = None
+) -> DatasetSummary:
+    """Counts, sizes and thumbnails of a dataset, reading each sample once.
+
+    scratch: a folder on whose disk large pictures may lie, None: in memory.
+    """
     samples = read_samples(folder, format, options=options)
     chosen = {s.name for s in varied(samples, FRAMES_SHOWN)}
     classes: dict[tuple[str, str], ClassSummary] = {}
     shown = []
     for sample in samples:
         # One of the two lies in memory at a time.
-        picture = _thumbnail(sample) if sample.name in chosen else None
+        picture = _thumbnail(sample, scratch) if sample.name in chosen else None
         truth = sample.truth()
         for (family, name), area in zip(truth.kinds(), truth.areas(), strict=True):
             classes.setdefault((family, name), ClassSummary(name, family)).areas.append(int(area))
@@ -256,9 +263,9 @@ def _bisecting(count: int) -> list[int]:
     return [k for k in order if k < count]
 
 
-def _thumbnail(sample: Sample) -> tuple[pictures.Size, str]:
+def _thumbnail(sample: Sample, scratch: Path | None) -> tuple[pictures.Size, str]:
     """Its size, and the picture itself, as a data URI."""
-    image = sample.image()
+    image, _ = sample.picture(scratch)
     size = pictures.fitted(image.shape[1], image.shape[0], FRAME_LENGTH)
     return size, pictures.jpeg(pictures.shrunk(image, size))
 
@@ -318,9 +325,11 @@ def _dataset_context(summary: DatasetSummary, styles: Mapping[str, ClassStyle]) 
     }
 
 
-def _evaluation_context(record: EvaluationRecord, styles: Mapping[str, ClassStyle]) -> dict[str, Any]:
+def _evaluation_context(
+    record: EvaluationRecord, styles: Mapping[str, ClassStyle], scratch: Path | None
+) -> dict[str, Any]:
     metrics = record.metrics
-    best, worst, alarms = _cases(record)
+    best, worst, alarms = _cases(record, scratch)
     return {
         "record": record,
         "metrics": metrics,
@@ -393,12 +402,12 @@ def _curve_chart(metrics: Metrics, name: str) -> Markup | None:
     return line_chart(title, [line], x_label=x_label, y_label=y_label, diagonal=name == "image_roc")
 
 
-def _cases(record: EvaluationRecord) -> tuple[list[Case], list[Case], list[Case]]:
+def _cases(record: EvaluationRecord, scratch: Path | None) -> tuple[list[Case], list[Case], list[Case]]:
     """The defective samples that stand out most and least, and the good ones with the highest scores."""
     ranked = []
     for sample in record.samples:
         if sample.label != GOOD:
-            value = separation(record.levels(sample), record.truth(sample))
+            value = separation(record.levels(sample, scratch), record.truth(sample, scratch))
             if value is not None:
                 ranked.append((value, sample))
     ranked.sort(key=lambda pair: (-pair[0], pair[1].name))
@@ -407,36 +416,37 @@ def _cases(record: EvaluationRecord) -> tuple[list[Case], list[Case], list[Case]
     best = ranked[: min(CASES_SHOWN, len(ranked) - len(worst))]
     good = sorted((s for s in record.samples if s.label == GOOD), key=lambda s: (-s.score, s.name))[:CASES_SHOWN]
     return (
-        [_case(record, s, value) for value, s in best],
-        [_case(record, s, value) for value, s in worst],
-        [_case(record, s, None) for s in good],
+        [_case(record, s, value, scratch) for value, s in best],
+        [_case(record, s, value, scratch) for value, s in worst],
+        [_case(record, s, None, scratch) for s in good],
     )
 
 
-def separation(levels: NDArray[np.uint16], truth: NDArray[np.bool_]) -> float | None:
-    """Chance that a defective pixel of a heat map's levels scores higher than a good one, ties half.
+def separation(levels: Rows, truth: Rows) -> float | None:
+    """Chance that a defective pixel of a heat map's levels (H, W) scores higher than a good one, ties half.
 
     None without both kinds.
     """
-    if truth.all() or not truth.any():
-        return None
     good, bad = np.zeros((2, DEEPEST + 1), np.int64)
     for rows in bands(truth.shape):
-        bad += np.bincount(levels[rows][truth[rows]], minlength=DEEPEST + 1)
-        good += np.bincount(levels[rows][~truth[rows]], minlength=DEEPEST + 1)
+        band, is_bad = levels[rows], truth[rows]
+        bad += np.bincount(band[is_bad], minlength=DEEPEST + 1)
+        good += np.bincount(band[~is_bad], minlength=DEEPEST + 1)
+    if not bad.any() or not good.any():
+        return None
     below = np.cumsum(good) - good
     return float(((below + good / 2) * bad).sum() / (bad.sum() * good.sum()))
 
 
-def _case(record: EvaluationRecord, sample: SampleRecord, value: float | None) -> Case:
-    truth, levels = record.truth(sample), record.levels(sample)
+def _case(record: EvaluationRecord, sample: SampleRecord, value: float | None, scratch: Path | None) -> Case:
+    truth, levels = record.truth(sample, scratch), record.levels(sample, scratch)
     size = pictures.fitted(truth.shape[1], truth.shape[0], CASE_LENGTH)
     image = np.asarray(record.picture(sample).resize(size))
     low, high = _heat_range(record)
     heat = pictures.shrunk_by_bands(
         lambda rows: pictures.heat(sample.values(levels[rows]), low, high), levels.shape, size
     )
-    flagged = np.concatenate([sample.values(levels[rows]) >= record.metrics.threshold for rows in bands(levels.shape)])
+    flagged = MadeRows(levels.shape, lambda rows: sample.values(levels[rows]) >= record.metrics.threshold)
     predicted = pictures.shrunk_mask(flagged, size)
     return Case(
         sample,

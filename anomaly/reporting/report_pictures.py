@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from skimage.segmentation import find_boundaries
 
 from anomaly.evaluation.regions import bands
-from scenes.pictures.on_disk import Rows
+from scenes.pictures.on_disk import ByRows, Rows
 
 Size = tuple[int, int]  # width, height in pixels
 
@@ -37,7 +37,7 @@ def shrunk(image: Rows, size: Size) -> NDArray[np.uint8]:
     return shrunk_by_bands(lambda rows: image[rows], image.shape, size)
 
 
-def shrunk_mask(mask: Rows, size: Size) -> NDArray[np.bool_]:
+def shrunk_mask(mask: ByRows, size: Size) -> NDArray[np.bool_]:
     """(H, W) scaled to `size`; a pixel is set when any of what it shows is not 0: a hairline crack stays visible."""
     box = Image.Resampling.BOX
     any_set: NDArray[np.bool_] = shrunk_by_bands(lambda rows: mask[rows].astype(np.float32), mask.shape, size, box) > 0

@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -23,13 +23,14 @@ from scenes.pictures.decoding import (
     Raster,
     explained,
     load,
+    measure,
     pillow_raster,
     refuse_other,
     tiff_page,
     tiff_raster,
     turned_raster,
 )
-from scenes.pictures.on_disk import Part, row_bands
+from scenes.pictures.on_disk import ArrayOnDisk, Part, Rows, is_large, row_bands
 
 AT_ONCE = 1 << 20  # pixels of a band
 PALETTE, WITH_ALPHA = 3, (4, 6)  # colour types; PNG specification, 11.2.2
@@ -42,6 +43,36 @@ SHORT, LONG = 3, 4
 BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 
 Banded = Iterator[tuple[int, Raster]]  # first row, and rows as they are stored
+
+
+class RasterRows(NamedTuple):
+    """What `Raster` holds of a picture, of a large one in arrays on a disk."""
+
+    values: Rows
+    alpha: Rows | None = None
+    indices: Rows | None = None
+    inverted: bool = False
+
+
+def raster_rows(path: Path, most_pixels: int, folder: Path | None = None, sha256: str = "") -> RasterRows:
+    """The picture of a file; see `load`. folder: where a large one's arrays may lie, None: all is in memory.
+
+    sha256: of the file, where it is known. Raises PictureError, and DiskError where there is no room.
+    """
+    measured = measure(path, most_pixels)
+    if folder is None or not is_large(measured.shape):
+        raster = load(path, most_pixels, sha256)
+        return RasterRows(raster.values, raster.alpha, raster.indices, raster.inverted)
+    found: dict[str, ArrayOnDisk] = {}
+    inverted = False
+    for part, raster in raster_bands(path, measured, sha256):
+        for name, own in (("values", raster.values), ("alpha", raster.alpha), ("indices", raster.indices)):
+            if own is not None:
+                if name not in found:
+                    found[name] = ArrayOnDisk((*measured.shape, *own.shape[2:]), own.dtype, folder)
+                found[name][part] = own
+        inverted = raster.inverted
+    return RasterRows(**found, inverted=inverted)
 
 
 def raster_bands(path: Path, measured: Measured, sha256: str = "") -> Iterator[tuple[Part, Raster]]:

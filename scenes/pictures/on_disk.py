@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from weakref import finalize
 
 import numpy as np
@@ -98,6 +98,29 @@ class ArrayOnDisk:
 
 
 Rows = NDArray[Any] | ArrayOnDisk  # (H, W, …)
+
+
+class ByRows(Protocol):
+    """What has a shape (H, W, …) and hands out its rows: `Rows`, or `MadeRows`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]: ...
+
+
+class MadeRows:
+    """Rows of a shape (H, W, …) that `make` makes whenever they are asked for."""
+
+    def __init__(self, shape: Sequence[int], make: Callable[[slice], NDArray[Any]]) -> None:
+        self.shape, self._make = tuple(shape), make
+
+    def __getitem__(self, rows: slice) -> NDArray[Any]:
+        return self._make(rows)
+
+
+def nearest_folder(path: Path) -> Path:
+    """The folder there is that a path names or lies in, on whose disk what is about to be written lies."""
+    return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
 
 
 def beside(array: Rows, shape: Sequence[int], dtype: DTypeLike) -> Rows:

@@ -31,29 +31,34 @@ BAND = 256  # rows of a picture that are filtered at once
 SUB = 1  # filter type: each byte less the one of the pixel to its left
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
+Written = Image | NDArray[np.bool_]
 
 
 class PngError(ValueError):
     """A file that is not a whole PNG of a kind that Blemish writes."""
 
 
-def encode(image: Image) -> bytes:
-    """The PNG file of an (H, W) or (H, W, 3) array of uint8 or uint16."""
+def encode(image: Written) -> bytes:
+    """The PNG file of an (H, W) array of bool, uint8 or uint16, or an (H, W, 3) array of the latter two."""
     return b"".join(encoded(lambda rows: image[rows], image.shape, image.dtype))
 
 
 def encoded(
-    band_of: Callable[[slice], Image], shape: Sequence[int], dtype: DTypeLike, folder: Path | None = None
+    band_of: Callable[[slice], Written], shape: Sequence[int], dtype: DTypeLike, folder: Path | None = None
 ) -> Iterator[bytes]:
     """The file of `encode` in pieces, of an array of which `band_of` gives rows, so that it need not be in memory.
 
     folder: where what is packed lies until all of it is, where it is much; None: the system's own.
     """
-    kind = np.dtype(dtype)
-    if kind not in (np.uint8, np.uint16) or len(shape) not in (2, 3) or tuple(shape[2:]) not in ((), (3,)):
-        raise ValueError(f"found {kind} of shape {tuple(shape)}; expected uint8 or uint16, (H, W) or (H, W, 3)")
+    kind, is_colour = np.dtype(dtype), tuple(shape[2:]) == (3,)
+    known = (np.uint8, np.uint16) if is_colour else (np.bool_, np.uint8, np.uint16)
+    if kind not in known or len(shape) != 2 + is_colour:
+        raise ValueError(
+            f"found {kind} of shape {tuple(shape)}; expected bool, (H, W), or uint8 or uint16, also (H, W, 3)"
+        )
     height, width = shape[:2]
-    header = struct.pack(">2I5B", width, height, 8 * kind.itemsize, RGB if len(shape) == 3 else GREY, 0, 0, 0)
+    depth = 1 if kind == np.bool_ else 8 * kind.itemsize
+    header = struct.pack(">2I5B", width, height, depth, RGB if is_colour else GREY, 0, 0, 0)
     # Run lengths and Huffman codes alone: sensor noise repeats nothing that a search could find. On a frame this is ten
     # times as fast as level 6 and a tenth smaller; masks are long runs anyway.
     packer = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
@@ -70,8 +75,10 @@ def encoded(
         yield struct.pack(">I", checksum) + END
 
 
-def _filtered(rows: Image) -> bytes:
-    """The bytes of rows of a picture, each less the one of the pixel to its left."""
+def _filtered(rows: Written) -> bytes:
+    """The bytes of rows of a picture, each less the one of the pixel to its left; of bits, less the byte there."""
+    if rows.dtype == np.bool_:
+        rows = np.packbits(rows, axis=1)
     big_endian = np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder(">"))
     pixels = big_endian.view(np.uint8).reshape(*rows.shape[:2], -1)
     filtered = np.empty((len(pixels), 1 + pixels[0].size), dtype=np.uint8)

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -23,6 +24,8 @@ from scenes.datasets.writer import DatasetWriter
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
 from scenes.formats.truth import DefectInstance, Truth
+from scenes.pictures import bands as reading_bands
+from scenes.pictures import on_disk
 
 HOSTILE = '<script>alert("x")</script>'
 VOID = {"meta", "img", "input", "path", "circle", "rect"}
@@ -327,6 +330,35 @@ def test_the_same_input_gives_the_same_file(rendered, evaluated, tmp_path):
     for name in ("a.html", "b.html"):
         write_report(tmp_path / name, datasets=[rendered], evaluation=evaluated[0], command="x")
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_large_pictures_are_shown_by_bands_from_a_disk_as_small_ones_are(rendered, evaluated, tmp_path, monkeypatch):
+    write_report(tmp_path / "a.html", datasets=[rendered], evaluation=evaluated[0], command="x")
+    monkeypatch.setattr(on_disk, "LARGE", 1)
+    monkeypatch.setattr(regions, "BAND", 5 * 64)
+    monkeypatch.setattr(reading_bands, "AT_ONCE", 7 * 64)
+    record = evaluated[0]
+    assert isinstance(record.levels(record.samples[1], tmp_path), on_disk.ArrayOnDisk)
+    assert isinstance(record.truth(record.samples[1], tmp_path), on_disk.ArrayOnDisk)
+    write_report(tmp_path / "b.html", datasets=[rendered], evaluation=record, command="x")
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+@pytest.mark.parametrize("folder", [None, "."])
+def test_a_damaged_truth_is_named(rendered, tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(on_disk, "LARGE", 1)
+    record = evaluate(tmp_path / "e", read_samples(rendered)[:1], [np.eye(48, 64)])
+    path = tmp_path / "e" / record.samples[0].truth
+    content = path.read_bytes()
+    path.write_bytes(content[:-20])
+    scratch = None if folder is None else tmp_path
+    with pytest.raises(ResultsError, match=r"truths/000000\.png: .* run the evaluation again"):
+        record.truth(record.samples[0], scratch)
+    with pytest.raises(ResultsError, match=r"truths/000000\.png: is truncated or damaged .* run the evaluation again"):
+        replace(record, digests={}).truth(record.samples[0], scratch)
+    path.unlink()
+    with pytest.raises(ResultsError, match=r"truths/000000\.png: .* run the evaluation again"):
+        record.truth(record.samples[0], scratch)
 
 
 def test_shown_frames_are_few_and_of_every_label():

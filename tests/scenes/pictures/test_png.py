@@ -38,6 +38,18 @@ def test_pillow_reads_the_same_pixels(tmp_path: Path, kind: type, channels: tupl
         assert np.array_equal(np.asarray(picture), array)
 
 
+@pytest.mark.parametrize("width", [1, 8, 37])
+def test_pillow_reads_masks_of_one_bit(tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "BAND", 4)
+    array = np.random.default_rng(1).random((9, width)) < 0.5
+    (tmp_path / "a.png").write_bytes(png.encode(array))
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == "1"
+        assert np.array_equal(np.asarray(picture), array)
+    with pytest.raises(ValueError, match=r"found bool of shape \(2, 2, 3\)"):
+        png.encode(np.zeros((2, 2, 3), bool))
+
+
 def test_files_of_other_programs_are_read(tmp_path: Path) -> None:
     array = np.random.default_rng(1).integers(0, 256, (9, 7, 3), np.uint8)
     Image.fromarray(array).save(tmp_path / "a.png")
