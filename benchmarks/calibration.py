@@ -1,6 +1,7 @@
 """How much nearer to photographs of other surfaces a recipe comes by `blemish calibrate`, and what that is worth.
 
     python benchmarks/calibration.py [--quick] [--data DATA] [--set NAME] [--recipe NAME] [--json FILE] [--out FOLDER]
+    python benchmarks/calibration.py --without-fit --frames 24 [--set NAME] [--recipe NAME|FILE]
 
 The surfaces of a real set are halved. To the good pictures of one half the recipe is fitted; all figures are of the
 other half, on which nothing was chosen, and of frames of the recipe before and after, of several seeds. Of a set
@@ -12,6 +13,8 @@ without good pictures, those count whose flaws cover little. A run that was stop
 3. Inspectors trained on frames alone, and on as many photographs of the first half, judge the other half, where the set
    has good pictures: means over the seeds, and the 95 % interval of the difference to the recipe as it was, over
    surfaces and seeds.
+
+--without-fit measures the distances of a recipe as it is, and neither fits nor judges.
 """
 
 import argparse
@@ -43,6 +46,7 @@ from scenes import load_recipe, read_samples, split_by_group
 from scenes.calibration.calibrating import Plan, verifying_views
 from scenes.calibration.distances import centre_and_scale, projected, quantile_distance
 from scenes.calibration.measuring import Bench, Measured, Renderer
+from scenes.calibration.parameters import Parameter, free_parameters
 from scenes.calibration.photographs import Photographs, photographs
 from scenes.calibration.run import Fit, fit_recipe
 from scenes.formats.sample import GOOD, Sample
@@ -112,26 +116,31 @@ def frames_of(fit: Fit, before: Recipe, bench: Bench, plan: Plan) -> Frames:
     return Frames(found)
 
 
-def distances(fit: Fit, other: Photographs, frames: Frames) -> list[dict[str, Figure]]:
-    """The distances of photographs of other surfaces, of frames before and of frames after from these."""
-    (statistics, features), (later, later_features) = (frames.all(side) for side in SIDES)
-    sides = {
-        "statistics": (fit.real.statistics, other.statistics, statistics, later),
-        "features": (fit.real.features, other.features, features, later_features),
-    }
+def distances(
+    fitted: Photographs, other: Photographs, sides: Mapping[str, tuple[NDArray, NDArray]]
+) -> list[dict[str, Figure]]:
+    """From photographs of other surfaces to those fitted to, and to frames by their statistics and features."""
     rows: list[dict[str, Figure]] = []
-    for name, (fitted, others, first, last) in sides.items():
+    for number, name in enumerate(("statistics", "features")):
+        others = getattr(other, name)
         middle, scale = centre_and_scale(others, 0.1 * others.std(axis=0))
 
         def seen(values: NDArray, name: str = name, middle: NDArray = middle, scale: NDArray = scale) -> NDArray:
             standardised = (values - middle) / scale
             return standardised if name == "statistics" else projected(standardised, SEED)
 
-        floor, was, now = (quantile_distance(seen(others), seen(values)) for values in (fitted, first, last))
-        rows.append(
-            {"distance": name, "real to real": floor, "before": was, "after": now, "change %": 100 * (now / was - 1)}
-        )
+        compared = {"real to real": getattr(fitted, name), **{side: rows[number] for side, rows in sides.items()}}
+        found = {side: quantile_distance(seen(others), seen(values)) for side, values in compared.items()}
+        change = {"change %": 100 * (found["after"] / found["before"] - 1)} if "before" in sides else {}
+        row: dict[str, Figure] = {"distance": name, **found, **change}
+        rows.append(row)
     return rows
+
+
+def as_it_is(recipe: Recipe, bench: Bench, plan: Plan) -> tuple[NDArray, NDArray]:
+    """Statistics and features of frames of a recipe."""
+    found = bench.measured("frames", verifying_views("as it is", recipe.without("defects"), plan), judged=True)
+    return found.statistics[:, 0], found.features
 
 
 def told_apart(fit: Fit, other: Photographs, frames: Frames) -> list[dict[str, Figure]]:
@@ -232,6 +241,7 @@ def main() -> None:
     )
     parser.add_argument("--set", default="magnetic_tile", help="folder of the real set")
     parser.add_argument("--recipe", default="magnetic_tile")
+    parser.add_argument("--without-fit", action="store_true", help="distances of the recipe as it is alone")
     parser.add_argument("--judged", type=int, help="pictures that inspectors judge at the most")
     parser.add_argument("--backbone", default="distilled", help="of the inspectors")
     parser.add_argument("--out", type=Path, help="where the fit is kept, to go on from")
@@ -252,19 +262,32 @@ def main() -> None:
         def rendering(wanted: Recipe) -> Renderer:
             return renderer(wanted, samples=SAMPLES)
 
+        before = load_recipe(arguments.recipe)
+        others = photographs(other, before, features, SEED, untold)
+        compared = replace(plan, verified=arguments.frames or plan.verified)
+
+        def bench(parameters: Sequence[Parameter]) -> Bench:
+            return Bench(
+                home / "frames", tuple(parameters), others.names_of, others.colour, rendering(before), features,
+                print_progress,
+            )  # fmt: skip
+
+        if arguments.without_fit:
+            real = photographs(fitted, before, features, SEED, untold)
+            frames_now = as_it_is(before, bench(free_parameters(before)), compared)
+            tables = {"distances": distances(real, others, {"now": frames_now})}
+            report(tables["distances"], title=f"{arguments.recipe} as it is")
+            if arguments.json:
+                write(tables, arguments.json)
+            return
         fit = fit_recipe(
             arguments.recipe, fitted, home / "fitted.yaml", rendering, features, plan, SAMPLES, print_progress,
             refuse=False,
         )  # fmt: skip
-        before = load_recipe(arguments.recipe)
-        others = photographs(other, before, features, SEED, untold)
         print(fit.calibration.verdict)
-        bench = Bench(
-            home / "frames", fit.calibration.parameters, others.names_of, others.colour, rendering(before), features,
-            print_progress,
-        )  # fmt: skip
-        frames = frames_of(fit, before, bench, replace(plan, verified=arguments.frames or plan.verified))
-        tables = {"distances": distances(fit, others, frames), "classifier": told_apart(fit, others, frames)}
+        frames = frames_of(fit, before, bench(fit.calibration.parameters), compared)
+        sides = {side: frames.all(side) for side in SIDES}
+        tables = {"distances": distances(fit.real, others, sides), "classifier": told_apart(fit, others, frames)}
         if samples:
             torch.set_flush_denormal(True)
             good, samples = read_samples(fitted), some(samples, arguments.judged, SEED)
