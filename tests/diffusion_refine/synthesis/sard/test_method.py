@@ -5,10 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
 
 from diffusion_refine.synthesis.procedural.painting import painted
+from diffusion_refine.synthesis.sard.drawing import drawn
 from diffusion_refine.synthesis.sard.method import surface_of
+from diffusion_refine.synthesis.sard.model import EMBEDDED_FOLDER, load_sard
 from scenes import Dataset, load_recipe
+from scenes.datasets.files import sha256_of
 from scenes.pictures.reading import read_photograph
 from scenes.recipes.on_photographs import draw_on
 from tests.command.told import Run, contents, runner
@@ -86,8 +91,8 @@ def test_masks_of_a_recipe_are_those_that_its_physics_draws(there: Path, tmp_pat
     assert {instance.class_name for instance in frame.instances} == {"crack"}
     seed = (frame.refinement or {})["pasted"][0]["drawn_with"]
     photograph = read_photograph(picture)
-    drawn = painted(photograph.pixels, draw_on(photograph, load_recipe(str(recipe)), seed, 0, None, None), gloss=0.0)
-    assert np.array_equal(frame.defects > 0, drawn.defects > 0)
+    expected = painted(photograph.pixels, draw_on(photograph, load_recipe(str(recipe)), seed, 0, None, None), gloss=0.0)
+    assert np.array_equal(frame.defects > 0, expected.defects > 0)
 
 
 def test_what_the_model_did_not_learn_is_refused(there: Path, tmp_path: Path, run: Run) -> None:
@@ -108,3 +113,50 @@ def test_the_surface_is_the_only_one_or_what_the_recipe_says() -> None:
     assert surface_of(("ground", "rolled"), "plate") == "ground"
     assert surface_of(("ground", "rolled"), "hot_strip") == "rolled"
     assert surface_of(("steel", "tiles"), "plate") is None
+
+
+def streaked() -> np.ndarray:
+    """(96, 96) grey with an upright lay."""
+    rng = np.random.default_rng(0)
+    lay = gaussian_filter(rng.normal(size=(96, 96)), (6, 0.7))
+    return 0.47 + 0.035 * lay / lay.std() + rng.normal(0, 0.008, lay.shape)
+
+
+def test_without_a_model_the_one_that_ships_draws(tmp_path: Path, run: Run) -> None:
+    picture = saved(tmp_path / "good.png", streaked())
+    before = read_photograph(picture).pixels
+    asked = ("--method", "sard", "--recipe", "magnetic_tile", "--class", "blowhole", "--count", 2)
+    told = run("synthesize", picture, *asked, "--out", tmp_path / "out")
+    assert told.code == 0, told
+    for frame in Dataset(tmp_path / "out"):
+        marked = frame.defects > 0
+        assert {instance.class_name for instance in frame.instances} == {"blowhole"}
+        assert np.array_equal(frame.image[~marked], before[~marked])
+        assert (frame.refinement or {})["model"]["sha256"] == sha256_of(EMBEDDED_FOLDER / "sard.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("surface_name", "name", "low", "high"),
+    [("ground", "crack", -60, -6), ("ground", "blowhole", -80, -15), ("milled", "scratch", 20, 120)],
+)
+def test_the_model_that_ships_draws_what_it_is_asked_for(surface_name: str, name: str, low: int, high: int) -> None:
+    """Cracks and blowholes darker than what was there, scratches brighter: mean change in grey levels of 255."""
+    model = load_sard(EMBEDDED_FOLDER, "cpu")
+    rows, columns = np.mgrid[:96, :96]
+    is_round = (rows - 48) ** 2 / 64 + (columns - 48) ** 2 / 100 < 1
+    mask = is_round if name == "blowhole" else (np.abs(columns - 47) < 2) & (np.abs(rows - 48) < 28)
+    pixels = np.rint(255 * streaked()).astype(np.uint8)
+    asked = model.labels.index(name), model.surfaces.index(surface_name)
+    changes = [
+        (drawn(model, pixels, mask, *asked, np.random.default_rng(seed)).astype(float) - pixels)[mask].mean()
+        for seed in range(3)
+    ]
+    assert low < min(changes)
+    assert max(changes) < high
+
+
+def test_the_model_that_ships_is_small_and_finite() -> None:
+    weights = load_file(EMBEDDED_FOLDER / "sard.safetensors")
+    assert all(value.isfinite().all() for value in weights.values())
+    assert sum(path.stat().st_size for path in EMBEDDED_FOLDER.iterdir()) < 5_000_000
+    assert load_sard(EMBEDDED_FOLDER, "cpu").size == 64
