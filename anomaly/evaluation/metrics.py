@@ -8,6 +8,7 @@ impurity and is predicted counts as a false positive.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anomaly.evaluation.regions import BandedRegions, bands
 from anomaly.evaluation.results import ClassRecall, Curve, Metrics, range_of
 from procgen.errors import BlemishError
 from scenes.formats.sample import GOOD
-from scenes.formats.truth import Truth
-from scenes.pictures.on_disk import ArrayOnDisk, Rows, beside
+from scenes.formats.truth import BandedTruth
+from scenes.pictures.on_disk import ArrayOnDisk, ByRows, MadeRows, Rows, beside
+from scenes.pictures.regions import BandedRegions, bands
 
 if TYPE_CHECKING:
     from torchmetrics.classification import BinaryPrecisionRecallCurve
@@ -72,20 +73,20 @@ class Histograms:
         self.overlap = np.zeros(KEYS) if overlap is None else overlap
         self.regions = regions
 
-    def add(self, scores: Rows, defect: NDArray[np.bool_], valid_mask: Rows | None = None) -> None:
+    def add(self, scores: Rows, defect: ByRows, valid_mask: Rows | None = None) -> None:
         """Take in one picture: all (H, W); only pixels of `valid_mask` count. Regions are 8-connected."""
         for rows in bands(scores.shape):
             keys = score_keys(scores[rows])
             _count(self.all, keys if valid_mask is None else keys[valid_mask[rows]])
-        defect = defect if valid_mask is None else defect & valid_mask[:]
-        if defect.any():
-            regions = BandedRegions(defect)
-            for rows in regions.bands:
-                within = defect[rows]
+        counted = defect if valid_mask is None else MadeRows(defect.shape, lambda rows: defect[rows] & valid_mask[rows])
+        regions = BandedRegions(counted)
+        for rows in regions.bands:
+            within = counted[rows]
+            if within.any():
                 keys = score_keys(scores[rows])[within]
                 _count(self.bad, keys)
                 _count(self.overlap, keys, 1.0 / regions.sizes[regions.numbers(rows)[within]])
-            self.regions += len(regions.sizes) - 1
+        self.regions += len(regions.sizes) - 1
 
     @property
     def good(self) -> NDArray[np.int64]:
@@ -133,7 +134,7 @@ class ThresholdFinder:
     def update(
         self,
         anomaly_map: Rows,
-        defect: NDArray[np.bool_],
+        defect: ByRows,
         valid_mask: Rows | None = None,
     ) -> None:
         """Take in one sample: all (H, W); only pixels of `valid_mask` count."""
@@ -160,7 +161,7 @@ def without_small(predicted: Rows, smallest: int) -> Rows:
     return large
 
 
-def leaked(anomaly_map: Rows, predicted: Rows, truth: Truth) -> list[bool]:
+def leaked(anomaly_map: Rows, predicted: Rows, truth: BandedTruth) -> list[bool]:
     """Whether each instance was found only because the prediction of an impurity spilled onto it.
 
     anomaly_map, predicted: (H, W). So it is for a defect when every predicted region (8-connected) that touches it is
@@ -171,28 +172,28 @@ def leaked(anomaly_map: Rows, predicted: Rows, truth: Truth) -> list[bool]:
     answers = [False] * len(kinds)
     if all(family != "impurity" for family, _ in kinds):
         return answers
-    predicted = predicted[:]
-    spill = truth.of_family("impurity") & ~truth.defect & predicted
-    if not spill.any():
-        return answers
     regions = BandedRegions(predicted)
-    on_impurity = _strongest(regions, spill, anomaly_map)
+    spill = MadeRows(predicted.shape, lambda rows: truth.of_family("impurity", rows) & ~truth.defect[rows])
+    on_impurity = _strongest(regions, spill, predicted, anomaly_map)
+    if not (on_impurity > -np.inf).any():
+        return answers
     for index, (family, _) in enumerate(kinds):
-        if family != "defect":
-            continue
-        found = truth.instances[index].mask & predicted
-        if found.any():
-            own = _strongest(regions, found, anomaly_map)
+        if family == "defect":
+            mask = MadeRows(predicted.shape, partial(truth.union, [index]))
+            own = _strongest(regions, mask, predicted, anomaly_map)
             touched = own > -np.inf
-            answers[index] = bool((on_impurity[touched] > own[touched]).all())
+            answers[index] = bool(touched.any() and (on_impurity[touched] > own[touched]).all())
     return answers
 
 
-def _strongest(regions: BandedRegions, places: NDArray[np.bool_], anomaly_map: Rows) -> NDArray[np.float64]:
-    """(1 + regions,) the highest value of each region on the places (H, W), minus infinity where it has none there."""
+def _strongest(regions: BandedRegions, places: ByRows, predicted: Rows, anomaly_map: Rows) -> NDArray[np.float64]:
+    """(1 + regions,) the highest value of each predicted region on the places (H, W).
+
+    Minus infinity where it has none there.
+    """
     highest = np.full(len(regions.sizes), -np.inf)
     for rows in regions.bands:
-        within = places[rows]
+        within = places[rows] & predicted[rows]
         if within.any():
             np.maximum.at(highest, regions.numbers(rows)[within], anomaly_map[rows][within])
     return highest
@@ -223,7 +224,7 @@ class Evaluator:
     def update(
         self,
         anomaly_map: Rows,
-        truth: Truth,
+        truth: BandedTruth,
         label: str,
         score: float | None = None,
         valid_mask: Rows | None = None,
@@ -247,7 +248,7 @@ class Evaluator:
             predicted[rows] = reached if valid_mask is None else reached & valid_mask[rows]
         predicted = without_small(predicted, self.smallest)
         for rows in bands(defect.shape):
-            counted = [mask[rows] for mask in (predicted, defect)]
+            counted = [predicted[rows], defect[rows]]
             if valid_mask is not None:
                 counted = [mask[valid_mask[rows]] for mask in counted]
             self._pixelwise.update(*(torch.from_numpy(mask.ravel()) for mask in counted))
@@ -312,7 +313,7 @@ class _ClassCount:
         return ClassRecall(family, self._instances, self._pixels, self._predicted, detected, self._leaked)
 
 
-def _checked(anomaly_map: Rows, defect: NDArray[np.bool_], whose: str) -> Rows:
+def _checked(anomaly_map: Rows, defect: ByRows, whose: str) -> Rows:
     if not isinstance(anomaly_map, ArrayOnDisk):
         anomaly_map = np.asarray(anomaly_map, np.float32)
     if anomaly_map.shape != defect.shape or len(anomaly_map.shape) != 2:

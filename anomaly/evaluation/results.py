@@ -28,7 +28,6 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from anomaly.evaluation.regions import bands
 from procgen.errors import BlemishError
 from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import is_temporary, seal_of, sealed, sha256_of, write_atomically
@@ -38,11 +37,12 @@ from scenes.pictures import png
 from scenes.pictures.bands import raster_rows
 from scenes.pictures.errors import PictureError
 from scenes.pictures.on_disk import Rows, is_large
+from scenes.pictures.regions import bands
 from scenes.quantities.distribution import shown
 
 if TYPE_CHECKING:
     from scenes.formats.sample import Sample
-    from scenes.formats.truth import Truth
+    from scenes.formats.truth import BandedTruth
 
 SCHEMA = 1
 # What fields are called in results.json, which others read.
@@ -337,7 +337,7 @@ class ResultsWriter:
         sample: "Sample",
         score: float,
         anomaly_map: Rows,
-        truth: "Truth",
+        truth: "BandedTruth",
         image: NDArray[np.uint8] | None = None,
     ) -> SampleRecord:
         """Store one evaluated sample: anomaly_map (H, W) at image size; image (H, W, 3) is read when not handed in."""

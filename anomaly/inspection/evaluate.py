@@ -79,7 +79,7 @@ def evaluate_inspector(
             small = shrunk(image, fitted(image.shape[1], image.shape[0], THUMBNAIL))
             del prediction, image  # before the truth is read
             give_back(anomaly_map.size)
-            truth = sample.truth()
+            truth = sample.banded_truth(scratch)
             evaluator.update(anomaly_map, truth, sample.label, score, valid_mask)
             writer.add(sample, score, anomaly_map, truth, small)
             progress("evaluating", position + 1, len(evaluated))

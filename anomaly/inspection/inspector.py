@@ -23,7 +23,6 @@ from anomaly.backbone.normalisation import patches
 from anomaly.backbone.patch_extractor import BackboneError, PatchExtractor, patch_extractor, weights_digest
 from anomaly.backbone.patch_scorer import BLUR_KERNEL, PatchScorer
 from anomaly.bisqad.model import BisqadModel
-from anomaly.evaluation.regions import bands
 from anomaly.inspection.computing import PROCESSOR, Computing
 from anomaly.inspection.regions import Regions, RegionsError
 from anomaly.inspection.tiles import Tile, enlarged
@@ -38,6 +37,7 @@ from scenes.datasets.files import sha256_of, write_atomically
 from scenes.formats.surfaces import BY_CONTENT
 from scenes.pictures.on_disk import ArrayOnDisk, Rows, beside
 from scenes.pictures.reading import ReadingOptions, read_rgb, read_valid_mask
+from scenes.pictures.regions import bands
 from scenes.version import blemish_version
 
 # 2 keeps boundary patches, which 1 called outposts; 3 the scores of good surfaces that training did not see; 4 what an

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.evaluation.regions import bands
 from procgen.errors import BlemishError
 from scenes.pictures.decoding import load
 from scenes.pictures.on_disk import Rows, beside
 from scenes.pictures.reading import ReadingOptions
+from scenes.pictures.regions import bands
 
 MOST_LEVELS = 32  # of one file; more are half-tones
 AT_ONCE = 1 << 20  # pixels, which become indices of eight bytes

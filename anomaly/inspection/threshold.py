@@ -20,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 
 from anomaly.evaluation.metrics import ThresholdFinder
-from anomaly.evaluation.regions import bands
 from anomaly.inspection.inspector import Inspector, InspectorError
 from anomaly.inspection.predicting import HERE, Prediction, predict_samples
 from procgen.errors import BlemishNote
@@ -28,6 +27,7 @@ from scenes.formats.sample import GOOD, Sample
 from scenes.formats.splitting import split_by_group
 from scenes.jobs.executor import Executor
 from scenes.jobs.progress import Progress
+from scenes.pictures.regions import bands
 
 VALIDATION_SHARE = 0.2  # of the groups, where the threshold has to be found on the evaluated dataset itself
 CONFIDENCES = (0.9, 0.95)  # with which it is said how many good surfaces are flagged
@@ -159,9 +159,9 @@ def found_threshold(
         if not math.isfinite(score):
             raise InspectorError(f"{sample.image_path}: its score is {score}; train the inspector again")
         if rule == BEST_F1:
-            defect = sample.truth().defect
+            defect = sample.banded_truth(scratch).defect
             finder.update(anomaly_map, defect, valid_mask)
-            defective += bool(defect.any())
+            defective += any(defect[rows].any() for rows in bands(defect.shape))
         if sample.label == GOOD and not inspector.training.has_seen(sample.group):
             scores.setdefault(sample.group, []).append(score)
         progress("finding the threshold", position + 1, len(samples))

@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from anomaly.backbone.normalisation import standardised
 from anomaly.backbone.resampling import resampling
-from anomaly.evaluation.regions import bands
 from scenes.pictures.on_disk import Rows, beside
+from scenes.pictures.regions import bands
 
 TILE = 1280  # pixels of a side, overlaps included
 OVERLAP = 192  # pixels on each side; the embedded networks' and EfficientNet-Lite0's convolutions reach 178

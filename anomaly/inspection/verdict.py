@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.evaluation.regions import BandedRegions, bands
 from scenes.pictures.on_disk import Rows, beside
+from scenes.pictures.regions import BandedRegions, bands
 
 
 class Box(NamedTuple):

@@ -6,6 +6,7 @@ neither torch nor anomalib.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from anomaly.evaluation.regions import bands
 from anomaly.evaluation.results import DEEPEST, EvaluationRecord, Metrics, SampleRecord, read_results
 from anomaly.reporting import report_pictures as pictures
 from anomaly.reporting.charts import Line, area_chart, line_chart, score_chart, spark_histogram
@@ -24,10 +24,11 @@ from scenes.datasets.errors import DatasetError
 from scenes.datasets.files import sealed_page, write_atomically
 from scenes.formats.registry import AUTO, read_samples
 from scenes.formats.sample import GOOD, Sample
-from scenes.formats.truth import Truth
+from scenes.formats.truth import BandedTruth
 from scenes.gallery.parameters import SECTIONS, numbers
 from scenes.pictures.on_disk import MadeRows, Rows, nearest_folder
 from scenes.pictures.reading import ReadingOptions
+from scenes.pictures.regions import bands
 
 FRAMES_SHOWN = 24  # per dataset
 CASES_SHOWN = 4  # per list of heat maps
@@ -222,7 +223,7 @@ def summarise(
     for sample in samples:
         # One of the two lies in memory at a time.
         picture = _thumbnail(sample, scratch) if sample.name in chosen else None
-        truth = sample.truth()
+        truth = sample.banded_truth(scratch)
         for (family, name), area in zip(truth.kinds(), truth.areas(), strict=True):
             classes.setdefault((family, name), ClassSummary(name, family)).areas.append(int(area))
         for kind in set(truth.kinds()):
@@ -270,11 +271,11 @@ def _thumbnail(sample: Sample, scratch: Path | None) -> tuple[pictures.Size, str
     return size, pictures.jpeg(pictures.shrunk(image, size))
 
 
-def _shown(sample: Sample, truth: Truth, size: pictures.Size, thumbnail: str) -> ShownFrame:
-    masks: dict[str, NDArray[np.bool_]] = {}
-    for instance in truth.instances:
-        mask = masks.setdefault(instance.class_name, np.zeros(instance.mask.shape, bool))
-        mask |= instance.mask
+def _shown(sample: Sample, truth: BandedTruth, size: pictures.Size, thumbnail: str) -> ShownFrame:
+    places: dict[str, list[int]] = {}
+    for place, (_, name) in enumerate(truth.kinds()):
+        places.setdefault(name, []).append(place)
+    masks = {name: MadeRows(truth.defect.shape, partial(truth.union, own)) for name, own in places.items()}
     shrunk = {name: pictures.shrunk_mask(mask, size) for name, mask in masks.items()}
     return ShownFrame(sample.name, sample.label, size, thumbnail, shrunk)
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from skimage.segmentation import find_boundaries
 
-from anomaly.evaluation.regions import bands
 from scenes.pictures.on_disk import ByRows, Rows
+from scenes.pictures.regions import bands
 
 Size = tuple[int, int]  # width, height in pixels
 

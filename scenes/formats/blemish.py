@@ -36,7 +36,7 @@ class FrameOfDataset:
     dataset: Path
     index: int
 
-    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+    def read(self, shape: tuple[int, int], image_path: Path, folder: Path | None = None) -> Truth:
         frame = Frame(self.dataset, self.index)
         maps: dict[Family, IntegerMap] = {"defect": frame.defects, "impurity": frame.impurities}
         entries: list[tuple[Family, int, str]] = [(i.family, i.id, i.class_name) for i in frame.instances]

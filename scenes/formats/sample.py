@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.formats.truth import Annotation, NothingThere, Truth
+from scenes.formats.truth import Annotation, BandedTruth, NothingThere, Truth
 from scenes.pictures.decoding import measure
 from scenes.pictures.on_disk import Rows
 from scenes.pictures.reading import ReadingOptions, read_picture, read_rgb, read_valid_mask
@@ -64,4 +64,11 @@ class Sample:
 
         Raises PictureError and SampleError where they are missing, damaged, of another size or unknown.
         """
-        return self.annotation.read(self.shape(), self.image_path)
+        return self.banded_truth(None).in_memory()
+
+    def banded_truth(self, scratch: Path | None) -> BandedTruth:
+        """The same; of a large picture on the disk of the folder `scratch`, if any, where a mask file holds it.
+
+        Raises DiskError too, where that disk has no room.
+        """
+        return self.annotation.read(self.shape(), self.image_path, scratch)

@@ -86,7 +86,10 @@ def raster_bands(path: Path, measured: Measured, sha256: str = "") -> Iterator[t
             stored = _stored_bands(path, file, measured)
             if stored is not None:
                 for first, raster in stored:
-                    yield _place(measured, first, len(raster.values)), turned_raster(raster, measured.orientation)
+                    yield (
+                        upright_part(measured, slice(first, first + len(raster.values))),
+                        turned_raster(raster, measured.orientation),
+                    )
                 return
     raster = load(path, measured.height * measured.width, sha256)
     for rows in row_bands(measured.shape, AT_ONCE):
@@ -100,13 +103,13 @@ def _rows_of(raster: Raster, rows: slice) -> Raster:
     return Raster(raster.values[rows], alpha, indices, raster.inverted, raster.mode)
 
 
-def _place(measured: Measured, first: int, count: int) -> Part:
+def upright_part(measured: Measured, rows: slice) -> Part:
     """Where in the upright picture stored rows lie."""
     is_lying = measured.orientation >= 5
     stored_height = measured.width if is_lying else measured.height
+    along = rows
     if measured.orientation in (3, 4, 6, 7):
-        first = stored_height - first - count
-    along = slice(first, first + count)
+        along = slice(stored_height - rows.stop, stored_height - rows.start)
     return (slice(0, measured.height), along) if is_lying else along
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.evaluation.regions import numbered_regions
 from scenes.formats.sample import GOOD
 from scenes.formats.truth import Truth
+from scenes.pictures.regions import numbered_regions
 
 BIN_SHIFT = 15  # of float32 bits: sign, exponent and 8 bits of the mantissa are left, bins 0.4 % wide
 TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = range(3)

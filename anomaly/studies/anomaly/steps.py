@@ -7,7 +7,7 @@ from anomaly.studies.engine.cache import READING, StepKind
 SEEING = ("backbone/patch_extractor", "backbone/normalisation")  # a backbone's own module is in `class_digest`
 INSPECTING = (
     "inspection/inspector", "inspection/computing", "inspection/tiles", "inspection/view", "inspection/regions",
-    "inspection/verdict", "inspection/predicting", "evaluation/regions", "backbone/resampling", "backbone/patch_scorer",
+    "inspection/verdict", "inspection/predicting", "backbone/resampling", "backbone/patch_scorer",
     "bisqad/model", "weighting/bilevel",
 )  # fmt: skip
 

@@ -48,7 +48,7 @@ READING = tuple(
         "formats/layouts/btad", "formats/layouts/kolektorsdd", "formats/layouts/kolektorsdd2", "formats/layouts/visa",
         "formats/labels/coco", "formats/labels/labelme", "formats/labels/yolo", "formats/labels/outlines",
         "pictures/decoding", "pictures/reading", "pictures/run_lengths",
-        "pictures/masks", "pictures/png",
+        "pictures/masks", "pictures/png", "pictures/bands", "pictures/on_disk", "pictures/regions",
     )
 )  # fmt: skip
 

@@ -127,7 +127,7 @@ class Instances:
     shapes: tuple[Shape, ...]
     under: tuple[Shape, ...] = ()
 
-    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+    def read(self, shape: tuple[int, int], image_path: Path, folder: Path | None = None) -> Truth:
         if shape != self.size:
             raise SampleError(
                 f"{self.path}: images: says {self.size[1]} x {self.size[0]} pixels of {image_path.name}, which has "

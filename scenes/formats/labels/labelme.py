@@ -62,7 +62,7 @@ class Shapes:
 
     path: Path
 
-    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+    def read(self, shape: tuple[int, int], image_path: Path, folder: Path | None = None) -> Truth:
         written = checked(json_at(self.path), _File, str(self.path))
         for side, said, found in (("Height", written.height, shape[0]), ("Width", written.width, shape[1])):
             if said not in (None, found):

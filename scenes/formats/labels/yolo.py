@@ -52,7 +52,7 @@ class LabelFile:
     names: Mapping[int, str]
     impurities: tuple[str, ...] = ()
 
-    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+    def read(self, shape: tuple[int, int], image_path: Path, folder: Path | None = None) -> Truth:
         return of_instances(instances_of(_lines(self.path), self.names, self.impurities, shape, self.path), shape)
 
     def files(self) -> tuple[Path, ...]:

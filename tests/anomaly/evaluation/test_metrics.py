@@ -8,7 +8,6 @@ import sklearn.metrics
 import torch
 from scipy import ndimage
 
-from anomaly.evaluation import regions
 from anomaly.evaluation.metrics import (
     COVERAGES,
     Evaluator,
@@ -21,6 +20,7 @@ from anomaly.evaluation.metrics import (
 )
 from anomaly.evaluation.results import Metrics
 from scenes.formats.truth import DefectInstance, InstanceMaps, Truth
+from scenes.pictures import regions
 
 
 def rectangle(shape, top, left, height, width):

@@ -99,7 +99,7 @@ def test_evaluation_counts_pixels_of_what_is_looked_at_alone(good, trained, tmp_
 class Half:
     """Truth that calls all below the middle a defect."""
 
-    def read(self, shape, image_path):
+    def read(self, shape, image_path, folder=None):
         from scenes.formats.truth import DefectInstance, Truth
 
         mask = np.zeros(shape, bool)

@@ -291,12 +291,12 @@ def test_evaluation_lets_a_picture_go_before_it_reads_its_truth(folder, trained,
         pictures.append(weakref.ref(pixels))
         return pixels, valid_mask
 
-    def truth(sample, read=Sample.truth):
+    def truth(sample, scratch, read=Sample.banded_truth):
         held.append(sum(picture() is not None for picture in pictures))
-        return read(sample)
+        return read(sample, scratch)
 
     monkeypatch.setattr(Sample, "picture", picture)
-    monkeypatch.setattr(Sample, "truth", truth)
+    monkeypatch.setattr(Sample, "banded_truth", truth)
     evaluate_inspector(trained, read_samples(folder), None, tmp_path / "report")
     assert len(held) == len(pictures) == 10
     # The validation pictures' truths are counted while the pictures are at hand.

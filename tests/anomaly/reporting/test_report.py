@@ -12,7 +12,6 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 import scenes
-from anomaly.evaluation import regions
 from anomaly.evaluation.metrics import Evaluator
 from anomaly.evaluation.results import InspectorRecord, ResultsError, ResultsWriter, read_results
 from anomaly.reporting import report_pictures as pictures
@@ -25,7 +24,7 @@ from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
 from scenes.formats.truth import DefectInstance, Truth
 from scenes.pictures import bands as reading_bands
-from scenes.pictures import on_disk
+from scenes.pictures import on_disk, regions
 
 HOSTILE = '<script>alert("x")</script>'
 VOID = {"meta", "img", "input", "path", "circle", "rect"}
@@ -207,7 +206,7 @@ def test_hostile_names_stay_text(tmp_path):
     mask[4:8, 4:8] = True
 
     class Told:
-        def read(self, shape, image_path):
+        def read(self, shape, image_path, folder=None):
             return Truth(mask, (DefectInstance(HOSTILE, "defect", mask),))
 
     samples = [
@@ -232,7 +231,7 @@ def test_clearest_and_hardest_samples_are_named_as_such(tmp_path):
     mask[8:12, 5:25] = True
 
     class Crack:
-        def read(self, shape, image_path):
+        def read(self, shape, image_path, folder=None):
             return Truth(mask, (DefectInstance("crack", "defect", mask),))
 
     strengths = {"blind": -2.0, "weak": 0.3, "fair": 0.8, "sharp": 2.0}

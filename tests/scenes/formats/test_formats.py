@@ -426,7 +426,7 @@ class Halves:
 
 @dataclass(frozen=True)
 class LowerHalf:
-    def read(self, shape, image_path):
+    def read(self, shape, image_path, folder=None):
         defect = np.zeros(shape, bool)
         defect[shape[0] // 2 :] = True
         return Truth(defect, (DefectInstance("dent", "defect", defect),))

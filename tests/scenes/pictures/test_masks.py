@@ -11,9 +11,13 @@ from PIL import Image, ImageDraw, ImageFilter
 from skimage.measure import label
 
 from procgen.errors import BlemishNote
+from scenes.pictures import bands as reading_bands
+from scenes.pictures import on_disk, regions
 from scenes.pictures.errors import PictureError
-from scenes.pictures.masks import read_mask
+from scenes.pictures.masks import Numbers, read_mask, read_mask_rows
+from scenes.pictures.on_disk import ArrayOnDisk
 
+Read = Callable[..., Numbers]
 SHAPE = (64, 80)
 MARKED = np.zeros(SHAPE, bool)
 MARKED[10:24, 20:40] = True
@@ -67,6 +71,23 @@ def image_path(tmp_path: Path) -> Path:
     return tmp_path / "picture.png"
 
 
+@pytest.fixture(params=["whole", "row by row", "by bands"])
+def read(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
+    """`read_mask`, or the same by bands from an array on a disk."""
+    if request.param == "whole":
+        return read_mask
+    monkeypatch.setattr(on_disk, "LARGE", 1)
+    monkeypatch.setattr(regions, "BAND", 1 if request.param == "row by row" else 11 * SHAPE[1])
+    monkeypatch.setattr(reading_bands, "AT_ONCE", 7 * SHAPE[1])
+
+    def by_bands(path: Path, image_path: Path, **options: bool) -> Numbers:
+        found = read_mask_rows(path, image_path, folder=tmp_path, **options)
+        assert isinstance(found, ArrayOnDisk)
+        return found[:]
+
+    return by_bands
+
+
 @pytest.mark.parametrize(
     ("make", "noted"),
     [
@@ -96,72 +117,76 @@ def image_path(tmp_path: Path) -> Path:
     ],
 )
 def test_masks_mark_the_same_however_they_are_stored(
-    tmp_path: Path, image_path: Path, make: Callable[[], Image.Image], noted: str
+    tmp_path: Path, image_path: Path, read: Read, make: Callable[[], Image.Image], noted: str
 ) -> None:
     mask = make()
     path = tmp_path / ("mask.tif" if mask.mode == "F" else "mask.png")
     mask.save(path)
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
-        found = read_mask(path, image_path) > 0
+        found = read(path, image_path) > 0
     exact = noted != "half-tones" and len(np.unique(np.asarray(mask))) <= 4  # values and channels
     assert found.sum() == pytest.approx(MARKED.sum(), rel=0 if exact else 0.1)
     assert label(found, connectivity=2).max() == 1
     assert [noted in str(note.message) for note in notes] == ([True] if noted else [])
 
 
-def test_numbers_of_things_keep_their_meaning(tmp_path: Path, image_path: Path) -> None:
+def test_numbers_of_things_keep_their_meaning(tmp_path: Path, image_path: Path, read: Read) -> None:
     values = np.zeros(SHAPE, np.uint8)
     for number, level in enumerate((3, 85, 170, 255)):
         values[5:12, 5 + 15 * number : 15 + 15 * number] = level
     Image.fromarray(values).save(tmp_path / "mask.png")
-    assert np.array_equal(read_mask(tmp_path / "mask.png", image_path), values)
+    assert np.array_equal(read(tmp_path / "mask.png", image_path), values)
     Image.fromarray(values).save(tmp_path / "mask.png")
-    assert np.array_equal(read_mask(tmp_path / "mask.png", image_path, numbered=True), values)
+    assert np.array_equal(read(tmp_path / "mask.png", image_path, numbered=True), values)
 
 
-def test_numbers_of_many_thin_and_touching_things_are_no_half_tones(tmp_path: Path, image_path: Path) -> None:
+def test_numbers_of_many_thin_and_touching_things_are_no_half_tones(
+    tmp_path: Path, image_path: Path, read: Read
+) -> None:
     values = np.zeros(SHAPE, np.uint8)
     for number in range(40):
         row, column = divmod(number, 8)
         values[2 + 12 * row, 2 + 10 * column : 9 + 10 * column] = number + 1
     values[3, 2:6] = 2  # along half of number 1
     Image.fromarray(values).save(tmp_path / "mask.png")
-    assert np.array_equal(read_mask(tmp_path / "mask.png", image_path), values)
+    assert np.array_equal(read(tmp_path / "mask.png", image_path), values)
 
 
-def test_a_thin_antialiased_line_is_not_lost(tmp_path: Path, image_path: Path) -> None:
+def test_a_thin_antialiased_line_is_not_lost(tmp_path: Path, image_path: Path, read: Read) -> None:
     large = Image.new("L", (3 * SHAPE[1], 3 * SHAPE[0]))
     ImageDraw.Draw(large).line([(30, 60), (200, 80)], fill=255, width=2)
     large.resize(SHAPE[::-1], Image.Resampling.LANCZOS).save(tmp_path / "mask.png")
     with pytest.warns(BlemishNote, match="half-tones"):
-        found = read_mask(tmp_path / "mask.png", image_path) > 0
+        found = read(tmp_path / "mask.png", image_path) > 0
     assert np.count_nonzero(found.any(axis=0)) >= 55
 
 
-def test_masks_without_ground_or_inverted_are_refused_and_empty_ones_told(tmp_path: Path, image_path: Path) -> None:
+def test_masks_without_ground_or_inverted_are_refused_and_empty_ones_told(
+    tmp_path: Path, image_path: Path, read: Read
+) -> None:
     for make in (lambda: grey(0, 255), lambda: grey(200, 90), lambda: Image.new("L", SHAPE[::-1], 255)):
         make().save(tmp_path / "mask.png")
         with pytest.raises(PictureError, match=r"mask\.png: marks \d+ % of the picture, so that it seems inverted"):
-            read_mask(tmp_path / "mask.png", image_path)
+            read(tmp_path / "mask.png", image_path)
     Image.new("L", SHAPE[::-1]).save(tmp_path / "mask.png")
     with pytest.warns(BlemishNote, match=r"mask\.png: marks nothing"):
-        read_mask(tmp_path / "mask.png", image_path)
+        read(tmp_path / "mask.png", image_path)
     Image.new("LA", SHAPE[::-1]).save(tmp_path / "mask.png")
     with pytest.raises(PictureError, match="wholly transparent"):
-        read_mask(tmp_path / "mask.png", image_path)
+        read(tmp_path / "mask.png", image_path)
 
 
-def test_masks_of_turned_pictures_are_read_upright_or_as_stored(tmp_path: Path) -> None:
+def test_masks_of_turned_pictures_are_read_upright_or_as_stored(tmp_path: Path, read: Read) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     picture = tmp_path / "picture.jpg"
     Image.new("L", SHAPE[::-1]).transpose(Image.Transpose.ROTATE_90).save(picture, exif=exif)
     grey().save(tmp_path / "mask.png")
-    assert np.array_equal(read_mask(tmp_path / "mask.png", picture) > 0, MARKED)
+    assert np.array_equal(read(tmp_path / "mask.png", picture) > 0, MARKED)
     grey().transpose(Image.Transpose.ROTATE_90).save(tmp_path / "mask.png")
     with pytest.warns(BlemishNote, match="not upright"):
-        assert np.array_equal(read_mask(tmp_path / "mask.png", picture) > 0, MARKED)
+        assert np.array_equal(read(tmp_path / "mask.png", picture) > 0, MARKED)
     Image.new("L", (30, 30)).save(tmp_path / "mask.png")
     with pytest.raises(PictureError, match=r"30 × 30 pixels but its image picture\.jpg is 80 × 64, upright"):
-        read_mask(tmp_path / "mask.png", picture)
+        read(tmp_path / "mask.png", picture)

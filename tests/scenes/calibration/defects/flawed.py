@@ -24,7 +24,7 @@ class Masks:
 
     instances: tuple[DefectInstance, ...]
 
-    def read(self, shape: tuple[int, int], image_path: Path) -> Truth:
+    def read(self, shape: tuple[int, int], image_path: Path, folder: Path | None = None) -> Truth:
         union = np.zeros(shape, bool)
         for instance in self.instances:
             union |= instance.mask

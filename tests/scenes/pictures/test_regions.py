@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skimage.measure import label
 
-from anomaly.evaluation import regions
-from anomaly.evaluation.regions import BandedRegions, bands, numbered_regions
+from scenes.pictures import regions
+from scenes.pictures.regions import BandedRegions, bands, numbered_regions
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.4, 0.6, 1.0])
@@ -16,6 +16,12 @@ def test_regions_are_those_of_another_library(share: float) -> None:
     # The same parts of the picture, whatever their numbers: as many pairs of numbers as there are numbers.
     pairs = np.unique(np.stack([ours, theirs], axis=-1).reshape(-1, 2), axis=0)
     assert len(pairs) == len(np.unique(ours)) == len(np.unique(theirs))
+    assert_numbered_by_first_pixels(ours)
+
+
+def assert_numbered_by_first_pixels(numbers: np.ndarray) -> None:
+    seen = list(dict.fromkeys(numbers[numbers > 0].tolist()))  # in the order in which rows show them
+    assert seen == list(range(1, len(seen) + 1))
 
 
 def test_corners_touch_and_views_are_taken() -> None:
@@ -36,5 +42,6 @@ def test_regions_found_band_by_band_are_those_of_the_whole(share: float, band: i
     pairs = np.unique(np.stack([ours, theirs], axis=-1).reshape(-1, 2), axis=0)
     assert np.array_equal(ours == 0, ~mask)
     assert len(pairs) == len(np.unique(ours)) == len(np.unique(theirs))
+    assert_numbered_by_first_pixels(ours)
     assert banded.sizes[1:].tolist() == np.bincount(ours.ravel())[1:].tolist()
     assert banded.sizes[0] == 0

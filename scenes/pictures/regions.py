@@ -7,16 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.pictures.on_disk import Rows, row_bands
+from scenes.pictures.on_disk import ByRows, row_bands
 
 BAND = 1 << 19  # pixels of a picture of which numbers are kept at once
+EIGHT_CONNECTED = np.ones((3, 3), np.bool_)
 
 
 def numbered_regions(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """(H, W): the number, from 1, of the 8-connected region of the mask (H, W) that a pixel is in; 0 outside."""
-    import cv2
+    """(H, W): the number, from 1, of the 8-connected region of the mask (H, W) that a pixel is in; 0 outside.
 
-    regions: NDArray[np.int32] = cv2.connectedComponents(np.ascontiguousarray(mask, np.uint8), connectivity=8)[1]
+    They are numbered in the order of their first pixels, row by row.
+    """
+    from scipy.ndimage import label
+
+    regions = np.zeros(mask.shape, np.int32)
+    if mask.any():
+        label(mask, EIGHT_CONNECTED, output=regions)
     return regions
 
 
@@ -28,10 +34,10 @@ def bands(shape: tuple[int, ...]) -> Iterator[slice]:
 class BandedRegions:
     """The 8-connected regions of a mask (H, W), numbered from 1, of which one band's numbers are in memory at a time.
 
-    sizes: (1 + regions,) pixels of each, sizes[0] of none.
+    They are numbered as `numbered_regions` does. sizes: (1 + regions,) pixels of each, sizes[0] of none.
     """
 
-    def __init__(self, mask: Rows) -> None:
+    def __init__(self, mask: ByRows) -> None:
         self._mask = mask
         self.bands = tuple(bands(mask.shape))
         counts = [np.zeros(1, np.int64)]
@@ -76,7 +82,7 @@ def _touching(above: NDArray[np.int64], below: NDArray[np.int64]) -> Iterator[ND
 
 
 def _joined(count: int, pairs: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """(1 + count,) new numbers of regions of which those of a pair are one."""
+    """(1 + count,) new numbers, in the same order, of regions of which those of a pair are one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -84,5 +90,8 @@ def _joined(count: int, pairs: list[NDArray[np.int64]]) -> NDArray[np.int64]:
         return np.arange(count + 1)
     one, other = np.concatenate(pairs).T
     graph = coo_array((np.ones(len(one), np.bool_), (one, other)), shape=(count + 1, count + 1))
-    numbers: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
-    return numbers
+    _, first, numbers = np.unique(
+        connected_components(graph, directed=False)[1], return_index=True, return_inverse=True
+    )
+    joined: NDArray[np.int64] = np.argsort(np.argsort(first))[numbers]
+    return joined
