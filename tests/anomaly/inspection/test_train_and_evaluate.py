@@ -15,10 +15,12 @@ from anomaly.backbone.packaged_weights import Package
 from anomaly.inspection import filling, train
 from anomaly.inspection.evaluate import evaluate_inspector, unseen
 from anomaly.inspection.inspector import BANK_FILE, Inspector, InspectorError
+from anomaly.inspection.threshold import threshold_rule
 from anomaly.inspection.train import train_inspector
 from procgen.errors import BlemishError, Stopped
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import Sample
+from scenes.pictures import on_disk
 
 
 @pytest.fixture(scope="module")
@@ -301,3 +303,16 @@ def test_evaluation_lets_a_picture_go_before_it_reads_its_truth(folder, trained,
     assert len(held) == len(pictures) == 10
     # The validation pictures' truths are counted while the pictures are at hand.
     assert held.count(0) >= 8
+
+
+def test_large_pictures_are_evaluated_on_a_disk_to_the_same_figures(folder, trained, tmp_path, monkeypatch):
+    rule = threshold_rule("f1")
+    here = evaluate_inspector(trained, read_samples(folder), None, tmp_path / "here", threshold=rule)
+    monkeypatch.setattr(on_disk, "LARGE", 1)
+    there = evaluate_inspector(trained, read_samples(folder), None, tmp_path / "there", threshold=rule)
+    assert there.metrics == here.metrics
+    assert there.threshold_origin == here.threshold_origin
+    for one, other in zip(there.samples, here.samples, strict=True):
+        assert (one.name, one.score) == (other.name, other.score)
+        np.testing.assert_array_equal(there.levels(one), here.levels(other))
+        np.testing.assert_array_equal(there.truth(one), here.truth(other))
