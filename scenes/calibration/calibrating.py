@@ -202,8 +202,12 @@ def calibrate(recipe: Recipe, real: Photographs, bench: Bench, plan: Plan = Plan
         moved=moved,
         before=start,
         after=chosen,
-        centre_interval=_interval([each.centres for each in solutions], [each.centres for each in draws]),
-        half_width_interval=_interval([each.half_widths for each in solutions], [each.half_widths for each in draws]),
+        centre_interval=_interval(
+            [each.centres for each in solutions], [each.centres for each in draws], len(photographs)
+        ),
+        half_width_interval=_interval(
+            [each.half_widths for each in solutions], [each.half_widths for each in draws], len(photographs)
+        ),
         frames_before=before,
         frames_after=frames,
         floor=judge.floor(),
@@ -350,10 +354,19 @@ class _Rounds:
         return found
 
 
-def _interval(rounds: Sequence[Floats], draws: Sequence[Floats]) -> Floats:
-    """(K, 2) the middle 90 % of the draws, widened to what the rounds found: how far they lie apart is doubt too."""
-    low, high = np.quantile(np.array(draws), (0.05, 0.95), axis=0)
-    return np.stack([np.minimum(low, np.min(rounds, axis=0)), np.maximum(high, np.max(rounds, axis=0))], axis=1)
+def _interval(rounds: Sequence[Floats], draws: Sequence[Floats], count: int) -> Floats:
+    """(K, 2) the standard interval of the draws, 95 %, widened to what the rounds found: that they differ is doubt too.
+
+    Draws are too few for quantiles of their own; and those from `count` photographs lie nearer to each other than fits
+    to other photographs would, hence Student's quantile and the factor beside it [Hesterberg 2015].
+    """
+    from scipy.stats import t
+
+    rows = np.array(draws)
+    middle, deviation = rows.mean(axis=0), rows.std(axis=0, ddof=1)
+    reach = t.ppf(0.975, count - 1) * np.sqrt(count / (count - 1)) * deviation
+    ends = [np.minimum(middle - reach, np.min(rounds, axis=0)), np.maximum(middle + reach, np.max(rounds, axis=0))]
+    return np.clip(np.stack(ends, axis=1), 0.0, 1.0)
 
 
 def _stacked(seen: Sequence[Measured]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
