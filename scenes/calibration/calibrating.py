@@ -364,9 +364,10 @@ def _interval(rounds: Sequence[Floats], draws: Sequence[Floats], count: int) -> 
 
     rows = np.array(draws)
     middle, deviation = rows.mean(axis=0), rows.std(axis=0, ddof=1)
-    reach = t.ppf(0.975, count - 1) * np.sqrt(count / (count - 1)) * deviation
+    reach = float(t.ppf(0.975, count - 1)) * np.sqrt(count / (count - 1)) * deviation
     ends = [np.minimum(middle - reach, np.min(rounds, axis=0)), np.maximum(middle + reach, np.max(rounds, axis=0))]
-    return np.clip(np.stack(ends, axis=1), 0.0, 1.0)
+    interval: Floats = np.clip(np.stack(ends, axis=1), 0.0, 1.0)
+    return interval
 
 
 def _stacked(seen: Sequence[Measured]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
