@@ -230,6 +230,13 @@ def in_files(pictures: Sequence[NDArray[np.uint8]], home: Path) -> list[Sample]:
     return samples
 
 
+def show(tables: Mapping[str, list[dict[str, Figure]]], title: str, file: Path | None) -> None:
+    for name, rows in tables.items():
+        report(rows, title=f"{title}: {name}")
+    if file:
+        write(tables, file)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.renders} frames instead of {WHOLE.renders}")
@@ -276,9 +283,7 @@ def main() -> None:
             real = photographs(fitted, before, features, SEED, untold)
             frames_now = as_it_is(before, bench(free_parameters(before)), compared)
             tables = {"distances": distances(real, others, {"now": frames_now})}
-            report(tables["distances"], title=f"{arguments.recipe} as it is")
-            if arguments.json:
-                write(tables, arguments.json)
+            show(tables, f"{arguments.recipe} as it is", arguments.json)
             return
         fit = fit_recipe(
             arguments.recipe, fitted, home / "fitted.yaml", rendering, features, plan, SAMPLES, print_progress,
@@ -292,10 +297,7 @@ def main() -> None:
             torch.set_flush_denormal(True)
             good, samples = read_samples(fitted), some(samples, arguments.judged, SEED)
             tables["inspectors"] = inspected(fit, frames, samples, good, arguments.backbone, home / "inspectors")
-        for name, rows in tables.items():
-            report(rows, title=f"{arguments.recipe} before and after: {name}")
-        if arguments.json:
-            write(tables, arguments.json)
+        show(tables, f"{arguments.recipe} before and after", arguments.json)
 
 
 if __name__ == "__main__":

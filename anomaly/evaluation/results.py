@@ -236,8 +236,7 @@ class EvaluationRecord:
     def _rows(self, relative: str, dtype: DTypeLike, scratch: Path | None) -> Rows:
         path = self._path(relative)
         with _told(path):
-            if self.digests and sha256_of(path) != self.digests.get(relative):
-                raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
+            self._refuse_changed(relative, path, sha256_of(path) if self.digests else "")
             values = raster_rows(path, sys.maxsize, scratch).values
         if values.dtype != dtype or len(values.shape) != 2:
             raise ResultsError(f"{path}: holds another kind of picture; run the evaluation again")
@@ -247,11 +246,15 @@ class EvaluationRecord:
         path = self._path(relative)
         with _told(path):
             content = content_of(path)
-            if self.digests and hashlib.sha256(content).hexdigest() != self.digests.get(relative):
-                raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
+            self._refuse_changed(relative, path, hashlib.sha256(content).hexdigest())
             image = Image.open(BytesIO(content))
             image.load()
         return image
+
+    def _refuse_changed(self, relative: str, path: Path, digest: str) -> None:
+        """digest: of the file there; of no meaning where none is known."""
+        if self.digests and digest != self.digests.get(relative):
+            raise ResultsError(f"{path}: {CHANGED}; run the evaluation again")
 
     def _path(self, relative: str) -> Path:
         try:

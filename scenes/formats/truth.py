@@ -13,7 +13,7 @@ from procgen.surface.layer import Family
 from scenes.formats.errors import SampleError
 from scenes.pictures.decoding import MOST_PIXELS
 from scenes.pictures.masks import read_mask, read_mask_rows
-from scenes.pictures.on_disk import ByRows, MadeRows, Rows, beside
+from scenes.pictures.on_disk import ByRows, MadeRows, Rows, beside, shape_of
 from scenes.pictures.regions import BandedRegions, bands
 
 IntegerMap = NDArray[np.integer[Any]]
@@ -108,7 +108,7 @@ class BandedTruth:
             masks = self.instances.masks(places, rows)
         else:
             masks = (self.instances[place].mask[rows] for place in places)
-        found = np.zeros(self.defect[rows].shape, np.bool_)
+        found = np.zeros(shape_of(rows, self.defect.shape), np.bool_)
         for mask in masks:
             found |= mask
         return found
@@ -240,7 +240,7 @@ class MaskFiles:
 
 
 def _nothing(shape: tuple[int, int]) -> BandedTruth:
-    return BandedTruth(MadeRows(shape, lambda rows: np.zeros((len(range(shape[0])[rows]), shape[1]), np.bool_)))
+    return BandedTruth(MadeRows(shape, lambda rows: np.zeros(shape_of(rows, shape), np.bool_)))
 
 
 def of_components(values: IntegerMap, classes: Mapping[int | None, str]) -> Truth:

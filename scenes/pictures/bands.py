@@ -54,18 +54,18 @@ class RasterRows(NamedTuple):
     inverted: bool = False
 
 
-def raster_rows(path: Path, most_pixels: int, folder: Path | None = None, sha256: str = "") -> RasterRows:
+def raster_rows(path: Path, most_pixels: int, folder: Path | None = None) -> RasterRows:
     """The picture of a file; see `load`. folder: where a large one's arrays may lie, None: all is in memory.
 
-    sha256: of the file, where it is known. Raises PictureError, and DiskError where there is no room.
+    Raises PictureError, and DiskError where there is no room.
     """
     measured = measure(path, most_pixels)
     if folder is None or not is_large(measured.shape):
-        raster = load(path, most_pixels, sha256)
+        raster = load(path, most_pixels)
         return RasterRows(raster.values, raster.alpha, raster.indices, raster.inverted)
     found: dict[str, ArrayOnDisk] = {}
     inverted = False
-    for part, raster in raster_bands(path, measured, sha256):
+    for part, raster in raster_bands(path, measured):
         for name, own in (("values", raster.values), ("alpha", raster.alpha), ("indices", raster.indices)):
             if own is not None:
                 if name not in found:

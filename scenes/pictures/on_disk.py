@@ -118,6 +118,11 @@ class MadeRows:
         return self._make(rows)
 
 
+def shape_of(rows: slice, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape (h, W, …) of some rows of (H, W, …), without reading them."""
+    return (len(range(shape[0])[rows]), *shape[1:])
+
+
 def nearest_folder(path: Path) -> Path:
     """The folder there is that a path names or lies in, on whose disk what is about to be written lies."""
     return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())

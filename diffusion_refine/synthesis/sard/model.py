@@ -67,10 +67,9 @@ def save_model(
 def load_sard(folder: Path, device: str | None = None) -> SardModel:
     """The model that `save_model` wrote. Raises ModelError for a folder that holds none, or a damaged one."""
     record = FILES.load_record(folder)
-    told = {"contrast": Contrast.picture, **record["network"]}  # the only one that earlier versions had
-    shape = NetworkShape(
-        **{**told, "channels": tuple(told["channels"]), "contrast": Contrast(told["contrast"])},
-    )
+    told = record["network"]
+    contrast = Contrast(told.get("contrast", Contrast.picture))  # the only one that earlier versions had
+    shape = NetworkShape(**{**told, "channels": tuple(told["channels"]), "contrast": contrast})
     network = GeneratorNetwork(shape, len(record["labels"]), len(record["surfaces"]))
     FILES.load_weights(network, folder, device)
     return SardModel(
