@@ -34,6 +34,19 @@ def chosen_surfaces(
     return [Sample(path.name, content_group(path), GOOD, path, options=reading) for path in inputs]
 
 
+def photographs_of(inputs: Sequence[Path], options: ReadingOptions) -> tuple[Path, ...]:
+    """Files of good pictures: those that are named, or of one folder the good ones, of its train split where it has one.
+
+    Raises BlemishError where the folder holds none: what is drawn leaves no place for what a picture shows already.
+    """
+    if len(inputs) != 1 or not inputs[0].is_dir():
+        return tuple(inputs)
+    good = [sample for sample in read_samples(inputs[0], AUTO, options=options) if sample.label == GOOD]
+    if not good:
+        raise BlemishError(f"{inputs[0]}: holds no good picture to draw on; name a folder that does, or the pictures")
+    return tuple(sample.image_path for sample in preferred(good, lambda sample: True))
+
+
 def chosen_flawed(folder: Path, only: Path | None, options: ReadingOptions, format: str = AUTO) -> list[Sample]:
     """The flawed pictures of a labelled set: those that a list names, else of its train split, else all of it.
 

@@ -52,6 +52,7 @@ def synthesis(
 
     Raises BlemishError where a check of labels is asked for; PictureError, RecipeError.
     """
+    from diffusion_refine.synthesis.pasting.chosen import photographs_of
     from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
     from procgen.errors import BlemishError
     from scenes.recipes.on_photographs import Lamp
@@ -63,15 +64,16 @@ def synthesis(
         )
     lamp = None if light is None else Lamp(math.radians(light[0]), math.radians(light[1]), ambient)
     scale = None if mm_per_pixel is None else mm_per_pixel / 1e3
+    options = reading(white_level, most_pixels)
     source = PhotographFrames(
-        request.inputs,
+        photographs_of(request.inputs, options),
         load_recipe(recipe),
         count,
         request.seed,
         scale=scale,
         lamp=lamp,
         one_class=one_class,
-        options=reading(white_level, most_pixels),
+        options=options,
     )
     return procedural_synthesis(source, gloss)
 

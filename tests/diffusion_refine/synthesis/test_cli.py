@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from diffusion_refine.synthesis.swap_options import swap_settings
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from scenes import Dataset
 from tests.command.told import Run, runner
+from tests.diffusion_refine.synthesis.labelled_sets import mvtec_set
 
 QUICK = ("--steps", "4", "--visible", "0", "--in-place", "0", "--stray", "1e9", "--spill", "1e9", "--swap", "0")
 
@@ -189,3 +191,18 @@ def test_a_photograph_of_more_pixels_than_may_be_is_refused_unopened(
     told = run("synthesize", path, *method, "--most-pixels", "0.001", "--out", tmp_path / "out")
     assert f"{path}: is 40 x 30 pixels, more than 0.001 million" in told.refusal()
     assert "is truncated or damaged" in run("synthesize", path, *method, "--out", tmp_path / "out").refusal()
+
+
+def test_a_folder_of_good_and_flawed_pictures_is_drawn_on_where_it_is_good(tmp_path: Path, run: Run) -> None:
+    labelled = mvtec_set(tmp_path / "set")
+    assert run("synthesize", labelled, "--recipe", "magnetic_tile", "--out", tmp_path / "drawn").code == 0
+    photos = json.loads((tmp_path / "drawn" / "dataset.json").read_text())["settings"]["photos"]
+    good = sorted((labelled / "train" / "good").iterdir())
+    assert [photo["name"] for photo in photos] == [path.name for path in good]
+
+    shutil.rmtree(labelled / "train")
+    shutil.rmtree(labelled / "test" / "good")
+    told = run("synthesize", labelled, "--recipe", "magnetic_tile", "--out", tmp_path / "none")
+    assert told.code == 2
+    assert "holds no good picture to draw on" in told.err
+    assert not (tmp_path / "none").exists()
