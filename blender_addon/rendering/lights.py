@@ -62,7 +62,7 @@ def place_domes(domes: list[bpy.types.Object], wanted: tuple[Dome, ...], collect
 
 def dome_faces(dome: Dome) -> tuple[Floats, NDArray[np.int64]]:
     """Vertices (V, 3), from the dome's centre, and faces (F, 4), from its opening to its rim."""
-    down = np.linspace(dome.hole, np.pi / 2, DOWN + 1)
+    down = np.linspace(dome.hole, dome.rim, DOWN + 1)
     azimuth = 2 * np.pi * np.arange(AROUND) / AROUND
     circle = np.column_stack([np.cos(azimuth), np.sin(azimuth)])
     vertices = np.concatenate(

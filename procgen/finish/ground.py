@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from procgen.errors import BlemishError
+from procgen.finish.frames import component, frame_about
 from procgen.finish.solid import drawn_out, rod_density, rods, speck_cell, specks, stream_seed
 from procgen.surface.checks import require
 from procgen.surface.layer import FinishSample, SurfacePoints
@@ -47,6 +48,8 @@ class GroundFinish:
     film: optical thickness of what oil, heat and time left, in streaks of film_size (m) across: it takes blue most, and
     red least.
     pit_density: 1/m², of fine pits with pit_radius and pit_depth (m) that take the share pit_darkening of the colour.
+    axis_depth: m below z = 0, of an axis along axis_direction (3,), in whose direction z is 0, about which the part
+    turned while it was ground: marks lie as they would on the surface of the cylinder about it, unrolled. 0: flat.
     Raises BlemishError for values out of range.
     """
 
@@ -81,6 +84,8 @@ class GroundFinish:
     pit_radius: float = 1e-4
     pit_depth: float = 0.0
     pit_darkening: float = 0.5
+    axis_direction: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    axis_depth: float = 0.0
     seed: int = 0
     kind: Literal["ground", "brushed"] = "ground"
 
@@ -113,6 +118,7 @@ class GroundFinish:
             "grain",
             "mottle",
             "roughness_streaks",
+            "axis_depth",
         )
         require(
             "ground finish",
@@ -121,9 +127,14 @@ class GroundFinish:
             **{name: (getattr(self, name), "not negative") for name in (*free, "pit_density", "pit_depth", "seed")},
             **{f"base_colour[{i}]": (value, "0 to 1") for i, value in enumerate(self.base_colour)},
             **{f"lay_direction[{i}]": (value, "finite") for i, value in enumerate(self.lay_direction)},
+            **{f"axis_direction[{i}]": (value, "finite") for i, value in enumerate(self.axis_direction)},
         )
         if not any(self.lay_direction):
             raise BlemishError("ground finish: found a lay_direction of length 0; expected a direction")
+        if not any(self.axis_direction[:2]) or self.axis_direction[2]:
+            raise BlemishError(
+                f"ground finish: found the axis_direction {self.axis_direction}; expected one that lies, z being 0"
+            )
         if self.pit_density > 0.0 and self.pit_radius > speck_cell(self.pit_density, self.pit_radius):
             raise BlemishError(
                 f"ground finish: found {self.pit_density:g} pits per m² of radius {self.pit_radius:g} m; "
@@ -139,7 +150,7 @@ class GroundFinish:
 
     def evaluate(self, points: SurfacePoints | ArrayLike) -> FinishSample:
         """Height, colour and roughness of the bare surface at N points."""
-        positions = SurfacePoints.of(points).positions
+        positions = self._unrolled(SurfacePoints.of(points).positions)
         marks = self._noise(positions, self.correlation_along, self.correlation_across, MARK_OCTAVES, stream=0)
         tone = self.streaks * marks
         height = self.height_rms * marks
@@ -183,6 +194,18 @@ class GroundFinish:
             roughness=np.clip(roughness, 0.0, 1.0).astype(np.float32),
             metallic=np.full(len(positions), self.metallic, dtype=np.float32),
         )
+
+    def _unrolled(self, positions: Floats) -> Floats:
+        """Where positions (N, 3) lie once the cylinder about the axis that touches z = 0 is flat; m all of them."""
+        if self.axis_depth == 0.0:
+            return positions
+        axes = frame_about(self.axis_direction, (0.0, 0.0, 1.0))
+        along, height, aside = (component(positions, axis) for axis in axes)
+        height = height + self.axis_depth
+        arc = self.axis_depth * np.arctan2(aside, height)
+        above = np.hypot(aside, height) - self.axis_depth
+        flat = (c[:, np.newaxis] * axis for c, axis in zip((along, above, arc), axes, strict=True))
+        return np.asarray(sum(flat))
 
     def _lines(self, positions: Floats) -> Floats:
         """How far (N,) sharp lines stand above their onset, in deviations, each brighter here and fainter there."""

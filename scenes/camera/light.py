@@ -30,13 +30,15 @@ class Dome(SceneModel):
     """A hemisphere that is luminous inside, open downwards, seen as a reflection alone; lengths in metres.
 
     centre: of the circle at its rim. radiance: W/m²/sr, the same everywhere and in every direction. hole: angle in
-    radians, from the vertical, that the opening for the camera takes at its top.
+    radians, from the vertical, that the opening for the camera takes at its top. rim: likewise, where it ends; less
+    than a right angle is a cap of a hemisphere.
     """
 
     centre: Vector
     radius: Positive
     radiance: NotNegative
     hole: Annotated[float, Field(ge=0, lt=math.pi / 2)] = 0.0
+    rim: Annotated[float, Field(gt=0, le=math.pi / 2)] = Field(math.pi / 2, exclude_if=lambda rim: rim == math.pi / 2)
 
 
 class Light(SceneModel):

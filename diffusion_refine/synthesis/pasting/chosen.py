@@ -35,7 +35,7 @@ def chosen_surfaces(
 
 
 def photographs_of(inputs: Sequence[Path], options: ReadingOptions) -> tuple[Path, ...]:
-    """Files of good pictures: those that are named, or of one folder the good ones, of its train split where it has one.
+    """Files of good pictures: those that are named, or the good ones of one folder, of its train split if it has one.
 
     Raises BlemishError where the folder holds none: what is drawn leaves no place for what a picture shows already.
     """

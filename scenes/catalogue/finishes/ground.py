@@ -79,6 +79,13 @@ class GroundFinishRecipe(FinishRecipeModel):
     anisotropy: Fraction = Field(
         Constant(0.0), description="How much reflections are drawn out across the machining marks"
     )
+    axis_degrees: Degrees = Field(
+        Constant(0.0), description="Direction of the axis about which the part turned while it was ground"
+    )
+    axis_depth_mm: Annotated[Distribution, Within(0, 1000)] = Field(
+        Constant(0.0),
+        description="How far that axis lies below the highest point: marks run round it; 0 is ground flat",
+    )
 
     @model_validator(mode="after")
     def _pits_apart(self) -> Self:
@@ -100,6 +107,7 @@ class GroundFinishRecipe(FinishRecipeModel):
         quantities = stream.quantities(self)
         return GroundFinish(
             lay_direction=heading(quantities.pop("lay")),
+            axis_direction=heading(quantities.pop("axis")),
             base_colour=dimmed(stream.colour("base_colour", self.base_colour), quantities.pop("brightness")),
             seed=stream.layer_seed(),
             kind=self.kind,

@@ -31,6 +31,9 @@ class DomeLightRecipe(LightRecipeModel):
     height_mm: Annotated[Distribution, Within(0, 5000)] = Field(
         Constant(0.0), description="Height of the dome's rim above the part"
     )
+    opening_radiance_w_per_m2_sr: Radiance | None = Field(
+        None, title="Behind It", description="Of what is in the opening: 0 is a dark camera; off is the room"
+    )
     ambient_w_per_m2_sr: Ambient = NO_AMBIENT
 
     @model_validator(mode="after")
@@ -52,7 +55,11 @@ class DomeLightRecipe(LightRecipeModel):
             radiance=stream.draw("radiance_w_per_m2_sr", self.radiance_w_per_m2_sr),
             hole=math.asin(opening / diameter),
         )
-        return Light(panels=(), domes=(dome,), ambient=self.ambient(stream))
+        domes = [dome]
+        if self.opening_radiance_w_per_m2_sr is not None and dome.hole > 0:
+            seen = stream.draw("opening_radiance_w_per_m2_sr", self.opening_radiance_w_per_m2_sr)
+            domes.append(dome.model_copy(update={"radiance": seen, "hole": 0.0, "rim": dome.hole}))
+        return Light(panels=(), domes=tuple(domes), ambient=self.ambient(stream))
 
 
 ENTRIES = (

@@ -124,3 +124,28 @@ def test_more_grooves_than_fit_are_refused() -> None:
     with pytest.raises(BlemishError, match="expected at most 104720 per m, or they would merge"):
         replace(GROOVED, through_groove_density=2e5)
     replace(GROOVED, through_groove_density=1e5)
+
+
+@pytest.mark.parametrize("axis", [(1.0, 0.0, 0.0), (np.cos(0.4), np.sin(0.4), 0.0)])
+def test_marks_run_round_a_cylinder_as_they_run_on_it_unrolled(axis: tuple[float, float, float]) -> None:
+    radius, everything = 0.015, {"streaks": 0.1, "grain": 0.1, "mottle": 0.2, "through_grooves": 0.5, "film": 0.2}
+    flat = replace(PLAIN, **everything, height_rms=1e-7, through_groove_density=500.0)
+    turned = replace(flat, axis_direction=axis, axis_depth=radius)
+    random = np.random.default_rng(2)
+    along, angle = random.uniform(-0.02, 0.02, 500), random.uniform(-1.5, 1.5, 500)
+    aside = np.array([-axis[1], axis[0], 0.0])
+    upwards = radius * np.cos(angle) - radius  # the cylinder touches z = 0 along the axis
+    around = np.outer(along, axis) + np.outer(radius * np.sin(angle), aside) + np.outer(upwards, (0, 0, 1))
+    unrolled = np.outer(along, axis) + np.outer(radius * angle, aside)
+    found, expected = turned.evaluate(around), flat.evaluate(unrolled)
+    assert np.allclose(found.base_colour, expected.base_colour, atol=1e-5)
+    assert np.allclose(found.height, expected.height, atol=1e-11)
+    assert not np.allclose(flat.evaluate(around).base_colour, expected.base_colour, atol=1e-2)
+
+
+def test_an_axis_that_does_not_lie_is_refused() -> None:
+    for axis in ((0.0, 0.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.2)):
+        with pytest.raises(BlemishError, match="expected one that lies"):
+            replace(PLAIN, axis_direction=axis)
+    with pytest.raises(BlemishError, match="axis_depth"):
+        replace(PLAIN, axis_depth=-1e-3)

@@ -107,3 +107,14 @@ def test_ambient_light_is_drawn_for_each_kind() -> None:
         fields = example("light", kind).recipes[0].model_dump(mode="json")
         fields["light"]["ambient_w_per_m2_sr"] = 0.7
         assert draw(recipe_from(fields, kind), 0, 0).light.ambient == 0.7
+
+
+def test_what_is_in_the_opening_of_a_dome_fills_it() -> None:
+    light = {"kind": "dome", "diameter_mm": 100, "opening_mm": 30, "radiance_w_per_m2_sr": 5}
+    dome, camera = draw(lit(light | {"opening_radiance_w_per_m2_sr": 0.5}), 1, 0).light.domes
+    assert math.sin(dome.hole) == pytest.approx(0.3)
+    assert (camera.hole, camera.rim, camera.radiance) == (0, dome.hole, 0.5)
+    assert (camera.centre, camera.radius) == (dome.centre, dome.radius)
+    (open_to_the_room,) = draw(lit(light), 1, 0).light.domes
+    assert open_to_the_room == dome
+    assert len(draw(lit(light | {"opening_mm": 0, "opening_radiance_w_per_m2_sr": 0.5}), 1, 0).light.domes) == 1
