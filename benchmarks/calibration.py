@@ -2,6 +2,7 @@
 
     python benchmarks/calibration.py [--quick] [--data DATA] [--set NAME] [--recipe NAME] [--json FILE] [--out FOLDER]
     python benchmarks/calibration.py --without-fit --frames 24 [--set NAME] [--recipe NAME|FILE]
+    python benchmarks/calibration.py --before EARLIER.yaml --frames 24 [--set NAME] [--recipe NAME|FILE]
 
 The surfaces of a real set are halved. To the good pictures of one half the recipe is fitted; all figures are of the
 other half, on which nothing was chosen, and of frames of the recipe before and after, of several seeds. Of a set
@@ -14,14 +15,15 @@ without good pictures, those count whose flaws cover little. A run that was stop
    has good pictures: means over the seeds, and the 95 % interval of the difference to the recipe as it was, over
    surfaces and seeds.
 
---without-fit measures the distances of a recipe as it is, and neither fits nor judges.
+--without-fit measures the distances of a recipe as it is, and neither fits nor judges. --before compares an earlier
+version of the recipe with the recipe as it is, in all three ways, and fits nothing.
 """
 
 import argparse
 import csv
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -143,12 +145,25 @@ def as_it_is(recipe: Recipe, bench: Bench, plan: Plan) -> tuple[NDArray, NDArray
     return found.statistics[:, 0], found.features
 
 
-def told_apart(fit: Fit, other: Photographs, frames: Frames) -> list[dict[str, Figure]]:
+def of_both(before: Recipe, after: Recipe, bench: Callable[[Recipe, Path], Bench], home: Path, plan: Plan) -> Frames:
+    """Frames of two recipes, of every seed."""
+    found: dict[str, list[Measured]] = {}
+    for side, recipe in zip(SIDES, (before, after), strict=True):
+        measuring = bench(recipe, home / side)
+        for seed in range(SEEDS):
+            views = verifying_views(
+                f"{side}-{seed}", recipe.without("defects"), replace(plan, seed=SEED + seed, looks=1)
+            )
+            found.setdefault(side, []).append(measuring.measured(f"{side}, seed {seed}", views, judged=True))
+    return Frames(found)
+
+
+def told_apart(real: Photographs, other: Photographs, frames: Frames) -> list[dict[str, Figure]]:
     """Areas under the curve of a linear classifier that tells frames from photographs, means over the seeds."""
     rows: list[dict[str, Figure]] = []
     for name in ("statistics", "features"):
         row: dict[str, Figure] = {"told apart by": name}
-        fitted, others = getattr(fit.real, name), getattr(other, name)
+        fitted, others = getattr(real, name), getattr(other, name)
         for side in SIDES:
             every = [each.statistics[:, 0] if name == "statistics" else each.features for each in frames.of[side]]
             areas = [
@@ -186,7 +201,7 @@ def judged(bank: Sequence[Sample], samples: Sequence[Sample], backbone: str, see
 
 
 def inspected(
-    fit: Fit, frames: Frames, samples: Sequence[Sample], good: Sequence[Sample], backbone: str, home: Path
+    frames: Frames, samples: Sequence[Sample], good: Sequence[Sample], backbone: str, home: Path
 ) -> list[dict[str, Figure]]:
     """Inspectors of frames before, of frames after, and of as many photographs of the half that was fitted to."""
     home.mkdir(parents=True, exist_ok=True)
@@ -249,6 +264,9 @@ def main() -> None:
     parser.add_argument("--set", default="magnetic_tile", help="folder of the real set")
     parser.add_argument("--recipe", default="magnetic_tile")
     parser.add_argument("--without-fit", action="store_true", help="distances of the recipe as it is alone")
+    parser.add_argument(
+        "--before", type=Path, help="an earlier version of the recipe to compare with; nothing is fitted"
+    )
     parser.add_argument("--judged", type=int, help="pictures that inspectors judge at the most")
     parser.add_argument("--backbone", default="distilled", help="of the inspectors")
     parser.add_argument("--out", type=Path, help="where the fit is kept, to go on from")
@@ -269,34 +287,39 @@ def main() -> None:
         def rendering(wanted: Recipe) -> Renderer:
             return renderer(wanted, samples=SAMPLES)
 
-        before = load_recipe(arguments.recipe)
-        others = photographs(other, before, features, SEED, untold)
+        now = load_recipe(arguments.recipe)
+        others = photographs(other, now, features, SEED, untold)
         compared = replace(plan, verified=arguments.frames or plan.verified)
 
-        def bench(parameters: Sequence[Parameter]) -> Bench:
+        def bench(recipe: Recipe, folder: Path, parameters: Sequence[Parameter] | None = None) -> Bench:
+            chosen = tuple(free_parameters(recipe) if parameters is None else parameters)
             return Bench(
-                home / "frames", tuple(parameters), others.names_of, others.colour, rendering(before), features,
-                print_progress,
+                folder, chosen, others.names_of, others.colour, rendering(recipe), features, print_progress
             )  # fmt: skip
 
+        if arguments.without_fit or arguments.before:
+            real = photographs(fitted, now, features, SEED, untold)
         if arguments.without_fit:
-            real = photographs(fitted, before, features, SEED, untold)
-            frames_now = as_it_is(before, bench(free_parameters(before)), compared)
+            frames_now = as_it_is(now, bench(now, home / "frames"), compared)
             tables = {"distances": distances(real, others, {"now": frames_now})}
             show(tables, f"{arguments.recipe} as it is", arguments.json)
             return
-        fit = fit_recipe(
-            arguments.recipe, fitted, home / "fitted.yaml", rendering, features, plan, SAMPLES, print_progress,
-            refuse=False,
-        )  # fmt: skip
-        print(fit.calibration.verdict)
-        frames = frames_of(fit, before, bench(fit.calibration.parameters), compared)
+        if arguments.before:
+            frames = of_both(load_recipe(arguments.before), now, bench, home, compared)
+        else:
+            fit = fit_recipe(
+                arguments.recipe, fitted, home / "fitted.yaml", rendering, features, plan, SAMPLES, print_progress,
+                refuse=False,
+            )  # fmt: skip
+            print(fit.calibration.verdict)
+            frames = frames_of(fit, now, bench(now, home / "frames", fit.calibration.parameters), compared)
+            real = fit.real
         sides = {side: frames.all(side) for side in SIDES}
-        tables = {"distances": distances(fit.real, others, sides), "classifier": told_apart(fit, others, frames)}
+        tables = {"distances": distances(real, others, sides), "classifier": told_apart(real, others, frames)}
         if samples:
             torch.set_flush_denormal(True)
             good, samples = read_samples(fitted), some(samples, arguments.judged, SEED)
-            tables["inspectors"] = inspected(fit, frames, samples, good, arguments.backbone, home / "inspectors")
+            tables["inspectors"] = inspected(frames, samples, good, arguments.backbone, home / "inspectors")
         show(tables, f"{arguments.recipe} before and after", arguments.json)
 
 

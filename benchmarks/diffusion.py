@@ -1,11 +1,13 @@
 """What each inversion keeps of a picture and what it costs; RLI of several strengths and places; how much words say.
 
-    python benchmarks/diffusion.py [--quick] [--model embedded|ID|PATH] [--dataset DIR] [--pictures 2] [--json FILE]
+    python benchmarks/diffusion.py [--quick] [--model embedded|ID|PATH] [--dataset DIR] [--pictures 2] [--lpips FILE]
+        [--json FILE]
 
 The tables of the null embedding paper's section 5 on one model: photographs of real defects, where their folder is at
 hand, and crops of a rendered dataset, or unlit surfaces drawn of shipped recipes where none is given. Every picture is
 inverted, brought back under guidance and decoded; the line "autoencoder" is what no method can exceed. `latent` is the
-root mean square error of the latents, `features` a distance of the denoiser's own features, which is no LPIPS.
+root mean square error of the latents, `features` a distance of the denoiser's own features, which is no LPIPS; that is
+printed when `--lpips` names torchvision's weights of AlexNet, or of `--lpips-network`.
 Forwards are calls of the UNet, all of inversion, optimisation and denoising; figures are means of a picture. What a
 model of this size shows need not hold for SDXL, and the other way round.
 """
@@ -16,8 +18,9 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +77,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A picture that was brought back. psnr: None where the pictures are the same."""
+    """A picture that was brought back. psnr: None where the pictures are the same. lpips: None where nobody asks."""
 
     case: Case
     psnr: float | None
@@ -84,6 +87,10 @@ class Outcome:
     forwards: int
     backwards: int
     seconds: float
+    lpips: float | None = None
+
+
+Likeness = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +98,7 @@ class Bench:
     model: Model
     cases: Sequence[Case]
     settings: InversionSettings
+    likeness: Likeness | None = None  # LPIPS
     known: dict[tuple, list[Outcome]] = field(default_factory=dict)  # what two tables ask for is measured once
 
     def outcomes(
@@ -128,6 +136,7 @@ class Bench:
             spent.forwards,
             spent.backwards,
             seconds,
+            self.likeness and self.likeness(case.picture, back),
         )
 
 
@@ -138,6 +147,8 @@ def row(outcomes: Sequence[Outcome], **named: Figure) -> dict[str, Figure]:
         these = [outcome for outcome in outcomes if outcome.case.kind == kind]
         found[f"{kind} PSNR"] = statistics.fmean(outcome.psnr or math.inf for outcome in these)
         found[f"{kind} SSIM"] = statistics.fmean(outcome.ssim for outcome in these)
+        if known := [outcome.lpips for outcome in these if outcome.lpips is not None]:
+            found[f"{kind} LPIPS"] = statistics.fmean(known)
     for name in ("features", "latent", "forwards", "backwards", "seconds"):
         found[name] = statistics.fmean(getattr(outcome, name) for outcome in outcomes)
     return found
@@ -179,6 +190,22 @@ def surfaces(side: int, count: int) -> Iterator[Case]:
             break
 
 
+def cases_for(model: Model, dataset: Path | None, count: int) -> list[Case]:
+    """So many pictures of each kind, of the model's size. dataset: of renders; drawn surfaces where there is none."""
+    rendered = renders(dataset, model.size, count) if dataset else surfaces(model.size, count)
+    return [*photographs(model.size, count), *rendered]
+
+
+def add_lpips(parser: argparse.ArgumentParser) -> None:
+    """The options that `lpips_of` reads."""
+    parser.add_argument("--lpips", type=Path, help="torchvision's weights of a backbone, to print LPIPS")
+    parser.add_argument("--lpips-network", default="alex", choices=("alex", "vgg", "squeeze"))
+
+
+def lpips_of(given: argparse.Namespace) -> Likeness | None:
+    return partial(metrics.lpips, backbone=given.lpips, network=given.lpips_network) if given.lpips else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one picture of each kind, three steps of one update")
@@ -188,14 +215,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
+    add_lpips(parser)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     model = load_model(given.model)
     count = 1 if given.quick else given.pictures
-    rendered = renders(given.dataset, model.size, count) if given.dataset else surfaces(model.size, count)
-    cases = [*photographs(model.size, count), *rendered]
     settings = InversionSettings(3, null=NullSettings(updates=1)) if given.quick else InversionSettings(given.steps)
-    bench = Bench(model, cases, settings)
+    bench = Bench(model, cases_for(model, given.dataset, count), settings, lpips_of(given))
     tables: dict[str, list[dict[str, Figure]]] = {}
 
     def show(title: str, rows: Iterator[dict[str, Figure]], hidden: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ from diffusion_refine.inversion.methods import Inversion
 from diffusion_refine.metrics.fidelity import background_psnr
 from diffusion_refine.prompt_to_prompt.maps import key_tokens
 from diffusion_refine.prompts.vocabulary import LABELS, PHOTOGRAPHED, defects_in, swapped
-from diffusion_refine.training.crops import Style, draw_crops, read_pictures
+from diffusion_refine.training.crops import CropSettings, draw_crops, read_pictures
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Set, label, which of its surfaces: chosen by eye so that one defect is plain to see.
@@ -52,7 +52,7 @@ WORDS = ("scratch", "crack", "dent", "pit", "rust", "blowhole", "gouge", "chip")
 ROOM = 1.6  # side of the cutting over the defect's extent
 MEASURED = 3  # words of each picture in the table
 METHODS = ("direct", "null", "negative-prompt")
-PLAIN = Style(near=1, far=1, defects=1, grey=0, light=0, turns=False, synonym=0, general=0)
+PLAIN = CropSettings(near=1, far=1, defects=1, grey=0, light=0, turns=False, synonym=0, general=0)
 CROPS = 64  # of a dataset that are looked through for one with a single kind of defect, well in sight
 IN_SIGHT = (0.01, 0.2)  # share of such a crop that its defect covers
 

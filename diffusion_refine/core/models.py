@@ -371,12 +371,16 @@ def dtype_on(device: str) -> torch.dtype:
 
 
 def load_model(
-    name: str = EMBEDDED, device: str | None = None, dtype: torch.dtype | None = None, low_memory: bool = False
+    name: str = EMBEDDED,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    low_memory: bool = False,
+    fetch: bool = True,
 ) -> Model:
     """The embedded model, one from a folder in diffusers' layout, or one of the hub by its id; safetensors only.
 
     device: "cuda" where there is one, else "cpu". dtype: of the weights; bfloat16 on CUDA, float32 elsewhere.
-    low_memory: as `Model` has it.
+    low_memory: as `Model` has it. fetch: from the hub what its cache on this machine lacks.
 
     Raises:
         ModelError: absent, unreachable, of another kind, or weights that cannot be read.
@@ -392,8 +396,12 @@ def load_model(
         raise ModelError(f"{damage}; restore it, or run the command that trained it again")
     try:
         with quietly():
-            index = DiffusionPipeline.load_config(source)
+            index = DiffusionPipeline.load_config(source, local_files_only=not fetch)
     except (OSError, ValueError, json.JSONDecodeError) as error:
+        if not local and not fetch:
+            raise ModelError(
+                f"{name}: is not in the hub's cache on this machine; fetch it, or give a folder"
+            ) from error
         hint = "mend or replace it" if local else "check the id and the network, or give a folder"
         raise ModelError(f"{name}: its model_index.json could not be had ({brief(error)}); {hint}") from error
     kind = index.get("_class_name")
@@ -405,7 +413,7 @@ def load_model(
     try:
         with quietly():
             pipeline = PIPELINES[kind].from_pretrained(
-                source, torch_dtype=kept, use_safetensors=True, local_files_only=local, **checkers
+                source, torch_dtype=kept, use_safetensors=True, local_files_only=local or not fetch, **checkers
             )
         return Model(pipeline.to(chosen), name, low_memory)
     except ModelError:
