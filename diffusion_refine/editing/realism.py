@@ -44,7 +44,8 @@ class RealismSettings:
     """How far a picture may go.
 
     defect, background: shares of the noise schedule, 0 to 1, 0 leaving every pixel as it is. band: pixels around a mask
-    over which the change fades out. steps: of the whole schedule. alpha: of residual interpolation.
+    over which the change fades out. steps: of the whole schedule. alpha: of residual interpolation. visible: share of
+    its visibility that a defect keeps, by as much of its change being taken back as that needs.
     Raises BlemishError for shares that are none.
     """
 
@@ -54,11 +55,13 @@ class RealismSettings:
     steps: int = STEPS
     guidance_scale: float = GUIDANCE
     alpha: float = ALPHA
+    visible: float = 0.9
 
     def __post_init__(self) -> None:
-        for name in ("defect", "background"):
+        for name in ("defect", "background", "visible"):
             if not 0.0 <= getattr(self, name) <= 1.0:
-                raise BlemishError(f"{name} strength: found {getattr(self, name)}; expected a share between 0 and 1")
+                called = "visible" if name == "visible" else f"{name} strength"
+                raise BlemishError(f"{called}: found {getattr(self, name)}; expected a share between 0 and 1")
         if self.band < 0:
             raise BlemishError(f"band: found {self.band}; expected 0 pixels or more")
 

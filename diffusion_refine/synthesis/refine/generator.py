@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.pixels import colour, composited, pasted
 from diffusion_refine.editing.realism import realistic, share_map, strength_map, windows_for
+from diffusion_refine.editing.visibility import kept_visible
 from diffusion_refine.editing.windows import Window, assembled, padded, padded_shape
 from diffusion_refine.editing.word_swap import swap_words
 from diffusion_refine.prompts.captions import Subject, base_prompt, caption
@@ -57,8 +58,10 @@ class RefineGenerator:
         asked = [prompt_of(subject, window, defects, names, shown) for window in windows]
         noise = torch.Generator().manual_seed(int(stream.generator().integers(2**63 - 1)))
         strength = strength_map(marked, settings) * mask
+        share = share_map(marked, settings) * mask
         change = realistic(self.model, colour(image), strength, windows, asked, settings, noise)
-        image = pasted(frame.image, composited(image, change, share_map(marked, settings) * mask), mask)
+        change = kept_visible(colour(image), change, share, defects, marked, settings.visible)
+        image = pasted(frame.image, composited(image, change, share), mask)
         swaps = tuple(
             ClassSwap(instance.id, instance.class_name, words[instance.class_name][1], words[instance.class_name][0])
             for instance in frame.instances

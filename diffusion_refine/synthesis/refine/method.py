@@ -39,6 +39,14 @@ def synthesis(
         float,
         typer.Option(min=0, max=1, help="Likewise for all the rest; 0 leaves its pixels as they are, bit for bit."),
     ] = 0.0,
+    keep_visible: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of its visibility that a defect keeps: as much of its change is taken back as that needs.",
+        ),
+    ] = 0.9,
     variants: Annotated[
         int, typer.Option(min=0, help="Frames more for every one with a defect, in which it is of another kind.")
     ] = 0,
@@ -118,7 +126,7 @@ def synthesis(
         raise BlemishError(f"refine: found {len(request.inputs)} inputs; expected the folder of one dataset")
     dataset = Dataset(request.inputs[0])
     settings = RefineSettings(
-        realism=RealismSettings(realism, background, band, steps, guidance, rli),
+        realism=RealismSettings(realism, background, band, steps, guidance, rli, keep_visible),
         swap=swap_settings(inversion, steps, rli, cross, self_share, amplify, paper),
         limits=None if request.label_check is False else Limits(visible, in_place, stray, spill, swap),
         variants=variants,
