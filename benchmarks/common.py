@@ -1,11 +1,13 @@
 """One way for every benchmark to measure, to print its table and to write the same figures as JSON."""
 
+import argparse
 import json
 import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 Figure = str | float | int | None
+Likeness = Callable[[Any, Any], float]  # of two pictures (H, W, 3) in [0, 1]
 WIDE = 240  # characters a table may take in a file, where nothing wraps it
 
 
@@ -21,6 +24,19 @@ def anomalib_patchcore() -> Any:
     from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
     return PatchcoreModel(layers=["blocks.2", "blocks.4"], backbone="mobilenetv3_large_100", pre_trained=False)
+
+
+def add_lpips(parser: argparse.ArgumentParser) -> None:
+    """The options that `lpips_of` reads."""
+    parser.add_argument("--lpips", type=Path, help="torchvision's weights of a backbone, to print LPIPS")
+    parser.add_argument("--lpips-network", default="alex", choices=("alex", "vgg", "squeeze"))
+
+
+def lpips_of(given: argparse.Namespace) -> Likeness | None:
+    """What measures LPIPS; None where no weights are named."""
+    from diffusion_refine.metrics.fidelity import lpips
+
+    return partial(lpips, backbone=given.lpips, network=given.lpips_network) if given.lpips else None
 
 
 def seconds(work: Callable[[], object], repeats: int = 3) -> float:

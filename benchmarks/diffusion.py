@@ -18,9 +18,8 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, report, write
+from benchmarks.common import Figure, Likeness, add_lpips, lpips_of, report, write
 from benchmarks.word_swaps import CHOSEN, PLAIN, cuttings
 from diffusion_refine.core.attention import ALPHA, residual_interpolation
 from diffusion_refine.core.models import EMBEDDED, CallCounter, Model, load_model
@@ -88,9 +87,6 @@ class Outcome:
     backwards: int
     seconds: float
     lpips: float | None = None
-
-
-Likeness = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,16 +190,6 @@ def cases_for(model: Model, dataset: Path | None, count: int) -> list[Case]:
     """So many pictures of each kind, of the model's size. dataset: of renders; drawn surfaces where there is none."""
     rendered = renders(dataset, model.size, count) if dataset else surfaces(model.size, count)
     return [*photographs(model.size, count), *rendered]
-
-
-def add_lpips(parser: argparse.ArgumentParser) -> None:
-    """The options that `lpips_of` reads."""
-    parser.add_argument("--lpips", type=Path, help="torchvision's weights of a backbone, to print LPIPS")
-    parser.add_argument("--lpips-network", default="alex", choices=("alex", "vgg", "squeeze"))
-
-
-def lpips_of(given: argparse.Namespace) -> Likeness | None:
-    return partial(metrics.lpips, backbone=given.lpips, network=given.lpips_network) if given.lpips else None
 
 
 def main() -> None:

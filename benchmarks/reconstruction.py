@@ -19,8 +19,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.common import Figure, report, write
-from benchmarks.diffusion import Bench, add_lpips, cases_for, lpips_of, row
+from benchmarks.common import Figure, add_lpips, lpips_of, report, write
+from benchmarks.diffusion import Bench, cases_for, row
 from diffusion_refine.core.attention import ALPHA
 from diffusion_refine.core.models import EMBEDDED, Model, ModelError, load_model
 from diffusion_refine.inversion.methods import InversionSettings
