@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from blender_addon.rendering.material import new_material
 from blender_addon.workers import compat
-from scenes.camera.light import AreaPanel, Dome
+from scenes.camera.light import AreaPanel, Dome, Light
 
 DOME, GLOW = "dome", "glow"
+SEEN, BACKDROP = "seen by the camera", "backdrop"
 AROUND, DOWN = 64, 24  # faces of a dome; its light follows from what is seen of it, not from how round it is
 
 Floats = NDArray[np.float64]
@@ -84,13 +85,25 @@ def _glowing() -> bpy.types.Material:
     return material
 
 
-def set_ambient(world: bpy.types.World, radiance: float) -> None:
-    """Light the room evenly, in watts per square metre and steradian."""
+def set_room(world: bpy.types.World, light: Light) -> None:
+    """Light the room evenly, and show the camera a backdrop of another brightness where there is one."""
     background = world.node_tree.nodes.get("Background") or world.node_tree.nodes.new("ShaderNodeBackground")
     output = world.node_tree.nodes.get("World Output") or world.node_tree.nodes.new("ShaderNodeOutputWorld")
     world.node_tree.links.new(background.outputs["Background"], output.inputs["Surface"])
     background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
-    background.inputs["Strength"].default_value = radiance
+    strength = background.inputs["Strength"]
+    strength.default_value = light.ambient
+    nodes = [world.node_tree.nodes.get(name) for name in (SEEN, BACKDROP)]
+    if light.backdrop is None:
+        for node in filter(None, nodes):
+            world.node_tree.nodes.remove(node)
+        return
+    seen = nodes[0] or world.node_tree.nodes.new("ShaderNodeLightPath")
+    mixed = nodes[1] or world.node_tree.nodes.new("ShaderNodeMath")
+    seen.name, mixed.name, mixed.operation = SEEN, BACKDROP, "MULTIPLY_ADD"
+    mixed.inputs[1].default_value, mixed.inputs[2].default_value = light.backdrop - light.ambient, light.ambient
+    world.node_tree.links.new(seen.outputs["Is Camera Ray"], mixed.inputs[0])
+    world.node_tree.links.new(mixed.outputs["Value"], strength)
 
 
 def frame(position: object, x: object, z: object) -> mathutils.Matrix:

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from blender_addon.rendering.lights import frame, place_domes, place_panels, set_ambient
+from blender_addon.rendering.lights import frame, place_domes, place_panels, set_room
 from blender_addon.rendering.material import LABELS, PLACE, SurfaceMaterial, build_body_material, build_surface_material
 from blender_addon.rendering.passes import enable_passes
 from blender_addon.workers import compat
@@ -50,7 +50,7 @@ class Stage:
         self.surface.brush(scene.finish.anisotropy, turned, scene.finish.coat)
         place_panels(self.panels, scene.light.panels, self.picture.collection)
         place_domes(self.domes, scene.light.domes, self.picture.collection)
-        set_ambient(self.picture.world, scene.light.ambient)
+        set_room(self.picture.world, scene.light)
         for blender_scene in (self.picture, self.exact):
             place_camera(blender_scene, scene.camera, depth_of_field=blender_scene is self.picture)
 

@@ -27,6 +27,7 @@ SCALE_FROM = 2.5  # upper bound over lower, from which on a quantity is even in 
 # Fields that photographs cannot tell apart from others, and why they stay.
 CONFOUNDED = {
     "light.power_w": "a picture shows its product with exposure alone",
+    "light.radiance_w_per_m2_sr": "a picture shows its product with exposure alone",
     "finish.base_colour": "a picture shows its product with light and exposure alone",
     "finish.brightness": "a picture shows its product with light and exposure alone",
     "finish.metallic": "it trades with colour, roughness and light",
@@ -39,6 +40,9 @@ CONFOUNDED = {
     "light.diameter_mm": "it trades with roughness and the part's curvature",
     "light.height_mm": "it trades with roughness and the part's curvature",
     "light.ambient_w_per_m2_sr": "it trades with power and exposure",
+    "light.opening_mm": "it trades with the part's curvature",
+    "light.opening_radiance_w_per_m2_sr": "it trades with power and exposure",
+    "light.backdrop_w_per_m2_sr": "it trades with power and exposure",
     "camera.working_distance_mm": "a photograph does not say how large things are",
     "camera.magnification": "a photograph does not say how large things are",
     "camera.focal_length_mm": "a photograph does not say how large things are",
@@ -48,7 +52,10 @@ FREE_SECTIONS = ("finish", "light", "camera", "sensor")
 # Of light and camera only these by default; of finish and sensor, all that is not confounded.
 FREE_LIGHT_AND_CAMERA = ("light.imbalance", "camera.margin")
 # What belongs together: were both free, each would take what is the other's.
-ONE_OF = (("light.power_w", "sensor.exposure"), ("finish.brightness", "sensor.exposure"))
+ONE_OF = tuple(
+    (brightness, "sensor.exposure")
+    for brightness in ("light.power_w", "light.radiance_w_per_m2_sr", "finish.brightness")
+)
 
 ANYTHING = Within(0.0, math.inf)  # of a plain number
 

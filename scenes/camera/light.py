@@ -42,11 +42,15 @@ class Dome(SceneModel):
 
 
 class Light(SceneModel):
-    """Panels and domes, and the radiance in W/m²/sr that comes evenly from everywhere else."""
+    """Panels and domes, and the radiance in W/m²/sr that comes evenly from everywhere else.
+
+    backdrop: what the camera sees of the latter beside the part, W/m²/sr; None where that is the ambient light itself.
+    """
 
     panels: tuple[AreaPanel, ...]
     domes: tuple[Dome, ...] = Field((), exclude_if=lambda domes: not domes)
     ambient: NotNegative
+    backdrop: NotNegative | None = Field(None, exclude_if=lambda backdrop: backdrop is None)
 
 
 @dataclass(frozen=True)

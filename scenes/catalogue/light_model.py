@@ -26,6 +26,10 @@ Ambient = Annotated[
     Field(title="Ambient", description="Light that the room adds, evenly from everywhere"),
 ]
 NO_AMBIENT = Constant(0.0)
+Backdrop = Annotated[
+    Annotated[Distribution, Within(0, 10_000)] | None,
+    Field(title="Backdrop", description="How bright what is seen beside the part is; off is the ambient light"),
+]
 Sides = Annotated[int, Field(strict=True, ge=1, le=64)]
 
 
@@ -35,6 +39,7 @@ class LightRecipeModel(RecipeModel):
     if TYPE_CHECKING:
         kind: str
         ambient_w_per_m2_sr: Ambient
+        backdrop_w_per_m2_sr: Backdrop
 
     @abstractmethod
     def sample(self, head: Head, stream: RandomStream) -> Light:
@@ -43,6 +48,13 @@ class LightRecipeModel(RecipeModel):
     def ambient(self, stream: RandomStream) -> float:
         """What the room adds, W/m²/sr."""
         return stream.draw("ambient_w_per_m2_sr", self.ambient_w_per_m2_sr)
+
+    def drawn(self, head: Head, stream: RandomStream) -> Light:
+        """What `sample` gives, before the backdrop."""
+        light = self.sample(head, stream)
+        if self.backdrop_w_per_m2_sr is None:
+            return light
+        return light.model_copy(update={"backdrop": stream.draw("backdrop_w_per_m2_sr", self.backdrop_w_per_m2_sr)})
 
 
 def powers(sides: int, power: Distribution, imbalance: Distribution, stream: RandomStream) -> tuple[float, ...]:

@@ -80,7 +80,7 @@ def draw(
         charts=charts if len(part.charts) > 1 else (),
         classes=recipe.class_bits,
         texel_size=from_camera if recipe.texel_um is None else UM * recipe.texel_um,
-        light=recipe.light.sample(head, of_view.at("light")),
+        light=recipe.light.drawn(head, of_view.at("light")),
         camera=camera,
         sensor=draw_sensor(recipe.sensor, recipe.camera.resolution, of_view.at("sensor")),
     )

@@ -31,7 +31,7 @@ def place_stage(blender_scene: bpy.types.Scene, scene: Scene) -> None:
 
     What the user chose since in place of our camera, room or resolution stays; `take_over` puts ours back.
     """
-    from blender_addon.rendering.lights import place_domes, place_panels, set_ambient
+    from blender_addon.rendering.lights import place_domes, place_panels, set_room
     from blender_addon.rendering.stage import aim_camera
 
     preview = blender_scene.blemish.preview
@@ -48,7 +48,7 @@ def place_stage(blender_scene: bpy.types.Scene, scene: Scene) -> None:
     aim_camera(camera, scene.camera, depth_of_field=True)
     for thing in (camera, *panels, *domes):
         thing.matrix_world = preview.object.matrix_world @ thing.matrix_world
-    set_ambient(room, scene.light.ambient)
+    set_room(room, scene.light)
     if not any(preview.resolution_set):
         take_over(blender_scene)
     blender_scene.camera, blender_scene.world = blender_scene.camera or camera, blender_scene.world or room

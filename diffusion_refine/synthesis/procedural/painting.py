@@ -75,8 +75,9 @@ def photo_light(light: Light, gloss: float) -> PhotoLight:
         if emitted > 0.0 and towards[2] > 0.0 and panel.power > 0.0:
             directions.append((float(towards[0]), float(towards[1]), float(towards[2])))
             weights.append(panel.power * emitted * float(towards[2]) / (math.pi * distance**2))  # Lambert's panel
-    # All that a dome sends down, but for what its opening would.
-    ambient = math.pi * (light.ambient + sum(dome.radiance * math.cos(dome.hole) ** 2 for dome in light.domes))
+    # All that a dome sends down, but for what its opening would; a cap of one as much as it covers of the sky.
+    from_domes = sum(dome.radiance * (math.cos(dome.hole) ** 2 - math.cos(dome.rim) ** 2) for dome in light.domes)
+    ambient = math.pi * (light.ambient + from_domes)
     if not weights and not (light.domes and ambient > 0.0):
         raise PictureError("the recipe's light does not reach the middle of the picture; give a light direction")
     return PhotoLight(tuple(directions), tuple(weights), ambient / (ambient + sum(weights)), gloss)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from scenes.camera.light import AreaPanel, Head, Light, lambert_power
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Length, LightRecipeModel, Radiance
+from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Radiance
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent
 from scenes.quantities.units import MM
@@ -23,6 +23,7 @@ class BackLightRecipe(LightRecipeModel):
     distance_mm: Length = Field(description="How far the plane lies below the part's upper side")
     radiance_w_per_m2_sr: Radiance
     ambient_w_per_m2_sr: Ambient = NO_AMBIENT
+    backdrop_w_per_m2_sr: Backdrop = None
 
     def sample(self, head: Head, stream: RandomStream) -> Light:
         """The luminous plane of one frame."""

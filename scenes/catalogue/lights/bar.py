@@ -9,7 +9,17 @@ from pydantic import Field
 
 from scenes.camera.light import Head, Light, ring_light
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Length, LightRecipeModel, Power, Sides, facing, powers
+from scenes.catalogue.light_model import (
+    NO_AMBIENT,
+    Ambient,
+    Backdrop,
+    Length,
+    LightRecipeModel,
+    Power,
+    Sides,
+    facing,
+    powers,
+)
 from scenes.quantities.distribution import Constant
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Degrees, Extent, Fraction
@@ -36,6 +46,7 @@ class BarLightRecipe(LightRecipeModel):
         Constant(0.0), description="Where the first bar stands: 0° is to the right, 90° above"
     )
     ambient_w_per_m2_sr: Ambient = NO_AMBIENT
+    backdrop_w_per_m2_sr: Backdrop = None
 
     def sample(self, head: Head, stream: RandomStream) -> Light:
         """The bars of one frame."""

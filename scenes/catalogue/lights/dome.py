@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from scenes.camera.light import Dome, Head, Light
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Length, LightRecipeModel, Radiance
+from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Radiance
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import together
@@ -35,6 +35,7 @@ class DomeLightRecipe(LightRecipeModel):
         None, title="Behind It", description="Of what is in the opening: 0 is a dark camera; off is the room"
     )
     ambient_w_per_m2_sr: Ambient = NO_AMBIENT
+    backdrop_w_per_m2_sr: Backdrop = None
 
     @model_validator(mode="after")
     def _opening_is_smaller(self) -> Self:

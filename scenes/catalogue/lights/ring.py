@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from scenes.camera.light import Head, Light, closed_ring_panel_length, ring_light
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Length, LightRecipeModel, Power, Sides, powers
+from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Power, Sides, powers
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Degrees, Extent, Fraction, together
@@ -37,6 +37,7 @@ class RingLightRecipe(LightRecipeModel):
         Constant(1.0), description="Enlarges the ring and its panels, not its height"
     )
     ambient_w_per_m2_sr: Ambient = NO_AMBIENT
+    backdrop_w_per_m2_sr: Backdrop = None
 
     @model_validator(mode="after")
     def _closes(self) -> Self:

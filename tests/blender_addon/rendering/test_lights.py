@@ -13,7 +13,7 @@ from scenes.catalogue.registry import LIGHTS
 from scenes.quantities.random_stream import RandomStream
 
 bpy = pytest.importorskip("bpy")
-from blender_addon.rendering.lights import place_domes, place_panels, set_ambient  # noqa: E402 - needs bpy
+from blender_addon.rendering.lights import place_domes, place_panels, set_room  # noqa: E402 - needs bpy
 from blender_addon.rendering.passes import picture_in, render  # noqa: E402
 from blender_addon.rendering.stage import place_camera  # noqa: E402
 from blender_addon.workers import compat  # noqa: E402
@@ -37,7 +37,7 @@ def scene() -> Iterator[Any]:
     made.world = bpy.data.worlds.new("room")
     if made.world.node_tree is None:
         made.world.use_nodes = True
-    set_ambient(made.world, 0.0)
+    set_room(made.world, Light(panels=(), ambient=0))
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
     made.collection.objects.link(camera)
     made.camera = camera
@@ -96,6 +96,26 @@ def test_a_dome_lights_all_of_a_white_plane_by_pi_times_its_radiance(scene: Any)
     assert picture.mean() == pytest.approx(3.0, rel=NOISE)  # irradiance over pi
     rows = picture.mean(axis=1)
     assert abs(rows / rows.mean() - 1).max() < 3 * NOISE
+
+
+def test_a_backdrop_is_seen_and_lights_nothing(scene: Any) -> None:
+    dressed("Diffuse").scale = (0.25, 0.25, 1)
+    for backdrop, seen in ((None, 2.0), (0.5, 0.5), (5.0, 5.0), (None, 2.0)):
+        set_room(scene.world, Light(panels=(), ambient=2.0, backdrop=backdrop))
+        picture = taken(scene, Light(panels=(), ambient=0))
+        assert picture[0, 0] == pytest.approx(seen, rel=1e-3)
+        assert middle(picture) == pytest.approx(2.0, rel=NOISE)
+
+
+def test_a_cap_of_a_dome_fills_the_opening_of_another(scene: Any) -> None:
+    hole = math.radians(40)
+    dome = Dome(centre=(0, 0, 0), radius=0.5, radiance=3.0, hole=hole)
+    cap = Dome(centre=(0, 0, 0), radius=0.5, radiance=1.0, rim=hole)
+    dressed("Diffuse")
+    picture = taken(scene, Light(panels=(), domes=(dome, cap), ambient=0))
+    assert middle(picture) == pytest.approx(3.0 * math.cos(hole) ** 2 + math.sin(hole) ** 2, rel=NOISE)
+    mirror(0)
+    assert middle(taken(scene, Light(panels=(), domes=(dome, cap), ambient=0))) == pytest.approx(1.0, rel=1e-3)
 
 
 def test_the_opening_of_a_dome_takes_its_share_and_is_mirrored_dark(scene: Any) -> None:

@@ -12,6 +12,7 @@ from diffusion_refine.synthesis.procedural.method import procedural_synthesis
 from diffusion_refine.synthesis.procedural.painting import painted, photo_light
 from diffusion_refine.synthesis.procedural.photograph_frames import PhotographFrames
 from scenes import Dataset, Recipe, load_recipe
+from scenes.camera.light import AreaPanel, Dome, Light
 from scenes.jobs.progress import Progress
 from scenes.pictures import png
 from scenes.pictures.errors import PictureError
@@ -142,6 +143,19 @@ def test_other_lights_of_a_recipe_shade_a_photograph_as_they_shine(tmp_path, cra
     back = {"kind": "back", "width_mm": 200, "length_mm": 200, "distance_mm": 20, "radiance_w_per_m2_sr": 5}
     with pytest.raises(PictureError, match="does not reach the middle of the picture; give a light direction"):
         shaded(back, (0.0, 0.0, 1.0))
+
+
+def test_what_fills_the_opening_of_a_dome_closes_it():
+    panel = AreaPanel(position=(0, 0, 0.1), direction=(0, 0, -1), along=(1, 0, 0), width=0.02, length=0.02, power=0.5)
+    whole = Dome(centre=(0, 0, 0), radius=0.1, radiance=3.0)
+    ring, cap = (whole.model_copy(update=bounds) for bounds in ({"hole": 0.5}, {"rim": 0.5}))
+
+    def ambient(*domes: Dome) -> float:
+        return photo_light(Light(panels=(panel,), domes=domes, ambient=0.0), gloss=0.0).ambient
+
+    assert ambient(ring, cap) == pytest.approx(ambient(whole))
+    assert ambient(ring, cap.model_copy(update={"radiance": 0.0})) == pytest.approx(ambient(ring))
+    assert ambient(ring) < ambient(whole)
 
 
 def test_frames_of_one_photo_are_one_surface(tmp_path, cracked):

@@ -118,3 +118,16 @@ def test_what_is_in_the_opening_of_a_dome_fills_it() -> None:
     (open_to_the_room,) = draw(lit(light), 1, 0).light.domes
     assert open_to_the_room == dome
     assert len(draw(lit(light | {"opening_mm": 0, "opening_radiance_w_per_m2_sr": 0.5}), 1, 0).light.domes) == 1
+
+
+@pytest.mark.parametrize("kind", sorted(LIGHTS))
+def test_every_light_may_have_a_backdrop(kind: str) -> None:
+    recipe = example("light", kind).recipes[0]
+    fields = recipe.model_dump(mode="json")
+    fields["light"]["backdrop_w_per_m2_sr"] = {"uniform": [1, 2]}
+    plain, shown = draw(recipe, 0, 0).light, draw(recipe_from(fields, kind), 0, 0).light
+    assert plain.backdrop is None
+    assert "backdrop" not in plain.model_dump()
+    assert shown.backdrop is not None
+    assert 1 <= shown.backdrop <= 2
+    assert shown.model_copy(update={"backdrop": None}) == plain
