@@ -113,9 +113,14 @@ def frames_of(fit: Fit, before: Recipe, bench: Bench, plan: Plan) -> Frames:
     found = {side: [first(measured, plan.verified)] for side, measured in verified.items()}
     for seed in range(1, SEEDS):
         for side in SIDES:
-            views = verifying_views(f"{side}-{seed}", recipes[side], replace(plan, seed=SEED + seed, looks=1))
-            found[side].append(bench.measured(f"{side}, seed {seed}", views, judged=True))
+            found[side].append(of_seed(side, seed, recipes[side], bench, plan))
     return Frames(found)
+
+
+def of_seed(side: str, seed: int, recipe: Recipe, bench: Bench, plan: Plan) -> Measured:
+    """Frames of a recipe without defects, of one seed."""
+    views = verifying_views(f"{side}-{seed}", recipe, replace(plan, seed=SEED + seed, looks=1))
+    return bench.measured(f"{side}, seed {seed}", views, judged=True)
 
 
 def distances(
@@ -147,14 +152,10 @@ def as_it_is(recipe: Recipe, bench: Bench, plan: Plan) -> tuple[NDArray, NDArray
 
 def of_both(before: Recipe, after: Recipe, bench: Callable[[Recipe, Path], Bench], home: Path, plan: Plan) -> Frames:
     """Frames of two recipes, of every seed."""
-    found: dict[str, list[Measured]] = {}
+    found = {}
     for side, recipe in zip(SIDES, (before, after), strict=True):
-        measuring = bench(recipe, home / side)
-        for seed in range(SEEDS):
-            views = verifying_views(
-                f"{side}-{seed}", recipe.without("defects"), replace(plan, seed=SEED + seed, looks=1)
-            )
-            found.setdefault(side, []).append(measuring.measured(f"{side}, seed {seed}", views, judged=True))
+        bare, own = recipe.without("defects"), bench(recipe, home / side)
+        found[side] = [of_seed(side, seed, bare, own, plan) for seed in range(SEEDS)]
     return Frames(found)
 
 

@@ -111,7 +111,7 @@ def _judged(
     limits: Limits,
 ) -> Verdict:
     """masks, every: of the instance and of all, in the first picture and in the second."""
-    span = _neighbourhood(masks[0] | masks[1])
+    span = neighbourhood(masks[0] | masks[1])
     before, after = before[span], after[span]
     old, mask, all_old, all_now = (each[span] for each in (*masks, *every))
     if not mask.any():
@@ -120,7 +120,7 @@ def _judged(
     pixels, surroundings = (min(map(np.count_nonzero, pair)) for pair in ((old, mask), (old_ring, ring)))
     if pixels < LEAST_PIXELS or surroundings < LEAST_RING:
         return Verdict(number, True, reason="too small or too crowded to judge")
-    steeper = edges(luminance(before))[old].mean() >= edges(luminance(before))[old_ring].mean()
+    steeper = is_steeper(before, old, old_ring)
     was, now = visibility(before, old, old_ring, steeper), visibility(after, mask, ring, steeper)
     if was < BARELY:
         visible, in_place = None, None
@@ -141,7 +141,8 @@ def _judged(
     return Verdict(number, not reasons, visible, in_place, stray, spill, ", ".join(reasons))
 
 
-def _neighbourhood(mask: Mask) -> tuple[slice, slice]:
+def neighbourhood(mask: Mask) -> tuple[slice, slice]:
+    """All that is looked at of a defect's mask (H, W)."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     reach = GUARD + 2 * RING
     return (
@@ -156,6 +157,12 @@ def ring_of(mask: Mask, every: Mask) -> Mask:
     shell = (away > GUARD) & (away <= GUARD + RING)
     free = shell & ~binary_dilation(every, iterations=GUARD)
     return free if np.count_nonzero(free) >= LEAST_RING else shell
+
+
+def is_steeper(picture: NDArray[Any], mask: Mask, ring: Mask) -> bool:
+    """Whether a picture (H, W, C) is steeper in mask (H, W) than in the ring."""
+    steepness = edges(luminance(picture))
+    return bool(steepness[mask].mean() >= steepness[ring].mean())
 
 
 def visibility(picture: NDArray[Any], mask: Mask, ring: Mask, steeper: bool = True) -> float:
@@ -213,7 +220,7 @@ def swapped(
     Only that it differs is seen here, not what it has become.
     """
     mask, every = ids == verdict.instance, ids > 0
-    span = _neighbourhood(mask)
+    span = neighbourhood(mask)
     first, second, mask, every = luminance(before)[span], luminance(after)[span], mask[span], every[span]
     ring = ring_of(mask, every)
     usual = float(np.median(first[ring])) if ring.any() else float(first[mask].mean())

@@ -58,10 +58,10 @@ class RealismSettings:
     visible: float = 0.9
 
     def __post_init__(self) -> None:
-        for name in ("defect", "background", "visible"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                called = "visible" if name == "visible" else f"{name} strength"
-                raise BlemishError(f"{called}: found {getattr(self, name)}; expected a share between 0 and 1")
+        shares = {"defect strength": self.defect, "background strength": self.background, "visible": self.visible}
+        for name, share in shares.items():
+            if not 0.0 <= share <= 1.0:
+                raise BlemishError(f"{name}: found {share}; expected a share between 0 and 1")
         if self.band < 0:
             raise BlemishError(f"band: found {self.band}; expected 0 pixels or more")
 

@@ -16,15 +16,14 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from diffusion_refine.editing.label_check import (
     BARELY,
-    GUARD,
     LEAST_PIXELS,
     LEAST_RING,
-    RING,
+    is_steeper,
+    neighbourhood,
     ring_of,
     smoothed,
     visibility,
 )
-from diffusion_refine.metrics.difference import edges, luminance
 
 Picture = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
@@ -47,7 +46,7 @@ def kept_visible(
     held = np.array(change, np.float64)
     for number in np.unique(ids[mask & (ids > 0)]):
         own = ids == number
-        span = _around(own)
+        span = neighbourhood(own)
         held[span] = _held(before[span], held[span], share[span][..., None], own[span], ids[span] > 0, least)
     return held
 
@@ -59,8 +58,7 @@ def _held(
     ring, first = ring_of(mask, every), smoothed(before)
     if np.count_nonzero(mask) < LEAST_PIXELS or np.count_nonzero(ring) < LEAST_RING:
         return change
-    steepness = edges(luminance(first))
-    steeper = bool(steepness[mask].mean() >= steepness[ring].mean())
+    steeper = is_steeper(first, mask, ring)
     was = visibility(first, mask, ring, steeper)
     if was < BARELY:
         return change
@@ -99,13 +97,3 @@ def _least_share(enough: Callable[[float], bool]) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
-
-
-def _around(mask: Mask) -> tuple[slice, slice]:
-    """What the check sees of a defect."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    reach = GUARD + RING + FADING + 1
-    return (
-        slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
-        slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
-    )
