@@ -14,6 +14,7 @@ from scenes.quantities.distribution import shown
 
 FULL = "full"  # the profile that is the file itself
 PROFILES = "profiles"
+OF = "of"  # in a profile: another that it changes
 
 
 def load_study(name_or_path: str | Path) -> StudyFile[Study]:
@@ -32,18 +33,13 @@ def load_any(
 ) -> StudyFile[Study] | StudyFile[DownstreamStudy]:
     """Read a study of any task. task: for a file that names none; else it must be the file's.
 
-    profile: a name of the file's section `profiles`, whose fields replace those of the file, section by section.
+    profile: a name of the file's section `profiles`, whose fields replace those of the file, section by section; its
+    field `of` names another, whose fields do so first.
     Raises StudyError with one line per problem.
     """
     path = study_path(name_or_path)
     fields = fields_of(path)
-    profiles = fields.pop(PROFILES, {})
-    if profile != FULL:
-        changes = profiles.get(profile) if isinstance(profiles, dict) else None
-        if not isinstance(changes, dict):
-            known = ", ".join([FULL, *(map(str, profiles) if isinstance(profiles, dict) else ())])
-            problem = f"{PROFILES}: found no fields of {shown(profile)}; expected one of {known}"
-            raise StudyError(str(path), [problem])
+    for changes in _changes(fields.pop(PROFILES, {}), profile, path):
         fields = overlaid(fields, changes)
     declared = fields.get("task", task or INSPECTION)
     if declared not in (INSPECTION, *TASKS):
@@ -54,6 +50,25 @@ def load_any(
     if declared == INSPECTION:
         return StudyFile(checked(fields, Study, path), path)
     return StudyFile(checked({**fields, "task": declared}, DownstreamStudy, path), path)
+
+
+def _changes(profiles: Any, profile: str, path: Path) -> list[dict[str, Any]]:
+    """The fields of a profile, after those of the profiles that it is of. Raises StudyError where one is missing."""
+    found: list[dict[str, Any]] = []
+    seen: list[str] = []
+    while profile != FULL:
+        changes = profiles.get(profile) if isinstance(profiles, dict) else None
+        if not isinstance(changes, dict):
+            known = ", ".join([FULL, *(map(str, profiles) if isinstance(profiles, dict) else ())])
+            raise StudyError(str(path), [f"{PROFILES}: found no fields of {shown(profile)}; expected one of {known}"])
+        if profile in seen:
+            raise StudyError(
+                str(path), [f"{PROFILES}.{profile}.{OF}: found {' of '.join([*seen, profile])}; expected an end"]
+            )
+        seen.append(profile)
+        found.insert(0, {name: value for name, value in changes.items() if name != OF})
+        profile = changes.get(OF, FULL)
+    return found
 
 
 def overlaid(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

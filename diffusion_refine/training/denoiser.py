@@ -15,6 +15,7 @@ import torch
 from diffusers import DDPMScheduler
 from diffusers.training_utils import compute_snr
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from diffusion_refine.core.models import quietly
 from diffusion_refine.training.loop import GradientDescent, TrainingLoop
@@ -24,7 +25,10 @@ EMPTY = ""  # the caption of a picture whose own was left out; encoded as any ot
 
 @dataclass(frozen=True)
 class DenoiserSettings:
-    """A training: everything that its weights follow from. words: whether the text encoders learn, too."""
+    """A training: everything that its weights follow from. words: whether the text encoders learn, too.
+
+    defects: how much more a texel counts that a defect covers, of the weight of one that none does; 0 is no more.
+    """
 
     steps: int = 4000
     batch: int = 16
@@ -34,6 +38,7 @@ class DenoiserSettings:
     words: bool = True
     seed: int = 0
     half: bool = True  # bfloat16 where it suffices
+    defects: float = 0.0
 
 
 def train_denoiser(
@@ -45,11 +50,12 @@ def train_denoiser(
     on_step: Callable[[int], None] = lambda done: None,
     every: int = 200,
     clock: Callable[[], float] | None = None,
+    masks: Tensor | None = None,
 ) -> None:
     """Train whatever of the UNet, and of the text encoders, wants gradients, in place; it ends with their average.
 
-    latents: (N, C, h, w) as the UNet sees them, on any device; captions: one each. From the checkpoint in `out` where
-    there is one.
+    latents: (N, C, h, w) as the UNet sees them, on any device; captions: one each; masks: (N, H, W), 1 where a defect
+    is, for the settings' weight of defects. From the checkpoint in `out` where there is one.
 
     Raises:
         CheckpointError: the checkpoint is another training's.
@@ -64,6 +70,7 @@ def train_denoiser(
     descent = GradientDescent(parameters, settings.rate, settings.steps, weight_decay=1e-2)
     schedule = noise_schedule(pipeline)
     cache = None if settings.words else ConditionCache(pipeline, captions)
+    weights = None if masks is None or not settings.defects else texel_weights(masks, latents.shape, settings.defects)
 
     def advance(rng: torch.Generator) -> tuple[Tensor, Tensor]:
         chosen = torch.randint(len(latents), (settings.batch,), generator=rng).tolist()
@@ -74,7 +81,8 @@ def train_denoiser(
         noise = torch.randn(clean.shape, generator=rng).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
             conditions = cache.of(texts) if cache else conditions_of(pipeline, texts)
-            loss, error = denoising_loss(unet, schedule, clean, noise, timesteps, conditions, settings.snr)
+            weighed = None if weights is None else weights[chosen].to(device)
+            loss, error = denoising_loss(unet, schedule, clean, noise, timesteps, conditions, settings.snr, weighed)
         descent.descend(loss)
         return loss.detach(), error
 
@@ -108,16 +116,30 @@ def denoising_loss(
     timesteps: Tensor,
     conditions: dict[str, Any],
     most: float,
+    texels: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The min-SNR weighted loss, and the plain mean squared error, of what the UNet predicts, noise or velocity."""
+    """The min-SNR weighted loss, and the plain mean squared error, of what the UNet predicts, noise or velocity.
+
+    texels: (B, 1, h, w) of `texel_weights`, that the loss counts each by.
+    """
     noisy = schedule.add_noise(clean, noise, timesteps).contiguous(memory_format=torch.channels_last)
     made = unet(noisy, timesteps, return_dict=False, **conditions)[0].float()
     velocity = schedule.config.prediction_type == "v_prediction"
     target = schedule.get_velocity(clean, noise, timesteps) if velocity else noise
     snr = compute_snr(schedule, timesteps)
     weights = snr.clamp(max=most) / (snr + 1 if velocity else snr)
-    errors = (made - target).square().mean(dim=(1, 2, 3))
-    return (weights * errors).mean(), errors.detach().mean()
+    squares = (made - target).square()
+    errors = squares.mean(dim=(1, 2, 3))
+    weighed = errors if texels is None else (texels * squares).mean(dim=(1, 2, 3))
+    return (weights * weighed).mean(), errors.detach().mean()
+
+
+def texel_weights(masks: Tensor, shape: torch.Size, defects: float) -> Tensor:
+    """(N, 1, h, w), of mean 1 in every picture: 1 + `defects` times the share of a texel that masks (N, H, W) mark."""
+    covered = adaptive_avg_pool2d(masks[:, None].float(), (shape[-2], shape[-1]))
+    found = 1.0 + defects * covered
+    weights: Tensor = found / found.mean(dim=(2, 3), keepdim=True)
+    return weights
 
 
 def conditions_of(pipeline: Any, texts: Sequence[str]) -> dict[str, Any]:

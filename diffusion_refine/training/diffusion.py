@@ -47,7 +47,7 @@ class DiffusionSettings:
     start: "scratch", or a name that `load_model` takes. lora: train additions of `rank` to the attention alone.
     crops: pieces cut from the pictures; 16 a picture where None. caption: of every photograph; datasets of Blemish say
     what theirs show. white_level: of photographs of more than 8 bits, else found. turns: whether crops may be mirrored
-    and turned by quarters. shape: of a model from nothing.
+    and turned by quarters. shape: of a model from nothing. defects: how much more of the loss is of a defect's texels.
     """
 
     start: str = SCRATCH
@@ -65,6 +65,7 @@ class DiffusionSettings:
     every: int = 100  # steps between checkpoints
     half: bool = False  # bfloat16 where it suffices
     shape: Shape = field(default_factory=Shape)
+    defects: float = 0.0
 
     @property
     def kind(self) -> str:
@@ -149,10 +150,12 @@ def _train(
             words=settings.start == SCRATCH,
             seed=settings.seed,
             half=settings.half,
+            defects=settings.defects,
         ),
         state,
         lambda done: progress("denoiser", done, settings.steps),
         every=settings.every,
+        masks=crops.masks,
     )
     with model_in(out, STATE) as part:
         if settings.lora:

@@ -48,6 +48,10 @@ def train(
     turns: Annotated[
         bool, typer.Option(help="Mirror the pieces and turn them by quarters; not for surfaces with an upright.")
     ] = True,
+    defect_weight: Annotated[
+        float,
+        typer.Option(min=0, max=1000, help="How much more of the loss is of what defects cover, for words of defects."),
+    ] = 0.0,
     batch: Annotated[int, typer.Option(min=1, help="Pieces a step.")] = 16,
     rank: Annotated[int, typer.Option(min=1, max=256, help="Of the additions.")] = 8,
     rate: Annotated[
@@ -110,6 +114,7 @@ def train(
         every=every,
         half=half,
         shape=Shape(size=size),
+        defects=defect_weight,
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
         train_diffusion(datasets, out, settings, device, progress, round(most_pixels * 1e6))

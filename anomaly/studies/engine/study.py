@@ -31,6 +31,7 @@ class RealSettings(RealSet):
 
     train, validation, test: shares of the surfaces, parted anew for every seed, those with the rarest class first; what
     they leave over is neither trained on nor judged. most_of_surface: pictures of each surface that are used at most.
+    most_to_train: pictures of the training side that are used at most, as many of every class, spread evenly.
     pieces: rows and columns of those that pictures are cut into, each a picture of its own; what is on none of a
     picture's defects is good, where a set has no good pictures.
     """
@@ -39,6 +40,7 @@ class RealSettings(RealSet):
     validation: Share = 0.1
     test: Share = 0.4
     most_of_surface: Annotated[int, Field(strict=True, ge=1)] | None = None
+    most_to_train: Annotated[int, Field(strict=True, ge=2)] | None = None
     pieces: tuple[PieceSide, PieceSide] | None = None
 
     @model_validator(mode="after")

@@ -81,6 +81,8 @@ def parted(pictures: Sequence[LabelledPicture], real: RealSettings, seed: int) -
             part += [by_sample[id(sample)] for sample in found]
     place = {id(picture): index for index, picture in enumerate(pictures)}
     train, validation, test = (tuple(sorted(part, key=lambda picture: place[id(picture)])) for part in parts)
+    if real.most_to_train is not None:
+        train = tuple(sorted(_of_every_kind(train, real.most_to_train), key=lambda picture: place[id(picture)]))
     return Side(train, validation, test)
 
 
@@ -88,16 +90,24 @@ def thinned(pictures: Sequence[LabelledPicture], most: int | None) -> list[Label
     """At most so many pictures of each surface, in their order: as many of each kind, spread evenly within it."""
     if most is None:
         return list(pictures)
-    by_surface: dict[str, dict[frozenset[int], list[LabelledPicture]]] = {}
+    by_surface: dict[str, list[LabelledPicture]] = {}
     for picture in pictures:
-        by_surface.setdefault(picture.surface, {}).setdefault(picture.labels, []).append(picture)
-    kept: set[int] = set()
-    for kinds in by_surface.values():
-        each = max(1, most // len(kinds))
-        for members in list(kinds.values())[:most]:
-            places = np.linspace(0, len(members) - 1, min(each, len(members))).round().astype(int)
-            kept |= {id(members[place]) for place in places}
+        by_surface.setdefault(picture.surface, []).append(picture)
+    kept = {id(picture) for members in by_surface.values() for picture in _of_every_kind(members, most)}
     return [picture for picture in pictures if id(picture) in kept]
+
+
+def _of_every_kind(pictures: Sequence[LabelledPicture], most: int) -> list[LabelledPicture]:
+    """At most so many, as many of each kind, spread evenly within it."""
+    kinds: dict[frozenset[int], list[LabelledPicture]] = {}
+    for picture in pictures:
+        kinds.setdefault(picture.labels, []).append(picture)
+    each = max(1, most // max(1, len(kinds)))
+    kept: list[LabelledPicture] = []
+    for members in list(kinds.values())[:most]:
+        places = np.linspace(0, len(members) - 1, min(each, len(members))).round().astype(int)
+        kept += [members[place] for place in places]
+    return kept
 
 
 def spread(pictures: Sequence[LabelledPicture], count: int) -> list[LabelledPicture]:

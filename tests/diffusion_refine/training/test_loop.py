@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from diffusion_refine.training.denoiser import denoising_loss, noise_schedule
+from diffusion_refine.training.denoiser import denoising_loss, noise_schedule, texel_weights
 from diffusion_refine.training.loop import GradientDescent, Stateful, TrainingLoop, rate_schedule
 from diffusion_refine.training.model_shapes import build_pipeline
 from scenes.jobs.checkpoints import CheckpointError
@@ -210,3 +210,15 @@ def test_the_loss_is_min_snr_of_noise_or_velocity(kind: str) -> None:
     weights = snr.clamp(max=5) / (snr + 1 if velocity else snr)
     assert float(loss) == pytest.approx(float((weights * errors).mean()), rel=1e-4)
     assert float(error) == pytest.approx(float(errors.mean()), rel=1e-4)
+    masks = torch.zeros(2, 32, 32)
+    masks[0, :16, :4] = 1  # 4 x 1 texels of the 8 x 8 whole, and 2 more by a half
+    masks[0, 16:24, :2] = 1
+    texels = texel_weights(masks, clean.shape, 3.0)
+    weighed, same = denoising_loss(unet, noise_schedule(pipeline), clean, noise, timesteps, {}, 5.0, texels)
+    expected = torch.ones(2, 1, 8, 8)
+    expected[0, 0, :4, 0], expected[0, 0, 4:6, 0] = 4.0, 2.5
+    expected[0] *= 64 / (64 + 4 * 3.0 + 2 * 1.5)
+    torch.testing.assert_close(texels, expected)
+    errors = (expected * (made - target).square()).mean(dim=(1, 2, 3))
+    assert float(weighed) == pytest.approx(float((weights * errors).mean()), rel=1e-4)
+    assert float(same) == float(error), "the plain error stays comparable"

@@ -282,6 +282,18 @@ def test_so_many_pictures_of_a_surface_are_used_at_most(tmp_path, photos, pores)
     assert outcome.left_out == {"over 1 of their surface": 30}
 
 
+def test_so_many_pictures_are_trained_on_at_most_as_many_of_every_kind(tmp_path, photos, pores):
+    every, _ = run(study(tmp_path, photos, pores, seeds=[0]), tmp_path)
+    few, _ = run(study(tmp_path, photos, pores, seeds=[0], real__most_to_train=6), tmp_path)
+    (whole,), (side,) = every.sides, few.sides
+    assert (file_digests(side.validation), file_digests(side.test)) == (
+        file_digests(whole.validation),
+        file_digests(whole.test),
+    )
+    assert {p.label: sum(q.label == p.label for q in side.train) for p in whole.train} == {0: 2, 1: 2, 2: 2}
+    assert [p for p in file_digests(whole.train) if p in file_digests(side.train)] == file_digests(side.train)
+
+
 def test_pictures_are_cut_into_pieces_and_those_without_a_defect_are_good(tmp_path, photos, pores):
     folder = tmp_path / "wide"
     shutil.copytree(photos, folder)
@@ -512,6 +524,16 @@ def test_profiles_replace_fields_and_take_arms_out(tmp_path, photos, pores):
     small = load_any(path, profile="small").study
     assert set(small.arms) == {"pores 1x"}
     assert small.learner == {"epochs": 1, "batch": 4, "learning_rate": 0.1}
+    tiny = {"of": "small", "learner": {"batch": 2}}
+    _with(path, profiles={**yaml.safe_load(path.read_text())["profiles"], "tiny": tiny, "odd": {"of": "even"}})
+    assert set(load_any(path, profile="tiny").study.arms) == {"pores 1x"}
+    assert load_any(path, profile="tiny").study.learner == {"epochs": 1, "batch": 2, "learning_rate": 0.1}
+    with pytest.raises(StudyError, match=r"profiles: found no fields of 'even'; expected one of full, small, tiny"):
+        load_any(path, profile="odd")
+    _with(path, profiles={"odd": {"of": "even"}, "even": {"of": "odd"}})
+    with pytest.raises(StudyError, match=r"profiles.odd.of: found odd of even of odd; expected an end"):
+        load_any(path, profile="odd")
+    _with(path, profiles={"small": {"arms": {"more": None}}})
     with pytest.raises(StudyError, match=r"profiles: found no fields of 'large'; expected one of full, small"):
         load_any(path, profile="large")
     with pytest.raises(StudyError, match="task: found classification; expected anomaly, which --task asks for"):

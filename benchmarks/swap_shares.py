@@ -1,0 +1,220 @@
+"""How many word swaps become what the word says: a classifier trained on renders tells, the label check on.
+
+    python tools/paired_pictures.py DIR/train
+    python tools/paired_pictures.py DIR/judged --frames 2 --seed 9000     # surfaces that no model has seen
+    python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH]... [--rounds N] [--sheet PNG] [--json FILE]
+
+A round is eight renders of DIR/judged, each with another of eight defects on another finish, and what `blemish refine
+--variants 1 --word WORD` makes of each for every word but its own: 56 swaps. `made` is the share that the label check
+let pass; `called so` the share of all 56 that the classifier then calls by the new word, `still` by the old one; for
+`chance`, pictures as they were are judged by a word that they were not swapped for. The classifier is a logistic
+regression on the patch features of the backbone at hand, of the frames in DIR/train round their defects; `right` is the
+share of the frames in DIR/judged that it calls by their own word.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from rich.progress import track
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from anomaly.backbone.normalisation import standardised
+from anomaly.backbone.packaged_weights import best_at_hand
+from anomaly.backbone.patch_extractor import PatchExtractor, patch_extractor
+from benchmarks.common import Figure, report
+from benchmarks.sheets import Row, sheet
+from diffusion_refine.core.models import Model, load_model
+from diffusion_refine.metrics.difference import outlined
+from diffusion_refine.synthesis.loop import frame_of
+from diffusion_refine.synthesis.refine.method import refine_synthesis
+from diffusion_refine.synthesis.refine.settings import RefineSettings
+from diffusion_refine.synthesis.refine.swap_words import word_of
+from scenes.datasets.reader import Dataset, Frame
+from scenes.pictures.reading import rgb_of
+from tools.paired_pictures import KINDS
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+WORDS = tuple(word_of(kind) for kind in KINDS)
+ROOM = 1.6  # side of the window that is judged, over the defect's extent
+LEAST_SIDE, SIDE = 40, 112  # pixels of that window, and of what the backbone sees
+LEAST = 6  # pixels of a defect that can be judged
+BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A render (H, W, 3), where its defects are (H, W), and the word for them."""
+
+    dataset: Dataset
+    frame: Frame
+    picture: Pixels
+    mask: Mask
+    word: str
+
+
+def renders(folder: Path, frames: int | None = None) -> Iterator[Shown]:
+    """All with a defect in sight, dataset by dataset; of the first so many frames of each."""
+    for path in sorted(folder.glob("*/dataset.json")):
+        dataset = Dataset(path.parent)
+        for frame in list(dataset)[:frames]:
+            if (frame.defects > 0).sum() >= LEAST:
+                word = word_of(next(i.class_name for i in frame.instances if i.family == "defect"))
+                yield Shown(dataset, frame, rgb_of(frame.image), frame.defects > 0, word)
+
+
+def window(picture: Pixels, mask: Mask) -> Pixels:
+    """(SIDE, SIDE, 3) round the defects."""
+    spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    side = min(max(LEAST_SIDE, round(ROOM * max(span[-1] - span[0] + 1 for span in spans))), *mask.shape)
+    top, left = (
+        int(np.clip((span[0] + span[-1] + 1) / 2 - side / 2, 0, length - side))
+        for span, length in zip(spans, mask.shape, strict=True)
+    )
+    cut = Image.fromarray(picture[top : top + side, left : left + side])
+    return np.asarray(cut.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+@torch.inference_mode()
+def features(extractor: PatchExtractor, pictures: Sequence[Pixels]) -> NDArray[np.float64]:
+    """(N, 2 D): means and maxima over the patches of windows (SIDE, SIDE, 3)."""
+    found = []
+    for start in range(0, len(pictures), BATCH):
+        batch = torch.from_numpy(np.stack(pictures[start : start + BATCH])).permute(0, 3, 1, 2).float() / 255
+        maps = extractor(standardised(batch)).flatten(2)
+        found.append(torch.cat([maps.mean(2), maps.amax(2)], dim=1).double().numpy())
+    return np.concatenate(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Says which of the words a window shows."""
+
+    extractor: PatchExtractor
+    classifier: object
+
+    @classmethod
+    def taught(cls, shown: Sequence[Shown]) -> "Judge":
+        extractor = patch_extractor(best_at_hand())
+        windows = [window(one.picture, one.mask) for one in shown]
+        seen = [*windows, *(np.ascontiguousarray(one[:, ::-1]) for one in windows)]
+        classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
+        classifier.fit(features(extractor, seen), 2 * [one.word for one in shown])
+        return cls(extractor, classifier)
+
+    def called(self, windows: Sequence[Pixels]) -> list[str]:
+        return list(self.classifier.predict(features(self.extractor, windows)))  # type: ignore[attr-defined]
+
+
+def rounds_of(shown: Sequence[Shown], rounds: int) -> list[Shown]:
+    """Eight renders a round, of eight words on as many finishes as there are, another frame or finish every round."""
+    by_word: dict[str, dict[str, Shown]] = {}
+    for one in shown:
+        finish = one.dataset.path.name.removesuffix(f"_{KINDS[WORDS.index(one.word)]}")
+        by_word.setdefault(one.word, {}).setdefault(finish, one)
+    chosen = []
+    for turn in range(rounds):
+        for number, word in enumerate(WORDS):
+            finishes = sorted(by_word[word])
+            chosen.append(by_word[word][finishes[(number + 5 * turn) % len(finishes)]])
+    return chosen
+
+
+def swapped(model: Model, one: Shown, word: str, settings: RefineSettings) -> tuple[Pixels, bool]:
+    """What `blemish refine` makes of a render for a word, and whether the label check let it pass."""
+    wanted = replace(settings, variants=1, words=(word,), originals=False)
+    made = frame_of(refine_synthesis(one.dataset, model, wanted), one.frame, 1)
+    return rgb_of(made.image), bool(made.record["swapped"])
+
+
+def shares(
+    before: Sequence[str], words: Sequence[str], called: Sequence[str], made: Sequence[bool]
+) -> dict[str, Figure]:
+    """Of all swaps."""
+    triples = list(zip(before, words, called, made, strict=True))
+    return {
+        "swaps": len(triples),
+        "made": float(np.mean(made)),
+        "called so": float(np.mean([passed and name == word for _, word, name, passed in triples])),
+        "still": float(np.mean([passed and name == old for old, _, name, passed in triples])),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("--model", action="append", help="embedded, an id or a folder; repeatable")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--sheet", type=Path, help="of the first model and round")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true", help="a frame of each dataset, two renders, ten steps")
+    given = parser.parse_args()
+    torch.set_flush_denormal(True)
+    shown = list(renders(given.folder / "train", 1 if given.quick else None))
+    judged = list(renders(given.folder / "judged"))
+    if not shown or not judged:
+        sys.exit(f"{given.folder}: found no renders in train/ and judged/; make them with tools/paired_pictures.py")
+    judge = Judge.taught(shown)
+    own = judge.called([window(one.picture, one.mask) for one in judged])
+    right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
+    chosen = rounds_of(judged, given.rounds)[: 2 if given.quick else None]
+    settings = RefineSettings()
+    if given.quick:
+        settings = replace(settings, swap=replace(settings.swap, steps=10), attempts=1)
+    pairs = [(one, word) for one in chosen for word in WORDS if word != one.word]
+    rows: list[dict[str, Figure]] = []
+    for name in given.model or ["embedded"]:
+        model = load_model(name)
+        made = [swapped(model, one, word, settings) for one, word in track(pairs, name)]
+        called = judge.called([window(picture, one.mask) for (picture, _), (one, _) in zip(made, pairs, strict=True)])
+        olds, words = [one.word for one, _ in pairs], [word for _, word in pairs]
+        passed = [is_made for _, is_made in made]
+        rows.append({"model": name, "word": "all", **shares(olds, words, called, passed)})
+        for word in WORDS:
+            of_word = [k for k, wanted in enumerate(words) if wanted == word]
+            if of_word:
+                columns = ([values[k] for k in of_word] for values in (olds, words, called, passed))
+                rows.append({"model": name, "word": word, **shares(*columns)})
+        if given.sheet and name == (given.model or ["embedded"])[0]:
+            Image.fromarray(page(chosen[: len(WORDS)], pairs, made, called)).save(given.sheet)
+    unchanged = judge.called([window(one.picture, one.mask) for one, _ in pairs])
+    chance = float(np.mean([name == word for name, (_, word) in zip(unchanged, pairs, strict=True)]))
+    rows.append({"model": "chance", "called so": chance})
+    steps = settings.swap.steps
+    report(
+        rows, given.json, f"the classifier is right about {right:.2f} of {len(judged)} unseen renders; {steps} steps"
+    )
+
+
+def page(
+    chosen: Sequence[Shown],
+    pairs: Sequence[tuple[Shown, str]],
+    made: Sequence[tuple[Pixels, bool]],
+    called: Sequence[str],
+) -> Pixels:
+    """Renders by words, with what the classifier calls them; in brackets what the label check refused."""
+    rows = []
+    for one in chosen:
+        titles, pictures = [one.word], [outlined(one.picture, one.mask)]
+        for word in WORDS:
+            found = [k for k, (other, wanted) in enumerate(pairs) if other is one and wanted == word]
+            pictures.append(made[found[0]][0] if found else one.picture)
+            titles.append((called[found[0]] if made[found[0]][1] else f"({called[found[0]]})") if found else "")
+        rows.append(Row(titles, pictures))
+    return sheet(("render", *WORDS), rows)
+
+
+if __name__ == "__main__":
+    main()
