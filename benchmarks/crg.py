@@ -16,6 +16,7 @@ which a defect was drawn at all; `overlap` how far the masks are those of the fl
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ from scenes.datasets.reader import Dataset, Frame
 LABELS = ("missing_hole", "mouse_bite", "open_circuit", "short", "spur", "spurious_copper")
 LEAST = 6  # pixels of a defect whose box is drawn in again
 MOST_BOXES = 8  # of a frame
+WHOLE, NEAR = "whole", "context of two windows"
 QUICK = Schedule(STEPS, 6, 2, 2)
 
 
@@ -138,7 +140,7 @@ def parts() -> dict[str, CrgSettings]:
         return replace(whole, attention=replace(attention, **changed))
 
     return {
-        "whole": whole,
+        WHOLE: whole,
         "no centre weight": without(centre_weight=0.0),
         "no components": without(components=False),
         "no average over levels": without(momentum=0.0),
@@ -177,10 +179,16 @@ def judged(good: np.ndarray, change: Change, mask: np.ndarray) -> dict[str, floa
     return figures
 
 
-def table(model: CrgModel, good: Dataset, flawed: Dataset, most: int) -> list[dict[str, Figure]]:
+def table(
+    model: CrgModel, good: Dataset, flawed: Dataset, most: int, only: Sequence[str] = ()
+) -> list[dict[str, Figure]]:
     """A row for the mechanism and for each part that is left out; means over all boxes."""
     rows: list[dict[str, Figure]] = []
-    for name, settings in parts().items():
+    compared = {name: (model, settings) for name, settings in parts().items()}
+    compared[NEAR] = (replace(model, size=min(model.size, 2 * model.window)), parts()[WHOLE])
+    for name, (model, settings) in compared.items():
+        if only and name not in only:
+            continue
         figures: dict[str, list[float]] = {}
         begin, count = time.perf_counter(), 0
         for frame, other in list(zip(good, flawed, strict=False))[:most]:
@@ -220,6 +228,7 @@ def main() -> None:
     parser.add_argument("--good", type=Path, help="renders without defects")
     parser.add_argument("--flawed", type=Path, help="the same frames with defects")
     parser.add_argument("--frames", type=int, default=8, help="of these, for the table of parts")
+    parser.add_argument("--only", action="append", default=[], help="rows of that table, repeatable")
     parser.add_argument(
         "--sheet", type=Path, metavar="PNG", help="file for a picture of these frames, and what is drawn"
     )
@@ -234,7 +243,7 @@ def main() -> None:
     report(timed, title="a picture with one box")
     found: dict[str, Any] = {"times": timed}
     if given.model and given.good and given.flawed:
-        found["parts"] = table(model, Dataset(given.good), Dataset(given.flawed), given.frames)
+        found["parts"] = table(model, Dataset(given.good), Dataset(given.flawed), given.frames, given.only)
         report(found["parts"], title="the mechanism, and without each of its parts")
         if given.sheet:
             Image.fromarray(pictured(model, Dataset(given.good), Dataset(given.flawed), given.frames)).save(given.sheet)

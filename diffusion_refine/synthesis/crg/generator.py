@@ -32,7 +32,12 @@ class CrgGenerator:
     def described(self, variant: int) -> dict[str, Any]:
         return {
             "method": "crg",
-            "settings": {**asdict(self.settings), "whole": self.whole, **self.boxes.written()},
+            "settings": {
+                **asdict(self.settings),
+                "whole": self.whole,
+                "context": self.model.size,
+                **self.boxes.written(),
+            },
             "model": {"sha256": dict(self.model.sha256), "device": self.model.device.type},
         }
 

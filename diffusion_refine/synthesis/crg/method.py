@@ -91,6 +91,15 @@ def synthesis(
         int | None,
         typer.Option(min=1, max=100, help=f"How often each is gone; {TRAVELS}, 1 without.", show_default=False),
     ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            min=16,
+            help="Pixels a side that is seen round each box, a multiple of 16; twice the prior's window, or with "
+            "--literal what the context was trained for.",
+            show_default=False,
+        ),
+    ] = None,
     guidance_steps: Annotated[
         int, typer.Option(min=0, max=100, help="Down the slope at every level; 0 pastes what the prior draws.")
     ] = 2,
@@ -124,6 +133,7 @@ def synthesis(
     loaded = load_crg(model or EMBEDDED_FOLDER, device)
     if unknown := [name for name in class_name or () if name not in loaded.labels]:
         raise BlemishError(f"--class: found {unknown[0]}; the model learnt {', '.join(loaded.labels)}")
+    loaded = _seeing(loaded, context, literal)
     chosen = _settings(as_published() if literal else None, steps, start, jump, travels)
     chosen = replace(
         chosen,
@@ -176,6 +186,21 @@ def _settings(
     return replace(
         base, schedule=replace(own, steps=levels, start=first, jump=jump or own.jump, samples=travels or own.samples)
     )
+
+
+def _seeing(model: "CrgModel", context: int | None, literal: bool) -> "CrgModel":
+    """The model with a context of so many pixels; it is convolutional, and what lies far from a box changes nothing.
+
+    Raises BlemishError for a side that it cannot halve often enough, or that the prior's window does not fit.
+    """
+    from procgen.errors import BlemishError
+
+    side = context or (model.size if literal else min(model.size, 2 * model.window))
+    if side % 16 or side < model.window:
+        raise BlemishError(
+            f"--context: found {side}; expected a multiple of 16, and the prior's {model.window} or more"
+        )
+    return replace(model, size=side)
 
 
 def _samples(request: Request, only: Path | None, options: "ReadingOptions", format: str) -> "Sequence[Sample]":

@@ -167,6 +167,21 @@ def test_the_literal_mechanism_takes_over_all_that_it_saw(there: Path, tmp_path:
     assert not expected_calls(as_published())[0].context % 3
 
 
+def test_a_context_as_large_as_is_asked_is_seen(there: Path, tmp_path: Path, run: Run) -> None:
+    boxes = labelled(tmp_path / "data", "good")
+    picture = saved(tmp_path / "good.png", surface(1, (60, 90)))
+    asked = ("synthesize", picture, "--method", "crg", "--model", there / "model", "--boxes", boxes, *QUICK)
+    seen = {}
+    for name, given in {"by itself": (), "32": ("--context", 32), "16": ("--context", 16)}.items():
+        assert run(*asked, *given, "--out", tmp_path / name).code == 0
+        (frame,) = Dataset(tmp_path / name)
+        assert frame.refinement is not None
+        seen[name] = frame.refinement["settings"]["context"], frame.image
+    assert [side for side, _ in seen.values()] == [32, 32, 16], "twice the window of 16"
+    assert np.array_equal(seen["by itself"][1], seen["32"][1])
+    assert not np.array_equal(seen["32"][1], seen["16"][1])
+
+
 def test_without_guidance_the_priors_patch_is_put_in(there: Path, tmp_path: Path, run: Run) -> None:
     folder = labelled(tmp_path / "data", "good")
     picture = saved(tmp_path / "good.png", surface(1, (60, 60)))
@@ -204,6 +219,7 @@ def test_what_cannot_be_drawn_is_refused(there: Path, tmp_path: Path, run: Run) 
         ("--boxes", folder, *named, "--class", "rust"): "learnt missing_hole, spot",
         ("--boxes", folder, *named, "--label-check"): "--label-check",
         ("--boxes", folder, *named, "--steps", 10, "--start", 11): "--start",
+        ("--boxes", folder, *named, "--context", 40): "--context: found 40; expected a multiple of 16",
         ("--boxes", there / "tiles", *named, "--layout", "paper"): "--layout paper",
         ("--boxes", "recipe:plate", *named): "--boxes recipe:plate",
     }.items():
