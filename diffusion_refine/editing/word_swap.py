@@ -7,7 +7,7 @@ null embedding paper), keep the picture outside the place of the edit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,11 @@ class SwapSettings:
     start: float = START
     margin: int = 1
     null: NullSettings = field(default_factory=NullSettings)
+
+    def freed(self, share: float) -> SwapSettings:
+        """With so much less of the source's attention, 0 to 1: what is made may differ more from the picture."""
+        kept = 1.0 - share
+        return replace(self, cross=kept * self.cross, self_share=kept * self.self_share)
 
 
 @dataclass(frozen=True, eq=False)

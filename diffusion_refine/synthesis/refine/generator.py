@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from diffusion_refine.editing.pixels import colour, composited, pasted
 from diffusion_refine.editing.realism import realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.visibility import kept_visible
 from diffusion_refine.editing.windows import Window, assembled, padded, padded_shape
-from diffusion_refine.editing.word_swap import swap_words
+from diffusion_refine.editing.word_swap import SwapSettings, inverted, swap_words
+from diffusion_refine.inversion.methods import Inversion
 from diffusion_refine.prompts.captions import Subject, base_prompt, caption
 from diffusion_refine.synthesis.attempts import with_classes
 from diffusion_refine.synthesis.generator import ClassSwap, FrameStream, GeneratedFrame, Ids, Mask, SourceFrame
@@ -22,12 +24,15 @@ from diffusion_refine.synthesis.refine.records import model_record
 from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.swap_words import SwapWords, word_of
 
+KEPT_SOURCES = 16  # windows whose inversions are kept between attempts
+
 
 class RefineGenerator:
     """A model and settings for one dataset. bits: class name -> bit of the class masks that are made."""
 
     def __init__(self, model: Model, settings: RefineSettings, words: SwapWords, bits: dict[str, int]) -> None:
         self.model, self.settings, self.words, self.bits = model, settings, words, bits
+        self._sources: dict[tuple[str, str], Inversion] = {}
         self.record = {"model": model_record(model), "settings": settings.written()}
 
     def described(self, variant: int) -> dict[str, Any]:
@@ -50,7 +55,8 @@ class RefineGenerator:
                 base_prompt(said) if self.settings.base_prompt else caption(replace(subject, defects=(said,)))
                 for said in (word_of(name), word)
             )
-            change = self.swapped(colour(image), of_class, old, new)
+            swap = self.settings.swap.freed(stream.attempt / self.settings.attempts)
+            change = self.swapped(colour(image), of_class, old, new, swap)
             image = composited(image, change, share_map(of_class, replace(settings, background=0.0)))
             prompts.append(new)
         windows = windows_for(marked, settings, self.model)
@@ -77,7 +83,9 @@ class RefineGenerator:
             swaps,
         )
 
-    def swapped(self, picture: NDArray[np.float64], mask: Mask, old: str, new: str) -> NDArray[np.float64]:
+    def swapped(
+        self, picture: NDArray[np.float64], mask: Mask, old: str, new: str, swap: SwapSettings
+    ) -> NDArray[np.float64]:
         """(H, W, 3): what to add to a picture for the defects in the mask to be what another prompt says."""
         shape = padded_shape(mask.shape, self.model.size, self.model.factor)
         whole, place = padded(picture, shape), np.zeros(shape, dtype=bool)
@@ -85,11 +93,20 @@ class RefineGenerator:
         windows = windows_for(mask, replace(self.settings.realism, background=0.0), self.model)
         pieces = []
         for window in windows:
-            edited = swap_words(
-                self.model, whole[window.slices], old, [new], mask=place[window.slices], settings=self.settings.swap
-            )
+            piece = whole[window.slices]
+            source = self._source(piece, old)
+            edited = swap_words(self.model, piece, old, [new], place[window.slices], swap, source=source)
             pieces.append(edited.swaps[0].decoded.astype(np.float64) - edited.reconstruction)
         return assembled(pieces, windows, shape)[0][: mask.shape[0], : mask.shape[1]]
+
+    def _source(self, picture: NDArray[np.float64], prompt: str) -> Inversion:
+        """A window inverted; not anew in every attempt, which takes nothing else of the settings."""
+        key = sha256(picture.tobytes()).hexdigest(), prompt
+        if key not in self._sources:
+            if len(self._sources) == KEPT_SOURCES:
+                self._sources.clear()
+            self._sources[key] = inverted(self.model, picture, prompt, self.settings.swap)
+        return self._sources[key]
 
     def _relabelled(self, frame: SourceFrame, mask: Mask, words: dict[str, tuple[str, str]]) -> Ids:
         """Class bits with the classes that defects in the mask become."""

@@ -15,6 +15,7 @@ from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.relabelling import RelabelSettings
 from diffusion_refine.editing.word_swap import SwapSettings
 from diffusion_refine.synthesis import attempts
+from diffusion_refine.synthesis.refine import generator as generator_module
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame
 from diffusion_refine.synthesis.loop import carry_out, frame_of
 from diffusion_refine.synthesis.refine.generator import RefineGenerator
@@ -251,6 +252,29 @@ def test_a_word_that_changes_nothing_changes_no_class(source: Dataset, monkeypat
     assert [entry["reason"] for entry in made.record["refused"]] == ["swap 0.00 below 0.5"] * 2
     assert made.instances == source[2].instances
     np.testing.assert_array_equal(made.classes, source[2].classes)
+
+
+def test_every_attempt_at_a_swap_is_freer_and_the_picture_is_inverted_once(
+    source: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, model = [], small_model()
+    swap_words = generator_module.swap_words
+
+    def seen(*arguments: Any, **named: Any) -> Any:
+        given.append(arguments[5])
+        return swap_words(*arguments, **named)
+
+    monkeypatch.setattr(generator_module, "swap_words", seen)
+    never = Limits(visible=1e6)
+    settings = RefineSettings(
+        RealismSettings(defect=0.0, steps=4), SwapSettings(steps=4), never, 1, ("dent",), attempts=4
+    )
+    made = refined_frame(source, model, settings, 2, 1)
+    assert made.record["outcome"] == "kept"
+    windows = len(given) // 4
+    assert [swap.cross for swap in given[::windows]] == pytest.approx([0.8, 0.6, 0.4, 0.2])
+    assert [swap.self_share for swap in given[::windows]] == pytest.approx([0.6, 0.45, 0.3, 0.15])
+    assert model.calls.forwards == windows * (4 + 4 * 4), "steps of one inversion and four swaps"
 
 
 @pytest.mark.parametrize(("dtype", "channels"), [(np.uint16, ()), (np.uint8, ()), (np.uint16, (3,))])
