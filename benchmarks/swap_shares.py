@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from rich.progress import track
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -41,6 +40,7 @@ from diffusion_refine.synthesis.refine.method import refine_synthesis
 from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.swap_words import word_of
 from scenes.datasets.reader import Dataset, Frame
+from scenes.jobs.progress import print_progress
 from scenes.pictures.reading import rgb_of
 from tools.paired_pictures import KINDS
 
@@ -158,10 +158,12 @@ def main() -> None:
     parser.add_argument("--model", action="append", help="embedded, an id or a folder; repeatable")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--sheet", type=Path, help="of the first model and round")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true", help="a frame of each dataset, two renders, ten steps")
     given = parser.parse_args()
     torch.set_flush_denormal(True)
+    torch.set_num_threads(given.threads)
     shown = list(renders(given.folder / "train", 1 if given.quick else None))
     judged = list(renders(given.folder / "judged"))
     if not shown or not judged:
@@ -177,7 +179,10 @@ def main() -> None:
     rows: list[dict[str, Figure]] = []
     for name in given.model or ["embedded"]:
         model = load_model(name)
-        made = [swapped(model, one, word, settings) for one, word in track(pairs, name)]
+        made = []
+        for number, (one, word) in enumerate(pairs):
+            made.append(swapped(model, one, word, settings))
+            print_progress("swaps", number + 1, len(pairs))
         called = judge.called([window(picture, one.mask) for (picture, _), (one, _) in zip(made, pairs, strict=True)])
         olds, words = [one.word for one, _ in pairs], [word for _, word in pairs]
         passed = [is_made for _, is_made in made]
