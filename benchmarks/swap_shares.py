@@ -4,12 +4,12 @@
     python tools/paired_pictures.py DIR/judged --frames 2 --seed 9000     # surfaces that no model has seen
     python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH]... [--rounds N] [--sheet PNG] [--json FILE]
 
-A round is eight renders of DIR/judged, each with another of eight defects on another finish, and what `blemish refine
---variants 1 --word WORD` makes of each for every word but its own: 56 swaps. `made` is the share that the label check
-let pass; `called so` the share of all 56 that the classifier then calls by the new word, `still` by the old one; for
-`chance`, pictures as they were are judged by a word that they were not swapped for. The classifier is a logistic
-regression on the patch features of the backbone at hand, of the frames in DIR/train round their defects; `right` is the
-share of the frames in DIR/judged that it calls by their own word.
+A round is eight renders of DIR/judged, each with another of eight defects on another finish, whole in view and called
+by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own: 56 swaps.
+`made` is the share that the label check let pass; `called so` the share of all 56 that the classifier then calls by the
+new word, `still` by the old one; for `chance`, pictures as they were are judged by a word that they were not swapped
+for. The classifier is a logistic regression on the patch features of the backbone at hand, of the frames in DIR/train
+round their defects; `right` is the share of the frames in DIR/judged that it calls by their own word.
 """
 
 import argparse
@@ -48,6 +48,7 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 WORDS = tuple(word_of(kind) for kind in KINDS)
+ENDLESS = ("pit", "rust", "chip")
 ROOM = 1.6  # side of the window that is judged, over the defect's extent
 LEAST_SIDE, SIDE = 40, 112  # pixels of that window, and of what the backbone sees
 LEAST = 6  # pixels of a defect that can be judged
@@ -118,17 +119,21 @@ class Judge:
         return list(self.classifier.predict(features(self.extractor, windows)))  # type: ignore[attr-defined]
 
 
+def is_whole(one: Shown) -> bool:
+    """Whether a defect ends within the picture; those that lie on borders or all over need not."""
+    inside = one.mask[1:-1, 1:-1]
+    return one.word in ENDLESS or np.count_nonzero(inside) == np.count_nonzero(one.mask)
+
+
 def rounds_of(shown: Sequence[Shown], rounds: int) -> list[Shown]:
-    """Eight renders a round, of eight words on as many finishes as there are, another frame or finish every round."""
-    by_word: dict[str, dict[str, Shown]] = {}
-    for one in shown:
-        finish = one.dataset.path.name.removesuffix(f"_{KINDS[WORDS.index(one.word)]}")
-        by_word.setdefault(one.word, {}).setdefault(finish, one)
+    """Eight renders a round, of eight words on as many finishes as there are, others every round."""
     chosen = []
     for turn in range(rounds):
         for number, word in enumerate(WORDS):
-            finishes = sorted(by_word[word])
-            chosen.append(by_word[word][finishes[(number + 5 * turn) % len(finishes)]])
+            of_word = [one for one in shown if one.word == word]
+            if not of_word:
+                sys.exit(f"DIR/judged: found no {word} that is whole in view and called so; render more --frames")
+            chosen.append(of_word[(3 * number + 5 * turn) % len(of_word)])
     return chosen
 
 
@@ -171,7 +176,8 @@ def main() -> None:
     judge = Judge.taught(shown)
     own = judge.called([window(one.picture, one.mask) for one in judged])
     right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
-    chosen = rounds_of(judged, given.rounds)[: 2 if given.quick else None]
+    plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and is_whole(one)]
+    chosen = rounds_of(plain, given.rounds)[: 2 if given.quick else None]
     settings = RefineSettings()
     if given.quick:
         settings = replace(settings, swap=replace(settings.swap, steps=10), attempts=1)
