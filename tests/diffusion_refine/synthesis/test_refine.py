@@ -15,9 +15,9 @@ from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.relabelling import RelabelSettings
 from diffusion_refine.editing.word_swap import SwapSettings
 from diffusion_refine.synthesis import attempts
-from diffusion_refine.synthesis.refine import generator as generator_module
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame
 from diffusion_refine.synthesis.loop import carry_out, frame_of
+from diffusion_refine.synthesis.refine import generator as generator_module
 from diffusion_refine.synthesis.refine.generator import RefineGenerator
 from diffusion_refine.synthesis.refine.method import refine_synthesis
 from diffusion_refine.synthesis.refine.records import digest_of
