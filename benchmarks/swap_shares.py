@@ -1,10 +1,11 @@
-"""How many word swaps become what the word says: a classifier trained on renders tells, the label check on.
+r"""How many word swaps become what the word says: a classifier trained on renders tells, the label check on.
 
     python tools/paired_pictures.py DIR/train
-    python tools/paired_pictures.py DIR/judged --frames 2 --seed 9000     # surfaces that no model has seen
+    python tools/paired_pictures.py DIR/judged --frames 4 --seed 9000 --only ground milled rolled cast brushed \
+        sand_blasted turned                                               # surfaces that no model has seen
     python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH]... [--rounds N] [--sheet PNG] [--json FILE]
 
-A round is eight renders of DIR/judged, each with another of eight defects on another finish, whole in view and called
+A round is eight renders of DIR/judged, each with another of eight defects on another finish, well in view and called
 by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own: 56 swaps.
 `made` is the share that the label check let pass; `called so` the share of all 56 that the classifier then calls by the
 new word, `still` by the old one; for `chance`, pictures as they were are judged by a word that they were not swapped
@@ -48,7 +49,7 @@ Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 WORDS = tuple(word_of(kind) for kind in KINDS)
-ENDLESS = ("pit", "rust", "chip")
+AT_BORDERS = ("chip",)
 ROOM = 1.6  # side of the window that is judged, over the defect's extent
 LEAST_SIDE, SIDE = 40, 112  # pixels of that window, and of what the backbone sees
 LEAST = 6  # pixels of a defect that can be judged
@@ -119,10 +120,10 @@ class Judge:
         return list(self.classifier.predict(features(self.extractor, windows)))  # type: ignore[attr-defined]
 
 
-def is_whole(one: Shown) -> bool:
-    """Whether a defect ends within the picture; those that lie on borders or all over need not."""
-    inside = one.mask[1:-1, 1:-1]
-    return one.word in ENDLESS or np.count_nonzero(inside) == np.count_nonzero(one.mask)
+def in_view(one: Shown) -> bool:
+    """Whether the middle of the defects is no nearer to the rim than a tenth of the side; borders chip at the rim."""
+    middle = np.argwhere(one.mask).mean(axis=0) / one.mask.shape
+    return one.word in AT_BORDERS or bool(np.all(np.abs(middle - 0.5) <= 0.4))
 
 
 def rounds_of(shown: Sequence[Shown], rounds: int) -> list[Shown]:
@@ -132,7 +133,7 @@ def rounds_of(shown: Sequence[Shown], rounds: int) -> list[Shown]:
         for number, word in enumerate(WORDS):
             of_word = [one for one in shown if one.word == word]
             if not of_word:
-                sys.exit(f"DIR/judged: found no {word} that is whole in view and called so; render more --frames")
+                sys.exit(f"DIR/judged: found no {word} that is well in view and called so; render more --frames")
             chosen.append(of_word[(3 * number + 5 * turn) % len(of_word)])
     return chosen
 
@@ -176,7 +177,7 @@ def main() -> None:
     judge = Judge.taught(shown)
     own = judge.called([window(one.picture, one.mask) for one in judged])
     right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
-    plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and is_whole(one)]
+    plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and in_view(one)]
     chosen = rounds_of(plain, given.rounds)[: 2 if given.quick else None]
     settings = RefineSettings()
     if given.quick:
