@@ -184,8 +184,9 @@ def table(
 ) -> list[dict[str, Figure]]:
     """A row for the mechanism and for each part that is left out; means over all boxes."""
     rows: list[dict[str, Figure]] = []
-    compared = {name: (model, settings) for name, settings in parts().items()}
-    compared[NEAR] = (replace(model, size=min(model.size, 2 * model.window)), parts()[WHOLE])
+    mechanisms = parts()
+    compared = {name: (model, settings) for name, settings in mechanisms.items()}
+    compared[NEAR] = (replace(model, size=model.surroundings), mechanisms[WHOLE])
     for name, (model, settings) in compared.items():
         if only and name not in only:
             continue

@@ -8,9 +8,9 @@ r"""How many word swaps become what the word says: a classifier trained on rende
 A round is eight renders of DIR/judged, each with another of eight defects on another finish, well in view and called
 by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own: 56 swaps.
 `made` is the share that the label check let pass; `called so` the share of all 56 that the classifier then calls by the
-new word, `still` by the old one; for `chance`, pictures as they were are judged by a word that they were not swapped
-for. The classifier is a logistic regression on the patch features of the backbone at hand, of the frames in DIR/train
-round their defects; `right` is the share of the frames in DIR/judged that it calls by their own word.
+new word, `still` by the old one. The classifier is a logistic regression on the patch features of the backbone at hand,
+of the frames in DIR/train round their defects; `right` is the share of the frames in DIR/judged that it calls by their
+own word.
 """
 
 import argparse
@@ -67,11 +67,11 @@ class Shown:
     word: str
 
 
-def renders(folder: Path, frames: int | None = None) -> Iterator[Shown]:
-    """All with a defect in sight, dataset by dataset; of the first so many frames of each."""
+def renders(folder: Path) -> Iterator[Shown]:
+    """All with a defect in sight, dataset by dataset."""
     for path in sorted(folder.glob("*/dataset.json")):
         dataset = Dataset(path.parent)
-        for frame in list(dataset)[:frames]:
+        for frame in dataset:
             if (frame.defects > 0).sum() >= LEAST:
                 word = word_of(next(i.class_name for i in frame.instances if i.family == "defect"))
                 yield Shown(dataset, frame, rgb_of(frame.image), frame.defects > 0, word)
@@ -138,23 +138,34 @@ def rounds_of(shown: Sequence[Shown], rounds: int) -> list[Shown]:
     return chosen
 
 
-def swapped(model: Model, one: Shown, word: str, settings: RefineSettings) -> tuple[Pixels, bool]:
-    """What `blemish refine` makes of a render for a word, and whether the label check let it pass."""
+@dataclass(frozen=True, eq=False)
+class Swap:
+    """What a render became for a word: whether the label check let it pass, and what the classifier calls it."""
+
+    source: Shown
+    word: str
+    picture: Pixels
+    passed: bool
+    called: str = ""
+
+    def became(self, word: str) -> bool:
+        return self.passed and self.called == word
+
+
+def swapped(model: Model, one: Shown, word: str, settings: RefineSettings) -> Swap:
+    """As `blemish refine` does it, not yet called anything."""
     wanted = replace(settings, variants=1, words=(word,), originals=False)
     made = frame_of(refine_synthesis(one.dataset, model, wanted), one.frame, 1)
-    return rgb_of(made.image), bool(made.record["swapped"])
+    return Swap(one, word, rgb_of(made.image), bool(made.record["swapped"]))
 
 
-def shares(
-    before: Sequence[str], words: Sequence[str], called: Sequence[str], made: Sequence[bool]
-) -> dict[str, Figure]:
+def shares(swaps: Sequence[Swap]) -> dict[str, Figure]:
     """Of all swaps."""
-    triples = list(zip(before, words, called, made, strict=True))
     return {
-        "swaps": len(triples),
-        "made": float(np.mean(made)),
-        "called so": float(np.mean([passed and name == word for _, word, name, passed in triples])),
-        "still": float(np.mean([passed and name == old for old, _, name, passed in triples])),
+        "swaps": len(swaps),
+        "made": float(np.mean([swap.passed for swap in swaps])),
+        "called so": float(np.mean([swap.became(swap.word) for swap in swaps])),
+        "still": float(np.mean([swap.became(swap.source.word) for swap in swaps])),
     }
 
 
@@ -166,11 +177,10 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="of the first model and round")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--quick", action="store_true", help="a frame of each dataset, two renders, ten steps")
     given = parser.parse_args()
     torch.set_flush_denormal(True)
     torch.set_num_threads(given.threads)
-    shown = list(renders(given.folder / "train", 1 if given.quick else None))
+    shown = list(renders(given.folder / "train"))
     judged = list(renders(given.folder / "judged"))
     if not shown or not judged:
         sys.exit(f"{given.folder}: found no renders in train/ and judged/; make them with tools/paired_pictures.py")
@@ -178,52 +188,40 @@ def main() -> None:
     own = judge.called([window(one.picture, one.mask) for one in judged])
     right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
     plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and in_view(one)]
-    chosen = rounds_of(plain, given.rounds)[: 2 if given.quick else None]
+    chosen = rounds_of(plain, given.rounds)
     settings = RefineSettings()
-    if given.quick:
-        settings = replace(settings, swap=replace(settings.swap, steps=10), attempts=1)
+    models = given.model or ["embedded"]
     pairs = [(one, word) for one in chosen for word in WORDS if word != one.word]
     rows: list[dict[str, Figure]] = []
-    for name in given.model or ["embedded"]:
-        model = load_model(name)
-        made = []
-        for number, (one, word) in enumerate(pairs):
+    for name in models:
+        model, made = load_model(name), []
+        for one, word in pairs:
             made.append(swapped(model, one, word, settings))
-            print_progress("swaps", number + 1, len(pairs))
-        called = judge.called([window(picture, one.mask) for (picture, _), (one, _) in zip(made, pairs, strict=True)])
-        olds, words = [one.word for one, _ in pairs], [word for _, word in pairs]
-        passed = [is_made for _, is_made in made]
-        rows.append({"model": name, "word": "all", **shares(olds, words, called, passed)})
+            print_progress("swaps", len(made), len(pairs))
+        called = judge.called([window(swap.picture, swap.source.mask) for swap in made])
+        swaps = [replace(swap, called=word) for swap, word in zip(made, called, strict=True)]
+        rows.append({"model": name, "word": "all", **shares(swaps)})
         for word in WORDS:
-            of_word = [k for k, wanted in enumerate(words) if wanted == word]
-            if of_word:
-                columns = ([values[k] for k in of_word] for values in (olds, words, called, passed))
-                rows.append({"model": name, "word": word, **shares(*columns)})
-        if given.sheet and name == (given.model or ["embedded"])[0]:
-            Image.fromarray(page(chosen[: len(WORDS)], pairs, made, called)).save(given.sheet)
-    unchanged = judge.called([window(one.picture, one.mask) for one, _ in pairs])
-    chance = float(np.mean([name == word for name, (_, word) in zip(unchanged, pairs, strict=True)]))
-    rows.append({"model": "chance", "called so": chance})
+            if of_word := [swap for swap in swaps if swap.word == word]:
+                rows.append({"model": name, "word": word, **shares(of_word)})
+        if given.sheet and name == models[0]:
+            Image.fromarray(page(chosen[: len(WORDS)], swaps)).save(given.sheet)
     steps = settings.swap.steps
     report(
         rows, given.json, f"the classifier is right about {right:.2f} of {len(judged)} unseen renders; {steps} steps"
     )
 
 
-def page(
-    chosen: Sequence[Shown],
-    pairs: Sequence[tuple[Shown, str]],
-    made: Sequence[tuple[Pixels, bool]],
-    called: Sequence[str],
-) -> Pixels:
+def page(chosen: Sequence[Shown], swaps: Sequence[Swap]) -> Pixels:
     """Renders by words, with what the classifier calls them; in brackets what the label check refused."""
     rows = []
     for one in chosen:
         titles, pictures = [one.word], [outlined(one.picture, one.mask)]
+        of_words = {swap.word: swap for swap in swaps if swap.source is one}
         for word in WORDS:
-            found = [k for k, (other, wanted) in enumerate(pairs) if other is one and wanted == word]
-            pictures.append(made[found[0]][0] if found else one.picture)
-            titles.append((called[found[0]] if made[found[0]][1] else f"({called[found[0]]})") if found else "")
+            swap = of_words.get(word)  # none for its own
+            pictures.append(swap.picture if swap else one.picture)
+            titles.append("" if swap is None else swap.called if swap.passed else f"({swap.called})")
         rows.append(Row(titles, pictures))
     return sheet(("render", *WORDS), rows)
 

@@ -3,8 +3,9 @@
     python tools/crg_models.py DIR           # an hour or two of one core; run again, it goes on where it was stopped
     python tools/crg_models.py DIR --quick   # a few frames and steps, to see that it runs
 
-The boards are those of the study pcb_detection seen closer, every one of another layout: some with the six kinds of
-copper defects, others without any. Datasets and training are what `blemish render` and `blemish train-generator` make.
+The boards are those of anomaly/studies/presets/recipes/board.yaml seen closer, every one of another layout: some with
+the six kinds of copper defects, others without any. Datasets and training are what `blemish render` and `blemish
+train-generator` make.
 """
 
 import argparse
@@ -34,7 +35,7 @@ COUNT = {"poisson": 2}  # of every kind of defect
 
 
 def recipe() -> dict[str, Any]:
-    """The study's board, nearer, with more of every defect."""
+    """That board, nearer, with more of every defect."""
     fields = recipe_fields(BOARD)
     assert isinstance(fields, dict)
     fields["name"] = "close_board"

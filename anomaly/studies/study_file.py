@@ -57,7 +57,7 @@ def _changes(profiles: Any, profile: str, path: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     seen: list[str] = []
     while profile != FULL:
-        changes = profiles.get(profile) if isinstance(profiles, dict) else None
+        changes = profiles.get(profile) if isinstance(profiles, dict) and isinstance(profile, str) else None
         if not isinstance(changes, dict):
             known = ", ".join([FULL, *(map(str, profiles) if isinstance(profiles, dict) else ())])
             raise StudyError(str(path), [f"{PROFILES}: found no fields of {shown(profile)}; expected one of {known}"])

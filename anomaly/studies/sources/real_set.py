@@ -82,7 +82,7 @@ def parted(pictures: Sequence[LabelledPicture], real: RealSettings, seed: int) -
     place = {id(picture): index for index, picture in enumerate(pictures)}
     train, validation, test = (tuple(sorted(part, key=lambda picture: place[id(picture)])) for part in parts)
     if real.most_to_train is not None:
-        train = tuple(sorted(_of_every_kind(train, real.most_to_train), key=lambda picture: place[id(picture)]))
+        train = tuple(_of_every_kind(train, real.most_to_train))
     return Side(train, validation, test)
 
 
@@ -98,16 +98,16 @@ def thinned(pictures: Sequence[LabelledPicture], most: int | None) -> list[Label
 
 
 def _of_every_kind(pictures: Sequence[LabelledPicture], most: int) -> list[LabelledPicture]:
-    """At most so many, as many of each kind, spread evenly within it."""
+    """At most so many, in their order: as many of each kind, spread evenly within it."""
     kinds: dict[frozenset[int], list[LabelledPicture]] = {}
     for picture in pictures:
         kinds.setdefault(picture.labels, []).append(picture)
     each = max(1, most // max(1, len(kinds)))
-    kept: list[LabelledPicture] = []
+    kept: set[int] = set()
     for members in list(kinds.values())[:most]:
         places = np.linspace(0, len(members) - 1, min(each, len(members))).round().astype(int)
-        kept += [members[place] for place in places]
-    return kept
+        kept |= {id(members[place]) for place in places}
+    return [picture for picture in pictures if id(picture) in kept]
 
 
 def spread(pictures: Sequence[LabelledPicture], count: int) -> list[LabelledPicture]:

@@ -195,7 +195,7 @@ def _seeing(model: "CrgModel", context: int | None, literal: bool) -> "CrgModel"
     """
     from procgen.errors import BlemishError
 
-    side = context or (model.size if literal else min(model.size, 2 * model.window))
+    side = context or (model.size if literal else model.surroundings)
     if side % 16 or side < model.window:
         raise BlemishError(
             f"--context: found {side}; expected a multiple of 16, and the prior's {model.window} or more"

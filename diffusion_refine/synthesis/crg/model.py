@@ -37,6 +37,11 @@ class CrgModel:
     training: Mapping[str, Any]
 
     @property
+    def surroundings(self) -> int:
+        """Pixels a side that are enough to see round a box: two windows, where the context was trained for more."""
+        return min(self.size, 2 * self.window)
+
+    @property
     def device(self) -> torch.device:
         return device_of(self.context)
 

@@ -530,6 +530,9 @@ def test_profiles_replace_fields_and_take_arms_out(tmp_path, photos, pores):
     assert load_any(path, profile="tiny").study.learner == {"epochs": 1, "batch": 2, "learning_rate": 0.1}
     with pytest.raises(StudyError, match=r"profiles: found no fields of 'even'; expected one of full, small, tiny"):
         load_any(path, profile="odd")
+    _with(path, profiles={"odd": {"of": ["even"]}})
+    with pytest.raises(StudyError, match=r"profiles: found no fields of \['even'\]; expected one of full, odd"):
+        load_any(path, profile="odd")
     _with(path, profiles={"odd": {"of": "even"}, "even": {"of": "odd"}})
     with pytest.raises(StudyError, match=r"profiles.odd.of: found odd of even of odd; expected an end"):
         load_any(path, profile="odd")
