@@ -18,6 +18,7 @@ from anomaly.studies.engine.task import LearnerSettings, Prediction, SurfaceStat
 from anomaly.studies.sources.arms import training_set
 from anomaly.studies.sources.datasets import Sources, rendered
 from anomaly.studies.sources.lineage import without_relatives
+from anomaly.studies.sources.making import make_all
 from anomaly.studies.sources.parts import in_pieces
 from anomaly.studies.sources.real_set import Side, classes_of, parted, photographs_of, spread, thinned, trouble_with
 from anomaly.studies.sources.renders import held_out_sets
@@ -97,7 +98,8 @@ def run_downstream(
     """Do every step that is not in the cache yet, and gather the results.
 
     real: the folder of photographs, in the stead of the study's own. executor: where arms are trained, each on so many
-    threads; that changes no byte. Raises StudyError, CacheError, RenderingError, and what reading datasets raises.
+    threads; as many datasets and models are made at a time, on this machine. That changes no byte. Raises StudyError,
+    CacheError, RenderingError, and what reading datasets raises.
     """
     study = file.study
     settings = {name: _settings(file, task, arm, name) for name, arm in study.every_arm.items()}
@@ -127,6 +129,7 @@ def run_downstream(
                 raise file.error("real", trouble)
         first = next(iter(settings.values()))
         outcome = Outcome(file, task, first, classes, folder, device, pictures, left_out, sides)
+        make_all(sources, {seed: side.train for seed, side in zip(study.seeds, sides, strict=True)}, executor)
         jobs = _jobs(outcome, sources, samples, settings, threads)
         _run_jobs(outcome, jobs, cache, executor, progress)
     return outcome

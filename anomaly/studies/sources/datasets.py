@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +31,10 @@ from scenes.datasets.relabelling import OUTCOMES, label_counts
 from scenes.datasets.schema import HEADER, committed, read_header
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
+from scenes.jobs.executor import WorkerLost
 
 MADE, MODEL = "dataset", "model"
+_STOPPED = threading.local()  # of a thread that makes one, the event that stops it
 TRAIN_SIDE = "train"  # of a step's inputs: the real pictures to train on
 
 
@@ -42,13 +46,14 @@ class Sources:
     cache: Cache
     progress: StudyProgress
     _made: dict[tuple[str, int | None], tuple[str, Path]] = field(default_factory=dict)
+    _at_work: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+    _told: threading.Lock = field(default_factory=threading.Lock)
 
     def steps(self, seeds: int) -> int:
         """How many steps there are to make all that the arms add, and to train what it is drawn with."""
         datasets = self.file.study.datasets
-        models = {model for name in self._needed() for model in self._models_of(name)}
-        made = sum(seeds if self.depends_on_split(name) else datasets[name].dataset is None for name in self._needed())
-        return made + sum(seeds if self.depends_on_split(name) else 1 for name in models)
+        there = {name for name, source in datasets.items() if source.dataset is not None}
+        return sum(seeds if self.depends_on_split(name) else name not in there for name in self.needed())
 
     def read(self, name: str, train: Sequence[LabelledPicture], seed: int) -> list[Sample]:
         """The samples of a dataset, made where it is not yet, for the real pictures to train on of a seed.
@@ -69,31 +74,39 @@ class Sources:
         counts = label_counts(Dataset(folder)) if (folder / HEADER).is_file() else {}
         return {kind: {outcome: found[outcome] for outcome in OUTCOMES} for kind, found in counts.items()}
 
+    def make(self, name: str, train: Sequence[LabelledPicture], seed: int, is_stopped: threading.Event) -> None:
+        """A dataset or model for the real pictures to train on of a seed, in a thread of its own, till it is stopped.
+
+        Raises what making it raises, and WorkerLost where it was stopped.
+        """
+        _STOPPED.event = is_stopped
+        self._folder(name, train, seed)
+
+    def made_of(self, name: str) -> set[str]:
+        """The other datasets and models whose names stand in its commands."""
+        return {named_in(word) for word in self._words_of(name)} & {*self.file.study.datasets, *self.file.study.models}
+
+    def needed(self) -> list[str]:
+        """Datasets that an arm adds, and all that these are made of; models first, in the file's order."""
+        study = self.file.study
+        needed = {name for arm in study.arms.values() for name in arm.add}
+        for name in reversed(study.datasets):  # each is made of earlier ones
+            if name in needed:
+                needed |= self.made_of(name)
+        return [name for name in [*study.models, *study.datasets] if name in needed]
+
     def depends_on_split(self, name: str) -> bool:
         """Whether a dataset or model is another for every seed: made of the real side, the seed, or such a one."""
-        study = self.file.study
-        if name in study.models:
-            words = [word for command in study.models[name].commands for word in command]
-        else:
-            words = list(study.datasets[name].command or ())
-        return any(
-            word in (TRAIN, GOOD_PICTURES, SEED)
-            or (named_in(word) in {*study.datasets, *study.models} and self.depends_on_split(named_in(word)))
-            for word in words
+        words = self._words_of(name)
+        return any(word in (TRAIN, GOOD_PICTURES, SEED) for word in words) or any(
+            self.depends_on_split(other) for other in self.made_of(name)
         )
 
-    def _models_of(self, name: str) -> list[str]:
-        """What a dataset's command draws with."""
-        words = self.file.study.datasets[name].command or ()
-        return [named_in(word) for word in words if named_in(word) in self.file.study.models]
-
-    def _needed(self) -> list[str]:
-        """Datasets that an arm adds, or that such a one is made of, in the file's order."""
-        needed = {name for arm in self.file.study.arms.values() for name in arm.add}
-        for name, source in reversed(self.file.study.datasets.items()):
-            if name in needed:
-                needed |= {named_in(word) for word in source.command or ()} & set(self.file.study.datasets)
-        return [name for name in self.file.study.datasets if name in needed]
+    def _words_of(self, name: str) -> list[str]:
+        study = self.file.study
+        if name in study.models:
+            return [word for command in study.models[name].commands for word in command]
+        return list(study.datasets[name].command or ())
 
     def _folder(self, name: str, train: Sequence[LabelledPicture], seed: int) -> tuple[str, Path]:
         """The key of a dataset or model, and its folder."""
@@ -114,9 +127,9 @@ class Sources:
     def _rendered(self, name: str, wanted: RenderSettings) -> tuple[str, Path]:
         where = f"datasets.{name}.rendered"
         recipe = recipe_with(self.file, wanted.recipe, f"{where}.recipe", wanted.changes, f"{where}.changes")
-        return rendered(
-            self.cache, RenderedSet(name, recipe, wanted.frames, wanted.seed, wanted.samples), self.progress
-        )
+        one = RenderedSet(name, recipe, wanted.frames, wanted.seed, wanted.samples)
+        with self._at_work[key_of(RENDERS, one.depends_on)]:
+            return rendered(self.cache, one, _Looking(self))
 
     def _commanded(
         self, name: str, command: Sequence[str], train: Sequence[LabelledPicture], seed: int
@@ -133,15 +146,16 @@ class Sources:
         if most is not None:
             inputs["good"] = most
         key = key_of(DATASETS, inputs)
-        self.progress.step(f"{self._whose(name, seed)}making {name}", not self.cache.is_done(DATASETS, key))
+        self._tell(f"{self._whose(name, seed)}making {name}", not self.cache.is_done(DATASETS, key))
 
         def make(out: Path) -> None:
             if TRAIN_SIDE in inputs:
                 write_part(train, out / TRAIN.strip("{}"))
             words = list(self._words(command, f"datasets.{name}.command", out, MADE, others, seed, most))
-            make_dataset(words, out / MADE, name, lambda: self.progress.advance(name, *_frames(out / MADE)))
+            make_dataset(words, out / MADE, name, lambda: self._look(name, *_frames(out / MADE)))
 
-        return key, self.cache.step(DATASETS, key, inputs, make) / MADE
+        with self._at_work[key]:  # another of the same content waits, and finds it there
+            return key, self.cache.step(DATASETS, key, inputs, make) / MADE
 
     def _trained(self, name: str, train: Sequence[LabelledPicture], seed: int) -> tuple[str, Path]:
         """A model that commands train, one after the other; each takes up its own training where it was stopped."""
@@ -149,16 +163,29 @@ class Sources:
         inputs: dict[str, Any] = {"commands": [list(command) for command in commands]}
         inputs |= _real_side([word for command in commands for word in command], train, seed)
         key = key_of(GENERATORS, inputs)
-        self.progress.step(f"{self._whose(name, seed)}training {name}", not self.cache.is_done(GENERATORS, key))
+        self._tell(f"{self._whose(name, seed)}training {name}", not self.cache.is_done(GENERATORS, key))
 
         def make(out: Path) -> None:
             if TRAIN_SIDE in inputs:
                 write_part(train, out / TRAIN.strip("{}"))
             for done, command in enumerate(commands):
-                self.progress.advance(name, done, len(commands))
-                train_model(list(self._words(command, f"models.{name}.commands", out, MODEL, {}, seed)), name)
+                words = list(self._words(command, f"models.{name}.commands", out, MODEL, {}, seed))
+                train_model(words, name, lambda done=done: self._look(name, done, len(commands)))  # type: ignore[misc]
 
-        return key, self.cache.step(GENERATORS, key, inputs, make) / MODEL
+        with self._at_work[key]:
+            return key, self.cache.step(GENERATORS, key, inputs, make) / MODEL
+
+    def _tell(self, step: str, is_new: bool) -> None:
+        with self._told:
+            self.progress.step(step, is_new)
+
+    def _look(self, name: str, done: int, total: int) -> None:
+        """How far one is. Raises WorkerLost where its thread has been stopped."""
+        stopped = getattr(_STOPPED, "event", None)
+        if stopped is not None and stopped.is_set():
+            raise WorkerLost(f"{name}: was stopped")
+        with self._told:
+            self.progress.advance(name, done, total)
 
     def _whose(self, name: str, seed: int) -> str:
         return f"seed {seed}: " if self.depends_on_split(name) else ""
@@ -189,6 +216,21 @@ class Sources:
                 yield str(others[named_in(word)][1])
             else:
                 yield {OUT: str(out / made), TRAIN: str(part), SEED: str(seed)}.get(word, word)
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """The progress of sources that make several at a time."""
+
+    sources: Sources
+
+    def begin(self, steps: int) -> None: ...
+
+    def step(self, name: str, is_new: bool) -> None:
+        self.sources._tell(name, is_new)
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        self.sources._look(what, done, total)
 
 
 def _real_side(words: Sequence[str], train: Sequence[LabelledPicture], seed: int) -> dict[str, Any]:

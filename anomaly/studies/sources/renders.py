@@ -109,9 +109,9 @@ def make_dataset(arguments: Sequence[str], folder: Path, name: str, look: Callab
         raise RenderingError(f"{name}: {_reason(said, code)}")
 
 
-def train_model(arguments: Sequence[str], name: str) -> None:
+def train_model(arguments: Sequence[str], name: str, look: Callable[[], None]) -> None:
     """Run `blemish` with arguments that train the model of a name in the study. Raises RenderingError likewise."""
-    code, said = _run([sys.executable, "-c", CHILD_PROGRAM, *arguments], lambda: None)
+    code, said = _run([sys.executable, "-c", CHILD_PROGRAM, *arguments], look)
     if code:
         raise RenderingError(f"{name}: {_reason(said, code)}")
 

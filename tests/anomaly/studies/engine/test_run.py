@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,12 @@ from anomaly.studies.engine.verify import damages
 from anomaly.studies.sources import datasets
 from anomaly.studies.sources.arms import training_set
 from anomaly.studies.sources.real_set import parted
+from anomaly.studies.sources.renders import RenderingError
 from anomaly.studies.study_file import load_any
 from procgen.surface.layer import Instance
 from scenes import DatasetWriter, draw, load_recipe
 from scenes.formats.registry import read_samples
+from scenes.jobs.executor import WorkerLost
 from scenes.jobs.local import Local
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -369,7 +373,7 @@ def test_models_are_trained_on_the_training_side_once_for_all_that_draw_with_the
 ):
     trained, drawn = [], []
 
-    def train(words, name):
+    def train(words, name, look):
         folder = Path(words[words.index("--out") + 1])
         folder.mkdir(exist_ok=True)
         (folder / words[1]).write_text(words[1])
@@ -402,6 +406,91 @@ def test_models_are_trained_on_the_training_side_once_for_all_that_draw_with_the
     trained.clear()
     run(file, tmp_path)
     assert not trained
+
+
+class Several:
+    """Has so many workers for what is made, and trains learners in this very process."""
+
+    is_here = True
+
+    def __init__(self, workers):
+        self.workers = workers
+
+    def run(self, work, tasks, take, **options):
+        Local().run(work, tasks, take, **options)
+
+
+def drawn_with_models(folder, photos, pores):
+    train = {"commands": [["train-generator", "one", "{train}", "--seed", "{seed}", "--out", "{out}"]]}
+    command = ["synthesize", "{good}", "--model", "{one}", "--out", "{out}"]
+    return study(
+        folder,
+        photos,
+        pores,
+        models={"one": train},
+        datasets__first={"command": command},
+        datasets__second={"command": [*command, "--more"]},
+        datasets__third={"command": ["refine", "{second}", "--out", "{out}"]},
+        arms__first={"add": {"first": 1}},
+        arms__third={"add": {"third": 1}},
+    )
+
+
+def test_what_waits_for_nothing_is_made_at_the_same_time_and_of_the_same_bytes(tmp_path, photos, pores, monkeypatch):
+    together = None
+
+    def train(words, name, look):
+        look()
+        if together:
+            together.wait()  # both seeds' models are in the making, or this fails
+        folder = Path(words[words.index("--out") + 1])
+        folder.mkdir(exist_ok=True)
+        (folder / "one").write_text(words[words.index("--seed") + 1])
+
+    def make(words, folder, name, look):
+        assert (Path(words[words.index("--model") + 1]) / "one").is_file() if "--model" in words else words[1]
+        look()
+        dataset(folder, frames=4)
+
+    monkeypatch.setattr(datasets, "train_model", train)
+    monkeypatch.setattr(datasets, "make_dataset", make)
+    folders = tmp_path / "one after the other", tmp_path / "together"
+    for folder in folders:
+        folder.mkdir()
+    _, alone = run(drawn_with_models(folders[0], photos, pores), folders[0])
+    together = threading.Barrier(2, timeout=30)
+    _, steps = run(drawn_with_models(folders[1], photos, pores), folders[1], executor=Several(2))
+    assert digests(folders[0] / "cache") == digests(folders[1] / "cache")
+    assert sorted(steps.new) == sorted(alone.new)
+    assert (steps.begun, steps.steps) == (alone.begun, alone.steps)
+
+
+def test_where_one_fails_the_others_stop_and_go_on_the_next_time(tmp_path, photos, pores, monkeypatch):
+    failing, stopped = True, []
+
+    def train(words, name, look):
+        out = Path(words[words.index("--out") + 1])
+        if failing and words[words.index("--seed") + 1] == "1":
+            raise RenderingError("one: found no pictures")
+        while failing:
+            try:
+                look()
+            except WorkerLost:
+                stopped.append(name)
+                raise
+            time.sleep(0.01)
+        out.mkdir(exist_ok=True)
+        (out / "one").write_text("trained")
+
+    monkeypatch.setattr(datasets, "train_model", train)
+    monkeypatch.setattr(datasets, "make_dataset", lambda words, folder, name, look: dataset(folder, frames=4))
+    file = drawn_with_models(tmp_path, photos, pores)
+    with pytest.raises(RenderingError, match="found no pictures"):
+        run(file, tmp_path, executor=Several(2))
+    assert stopped == ["one"]
+    failing = False
+    outcome, _ = run(file, tmp_path, executor=Several(2))
+    assert set(outcome.offers) == {"pores", "first", "third"}
 
 
 @pytest.mark.parametrize(
