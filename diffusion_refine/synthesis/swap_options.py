@@ -5,10 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from procgen.errors import BlemishError
+
 if TYPE_CHECKING:
     from diffusion_refine.editing.word_swap import SwapSettings
 
 PAPER_SEED = 42
+CROSS, SELF, AMPLIFY = 0.8, 0.6, 2.0  # of [Jo 2025]
+NO_PAINTER = "none"
+EMBEDDED = "embedded"  # as `core.models`, which needs torch, names it
 
 
 class Inversion(StrEnum):
@@ -28,6 +33,15 @@ ModelOption = Annotated[
 ]
 InversionOption = Annotated[
     Inversion | None, typer.Option(help="How swaps keep to the picture.", show_default="direct, with --paper null")
+]
+PainterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="embedded|none|PATH|ID",
+        help="In-painting model that paints what the defects of variants become, each into the place of the old one; "
+        "its mask is found anew. Without one, words of the picture's prompt are swapped.",
+        show_default="embedded beside the model embedded, else none; none with options of swaps",
+    ),
 ]
 StepsOption = Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")]
 RliOption = Annotated[
@@ -65,6 +79,23 @@ def swap_settings(
 
     method = inversion or (Inversion.null if paper else Inversion.direct)
     return SwapSettings(method.value, steps, alpha=rli, cross=cross, self_share=self_share, amplifier=amplify)
+
+
+def painter_for(given: str | None, model: str, swaps_words: bool) -> str | None:
+    """The name of the model that paints variants, None where words are swapped.
+
+    swaps_words: whether something else that was given says how. Raises BlemishError for that and a painter.
+    """
+    if given is None:
+        return EMBEDDED if model == EMBEDDED and not swaps_words else None
+    if given == NO_PAINTER:
+        return None
+    if swaps_words:
+        raise BlemishError(
+            f"--painter {given}: paints, and --paper, --inversion, --cross, --self and --amplify are of words that are "
+            "swapped; give one or the other"
+        )
+    return given
 
 
 def seed_for(given: int | None, paper: bool) -> int:

@@ -13,7 +13,7 @@ from diffusion_refine.synthesis.crg.model import CrgModel
 from diffusion_refine.synthesis.crg.sampling import CrgSettings, expected_calls
 from diffusion_refine.synthesis.crg.sources import BoxSource, WantedBox
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, Mask, SourceFrame
-from diffusion_refine.synthesis.pasting.pastes import Paste, differs, pasted_frame
+from diffusion_refine.synthesis.pasting.pastes import Paste, differs, pasted_frame, shows
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +46,17 @@ class CrgGenerator:
         random = stream.generator()
         wanted = list(self.boxes.drawn(frame, mask, random))
         changes, calls = drawn(self.model, frame.image, [one.box for one in wanted], self.settings, random, self.whole)
-        free, pastes = mask.copy(), []
+        free, pastes, unseen = mask.copy(), [], 0
         for one, change in zip(wanted, changes, strict=True):
             paste = _paste(one, change, free)
-            if paste is not None and differs(paste, frame.image):
-                pastes.append(paste)
-                free[paste.slices] &= ~paste.mask
-        made = pasted_frame(frame, pastes, self.bits)
+            if paste is None or not differs(paste, frame.image):
+                continue
+            if not self.whole and not shows(paste, frame.image):
+                unseen += 1
+                continue
+            pastes.append(paste)
+            free[paste.slices] &= ~paste.mask
+        made = pasted_frame(frame, pastes, self.bits, unseen)
         least, most = expected_calls(self.settings)
         batches = calls.prior // max(1, least.prior)
         told = {

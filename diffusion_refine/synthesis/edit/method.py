@@ -7,6 +7,9 @@ import typer
 from diffusion_refine.synthesis.pasting.opening import FormatOption, OnlyOption, SurfaceOption, pasting, surfaces_of
 from diffusion_refine.synthesis.request import Request
 from diffusion_refine.synthesis.swap_options import (
+    AMPLIFY,
+    CROSS,
+    SELF,
     AmplifyOption,
     CrossOption,
     InversionOption,
@@ -72,9 +75,9 @@ def synthesis(
     paper: PaperOption = False,
     inversion: InversionOption = None,
     steps: StepsOption = 50,
-    cross: CrossOption = 0.8,
-    self_share: SelfOption = 0.6,
-    amplify: AmplifyOption = 2.0,
+    cross: CrossOption = CROSS,
+    self_share: SelfOption = SELF,
+    amplify: AmplifyOption = AMPLIFY,
     rli: RliOption = 0.1,
     band: Annotated[int, typer.Option(min=0, help="Pixels inside a place over which a change fades in.")] = 3,
     side: Annotated[

@@ -19,6 +19,9 @@ from procgen.surface.layer import MOST_INSTANCES, Instance
 from scenes.datasets.reader import Dataset
 
 Values = NDArray[np.float64]
+PASTED, NO_ROOM, UNSEEN = "pasted", "no room", "nothing to be seen"
+LEAST_SEEN = 8 / 255  # of white, by which pixels of what was drawn differ from what they were, for it to be seen
+SEEN_SHARE = 0.9  # quantile of the changes in a mask that is compared with it
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +53,13 @@ class Paste:
         return slice(self.top, self.top + rows), slice(self.left, self.left + columns)
 
 
-def pasted_frame(frame: SourceFrame, pastes: Sequence[Paste], bits: Mapping[str, int]) -> GeneratedFrame:
+def pasted_frame(
+    frame: SourceFrame, pastes: Sequence[Paste], bits: Mapping[str, int], unseen: int = 0
+) -> GeneratedFrame:
     """A frame with pieces pasted, whose masks are the pieces' own. bits: class name -> bit of the class masks.
 
-    Raises BlemishError for more defects than a map can number.
+    unseen: pieces that were left out because nobody would see them. Raises BlemishError for more defects than a map can
+    number.
     """
     image, classes, defects = frame.image.copy(), frame.classes.copy(), frame.defects.copy()
     instances = list(frame.instances)
@@ -79,7 +85,11 @@ def pasted_frame(frame: SourceFrame, pastes: Sequence[Paste], bits: Mapping[str,
         frame.impurities,
         tuple(instances),
         parents=tuple(parent for paste in pastes for parent in paste.parents),
-        record={"outcome": "pasted" if pastes else "no room", "pasted": told},
+        record={
+            "outcome": PASTED if pastes else UNSEEN if unseen else NO_ROOM,
+            "pasted": told,
+            **({"unseen": unseen} if unseen else {}),
+        },
     )
 
 
@@ -129,17 +139,34 @@ def differs(paste: Paste, image: Pixels) -> bool:
     return bool((image[paste.slices][paste.mask] != paste.pixels[paste.mask]).any())
 
 
+def shows(paste: Paste, image: Pixels) -> bool:
+    """Whether a piece changes so much of the picture that it lies on that it can be seen.
+
+    Networks that have not learnt enough give back what they were given, all but a shade: a mask round that is no label.
+    """
+    now, before = (as_fractions(pixels[paste.covered]) for pixels in (paste.pixels, image[paste.slices]))
+    if not now.size:
+        return False
+    change = np.abs(now - before)
+    return bool(np.quantile(change if change.ndim == 1 else change.max(axis=1), SEEN_SHARE) >= LEAST_SEEN)
+
+
 def told_of(made: Dataset) -> list[str]:
     """What a command ends with: how many frames got something, and how many defects of which class that are."""
     outcomes: Counter[str] = Counter()
     classes: Counter[str] = Counter()
+    unseen = 0
     for frame in made:
         record = frame.refinement or {}
         outcomes[record.get("outcome", "")] += 1
         for piece in record.get("pasted", ()):
             first, last = piece["instances"]
             classes[piece["class"]] += last - first + 1
-    without = f", {outcomes['no room']} left as they were for want of room" if outcomes["no room"] else ""
-    lines = [f"frames     {len(made)}: {outcomes['pasted']} pasted on{without}"]
+        unseen += record.get("unseen", 0)
+    without = f", {outcomes[NO_ROOM]} left as they were for want of room" if outcomes[NO_ROOM] else ""
+    without += f", {outcomes[UNSEEN]} where nothing would be seen" if outcomes[UNSEEN] else ""
+    lines = [f"frames     {len(made)}: {outcomes[PASTED]} pasted on{without}"]
+    if unseen:
+        lines.append(f"left out   {unseen} that would not be seen: the model may need a longer training")
     counted = ", ".join(f"{count} {name}" for name, count in sorted(classes.items()))
     return [*lines, f"defects    {counted}"] if counted else lines

@@ -13,9 +13,11 @@ from diffusion_refine.synthesis.crg.training.options import (
     OutOption,
     PatchesOption,
     SizeOption,
+    StartOption,
     StepsOption,
     checked,
     ending,
+    start_at,
 )
 from diffusion_refine.training.options import (
     DeviceOption,
@@ -38,6 +40,7 @@ def train(
     out: OutOption,
     format: FormatOption = AUTO,
     only: OnlyOption = None,
+    start: StartOption = None,
     steps: StepsOption = 20_000,
     batch: BatchOption = 8,
     size: SizeOption = 128,
@@ -67,6 +70,10 @@ def train(
 
         blemish synthesize photos/good/*.png --method crg --model out/crg --boxes recipe:plate --out out/drawn
 
+    With few pictures, or little time, from the model that ships:
+
+        blemish train-generator crg-context photos/good --start embedded --steps 2000 --out out/crg
+
     Ctrl-C at any moment; the same command goes on from the last checkpoint.
     """
     import torch
@@ -83,7 +90,15 @@ def train(
     torch.set_flush_denormal(True)
     good = read_good(pictures, only, format, reading(white_level, most_pixels))
     settings = CrgTrainingSettings(
-        replace(CONTEXT, size=size), steps, batch, crop=crop, patches=patches, seed=seed, every=every, half=half
+        replace(CONTEXT, size=size),
+        steps,
+        batch,
+        crop=crop,
+        patches=patches,
+        seed=seed,
+        every=every,
+        half=half,
+        start=start_at(start),
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
         train_context(good, out, settings, device, progress)

@@ -13,22 +13,31 @@ from diffusers import UNet2DModel
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffusion_refine.core.models import device_of_choice
+from diffusion_refine.core.models import ModelError, device_of_choice
 from diffusion_refine.synthesis.crg.model import CONTEXT as CONTEXT_FILES
 from diffusion_refine.synthesis.crg.model import PRIOR as PRIOR_FILES
 from diffusion_refine.synthesis.crg.model import save_context, save_prior
-from diffusion_refine.synthesis.crg.networks import CONTEXT, PRIOR, DenoiserShape, build, training_schedule
+from diffusion_refine.synthesis.crg.networks import (
+    CONTEXT,
+    PRIOR,
+    DenoiserShape,
+    build,
+    shape_from,
+    training_schedule,
+)
 from diffusion_refine.synthesis.crg.training.patches import BoxedPicture, Patches, draw_crops, draw_patches
 from diffusion_refine.training.crops import crops_of
 from diffusion_refine.training.denoiser import denoising_loss
 from diffusion_refine.training.loop import GradientDescent, TrainingLoop
 from diffusion_refine.training.model_shapes import random_start
+from diffusion_refine.training.sealed_network import WEIGHTS, SealedNetwork
 from scenes.datasets.lock import locked
 from scenes.jobs.progress import Progress
 
 STATE = "training"
 PATCHES_A_PICTURE = 32
 COLUMNS = {"loss": float, "error": float}
+CLASSES = "class_embedding.weight"  # (K, T) of diffusers' network, a row a class
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,9 @@ class CrgTrainingSettings:
     """What a training follows from, beside its pictures.
 
     crop: pixels a side of what is learnt from, None for the network's own size. patches: crops or patches to learn
-    from; 32 a picture where None. average: share that the moving average keeps. snr: at which weights end.
+    from; 32 a picture where None. average: share that the moving average keeps. snr: at which weights end. start: a
+    model's folder, from whose network the training goes on; that has the same shape, and for classes that it does not
+    know the mean of those it does.
     """
 
     shape: DenoiserShape
@@ -50,6 +61,7 @@ class CrgTrainingSettings:
     seed: int = 0
     every: int = 200  # steps between checkpoints
     half: bool = False  # bfloat16 where it suffices
+    start: Path | None = None
 
     @property
     def side(self) -> int:
@@ -77,8 +89,8 @@ def train_context(
         crops = draw_crops(
             pictures, count, settings.side, settings.seed, on_crop=lambda done: progress("crops", done, count)
         )
-        written = {**asdict(settings), "pictures": len(pictures)}
-        network = _trained(crops, out, CONTEXT_FILES.name, settings, written, device, progress)
+        written = {**_written(settings, CONTEXT_FILES), "pictures": len(pictures)}
+        network = _trained(crops, out, CONTEXT_FILES, settings, written, device, progress)
         save_context(network, settings.shape, written, out)
     return out
 
@@ -96,16 +108,43 @@ def train_prior(
         patches = draw_patches(
             pictures, count, settings.side, settings.seed, on_patch=lambda done: progress("patches", done, count)
         )
-        written = {**asdict(settings), "labels": patches.label_names, "pictures": len(pictures)}
-        network = _trained(patches, out, PRIOR_FILES.name, settings, written, device, progress)
+        written = {**_written(settings, PRIOR_FILES), "labels": patches.label_names, "pictures": len(pictures)}
+        network = _trained(patches, out, PRIOR_FILES, settings, written, device, progress)
         save_prior(network, settings.shape, patches.label_names, written, out)
     return out
+
+
+def _written(settings: CrgTrainingSettings, files: SealedNetwork) -> dict[str, Any]:
+    """The settings as JSON; of a start its weights' digest, not where it lies. Raises ModelError."""
+    fields = asdict(settings)
+    del fields["start"]
+    if settings.start is not None:
+        fields["start"] = files.load_record(settings.start)[WEIGHTS]
+    return fields
+
+
+def _begin(
+    network: UNet2DModel, start: Path, files: SealedNetwork, shape: DenoiserShape, labels: Sequence[str]
+) -> None:
+    """Put a trained network's weights into one of the same shape. Raises ModelError for another shape, or damage."""
+    record = files.load_record(start)
+    found, learnt = shape_from(record["network"]), list(record.get("labels", ()))
+    if found != shape:
+        raise ModelError(f"{start}: its {files.name} is of {found}; expected {shape}, or another --size to train it at")
+    old = build(found, len(learnt) or None)
+    files.load_weights(old, start, "cpu")
+    weights = old.state_dict()
+    if learnt:
+        known = weights[CLASSES]
+        mean = known.mean(dim=0)
+        weights[CLASSES] = torch.stack([known[learnt.index(name)] if name in learnt else mean for name in labels])
+    network.load_state_dict(weights)
 
 
 def _trained(
     patches: Patches,
     out: Path,
-    name: str,
+    files: SealedNetwork,
     settings: CrgTrainingSettings,
     written: dict[str, Any],
     device: str | None,
@@ -115,6 +154,8 @@ def _trained(
     device = device_of_choice(device)
     with random_start(settings.seed):
         network = build(settings.shape, len(patches.label_names) or None).to(device)
+    if settings.start is not None:
+        _begin(network, settings.start, files, settings.shape, patches.label_names)
     network.train().to(memory_format=torch.channels_last)
     descent = GradientDescent(
         network.parameters(), settings.rate, settings.steps, weight_decay=0.0, longest_average=settings.average
@@ -134,7 +175,7 @@ def _trained(
 
     (out / STATE).mkdir(exist_ok=True)
     loop = TrainingLoop(
-        name,
+        files.name,
         out / STATE,
         settings.steps,
         settings.seed,

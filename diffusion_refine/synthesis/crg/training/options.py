@@ -8,15 +8,33 @@ from typing import Annotated
 
 import typer
 
+from diffusion_refine.synthesis.swap_options import EMBEDDED
 from procgen.errors import BlemishError
 
 OutOption = Annotated[
     Path, typer.Option(help="The model's folder, of both its networks. A stopped training in it is taken up again.")
 ]
+StartOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="embedded|PATH",
+        help="A model to go on from, of the same --size: the one that ships, or a folder; far fewer steps are enough.",
+        show_default="none",
+    ),
+]
 StepsOption = Annotated[int, typer.Option(min=1, help="Steps of the network.")]
 BatchOption = Annotated[int, typer.Option(min=1, help="Crops a step.")]
 SizeOption = Annotated[int, typer.Option(min=16, help="Pixels a side of what it sees, a multiple of 16.")]
 PatchesOption = Annotated[int | None, typer.Option(min=1, help="Crops to learn from; 32 a picture, at most 8000.")]
+
+
+def start_at(start: str | None) -> Path | None:
+    """The folder that a start names."""
+    if start != EMBEDDED:
+        return None if start is None else Path(start)
+    from diffusion_refine.synthesis.crg.model import EMBEDDED_FOLDER
+
+    return EMBEDDED_FOLDER
 
 
 def checked(option: str, side: int | None) -> None:

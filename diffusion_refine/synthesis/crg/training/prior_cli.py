@@ -13,9 +13,11 @@ from diffusion_refine.synthesis.crg.training.options import (
     OutOption,
     PatchesOption,
     SizeOption,
+    StartOption,
     StepsOption,
     checked,
     ending,
+    start_at,
 )
 from diffusion_refine.training.options import (
     DeviceOption,
@@ -40,6 +42,7 @@ def train(
     out: OutOption,
     format: FormatOption = AUTO,
     only: OnlyOption = None,
+    start: StartOption = None,
     steps: StepsOption = 20_000,
     batch: BatchOption = 16,
     size: SizeOption = 32,
@@ -77,7 +80,14 @@ def train(
     options = reading(white_level, most_pixels)
     boxed = [picture for folder in datasets for picture in read_boxed(folder, only, format, options)]
     settings = CrgTrainingSettings(
-        replace(PRIOR, size=size), steps, batch, patches=patches, seed=seed, every=every, half=half
+        replace(PRIOR, size=size),
+        steps,
+        batch,
+        patches=patches,
+        seed=seed,
+        every=every,
+        half=half,
+        start=start_at(start),
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
         train_prior(boxed, out, settings, device, progress)

@@ -1,12 +1,15 @@
 """The method `crg` as its user has it: models trained by the commands, boxes of every source, nothing else touched."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from diffusion_refine.synthesis.crg import generator
 from diffusion_refine.synthesis.crg.boxes import Box
 from diffusion_refine.synthesis.crg.drawing import view_of
 from diffusion_refine.synthesis.crg.model import EMBEDDED_FOLDER
@@ -100,6 +103,30 @@ def test_pixels_change_round_the_boxes_alone(
                 ((0.8 - 0.06) * width, (0.95 - 0.05) * height, 0.12 * width, 0.1 * height),
             )
         }
+
+
+def test_what_nobody_would_see_is_left_out_and_counted(
+    there: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = labelled(tmp_path / "data", "good")
+    picture = saved(tmp_path / "good.png", surface(1, (64, 64, 3)))
+    true_drawn = generator.drawn
+
+    def faint(model: Any, pixels: Any, *more: Any) -> Any:
+        changes, calls = true_drawn(model, pixels, *more)
+        return [replace(c, pixels=np.where(c.changed[..., None], pixels[c.part] ^ 3, c.pixels)) for c in changes], calls
+
+    monkeypatch.setattr(generator, "drawn", faint)
+    asked = (picture, "--method", "crg", "--model", there / "model", "--boxes", boxes, *QUICK, "--out")
+    told = run("synthesize", *asked, tmp_path / "out")
+    assert told.code == 0, told
+    assert "2 that would not be seen: the model may need a longer training" in told.out
+    (frame,) = Dataset(tmp_path / "out")
+    assert not frame.defects.any()
+    assert np.array_equal(frame.image, read_photograph(picture).pixels)
+    assert (frame.refinement or {})["unseen"] == 2
+    told = run("synthesize", *asked, tmp_path / "literal", "--literal")
+    assert "would not be seen" not in told.out  # as the published code, to its faults
 
 
 def test_boxes_come_of_a_labelled_set(there: Path, tmp_path: Path, run: Run) -> None:

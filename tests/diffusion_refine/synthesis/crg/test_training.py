@@ -21,6 +21,7 @@ from diffusion_refine.synthesis.crg.training.patches import (
     read_good,
 )
 from diffusion_refine.training.crops import CropSettings, PicturesError
+from scenes.jobs.checkpoints import CheckpointError
 from tests.diffusion_refine.synthesis.labelled_sets import mvtec_set, saved, surface
 
 TINY = CrgTrainingSettings(DenoiserShape(32, (8, 16)), steps=6, batch=2, patches=8, every=2, crop=16)
@@ -160,6 +161,32 @@ def test_a_model_needs_both_halves_whole_and_fitting(tmp_path: Path) -> None:
     train_context(good(), tmp_path / "large", FEW, "cpu")
     with pytest.raises(ModelError, match="smaller --size"):
         load_crg(tmp_path / "large")
+
+
+def test_a_training_goes_on_from_another_model_and_knows_its_classes_by_name(tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    train_context(good(), start, FEW, "cpu")
+    train_prior(spotted(), start, FEW_PRIOR, "cpu")
+    still = {"start": start, "steps": 1, "rate": 0.0}  # one step that moves nothing
+    out = tmp_path / "out"
+    train_context(good(), out, replace(FEW, **still), "cpu")
+    spots = [BoxedPicture(one.image, tuple(replace(box, class_name="spot") for box in one.boxes)) for one in spotted()]
+    others = [BoxedPicture(one.image, tuple(replace(box, class_name="hole") for box in one.boxes)) for one in spotted()]
+    train_prior([*spots, *others], out, replace(FEW_PRIOR, **still), "cpu")
+    before, after = load_crg(start, "cpu"), load_crg(out, "cpu")
+    for name, value in before.context.state_dict().items():
+        torch.testing.assert_close(after.context.state_dict()[name], value)
+    (before_rows, rows) = (model.prior.class_embedding.weight for model in (before, after))
+    assert (before.labels, after.labels) == (("bar", "spot"), ("hole", "spot"))
+    torch.testing.assert_close(rows[1], before_rows[1])
+    torch.testing.assert_close(rows[0], before_rows.mean(dim=0), atol=1e-3, rtol=1e-3)
+    assert after.training["prior"]["start"] == before.sha256["prior"]
+    assert str(tmp_path) not in "".join(path.read_text() for path in out.glob("*.json"))
+    other = replace(FEW_PRIOR, shape=replace(FEW_PRIOR.shape, size=32), start=start)
+    with pytest.raises(ModelError, match="another --size"):
+        train_prior(spotted(), tmp_path / "other", other, "cpu")
+    with pytest.raises(CheckpointError, match="start"):
+        train_context(good(), out, replace(FEW, steps=1, rate=0.0), "cpu")
 
 
 def test_a_small_prior_learns_to_see_what_it_is_asked_for(tmp_path: Path) -> None:
