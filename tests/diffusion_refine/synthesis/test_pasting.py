@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from diffusion_refine.synthesis.loop import carry_out
+from diffusion_refine.synthesis.pasting.pastes import Paste, shows
 from diffusion_refine.synthesis.pasting.sheet import sheet_path
 from diffusion_refine.synthesis.registry import factory_of
 from diffusion_refine.synthesis.request import Request
@@ -43,6 +45,26 @@ def made_by(
     if "kind" in asked:
         asked["kind"] = StrEnum("Kind", {str(asked["kind"]): str(asked["kind"])})(asked["kind"])
     return carry_out(factory_of(method)(Request(tuple(inputs), seed), **asked), out, progress)
+
+
+@pytest.mark.parametrize(("dtype", "unit"), [(np.uint8, 1), (np.uint16, 257)])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_piece_shows_where_a_tenth_of_its_mask_changes_by_eight_grey_levels(
+    dtype: type, unit: int, channels: tuple[int, ...]
+) -> None:
+    image = np.full((20, 30, *channels), 100 * unit, dtype)
+    mask = np.ones((10, 10), dtype=bool)
+
+    def piece(levels: int, pixels: int) -> Paste:
+        changed = image[5:15, 5:15].copy()
+        changed[mask.cumsum().reshape(mask.shape) <= pixels] -= dtype(levels * unit)
+        return Paste(5, 5, mask, changed, "crack")
+
+    assert shows(piece(8, 100), image)
+    assert not shows(piece(7, 100), image)
+    assert shows(piece(60, 11), image)
+    assert not shows(piece(60, 9), image)
+    assert not shows(replace(piece(60, 100), labelled=np.zeros_like(mask)), image)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
