@@ -3,14 +3,16 @@ r"""How many word swaps become what the word says: a classifier trained on rende
     python tools/paired_pictures.py DIR/train
     python tools/paired_pictures.py DIR/judged --frames 4 --seed 9000 --only ground milled rolled cast brushed \
         sand_blasted turned                                               # surfaces that no model has seen
-    python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH]... [--rounds N] [--sheet PNG] [--json FILE]
+    python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH] [--painter none|embedded|ID|PATH]... [--rounds N] \
+        [--sheet PNG] [--json FILE]
 
 A round is eight renders of DIR/judged, each with another of eight defects on another finish, well in view and called
-by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own: 56 swaps.
-`made` is the share that the label check let pass; `called so` the share of all 56 that the classifier then calls by the
-new word, `still` by the old one. The classifier is a logistic regression on the patch features of the backbone at hand,
-of the frames in DIR/train round their defects; `right` is the share of the frames in DIR/judged that it calls by their
-own word.
+by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own, painted
+or, with `--painter none`, by its words alone: 56 swaps. `made` is the share that the label check let pass; `called
+so` the share of all 56 that the classifier then calls by the new word, `still` by the old one; it sees what is round
+the mask, where that was found again. The classifier is a logistic regression on the patch features of the backbone at
+hand, of the frames in DIR/train round their defects; `right` is the share of the frames in DIR/judged that it calls
+by their own word.
 """
 
 import argparse
@@ -34,12 +36,13 @@ from anomaly.backbone.packaged_weights import best_at_hand
 from anomaly.backbone.patch_extractor import PatchExtractor, patch_extractor
 from benchmarks.common import Figure, report
 from benchmarks.sheets import Row, sheet
-from diffusion_refine.core.models import Model, load_model
+from diffusion_refine.core.models import Model, load_model, load_painter
 from diffusion_refine.metrics.difference import outlined
 from diffusion_refine.synthesis.loop import frame_of
 from diffusion_refine.synthesis.refine.method import refine_synthesis
 from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.swap_words import word_of
+from diffusion_refine.synthesis.swap_options import NO_PAINTER
 from scenes.datasets.reader import Dataset, Frame
 from scenes.jobs.progress import print_progress
 from scenes.pictures.reading import rgb_of
@@ -140,11 +143,12 @@ def rounds_of(shown: Sequence[Shown], rounds: int) -> list[Shown]:
 
 @dataclass(frozen=True, eq=False)
 class Swap:
-    """What a render became for a word: whether the label check let it pass, and what the classifier calls it."""
+    """What a render became for a word, where: whether the label check let it pass, and what the classifier calls it."""
 
     source: Shown
     word: str
     picture: Pixels
+    mask: Mask
     passed: bool
     called: str = ""
 
@@ -152,11 +156,11 @@ class Swap:
         return self.passed and self.called == word
 
 
-def swapped(model: Model, one: Shown, word: str, settings: RefineSettings) -> Swap:
+def swapped(model: Model, painter: Model | None, one: Shown, word: str, settings: RefineSettings) -> Swap:
     """As `blemish refine` does it, not yet called anything."""
     wanted = replace(settings, variants=1, words=(word,), originals=False)
-    made = frame_of(refine_synthesis(one.dataset, model, wanted), one.frame, 1)
-    return Swap(one, word, rgb_of(made.image), bool(made.record["swapped"]))
+    made = frame_of(refine_synthesis(one.dataset, model, wanted, painter), one.frame, 1)
+    return Swap(one, word, rgb_of(made.image), made.defects > 0, bool(made.record["swapped"]))
 
 
 def shares(swaps: Sequence[Swap]) -> dict[str, Figure]:
@@ -172,9 +176,10 @@ def shares(swaps: Sequence[Swap]) -> dict[str, Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("--model", action="append", help="embedded, an id or a folder; repeatable")
+    parser.add_argument("--model", default="embedded", help="embedded, an id or a folder")
+    parser.add_argument("--painter", action="append", help="none, embedded, an id or a folder; repeatable")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--sheet", type=Path, help="of the first model and round")
+    parser.add_argument("--sheet", type=Path, help="of the first painter and round")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -190,26 +195,24 @@ def main() -> None:
     plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and in_view(one)]
     chosen = rounds_of(plain, given.rounds)
     settings = RefineSettings()
-    models = given.model or ["embedded"]
+    painters = given.painter or ["embedded"]
+    model = load_model(given.model)
     pairs = [(one, word) for one in chosen for word in WORDS if word != one.word]
     rows: list[dict[str, Figure]] = []
-    for name in models:
-        model, made = load_model(name), []
+    for name in painters:
+        painter, made = None if name == NO_PAINTER else load_painter(name), []
         for one, word in pairs:
-            made.append(swapped(model, one, word, settings))
+            made.append(swapped(model, painter, one, word, settings))
             print_progress("swaps", len(made), len(pairs))
-        called = judge.called([window(swap.picture, swap.source.mask) for swap in made])
+        called = judge.called([window(swap.picture, swap.mask) for swap in made])
         swaps = [replace(swap, called=word) for swap, word in zip(made, called, strict=True)]
-        rows.append({"model": name, "word": "all", **shares(swaps)})
+        rows.append({"painter": name, "word": "all", **shares(swaps)})
         for word in WORDS:
             if of_word := [swap for swap in swaps if swap.word == word]:
-                rows.append({"model": name, "word": word, **shares(of_word)})
-        if given.sheet and name == models[0]:
+                rows.append({"painter": name, "word": word, **shares(of_word)})
+        if given.sheet and name == painters[0]:
             Image.fromarray(page(chosen[: len(WORDS)], swaps)).save(given.sheet)
-    steps = settings.swap.steps
-    report(
-        rows, given.json, f"the classifier is right about {right:.2f} of {len(judged)} unseen renders; {steps} steps"
-    )
+    report(rows, given.json, f"the classifier is right about {right:.2f} of {len(judged)} unseen renders")
 
 
 def page(chosen: Sequence[Shown], swaps: Sequence[Swap]) -> Pixels:
@@ -220,7 +223,7 @@ def page(chosen: Sequence[Shown], swaps: Sequence[Swap]) -> Pixels:
         of_words = {swap.word: swap for swap in swaps if swap.source is one}
         for word in WORDS:
             swap = of_words.get(word)  # none for its own
-            pictures.append(swap.picture if swap else one.picture)
+            pictures.append(outlined(swap.picture, swap.mask) if swap and swap.passed else one.picture)
             titles.append("" if swap is None else swap.called if swap.passed else f"({swap.called})")
         rows.append(Row(titles, pictures))
     return sheet(("render", *WORDS), rows)

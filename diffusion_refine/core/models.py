@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
@@ -24,7 +24,14 @@ from procgen.errors import BlemishError
 
 EMBEDDED = "embedded"  # the model that this package trained on its own renders
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "embedded" / "weights"
+EMBEDDED_PAINTER = Path(__file__).parents[1] / "embedded" / "painter"  # a UNet for the other parts of that model
 PIPELINES = {"StableDiffusionPipeline": StableDiffusionPipeline, "StableDiffusionXLPipeline": StableDiffusionXLPipeline}
+# In-painting models differ from these in what their UNet is given, and diffusers' class says how it is sampled.
+PAINTERS = {
+    **PIPELINES,
+    "StableDiffusionInpaintPipeline": StableDiffusionPipeline,
+    "StableDiffusionXLInpaintPipeline": StableDiffusionXLPipeline,
+}
 # Of Stable Diffusion 1.x; they look at finished pictures and have no part in making them.
 CHECKERS = {"safety_checker": None, "feature_extractor": None, "image_encoder": None, "requires_safety_checker": False}
 
@@ -103,10 +110,11 @@ class Model:
     because half precision costs it what the methods gain. `size`: pixels a side that it was trained at; `factor`:
     pixels a side of one latent texel; `calls`: what was asked of the UNet since it was last set to `CallCounter()`.
     low_memory: only the UNet stays on the card; the text encoders and the autoencoder come to it for as long as they
-    work, and the autoencoder takes pictures one by one, large ones in overlapping tiles.
+    work, and the autoencoder takes pictures one by one, large ones in overlapping tiles. `paints`: whether it is an
+    in-painting model, whose UNet sees a hole and what is around it beside the latents; see `editing.painting`.
 
     Raises:
-        ModelError: a model for another task (in-painting), or one distilled to do without guidance.
+        ModelError: a model for another task, or one distilled to do without guidance.
     """
 
     def __init__(self, pipeline: Any, name: str = "", low_memory: bool = False) -> None:
@@ -117,10 +125,11 @@ class Model:
         self.latent_channels: int = self.vae.config.latent_channels
         self.size = side_of(pipeline)
         self.calls = CallCounter()
-        if self.unet.config.in_channels != self.latent_channels:
+        self.paints = self.unet.config.in_channels == painter_channels(self.latent_channels)
+        if not self.paints and self.unet.config.in_channels != self.latent_channels:
             raise ModelError(
                 f"{self.name}: its UNet takes {self.unet.config.in_channels} channels for {self.latent_channels} of "
-                "latents, as an in-painting model's; give a text-to-image model"
+                "latents; give a text-to-image model"
             )
         if self.unet.config.time_cond_proj_dim is not None:
             raise ModelError(f"{self.name}: a model distilled to do without guidance cannot be inverted; give its base")
@@ -207,7 +216,8 @@ class Model:
     def noise(self, latents: Tensor, timestep: Tensor | int, conditions: Prompt) -> Tensor:
         """Predicted noise ε, float32 (B, C, h, w), in latents of one timestep; one call of the UNet.
 
-        Gradients flow through it to the conditions; a prediction of velocity is turned into one of noise.
+        Gradients flow through it to the conditions; a prediction of velocity is turned into one of noise. The latents
+        of a model that paints are followed by their hole (1 channel) and by those of the picture without it.
         """
         self.calls.forwards += 1
         self.calls.samples += len(latents)
@@ -224,7 +234,7 @@ class Model:
             steering.take(kept)
         if self.pipeline.scheduler.config.prediction_type == "v_prediction":
             alpha = float(self.pipeline.scheduler.alphas_cumprod[int(timestep)])
-            return found * float(alpha**0.5) + latents * float((1 - alpha) ** 0.5)
+            return found * float(alpha**0.5) + latents[:, : found.shape[1]] * float((1 - alpha) ** 0.5)
         return found
 
     @property
@@ -355,6 +365,11 @@ def coarsest_of(pipeline: Any) -> int:
     return factor << len(pipeline.unet.config.block_out_channels) - 1
 
 
+def painter_channels(latent_channels: int) -> int:
+    """That the UNet of an in-painting model takes: latents, a hole, and the latents of the picture without it."""
+    return 2 * latent_channels + 1
+
+
 def is_hub_id(name: str) -> bool:
     """Whether a name that is no folder may be that of a model of the hub."""
     return not Path(name).is_absolute() and not name.startswith((".", "~")) and name.count("/") == 1
@@ -385,6 +400,41 @@ def load_model(
     Raises:
         ModelError: absent, unreachable, of another kind, or weights that cannot be read.
     """
+    model = _loaded(name, device, dtype, low_memory, fetch, paints=False)
+    if model.paints:
+        raise ModelError(f"{name}: is an in-painting model; give a text-to-image model, and this one as --painter")
+    return model
+
+
+def load_painter(
+    name: str = EMBEDDED,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    low_memory: bool = False,
+    fetch: bool = True,
+) -> Model:
+    """Likewise an in-painting model, one that `paints`; "embedded" is the one trained from the embedded model.
+
+    Raises ModelError, as for a model that does not paint.
+    """
+    model = _loaded(name, device, dtype, low_memory, fetch, paints=True)
+    if not model.paints:
+        raise ModelError(
+            f"{name}: does not paint: its UNet takes latents alone; give an in-painting model, or train one with "
+            "`blemish train-generator diffusion --painter`"
+        )
+    return model
+
+
+def _loaded(
+    name: str,
+    device: str | None,
+    dtype: torch.dtype | None,
+    low_memory: bool,
+    fetch: bool,
+    paints: bool,
+) -> Model:
+    kinds = PAINTERS if paints else PIPELINES
     where = EMBEDDED_FOLDER if name == EMBEDDED else Path(name)
     local = where.is_dir()
     if not local and (name == EMBEDDED or not is_hub_id(name)):
@@ -405,15 +455,18 @@ def load_model(
         hint = "mend or replace it" if local else "check the id and the network, or give a folder"
         raise ModelError(f"{name}: its model_index.json could not be had ({brief(error)}); {hint}") from error
     kind = index.get("_class_name")
-    if kind not in PIPELINES:
-        raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(PIPELINES)}; give a text-to-image model")
+    if kind not in kinds:
+        raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(kinds)}; give a text-to-image model")
     chosen = device_of_choice(device)
     kept = dtype or dtype_on(chosen)
-    checkers = CHECKERS if kind == "StableDiffusionPipeline" else {}
+    given: dict[str, Any] = CHECKERS if kinds[kind] is StableDiffusionPipeline else {}
     try:
         with quietly():
-            pipeline = PIPELINES[kind].from_pretrained(
-                source, torch_dtype=kept, use_safetensors=True, local_files_only=local or not fetch, **checkers
+            if name == EMBEDDED and paints:
+                unet = UNet2DConditionModel.from_pretrained(EMBEDDED_PAINTER, torch_dtype=kept, use_safetensors=True)
+                given = {**given, "unet": unet}
+            pipeline = kinds[kind].from_pretrained(
+                source, torch_dtype=kept, use_safetensors=True, local_files_only=local or not fetch, **given
             )
         return Model(pipeline.to(chosen), name, low_memory)
     except ModelError:

@@ -30,6 +30,7 @@ LEAST_PIXELS, LEAST_RING = 6, 40  # fewer say nothing
 LEAST_SPREAD = 1.5 / 255.0  # of a ring; rounding of 8 bits alone makes .3 / 255
 LOST = "its mask was not found again"
 BARELY = 0.5  # visibility below which nothing was to be seen before either
+STANDS_OUT = 1.2  # visibility from which on a defect can be told from its surroundings by whoever sees it alone
 SMOOTHING = 0.7  # pixels; noise of single pixels is no defect
 STRAY_SIGMA = 1.5  # pixels; the least thing that counts as one
 
@@ -63,7 +64,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found of one defect. visible and so on: as in Limits; None where too little of it is seen."""
+    """What was found of one defect. visible and so on: as in Limits; None where too little of it is seen.
+
+    Of one that was painted visible is in spreads of its surroundings, as there is nothing to compare it with.
+    """
 
     instance: int
     accepted: bool
@@ -92,6 +96,62 @@ def check(
         _judged(int(number), first, second, (ids == number, now == number), (every, now > 0), limits)
         for number in np.unique(ids[every])
     )
+
+
+def check_painted(
+    plain: Picture,
+    after: Picture,
+    ids: NDArray[np.integer[Any]],
+    instance: int,
+    hole: Mask,
+    limits: Limits = Limits(),
+) -> Verdict:
+    """A verdict on a defect of ids (H, W), 0 where there is none, painted into a hole (H, W) of a picture (H, W[, 3]).
+
+    plain: the same picture in [0, 1] with nothing painted there, whose surface must not stand out itself. The defect
+    must; what deviates must be collected by its mask better than by a shifted one; and beside it both pictures must be
+    the same.
+    """
+    if np.count_nonzero(ids == instance) < LEAST_PIXELS:
+        return Verdict(instance, False, reason=LOST)
+    patch = surface_seen(plain, hole, ids > 0)
+    if patch >= STANDS_OUT:
+        return Verdict(instance, False, reason=f"surface {patch:.2f} spreads, not below {STANDS_OUT:g}")
+    span = neighbourhood(ids == instance)
+    first, second = smoothed(plain[span]), smoothed(after[span])
+    inside, every = ids[span] == instance, ids[span] > 0
+    ring = ring_of(inside, every)
+    if np.count_nonzero(ring) < LEAST_RING:
+        return Verdict(instance, True, reason="too crowded to judge")
+    visible = visibility(second, inside, ring, is_steeper(second, inside, ring))
+    in_place = fit(second, inside, ring, every)
+    change = np.abs(luminance(second) - luminance(first))
+    own = max(float(np.quantile(change[inside], 0.9)), LEAST_SPREAD)
+    away = distance_transform_edt(~inside)
+    border = (away > 1.0) & (away <= BORDER) & ~(every & ~inside)
+    stray = float(np.quantile(gaussian_filter(change, STRAY_SIGMA)[ring], 0.995)) / own
+    spill = float(change[border].mean()) / max(float(change[inside].mean()), LEAST_SPREAD) if border.any() else 0.0
+    reasons = [
+        f"{name} {found:.2f} {word} {limit:g}"
+        for name, found, word, limit, failed in (
+            ("visible", visible, "spreads, below", STANDS_OUT, visible < STANDS_OUT),
+            ("in place", in_place, "below", limits.in_place, in_place < limits.in_place),
+            ("stray", stray, "above", limits.stray, stray > limits.stray),
+            ("spill", spill, "above", limits.spill, spill > limits.spill),
+        )
+        if failed
+    ]
+    return Verdict(instance, not reasons, visible, in_place, stray, spill, ", ".join(reasons))
+
+
+def surface_seen(plain: Picture, hole: Mask, every: Mask) -> float:
+    """How far what fills a hole (H, W) of a picture (H, W[, 3]) is from what is round it; 0 where that is not told."""
+    span = neighbourhood(hole)
+    picture, inside = smoothed(plain[span]), hole[span]
+    ring = ring_of(inside, inside | every[span])
+    if np.count_nonzero(ring) < LEAST_RING:
+        return 0.0
+    return visibility(picture, inside, ring, is_steeper(picture, inside, ring))
 
 
 def smoothed(picture: Picture) -> NDArray[np.float64]:

@@ -35,6 +35,7 @@ from scenes.jobs.progress import Progress
 Picture = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
 
+HOLE = 0.5  # grey, of what a model that paints shall not see
 BATCH = 16  # windows in one pass of the UNet
 GUIDANCE = 2.0  # a look is asked for, not a word to be obeyed; 5 and more drive small models into hard contrast
 
@@ -110,7 +111,8 @@ def realistic(
 ) -> NDArray[np.float64]:
     """(H, W, 3): what to add to a picture (H, W, 3) in [0, 1] to make it look as the prompts say, 0 beyond the windows.
 
-    strength (H, W): of `strength_map`; prompts: one a window. The same generator gives the same change.
+    strength (H, W): of `strength_map`; prompts: one a window. The same generator gives the same change. A model that
+    paints sees nothing of the picture where strength is more than 0, and all the rest as it is.
     """
     schedule = Schedule(model, settings.steps)
     shape = padded_shape(strength.shape, model.size, model.factor)
@@ -119,22 +121,28 @@ def realistic(
     turns = adaptive_max_pool2d(turns[None, None], texels)[0, 0]
     noise = torch.randn((model.latent_channels, *texels), generator=generator).to(model.device)
     change = np.zeros((*shape, 3))
-    whole = padded(np.asarray(picture, np.float64), shape)
+    whole, hole = padded(np.asarray(picture, np.float64), shape), padded(np.asarray(strength) > 0, shape)
+    filled = without(whole, hole) if model.paints else whole
     guidance = ClassifierFree(model.encode_prompt([""]), settings.guidance_scale)
     for members in together(windows):
         chosen = [windows[member] for member in members]
         span = max(int(turns[window.texels(model.factor).slices].max()) for window in chosen)
         if span == 0:
             continue
-        images = torch.from_numpy(np.stack([whole[w.slices] for w in chosen])).permute(0, 3, 1, 2)
-        latents = in_batches(model.encode, images.float())
+        images = as_batch([whole[w.slices] for w in chosen])
+        seen = as_batch([filled[w.slices] for w in chosen])
+        latents = in_batches(model.encode, seen)
         texels_of = tuple(w.texels(model.factor) for w in chosen)
         regions = Regions(schedule, texels_of, latents, noise, turns.to(model.device))
         prompt = model.encode_prompt([prompts[member] for member in members])
+        denoiser: Denoiser = Batched(model)
+        if model.paints:
+            holes = torch.from_numpy(np.stack([hole[w.slices] for w in chosen]))
+            denoiser = Seeing(denoiser, surroundings(model, seen, holes))
         start = schedule.steps - span
         with residual_interpolation(model.unet, settings.alpha):
             made = denoise(
-                Batched(model),
+                denoiser,
                 regions.noised(start),
                 prompt,
                 guidance,
@@ -143,7 +151,9 @@ def realistic(
                 blend=regions,
                 progress=progress,
             )
-        before, after = (in_batches(model.decode, part) for part in (regions.cut(regions.clean), made))
+        after = in_batches(model.decode, made)
+        # What the autoencoder cannot hold of a hole is a trace of what shall be gone.
+        before = images.to(after) if model.paints else in_batches(model.decode, regions.cut(regions.clean))
         pieces = (after - before).permute(0, 2, 3, 1).double().cpu().numpy()
         change += assembled(list(pieces), chosen, shape)[0]
     return change[: strength.shape[0], : strength.shape[1]]
@@ -185,6 +195,47 @@ class Regions:
         last = index == steps - 1
         known = self.clean if last else self._known(self.schedule.levels(index)[1])
         return self.cut(torch.where(self.turns >= steps - index, self.joined(latents), known))
+
+
+@dataclass(frozen=True, eq=False)
+class Seeing:
+    """A denoiser that sees what is round the holes of pictures. known: (B, 1 + C, h, w) of `surroundings`."""
+
+    denoiser: Denoiser
+    known: Tensor
+
+    def noise(self, latents: Tensor, timestep: Tensor | int, conditions: Prompt) -> Tensor:
+        """As the denoiser's own; latents (k · B, C, h, w) are of all pictures, k times."""
+        known = self.known.repeat(len(latents) // len(self.known), 1, 1, 1)
+        return self.denoiser.noise(torch.cat([latents, known], dim=1), timestep, conditions)
+
+
+def without(picture: Picture, hole: Mask) -> NDArray[np.float64]:
+    """A picture (H, W, 3) in whose hole (H, W) every pixel is as the nearest one outside it; grey where none is.
+
+    The coarsest noise of a schedule hides a picture, but for a trace of its tone: it is not to be that of the defect.
+    """
+    if hole.all():
+        return np.full(picture.shape, HOLE)
+    rows, columns = distance_transform_edt(hole, return_distances=False, return_indices=True)
+    found: NDArray[np.float64] = np.asarray(picture, np.float64)[rows, columns]
+    return found
+
+
+def as_batch(pictures: Sequence[Picture]) -> Tensor:
+    """(B, 3, H, W) float32 of pictures (H, W, 3)."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
+
+
+def surroundings(model: Model, images: Tensor, holes: Tensor) -> Tensor:
+    """(B, 1 + C, h, w): what an in-painting model is given beside latents, in the order of Stable Diffusion's.
+
+    Texels that a hole (B, H, W) touches, and the latents of pictures (B, 3, H, W) in [0, 1] that are grey in it.
+    """
+    seen = torch.where(holes[:, None], HOLE, images)
+    latents = in_batches(model.encode, seen)
+    marked = adaptive_max_pool2d(holes[:, None].float(), latents.shape[-2:])
+    return torch.cat([marked.to(latents), latents], dim=1)
 
 
 @dataclass(frozen=True)

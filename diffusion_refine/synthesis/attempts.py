@@ -5,7 +5,7 @@ A unit is what is edited or left as a whole, such as a defect and all that touch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -36,12 +36,13 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
 
     The masks of defects stay, but for those that are found again where an edit has moved their edges.
     """
-    units, before, defects = editing.units(frame), colour(frame.image), frame.defects
+    units, before, defects = editing.units(frame, stream.variant), colour(frame.image), frame.defects
     image, classes, placed = frame.image, frame.classes, frame.defects
     count = int(units.max())
     waiting = set(range(1, count + 1))
     swaps: dict[int, ClassSwap] = {}
     found: dict[int, Found] = {}
+    judged: dict[int, Verdict] = {}
     prompts: dict[str, None] = {}
     refused: list[dict[str, Any]] = []
     attempts = 0
@@ -52,8 +53,8 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
         asked = {swap.instance: swap for swap in made.swaps}
         tried = pasted(image, made.image, where)
         after = colour(tried)
-        tracked = tracked_by(editing.relabelling, before, after, placed, defects[where])
-        verdicts = verdicts_on(before, after, defects, editing.limits, asked, tracked)
+        tracked = tracked_by(editing.relabelling, before, after, placed, defects[where], made.found)
+        verdicts = verdicts_on(before, after, defects, editing.limits, asked, tracked, made.judged)
         failed = {
             verdict.instance: units_at(units, defects, verdict.instance) & waiting
             for verdict in verdicts
@@ -69,13 +70,14 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
         image, classes = pasted(image, tried, good), np.where(good, made.classes, classes)
         placed = np.where(good, tracked.ids, placed)
         swaps |= {number: swap for number, swap in asked.items() if good[defects == number].any()}
+        judged |= {number: verdict for number, verdict in made.judged.items() if good[defects == number].any()}
         found |= {number: again for number, again in tracked.found.items() if good[defects == number].any()}
         waiting, attempts = bad, attempts + 1
     after, instances = colour(image), with_classes(frame.instances, swaps.values())
     tracked = Tracked(placed, found)
     relabelled = {}
-    if editing.relabelling is not None:
-        classes = reclassed(classes, defects, placed, instances, editing.relabelling.bits)
+    if editing.relabelling is not None or found:
+        classes = reclassed(classes, defects, placed, instances, editing.bits)
         relabelled = {"labels": told(defects, tracked)}
     return GeneratedFrame(
         image,
@@ -93,7 +95,7 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
             ],
             "metrics": dict(editing.measure(before, after, (defects > 0) | (placed > 0))),
             "checks": [
-                written(verdict) for verdict in verdicts_on(before, after, defects, editing.limits, (), tracked)
+                written(verdict) for verdict in verdicts_on(before, after, defects, editing.limits, (), tracked, judged)
             ],
             "refused": refused,
             **relabelled,
@@ -108,15 +110,20 @@ def verdicts_on(
     limits: Limits | None,
     asked: Collection[int],
     tracked: Tracked,
+    judged: Mapping[int, Verdict],
 ) -> tuple[Verdict, ...]:
     """Of the label check on every defect, those in `asked` to have become another; without limits on lost ones alone.
 
-    tracked: where the defects are after the edit.
+    tracked: where the defects are after the edit. judged: verdicts that there are already, of those made anew.
     """
     if limits is None:
         return tuple(Verdict(number, False, reason=LOST) for number in tracked.lost)
     return tuple(
-        swapped(before, after, defects, verdict, limits) if verdict.instance in asked else verdict
+        judged[verdict.instance]
+        if verdict.instance in judged
+        else swapped(before, after, defects, verdict, limits)
+        if verdict.instance in asked
+        else verdict
         for verdict in check(before, after, defects, limits, tracked.ids)
     )
 

@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from diffusion_refine.editing.label_check import Limits
+from diffusion_refine.editing.label_check import Limits, Verdict
 from diffusion_refine.editing.pixels import Pixels
-from diffusion_refine.editing.relabelling import RelabelSettings
+from diffusion_refine.editing.relabelling import Found, RelabelSettings
 from procgen.surface.layer import Family, Instance
 from scenes.datasets.reader import Dataset
 from scenes.recipes.recipe import Recipe
@@ -118,7 +118,8 @@ class ClassSwap:
 class GeneratedFrame:
     """One frame made: pixels, masks (H, W) and instances as a dataset holds them, and the record of how.
 
-    prompts: that were used. swaps: defects that another class was asked of, where the mask let them change. parents:
+    prompts: that were used. swaps: defects that another class was asked of, where the mask let them change. found,
+    judged: the masks of defects that were made anew, and the label check's verdicts on them, by their ids. parents:
     pictures that it was made of beside the frame, as `FrameSource.parents` tells them.
     """
 
@@ -129,6 +130,8 @@ class GeneratedFrame:
     instances: tuple[Instance, ...]
     prompts: tuple[str, ...] = ()
     swaps: tuple[ClassSwap, ...] = ()
+    found: Mapping[int, Found] = field(default_factory=dict)
+    judged: Mapping[int, Verdict] = field(default_factory=dict)
     parents: tuple[Mapping[str, Any], ...] = ()
     record: Mapping[str, Any] = field(default_factory=dict)
 
@@ -145,28 +148,28 @@ class Generator(Protocol):
 
 @dataclass(frozen=True)
 class Relabelling:
-    """How masks are found again. reach: pixels that an edit can move an edge by. bits: class name -> bit in masks."""
+    """How masks are found again. reach: pixels that an edit can move an edge by."""
 
     settings: RelabelSettings
     reach: int
-    bits: Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Editing:
     """How an edit of what a frame shows already is held to the labels that are there: unit by unit, and tried again.
 
-    units: of a frame, numbers (H, W) from 1 of what is edited or left as a whole, 0 where nothing changes. limits: of
-    the label check, None without one. attempts: at a unit, before it is left as it was. measure: figures of pictures
-    (H, W, 3) before and after and the mask (H, W) of the defects, kept with the frame. relabelling: of masks whose
-    edges moved, None where masks stay.
+    units: of a frame's variant, numbers (H, W) from 1 of what is edited or left as a whole, 0 where nothing changes.
+    limits: of the label check, None without one. attempts: at a unit, before it is left as it was. measure: figures of
+    pictures (H, W, 3) before and after and the mask (H, W) of the defects, kept with the frame. relabelling: of masks
+    whose edges moved, None where masks stay. bits: class name -> bit in masks, where masks may move.
     """
 
-    units: Callable[[SourceFrame], NDArray[np.int64]]
+    units: Callable[[SourceFrame, int], NDArray[np.int64]]
     limits: Limits | None
     attempts: int
     measure: Callable[[NDArray[np.float64], NDArray[np.float64], Mask], Mapping[str, float | None]]
     relabelling: Relabelling | None = None
+    bits: Mapping[str, int] = field(default_factory=dict)
 
 
 def everywhere(frame: SourceFrame) -> Mask:

@@ -40,7 +40,7 @@ PainterOption = Annotated[
         metavar="embedded|none|PATH|ID",
         help="In-painting model that paints what the defects of variants become, each into the place of the old one; "
         "its mask is found anew. Without one, words of the picture's prompt are swapped.",
-        show_default="embedded beside the model embedded, else none; none with options of swaps",
+        show_default="none",
     ),
 ]
 StepsOption = Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")]
@@ -81,19 +81,17 @@ def swap_settings(
     return SwapSettings(method.value, steps, alpha=rli, cross=cross, self_share=self_share, amplifier=amplify)
 
 
-def painter_for(given: str | None, model: str, swaps_words: bool) -> str | None:
+def painter_for(given: str | None, swaps_words: bool) -> str | None:
     """The name of the model that paints variants, None where words are swapped.
 
     swaps_words: whether something else that was given says how. Raises BlemishError for that and a painter.
     """
-    if given is None:
-        return EMBEDDED if model == EMBEDDED and not swaps_words else None
-    if given == NO_PAINTER:
+    if given in (None, NO_PAINTER):
         return None
     if swaps_words:
         raise BlemishError(
-            f"--painter {given}: paints, and --paper, --inversion, --cross, --self and --amplify are of words that are "
-            "swapped; give one or the other"
+            f"--painter {given}: paints, and --paper, --cross, --self, --amplify and an inversion swap words; "
+            "give one or the other"
         )
     return given
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scenes.pictures.run_lengths import encoded
 
 DIGITS = 6  # of figures that are written
 Picture = NDArray[np.float64]
+NONE: Mapping[int, Found] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +36,28 @@ class Tracked:
 
 
 def tracked_by(
-    how: Relabelling | None, before: Picture, after: Picture, ids: Ids, edited: NDArray[np.integer[Any]]
+    how: Relabelling | None,
+    before: Picture,
+    after: Picture,
+    ids: Ids,
+    edited: NDArray[np.integer[Any]],
+    anew: Mapping[int, Found] = NONE,
 ) -> Tracked:
     """Where the defects of ids (H, W) are after an edit of pictures (H, W, 3); without a way to find them, unmoved.
 
     edited: numbers of the instances whose pixels the edit could change. One that overlaps its old mask less than it has
-    to is gone.
+    to is gone. anew: masks of instances that were made anew, wherever they lie; of these no pixel of another's is one.
     """
-    found: dict[int, Found] = {}
-    if how is None:
+    found: dict[int, Found] = dict(anew)
+    if how is None and not anew:
         return Tracked(ids, found)
     now = ids.copy()
-    for number in (number for number in np.unique(edited).tolist() if number):
+    now[np.isin(ids, list(anew))] = 0
+    for number, made in anew.items():
+        now[made.mask & (now == 0)] = number
+    for number in (number for number in np.unique(edited).tolist() if number and number not in anew):
+        if how is None:
+            break
         again = found_again(before, after, now, number, how.reach, how.settings.share)
         found[number] = again
         if again.overlap < how.settings.same:

@@ -51,11 +51,13 @@ def train_denoiser(
     every: int = 200,
     clock: Callable[[], float] | None = None,
     masks: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> None:
     """Train whatever of the UNet, and of the text encoders, wants gradients, in place; it ends with their average.
 
     latents: (N, C, h, w) as the UNet sees them, on any device; captions: one each; masks: (N, H, W), 1 where a defect
-    is, for the settings' weight of defects. From the checkpoint in `out` where there is one.
+    is, for the settings' weight of defects. known: (N, 1 + C, h, w), what a UNet that paints is given beside latents.
+    From the checkpoint in `out` where there is one.
 
     Raises:
         CheckpointError: the checkpoint is another training's.
@@ -82,7 +84,10 @@ def train_denoiser(
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.half):
             conditions = cache.of(texts) if cache else conditions_of(pipeline, texts)
             weighed = None if weights is None else weights[chosen].to(device)
-            loss, error = denoising_loss(unet, schedule, clean, noise, timesteps, conditions, settings.snr, weighed)
+            seen = None if known is None else known[chosen].to(device).float()
+            loss, error = denoising_loss(
+                unet, schedule, clean, noise, timesteps, conditions, settings.snr, weighed, seen
+            )
         descent.descend(loss)
         return loss.detach(), error
 
@@ -117,13 +122,16 @@ def denoising_loss(
     conditions: dict[str, Any],
     most: float,
     texels: Tensor | None = None,
+    known: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The min-SNR weighted loss, and the plain mean squared error, of what the UNet predicts, noise or velocity.
 
-    texels: (B, 1, h, w) of `texel_weights`, that the loss counts each by.
+    texels: (B, 1, h, w) of `texel_weights`, that the loss counts each by. known: (B, 1 + C, h, w), of one that paints.
     """
-    noisy = schedule.add_noise(clean, noise, timesteps).contiguous(memory_format=torch.channels_last)
-    made = unet(noisy, timesteps, return_dict=False, **conditions)[0].float()
+    noisy = schedule.add_noise(clean, noise, timesteps)
+    given = noisy if known is None else torch.cat([noisy, known], dim=1)
+    given = given.contiguous(memory_format=torch.channels_last)
+    made = unet(given, timesteps, return_dict=False, **conditions)[0].float()
     velocity = schedule.config.prediction_type == "v_prediction"
     target = schedule.get_velocity(clean, noise, timesteps) if velocity else noise
     snr = compute_snr(schedule, timesteps)

@@ -6,6 +6,7 @@ its weights, and kept beside them as well.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,15 +15,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_refine.core.models import EMBEDDED, Model, device_of_choice, load_model
+from diffusion_refine.core.models import (
+    EMBEDDED,
+    Model,
+    ModelError,
+    coarsest_of,
+    device_of_choice,
+    load_model,
+    load_painter,
+)
 from diffusion_refine.core.verify import INDEX, STATE, damages, digest_of_model
 from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
-from diffusion_refine.training.crops import Crops, CropSettings, crops_of, digest_of_pictures, draw_crops, read_pictures
+from diffusion_refine.training.crops import (
+    Crops,
+    CropSettings,
+    crops_of,
+    digest_of_pictures,
+    draw_crops,
+    read_pictures,
+    stands_out,
+)
 from diffusion_refine.training.denoiser import DenoiserSettings, train_denoiser
+from diffusion_refine.training.holes import holes_over, surroundings_of, widen
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from diffusion_refine.training.saving import model_in, remove_unfinished, save_pipeline
-from procgen.errors import BlemishError
+from procgen.errors import BlemishError, BlemishNote
 from scenes.datasets.files import is_temporary, remove_leftovers
 from scenes.datasets.lock import locked
 from scenes.jobs.checkpoints import begin
@@ -33,7 +51,7 @@ from scenes.pictures.reading import ReadingOptions
 SCRATCH = "scratch"  # a start from nothing
 SETTINGS, ADDITIONS = "settings.json", "lora"
 CROPS_A_PICTURE = 16
-RATES = {SCRATCH: 6e-4, "whole": 5e-5, "lora": 5e-4}
+RATES = {SCRATCH: 6e-4, "whole": 5e-5, "lora": 5e-4, "painter": 4e-4}
 
 
 class TrainingError(BlemishError):
@@ -47,7 +65,9 @@ class DiffusionSettings:
     start: "scratch", or a name that `load_model` takes. lora: train additions of `rank` to the attention alone.
     crops: pieces cut from the pictures; 16 a picture where None. caption: of every photograph; datasets of Blemish say
     what theirs show. white_level: of photographs of more than 8 bits, else found. turns: whether crops may be mirrored
-    and turned by quarters. shape: of a model from nothing. defects: how much more of the loss is of a defect's texels.
+    and turned by quarters. shape: of a model from nothing. defects: how much more of the loss is of a defect's texels,
+    of a painter's a hole's. painter: whether it learns to paint into holes; it begins with a text-to-image model or
+    with another painter. side: pixels a side of the pieces, where it is not the model's own.
     """
 
     start: str = SCRATCH
@@ -66,10 +86,14 @@ class DiffusionSettings:
     half: bool = False  # bfloat16 where it suffices
     shape: Shape = field(default_factory=Shape)
     defects: float = 0.0
+    painter: bool = False
+    side: int | None = None
 
     @property
     def kind(self) -> str:
         """Which of RATES it is."""
+        if self.painter:
+            return "painter"
         return "lora" if self.lora else SCRATCH if self.start == SCRATCH else "whole"
 
 
@@ -94,6 +118,10 @@ def train_diffusion(
     """
     if settings.lora and settings.start == SCRATCH:
         raise TrainingError("--lora adds to a model that is there; give one with --start, such as --start embedded")
+    if settings.side is not None and settings.start == SCRATCH:
+        raise TrainingError("--side is of pieces for a model that is there; a model from nothing has --size")
+    if settings.painter and (settings.lora or settings.start == SCRATCH):
+        raise TrainingError("--painter goes on from a whole model; give one with --start, and leave out --lora")
     with locked(out):
         return _train(datasets, out, settings, device, progress, ReadingOptions(settings.white_level, most_pixels))
 
@@ -112,6 +140,9 @@ def _train(
         "datasets": [digest_of_pictures(folder) for folder in datasets], **asdict(settings),
         "start": _start_as_written(settings.start),
     }  # fmt: skip
+    for name in ("painter", "side"):  # so that trainings begun before there were any can be gone on with
+        if not wanted[name]:
+            del wanted[name]
     if state.is_dir():
         remove_leftovers(state, even_of_the_living=True)  # none lives that may write here
     if written.is_file():
@@ -126,13 +157,20 @@ def _train(
     if settings.start == SCRATCH:
         pipeline = build_pipeline(settings.shape, settings.seed).to(device)
     else:
-        pipeline = load_model(settings.start, device, torch.float32).pipeline
-    crops = _crops(datasets, Model(pipeline).size, settings, progress, options)
+        pipeline = _started(settings, device)
+    if settings.side is not None and settings.side % coarsest_of(pipeline):
+        raise TrainingError(f"--side: found {settings.side}; expected a multiple of {coarsest_of(pipeline)}")
+    crops = _crops(datasets, settings.side or Model(pipeline).size, settings, progress, options)
     begin(written, wanted)  # not before all that was given proved usable
     if settings.start == SCRATCH:
         latents = _learn_latents(pipeline, crops, settings, state, progress)
     else:
         latents = _latents(pipeline, crops, progress)
+    masks, known = crops.masks, None
+    if settings.painter:
+        masks = holes_over(crops.masks, settings.seed)
+        known = surroundings_of(pipeline, crops, masks)
+        widen(pipeline.unet, pipeline.vae.config.latent_channels)
     for module in (pipeline.vae, pipeline.unet):
         module.requires_grad_(False)
     if settings.lora:
@@ -155,13 +193,24 @@ def _train(
         state,
         lambda done: progress("denoiser", done, settings.steps),
         every=settings.every,
-        masks=crops.masks,
+        masks=masks,
+        known=known,
     )
     with model_in(out, STATE) as part:
         if settings.lora:
             merge_adapter(pipeline, part / ADDITIONS)
         save_pipeline(pipeline, part)
     return out
+
+
+def _started(settings: DiffusionSettings, device: str) -> Any:
+    """The pipeline that a training begins with. Raises ModelError."""
+    try:
+        return load_model(settings.start, device, torch.float32).pipeline
+    except ModelError:
+        if not settings.painter or settings.start == EMBEDDED:
+            raise
+    return load_painter(settings.start, device, torch.float32).pipeline
 
 
 def _is_empty(path: Path) -> bool:
@@ -183,6 +232,12 @@ def _crops(
     for number, folder in enumerate(datasets):
         pictures += read_pictures(folder, settings.caption, options)
         progress("reading", number + 1, len(datasets))
+    if settings.painter:
+        shown = [picture for picture in pictures if stands_out(picture)]
+        if len(shown) < len(pictures):
+            hidden = len(pictures) - len(shown)
+            warnings.warn(f"{hidden} pictures whose defects can hardly be seen are left out", BlemishNote, stacklevel=2)
+        pictures = shown
     count = settings.crops or crops_of(len(pictures), CROPS_A_PICTURE)
     style = CropSettings(grey=0.0, light=0.08, turns=settings.turns)
     return draw_crops(pictures, count, size, settings.seed, style, lambda done: progress("crops", done, count))

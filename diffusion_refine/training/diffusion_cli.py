@@ -11,6 +11,8 @@ import typer
 from diffusion_refine.training.options import DeviceOption, EveryOption, HalfOption, SeedOption, ThreadsOption
 from scenes.pictures.options import MOST_MILLIONS, MostPixelsOption, WhiteLevelOption
 
+PAINTED = 8.0  # how much more of a painter's loss is of the holes
+
 
 def train(
     datasets: Annotated[
@@ -30,6 +32,14 @@ def train(
         bool,
         typer.Option("--lora", help="Train small additions to the attention (LoRA) in place of all weights."),
     ] = False,
+    painter: Annotated[
+        bool,
+        typer.Option(
+            "--painter",
+            help="Train one that paints defects into holes of pictures, for --painter of refine; "
+            "with --start embedded unless another is named.",
+        ),
+    ] = False,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the denoiser.")] = 2000,
     autoencoder_steps: Annotated[
         int, typer.Option(min=1, help="Steps of the autoencoder before them; only from nothing.")
@@ -43,19 +53,35 @@ def train(
     crops: Annotated[
         int | None, typer.Option(min=1, help="Pieces to cut from the pictures; 16 a picture, at most 8000.")
     ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(
+            min=32,
+            help="Pixels a side of the pieces; half the model's teach most of it at a quarter of the cost.",
+            show_default="the model's own",
+        ),
+    ] = None,
     white_level: WhiteLevelOption = None,
     most_pixels: MostPixelsOption = MOST_MILLIONS,
     turns: Annotated[
         bool, typer.Option(help="Mirror the pieces and turn them by quarters; not for surfaces with an upright.")
     ] = True,
     defect_weight: Annotated[
-        float,
-        typer.Option(min=0, max=1000, help="How much more of the loss is of what defects cover, for words of defects."),
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="How much more of the loss is of what defects cover, for words of defects; of a painter, holes.",
+            show_default="0, of a painter 8",
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pieces a step.")] = 16,
     rank: Annotated[int, typer.Option(min=1, max=256, help="Of the additions.")] = 8,
     rate: Annotated[
-        float | None, typer.Option(min=0, help="Learning rate: 6e-4 from nothing, 5e-5 tuning all, 5e-4 with --lora.")
+        float | None,
+        typer.Option(
+            min=0, help="Learning rate: 6e-4 from nothing, 5e-5 tuning all, 5e-4 with --lora, 4e-4 of a painter."
+        ),
     ] = None,
     size: Annotated[
         int, typer.Option(min=32, help="Pixels a side of a model from nothing, a multiple of 16; another has its own.")
@@ -84,6 +110,12 @@ def train(
 
         blemish train-generator diffusion data/mine data/more --steps 4000 --out out/own
 
+    A painter, which makes other defects of those that are there, each in its place and with a mask of its own:
+
+        blemish train-generator diffusion data/mine data/more --painter --steps 4000 --out out/painter
+
+        blemish refine data/mine --variants 2 --painter out/painter --out data/mine-varied
+
     Captions are made of the words that you later prompt with: what the masks show, the finish and the part, as in
     "photo of a scratch defect on a milled plate". Ctrl-C at any moment; the same command goes on from there.
     """
@@ -99,7 +131,7 @@ def train(
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     settings = DiffusionSettings(
-        start=start or (EMBEDDED if lora else SCRATCH),
+        start=start or (EMBEDDED if lora or painter else SCRATCH),
         lora=lora,
         steps=steps,
         autoencoder_steps=autoencoder_steps,
@@ -114,8 +146,11 @@ def train(
         every=every,
         half=half,
         shape=Shape(size=size),
-        defects=defect_weight,
+        defects=(PAINTED if painter else 0.0) if defect_weight is None else defect_weight,
+        painter=painter,
+        side=side,
     )
     with shown("stopped; the same command goes on from the last checkpoint") as progress:
         train_diffusion(datasets, out, settings, device, progress, round(most_pixels * 1e6))
-    typer.echo(f"{out} is trained; use it with: blemish refine DATASET --model {shlex.quote(str(out))} --out DIR")
+    how = "--variants 2 --painter" if painter else "--model"
+    typer.echo(f"{out} is trained; use it with: blemish refine DATASET {how} {shlex.quote(str(out))} --out DIR")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from diffusion_refine.core.models import Model
+from diffusion_refine.editing.label_check import Verdict, check_painted
+from diffusion_refine.editing.painting import hole_of, mask_of, painted
 from diffusion_refine.editing.pixels import colour, composited, pasted
 from diffusion_refine.editing.realism import realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.visibility import kept_visible
@@ -23,23 +25,52 @@ from diffusion_refine.synthesis.generator import ClassSwap, FrameStream, Generat
 from diffusion_refine.synthesis.refine.records import model_record
 from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.swap_words import SwapWords, word_of
+from diffusion_refine.synthesis.refine.units import units_of
 
 KEPT_SOURCES = 16  # windows whose inversions are kept between attempts
 
 
 class RefineGenerator:
-    """A model and settings for one dataset. bits: class name -> bit of the class masks that are made."""
+    """A model and settings for one dataset. bits: class name -> bit of the class masks that are made.
 
-    def __init__(self, model: Model, settings: RefineSettings, words: SwapWords, bits: dict[str, int]) -> None:
-        self.model, self.settings, self.words, self.bits = model, settings, words, bits
+    painter: the model that paints what defects of variants become, where there is one; else their words are swapped.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        settings: RefineSettings,
+        words: SwapWords,
+        bits: dict[str, int],
+        painter: Model | None = None,
+    ) -> None:
+        self.model, self.settings, self.words, self.bits, self.painter = model, settings, words, bits, painter
         self._sources: dict[tuple[str, str], Inversion] = {}
-        self.record = {"model": model_record(model), "settings": settings.written()}
+        how = {} if painter is None else {"painter": model_record(painter), "paint": asdict(settings.paint)}
+        self.record = {"model": model_record(model), **how, "settings": settings.written()}
 
     def described(self, variant: int) -> dict[str, Any]:
-        return {"method": self.settings.swap.method if variant else "partial noising", **self.record}
+        swap = self.settings.swap.method if self.painter is None else "painting"
+        return {"method": swap if variant else "partial noising", **self.record}
+
+    def units(self, frame: SourceFrame, variant: int) -> NDArray[np.int64]:
+        """What of a frame is made or left as a whole; where defects of variants are painted, the holes for them."""
+        settings, defects = self.settings.realism, frame.defects
+        if self.painter is None or not variant:
+            return units_of(defects, settings)
+        return units_of(self._holes(defects), replace(settings, band=max(settings.band, self.settings.paint.band)))
+
+    def _holes(self, defects: Ids) -> Ids:
+        """(H, W): where each defect's successor may be painted, by the defect's number; a defect's own pixels first."""
+        holes = np.zeros_like(defects)
+        for number in np.unique(defects[defects > 0]).tolist():
+            holes[hole_of(defects == number, self.settings.paint) & (holes == 0)] = number
+        return np.where(defects > 0, defects, holes)
 
     def generate(self, frame: SourceFrame, mask: Mask, stream: FrameStream) -> GeneratedFrame:
         """The defects in the mask refined, and in variants swapped first; everything else as it is."""
+        if self.painter is not None and stream.variant:
+            return self._painted(self.painter, frame, mask, stream)
         settings, defects = self.settings.realism, frame.defects
         names = {i.id: i.class_name for i in frame.instances if i.family == "defect"}
         words = self.words.chosen(stream)
@@ -81,6 +112,50 @@ class RefineGenerator:
             with_classes(frame.instances, swaps),
             tuple([*prompts, *asked]),
             swaps,
+        )
+
+    def _painted(self, painter: Model, frame: SourceFrame, mask: Mask, stream: FrameStream) -> GeneratedFrame:
+        """The defects in the mask that may become others painted as those, where the old ones were, class by class."""
+        settings, limits = self.settings.paint, self.settings.limits
+        subject = replace(self.words.subject(frame.scene), impurities=())
+        nothing = caption(replace(subject, defects=()))
+        random, words = stream.generator(), self.words.chosen(stream)
+        image, ids = frame.image, frame.defects.copy()
+        defects = [i for i in frame.instances if i.family == "defect" and (mask & (frame.defects == i.id)).any()]
+        prompts, swaps, found = [], [], {}
+        judged: dict[int, Verdict] = {}
+        for name, (word, becomes) in words.items():
+            of_class = [instance.id for instance in defects if instance.class_name == name]
+            if not of_class:
+                continue
+            free = mask & ((ids == 0) | np.isin(ids, of_class))
+            holes = {number: hole_of((frame.defects == number) & mask, settings) & free for number in of_class}
+            hole = np.any(list(holes.values()), axis=0)
+            prompts.append(caption(replace(subject, defects=(word,))))
+            before, seed = colour(image), int(random.integers(2**63 - 1))
+            made = painted(painter, before, hole, (prompts[-1], nothing), settings, seed)
+            plain, image = (
+                pasted(image, composited(image, change, np.ones(hole.shape)), free)
+                for change in (made.nothing, made.defect)
+            )
+            ids[np.isin(ids, of_class) & mask] = 0
+            for number in of_class:
+                again = mask_of(before, made, holes[number] & (ids == 0), frame.defects == number, settings.share)
+                ids[again.mask] = number
+                found[number] = again
+                swaps.append(ClassSwap(number, name, becomes, word))
+            if limits is not None:
+                judged |= {n: check_painted(colour(plain), colour(image), ids, n, holes[n], limits) for n in of_class}
+        return GeneratedFrame(
+            image,
+            self._relabelled(frame, mask, words),
+            ids,
+            frame.impurities,
+            with_classes(frame.instances, swaps),
+            tuple(prompts),
+            tuple(swaps),
+            found,
+            judged,
         )
 
     def swapped(

@@ -7,15 +7,20 @@ import typer
 
 from diffusion_refine.synthesis.request import Request
 from diffusion_refine.synthesis.swap_options import (
+    AMPLIFY,
+    CROSS,
+    SELF,
     AmplifyOption,
     CrossOption,
     InversionOption,
     LowMemoryOption,
     ModelOption,
+    PainterOption,
     PaperOption,
     RliOption,
     SelfOption,
     StepsOption,
+    painter_for,
     swap_settings,
 )
 from diffusion_refine.training.options import DeviceOption, ThreadsOption
@@ -71,11 +76,12 @@ def synthesis(
         float,
         typer.Option(min=0.01, max=0.99, help="Share of a defect's contrast from which on a pixel changed sides."),
     ] = 0.5,
+    painter: PainterOption = None,
     paper: PaperOption = False,
     inversion: InversionOption = None,
-    cross: CrossOption = 0.8,
-    self_share: SelfOption = 0.6,
-    amplify: AmplifyOption = 2.0,
+    cross: CrossOption = CROSS,
+    self_share: SelfOption = SELF,
+    amplify: AmplifyOption = AMPLIFY,
     steps: StepsOption = 50,
     guidance: Annotated[
         float, typer.Option(min=1, help="How strongly the words count in refinement; swaps have the model's usual.")
@@ -108,7 +114,7 @@ def synthesis(
     """
     import torch
 
-    from diffusion_refine.core.models import load_model
+    from diffusion_refine.core.models import load_model, load_painter
     from diffusion_refine.editing.label_check import Limits
     from diffusion_refine.editing.realism import RealismSettings
     from diffusion_refine.editing.relabelling import RelabelSettings
@@ -116,6 +122,8 @@ def synthesis(
     from procgen.errors import BlemishError
     from scenes.datasets.reader import Dataset
 
+    if painter and not variants:
+        raise BlemishError("--painter says how variants are made; give --variants as well")
     if word and not variants:
         raise BlemishError("--word says what defects become in variants; give --variants as well")
     if not originals and not variants:
@@ -140,18 +148,26 @@ def synthesis(
     )
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    return refine_synthesis(dataset, load_model(model, device, low_memory=low_memory), settings)
+    loaded = load_model(model, device, low_memory=low_memory)
+    swaps = paper or inversion is not None or (cross, self_share, amplify) != (CROSS, SELF, AMPLIFY)
+    name = painter_for(painter, swaps) if variants else None
+    paints = None if name is None else load_painter(name, device, low_memory=low_memory)
+    return refine_synthesis(dataset, loaded, settings, paints)
 
 
-def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettings") -> "Synthesis":
-    """The refinement of a finished dataset by a model. Raises BlemishError where the settings do not fit it."""
+def refine_synthesis(
+    dataset: "Dataset", model: "Model", settings: "RefineSettings", painter: "Model | None" = None
+) -> "Synthesis":
+    """The refinement of a finished dataset by a model; its variants painted by another, else their words swapped.
+
+    Raises BlemishError where the settings do not fit the dataset.
+    """
     from diffusion_refine.synthesis.dataset_frames import DatasetFrames
     from diffusion_refine.synthesis.generator import Editing, Relabelling, Synthesis
     from diffusion_refine.synthesis.refine.generator import RefineGenerator
     from diffusion_refine.synthesis.refine.records import measured
     from diffusion_refine.synthesis.refine.summary import summary_lines
     from diffusion_refine.synthesis.refine.swap_words import SwapWords
-    from diffusion_refine.synthesis.refine.units import units_of
     from procgen.errors import BlemishError
 
     source = DatasetFrames(dataset, settings.variants, settings.originals)
@@ -163,12 +179,13 @@ def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettin
         )
     classes = words.new_classes(settings.variants)
     bits = {name: bit for bit, name in enumerate(dict.fromkeys([*dataset.classes, *classes]))}
-    generator = RefineGenerator(model, settings, words, bits)
+    generator = RefineGenerator(model, settings, words, bits, painter)
     relabelling = None
     if settings.relabel is not None:
-        relabelling = Relabelling(settings.relabel, settings.realism.band, bits)
+        relabelling = Relabelling(settings.relabel, settings.realism.band)
     inherited = {name: value for name, value in dataset.header.settings.items() if name != "refined"}
-    refined = {"source": source.written(), "model": generator.record["model"], **settings.written()}
+    refined = {"source": source.written(), **generator.record, **settings.written()}
+    refined.pop("settings")
     return Synthesis(
         name="refine",
         activity="refining",
@@ -178,11 +195,12 @@ def refine_synthesis(dataset: "Dataset", model: "Model", settings: "RefineSettin
         settings={"refined": refined, **inherited},
         classes=classes,
         editing=Editing(
-            lambda frame: units_of(frame.defects, settings.realism),
+            generator.units,
             settings.limits,
             settings.attempts,
             measured,
             relabelling,
+            bits,
         ),
         report=partial(summary_lines, dataset, limits=settings.limits),
     )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from diffusion_refine.editing.label_check import Limits
+from diffusion_refine.editing.painting import PaintSettings
 from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.relabelling import RelabelSettings
 from diffusion_refine.editing.word_swap import SwapSettings
@@ -22,6 +23,7 @@ class RefineSettings:
     other words, before a defect is left as it was. originals: whether the refined frames come before the variants.
     keep_classes: whether a variant's defects stay of their classes. relabel: how masks are found again, None where they
     stay. base_prompt: whether words are swapped in `captions.base_prompt`, which says nothing of the surface.
+    paint: how a painter makes variants.
     """
 
     realism: RealismSettings = field(default_factory=RealismSettings)
@@ -35,6 +37,7 @@ class RefineSettings:
     keep_classes: bool = False
     relabel: RelabelSettings | None = None
     base_prompt: bool = False
+    paint: PaintSettings = field(default_factory=PaintSettings)
 
     def written(self) -> dict[str, Any]:
         """All that frames depend on, as JSON; the number of variants is none of it, so that it may grow."""

@@ -184,6 +184,9 @@ def test_models_for_other_tasks_are_refused(tiny_model):
     pipeline.vae.register_to_config(latent_channels=3)
     with pytest.raises(ModelError, match="4 channels for 3 of latents"):
         Model(pipeline)
+    pipeline.unet.register_to_config(in_channels=7)
+    assert Model(pipeline).paints
+    pipeline.unet.register_to_config(in_channels=4)
     pipeline.vae.register_to_config(latent_channels=4)
     pipeline.unet.register_to_config(time_cond_proj_dim=256)
     with pytest.raises(ModelError, match="give its base"):

@@ -19,7 +19,7 @@ from diffusion_refine.editing.word_swap import SwapSettings
 from diffusion_refine.synthesis.refine.before_after import sheet_path
 from diffusion_refine.synthesis.refine.method import synthesis
 from diffusion_refine.synthesis.refine.settings import RefineSettings
-from diffusion_refine.synthesis.swap_options import swap_settings
+from diffusion_refine.synthesis.swap_options import painter_for, swap_settings
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from scenes import Dataset
 from tests.command.told import Run, runner
@@ -75,6 +75,16 @@ def test_a_shell_and_python_have_the_same_defaults() -> None:
     assert {name: typed[name] for name in ("variants", "attempts")} == {
         name: getattr(RefineSettings(), name) for name in ("variants", "attempts")
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "swaps_words", "painter"),
+    [(None, False, None), (None, True, None), ("none", True, None), ("out/painter", False, "out/painter")],
+)
+def test_variants_are_painted_where_a_painter_is_named(
+    given: str | None, swaps_words: bool, painter: str | None
+) -> None:
+    assert painter_for(given, swaps_words) == painter
 
 
 def test_photographs_with_drawn_defects_are_refined_and_looked_at(
@@ -138,6 +148,10 @@ def test_progress_is_told_in_lines_that_the_panel_reads(
     [
         (("--word", "dent"), "--word says what defects become in variants; give --variants as well"),
         (("--paper",), "--paper says how words are swapped in variants; give --variants as well"),
+        (("--painter", "embedded"), "--painter says how variants are made; give --variants as well"),
+        (("--painter", "embedded", "--variants", "1", "--cross", "0.5"), "give one or the other"),
+        (("--painter", "embedded", "--variants", "1", "--paper"), "give one or the other"),
+        (("--painter", "nowhere", "--variants", "1"), "nowhere"),
         (("--variants", "1", "--self", "1.5"), "1.5"),
         (("--model", "nowhere"), "nowhere"),
         (("--realism", "1.5"), "1.5"),

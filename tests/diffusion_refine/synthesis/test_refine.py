@@ -11,6 +11,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import Limits, Verdict
+from diffusion_refine.editing.painting import Painted, PaintSettings, hole_of
 from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.relabelling import RelabelSettings
 from diffusion_refine.editing.word_swap import SwapSettings
@@ -25,6 +26,7 @@ from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.summary import Summary, summary_of
 from diffusion_refine.synthesis.refine.swap_words import class_of
 from diffusion_refine.synthesis.refine.units import units_of
+from diffusion_refine.training.holes import widen
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
 from procgen.errors import BlemishError
 from procgen.surface.layer import Instance
@@ -376,6 +378,88 @@ def resized(mask: np.ndarray, grown: int) -> np.ndarray:
     if grown < 0:
         return ~binary_dilation(~mask, np.ones((3, 3)), iterations=-grown)
     return binary_dilation(mask, np.ones((3, 3)), iterations=grown) if grown else mask
+
+
+@pytest.fixture(scope="module")
+def painter() -> Model:
+    """Untrained; the word makes a difference to what it paints."""
+    shape = Shape(size=64, autoencoder=(16, 32, 48), unet=(16, 16, 32), head=8, text=32, text_layers=1)
+    pipeline = build_pipeline(shape, 1)
+    widen(pipeline.unet, shape.latent_channels)
+    return Model(pipeline, "small painter")
+
+
+PAINTING = replace(QUICK, variants=2, words=("rust", "dent"), paint=PaintSettings(steps=3))
+
+
+def test_what_is_painted_lies_in_a_hole_for_the_old_defect_and_has_a_mask_of_its_own(
+    source: Dataset, model: Model, painter: Model, tmp_path: Path
+) -> None:
+    made = carry_out(refine_synthesis(source, model, PAINTING, painter), tmp_path / "out")
+    plain = carry_out(refine_synthesis(source, model, replace(QUICK, variants=0)), tmp_path / "plain")
+    for before, after in zip(plain, made, strict=False):
+        np.testing.assert_array_equal(before.image, after.image)  # a painter makes variants alone
+    variants = [frame for frame in made if frame.refinement and frame.refinement["variant"]]
+    assert len(variants) == 4
+    moved = 0
+    for after in variants:
+        record = after.refinement
+        assert record is not None
+        assert record["method"] == "painting"
+        assert record["painter"]["name"] == "small painter"
+        before = source[record["parents"][0]["frame"]]
+        changed = (after.image != before.image).any(axis=2)
+        hole = hole_of(before.defects > 0, PAINTING.paint)
+        near = binary_dilation(hole, np.ones((3, 3)), iterations=PAINTING.paint.band + 1)
+        np.testing.assert_array_equal(changed & ~near, False)
+        assert hole[after.defects > 0].all()
+        of_instances = {instance.id: instance.class_name for instance in after.instances if instance.family == "defect"}
+        for number, name in of_instances.items():
+            mask = after.defects == number
+            assert (after.classes[mask] >> made.classes[name] & 1).all()
+        for entry in record["swapped"]:
+            assert of_instances[entry["instance"]] == entry["to"]
+            assert any(entry["word"] in prompt for prompt in record["prompts"])
+            old = masks_before(after)[entry["instance"]]
+            np.testing.assert_array_equal(old, before.defects == entry["instance"])
+            moved += 1
+        unlabelled = (after.defects == 0) & (after.impurities == 0)
+        assert not after.classes[unlabelled].any()
+    assert moved
+    assert sum(counts["re-labelled"] for counts in label_counts(made).values()) == moved
+
+
+def test_a_stopped_painting_goes_on_and_ends_in_the_same_bytes(
+    source: Dataset, model: Model, painter: Model, tmp_path: Path
+) -> None:
+    synthesis = refine_synthesis(source, model, PAINTING, painter)
+    whole = carry_out(synthesis, tmp_path / "whole")
+
+    def stop(what: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(synthesis, tmp_path / "stopped", stop)
+    again = carry_out(refine_synthesis(source, model, PAINTING, painter), tmp_path / "stopped")
+    assert contents(again.path) == contents(whole.path)
+    with pytest.raises(DatasetError, match="begun differently"):
+        carry_out(refine_synthesis(source, model, PAINTING), tmp_path / "stopped")
+
+
+def test_a_painter_that_paints_nothing_is_refused_though_nothing_else_is_checked(
+    source: Dataset, model: Model, painter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = Painted(np.full((64, 80, 3), 0.1), np.full((64, 80, 3), 0.1))
+    monkeypatch.setattr(generator_module, "painted", lambda *_: nothing)
+    made = refined_frame_of(source, model, replace(PAINTING, limits=None), painter)
+    np.testing.assert_array_equal(made.image, source[0].image)
+    np.testing.assert_array_equal(made.defects, source[0].defects)
+    assert {entry["reason"] for entry in made.record["refused"]} == {"its mask was not found again"}
+
+
+def refined_frame_of(source: Dataset, model: Model, settings: RefineSettings, painter: Model) -> GeneratedFrame:
+    return frame_of(refine_synthesis(source, model, settings, painter), source[0], 1)
 
 
 @pytest.mark.parametrize("grown", [-1, 0, 2])

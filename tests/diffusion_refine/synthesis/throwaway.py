@@ -30,7 +30,7 @@ def synthesis(
 ) -> Synthesis:
     source = PhotographFrames(request.inputs, load_recipe(str(recipe)), 2, request.seed)
     limits = None if request.label_check is False else Limits(stray=1e9, spill=1e9)
-    editing = Editing(lambda frame: (frame.defects > 0).astype(np.int64), limits, 2, lambda *_: {})
+    editing = Editing(lambda frame, variant: (frame.defects > 0).astype(np.int64), limits, 2, lambda *_: {})
     generator = Blackened(depth)
     return Synthesis(
         "blackened", "blackening", source, generator, request.seed, {"depth": depth}, editing=editing, report=told

@@ -1,5 +1,6 @@
 """Crops: their captions against their own masks, the same bytes from the same seed, and what is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_refine.training.crops import CropSettings, PicturesError, draw_crops, read_pictures
+from diffusion_refine.training.crops import CropSettings, PicturesError, draw_crops, read_pictures, stands_out
 from procgen.errors import BlemishNote
 from scenes import Dataset
 from scenes.pictures.errors import PictureError
@@ -22,6 +23,17 @@ def test_a_caption_names_the_crack_where_the_crop_shows_it(renders: Dataset) -> 
         assert told == f"photo of a {'crack defect on a' if dark.any() else 'good'} ground plate"
         assert (dark == (mask > 0)).float().mean() > 0.9  # but for the edge that scaling blurs
     assert 10 < sum("crack" in told for told in crops.captions) < 50
+
+
+def test_a_defect_that_differs_in_nothing_from_its_surroundings_does_not_stand_out(renders: Dataset) -> None:
+    picture = next(one for one in read_pictures(renders.path) if one.defects)
+    assert stands_out(picture)
+    assert picture.classes is not None
+    rng = np.random.default_rng(0)
+    even = rng.normal(128, 5, (*picture.image.shape[:2], 1)).clip(0, 255).astype(np.uint8).repeat(3, axis=2)
+    assert not stands_out(replace(picture, image=even))
+    assert stands_out(replace(picture, image=even, classes=np.zeros_like(picture.classes)))  # none there to be seen
+    assert stands_out(replace(picture, image=even, classes=None))
 
 
 def test_a_seed_decides_every_crop_whatever_comes_after(renders: Dataset) -> None:

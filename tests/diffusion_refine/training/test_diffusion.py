@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLPipeline, UNet2DConditionModel
 from PIL import Image
 
-from diffusion_refine.core.models import load_model
+from diffusion_refine.core.models import ModelError, load_model, load_painter
 from diffusion_refine.core.verify import STATE
 from diffusion_refine.training.crops import PicturesError
 from diffusion_refine.training.diffusion import ADDITIONS, DiffusionSettings, TrainingError, train_diffusion
@@ -72,9 +72,14 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def wholes(photographs: Path, start: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Whole]:
-    """A model from nothing, with its autoencoder and denoiser, and one tuned by an adapter."""
+    """A model from nothing, with its autoencoder and denoiser, one tuned by an adapter, and one that paints."""
     found = {}
-    for name, settings in (("scratch", QUICK), ("lora", replace(QUICK, start=str(start), lora=True))):
+    tuned = replace(QUICK, start=str(start))
+    for name, settings in (
+        ("scratch", QUICK),
+        ("lora", replace(tuned, lora=True)),
+        ("painter", replace(tuned, painter=True, defects=8.0)),
+    ):
         out, moments = tmp_path_factory.mktemp(name) / "out", list[tuple[str, int]]()
 
         def tell(what: str, done: int, total: int, told: list[tuple[str, int]] = moments) -> None:
@@ -86,7 +91,7 @@ def wholes(photographs: Path, start: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("name", ["scratch", "lora"])
+@pytest.mark.parametrize("name", ["scratch", "lora", "painter"])
 def test_a_training_stopped_at_random_moments_ends_in_the_same_bytes(
     name: str, seed: int, photographs: Path, tmp_path: Path, wholes: dict[str, Whole]
 ) -> None:
@@ -135,7 +140,11 @@ def test_trainings_killed_by_the_system_end_in_the_same_bytes(
 ) -> None:
     rng = np.random.default_rng(7)
     given, expected = [], []
-    for name, stages in (("scratch", ("autoencoder", "denoiser")), ("lora", ("denoiser",))):
+    for name, stages in (
+        ("scratch", ("autoencoder", "denoiser")),
+        ("lora", ("denoiser",)),
+        ("painter", ("denoiser",)),
+    ):
         whole = wholes[name]
         choices = [[moment for moment in whole.moments if moment[0] == stage] for stage in stages]
         moments = [choice[int(rng.integers(len(choice)))] for choice in choices]
@@ -179,6 +188,54 @@ def test_additions_change_the_attention_alone_and_are_kept_beside(
     plain.unload_lora_weights()
     for name, value in plain.unet.state_dict().items():
         assert torch.allclose(value, after[name], atol=2e-3)
+
+
+def test_a_painter_learns_from_a_whole_model_or_another_painter_and_is_taken_for_none_else(
+    photographs: Path, start: Path, tmp_path: Path
+) -> None:
+    settings = replace(QUICK, start=str(start), painter=True, steps=2)
+    out = train_diffusion([photographs], tmp_path / "out", settings, "cpu")
+    painter = load_painter(str(out), "cpu")
+    assert painter.paints
+    assert painter.unet.config.in_channels == 9
+    with pytest.raises(ModelError, match="is an in-painting model; give a text-to-image model"):
+        load_model(str(out), "cpu")
+    with pytest.raises(ModelError, match="does not paint"):
+        load_painter(str(start), "cpu")
+    further = train_diffusion([photographs], tmp_path / "further", replace(settings, start=str(out)), "cpu")
+    before, after = (load_painter(str(folder), "cpu").unet.state_dict() for folder in (out, further))
+    assert before.keys() == after.keys()
+    assert not torch.equal(before["conv_in.weight"], after["conv_in.weight"])
+    for wrong in (replace(settings, lora=True), replace(QUICK, painter=True)):
+        with pytest.raises(TrainingError, match="--painter goes on from a whole model"):
+            train_diffusion([photographs], tmp_path / "wrong", wrong, "cpu")
+
+
+def test_pieces_may_be_smaller_than_the_model_and_are_whole_texels(
+    photographs: Path, start: Path, tmp_path: Path
+) -> None:
+    small = replace(QUICK, start=str(start), painter=True, steps=2, side=16)
+    seen: list[torch.Size] = []
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, given: seen.append(given[0].shape) if isinstance(module, UNet2DConditionModel) else None
+    )
+    try:
+        train_diffusion([photographs], tmp_path / "out", small, "cpu")
+    finally:
+        hook.remove()
+    assert set(seen) == {torch.Size([QUICK.batch, 9, 8, 8])}
+    with pytest.raises(TrainingError, match="--side: found 18; expected a multiple of 4"):
+        train_diffusion([photographs], tmp_path / "other", replace(small, side=18), "cpu")
+    with pytest.raises(TrainingError, match="has --size"):
+        train_diffusion([photographs], tmp_path / "other", replace(QUICK, side=16), "cpu")
+
+
+def test_a_painter_learns_what_is_round_a_hole(photographs: Path, start: Path, tmp_path: Path) -> None:
+    settings = replace(QUICK, start=str(start), painter=True, steps=60, rate=3e-3, every=10)
+    train_diffusion([photographs], tmp_path / "out", settings, "cpu")
+    rows = (tmp_path / "out" / "training" / "denoiser.csv").read_text().splitlines()[1:]
+    losses = [float(row.split(",")[2]) for row in rows]
+    assert losses[-1] < 0.9 * losses[0]
 
 
 def test_tuning_all_weights_lowers_the_error_on_the_pictures(photographs: Path, start: Path, tmp_path: Path) -> None:

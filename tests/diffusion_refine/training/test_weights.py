@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
-from diffusion_refine.core.models import EMBEDDED_FOLDER, Model, load_model
+from diffusion_refine.core.models import EMBEDDED_FOLDER, EMBEDDED_PAINTER, Model, load_model, load_painter
+from diffusion_refine.editing.painting import PaintSettings, painted
 from diffusion_refine.prompts.captions import Subject, caption
 
 MOST_BYTES = 25_000_000
@@ -39,6 +41,34 @@ def test_they_make_a_pipeline_of_sdxls_shape(model: Model) -> None:
     prompt = model.encode_prompt([caption(Subject("ground", "plate", ("scratch",))), ""])
     assert prompt.pooled is not None
     assert not torch.equal(prompt.embeddings[0], prompt.embeddings[1])
+
+
+def test_the_painter_is_small_finite_and_in_half_precision_too() -> None:
+    path = EMBEDDED_PAINTER / "diffusion_pytorch_model.safetensors"
+    assert path.stat().st_size < 10_000_000
+    with safe_open(path, framework="pt") as weights:
+        for name in weights.keys():  # noqa: SIM118 - no mapping
+            value = weights.get_tensor(name)
+            assert value.isfinite().all(), name
+            assert value.dtype == torch.float16
+
+
+def test_the_painter_puts_a_dark_or_rusty_defect_into_a_hole_and_goes_on_with_what_is_round_it() -> None:
+    """On an even grey plate: with nothing asked for grey again, with pits darker, with rust orange."""
+    painter = load_painter("embedded", "cpu")
+    rng = np.random.default_rng(0)
+    picture = np.clip(0.5 + rng.normal(0, 0.015, (128, 128, 1)), 0, 1).repeat(3, axis=2)
+    rows, columns = np.indices((128, 128))
+    hole = (rows - 64) ** 2 + (columns - 64) ** 2 <= 16**2
+    plain, rust, pit = (caption(Subject("ground", "plate", words)) for words in ((), ("rust",), ("pit",)))
+    made = {word: painted(painter, picture, hole, (told, plain), PaintSettings(), 0) for word, told in
+            (("rust", rust), ("pit", pit))}  # fmt: skip
+    for one in made.values():
+        assert np.abs(one.nothing[hole].mean(axis=0)).max() < 0.06
+    orange = made["rust"].defect - made["rust"].nothing
+    assert np.quantile((orange[..., 0] - orange[..., 2])[hole], 0.9) > 0.1
+    dark = (made["pit"].defect - made["pit"].nothing).mean(axis=2)
+    assert np.quantile(dark[hole], 0.03) < -0.1
 
 
 def test_noise_is_told_from_a_picture(model: Model) -> None:
