@@ -389,7 +389,7 @@ def painter() -> Model:
     return Model(pipeline, "small painter")
 
 
-PAINTING = replace(QUICK, variants=2, words=("rust", "dent"), paint=PaintSettings(steps=3))
+PAINTING = replace(QUICK, variants=2, words=("rust", "dent"), paint=PaintSettings(steps=3), limits=None)
 
 
 def test_what_is_painted_lies_in_a_hole_for_the_old_defect_and_has_a_mask_of_its_own(
@@ -452,10 +452,18 @@ def test_a_painter_that_paints_nothing_is_refused_though_nothing_else_is_checked
 ) -> None:
     nothing = Painted(np.full((64, 80, 3), 0.1), np.full((64, 80, 3), 0.1))
     monkeypatch.setattr(generator_module, "painted", lambda *_: nothing)
-    made = refined_frame_of(source, model, replace(PAINTING, limits=None), painter)
+    made = refined_frame_of(source, model, PAINTING, painter)
     np.testing.assert_array_equal(made.image, source[0].image)
     np.testing.assert_array_equal(made.defects, source[0].defects)
     assert {entry["reason"] for entry in made.record["refused"]} == {"its mask was not found again"}
+
+
+def test_a_surface_that_stands_out_is_refused(source: Dataset, model: Model, painter: Model) -> None:
+    made = refined_frame_of(source, model, replace(PAINTING, limits=LENIENT, attempts=2), painter)  # it has not learnt
+    np.testing.assert_array_equal(made.image, source[0].image)
+    assert made.record["outcome"] == "kept"
+    assert {entry["attempt"] for entry in made.record["refused"]} == {0, 1}
+    assert any(entry["reason"].startswith("surface ") for entry in made.record["refused"])
 
 
 def refined_frame_of(source: Dataset, model: Model, settings: RefineSettings, painter: Model) -> GeneratedFrame:
