@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -400,7 +400,7 @@ def load_model(
     Raises:
         ModelError: absent, unreachable, of another kind, or weights that cannot be read.
     """
-    model = _loaded(name, device, dtype, low_memory, fetch, paints=False)
+    model = _loaded(name, device, dtype, low_memory, fetch, PIPELINES)
     if model.paints:
         raise ModelError(f"{name}: is an in-painting model; give a text-to-image model, and this one as --painter")
     return model
@@ -417,7 +417,8 @@ def load_painter(
 
     Raises ModelError, as for a model that does not paint.
     """
-    model = _loaded(name, device, dtype, low_memory, fetch, paints=True)
+    unet = EMBEDDED_PAINTER if name == EMBEDDED else None
+    model = _loaded(name, device, dtype, low_memory, fetch, PAINTERS, unet)
     if not model.paints:
         raise ModelError(
             f"{name}: does not paint: its UNet takes latents alone; give an in-painting model, or train one with "
@@ -426,15 +427,21 @@ def load_painter(
     return model
 
 
+def load_either(name: str, device: str | None = None, dtype: torch.dtype | None = None) -> Model:
+    """A text-to-image model, or an in-painting one; "embedded" is the former. Raises ModelError, as `load_model`."""
+    return _loaded(name, device, dtype, False, True, PAINTERS)
+
+
 def _loaded(
     name: str,
     device: str | None,
     dtype: torch.dtype | None,
     low_memory: bool,
     fetch: bool,
-    paints: bool,
+    kinds: Mapping[str, Any],
+    own_unet: Path | None = None,
 ) -> Model:
-    kinds = PAINTERS if paints else PIPELINES
+    """kinds: of `PIPELINES` or `PAINTERS`. own_unet: a folder with the UNet that takes the place of the model's own."""
     where = EMBEDDED_FOLDER if name == EMBEDDED else Path(name)
     local = where.is_dir()
     if not local and (name == EMBEDDED or not is_hub_id(name)):
@@ -462,8 +469,8 @@ def _loaded(
     given: dict[str, Any] = CHECKERS if kinds[kind] is StableDiffusionPipeline else {}
     try:
         with quietly():
-            if name == EMBEDDED and paints:
-                unet = UNet2DConditionModel.from_pretrained(EMBEDDED_PAINTER, torch_dtype=kept, use_safetensors=True)
+            if own_unet is not None:
+                unet = UNet2DConditionModel.from_pretrained(own_unet, torch_dtype=kept, use_safetensors=True)
                 given = {**given, "unet": unet}
             pipeline = kinds[kind].from_pretrained(
                 source, torch_dtype=kept, use_safetensors=True, local_files_only=local or not fetch, **given

@@ -9,6 +9,7 @@ that was hard to see may be as hard to see afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -114,8 +115,8 @@ def check_painted(
     """
     if np.count_nonzero(ids == instance) < LEAST_PIXELS:
         return Verdict(instance, False, reason=LOST)
-    patch = surface_seen(plain, hole, ids > 0)
-    if patch >= STANDS_OUT:
+    patch = standing_out(plain, hole, (ids > 0) | hole)
+    if patch is not None and patch >= STANDS_OUT:
         return Verdict(instance, False, reason=f"surface {patch:.2f} spreads, not below {STANDS_OUT:g}")
     span = neighbourhood(ids == instance)
     first, second = smoothed(plain[span]), smoothed(after[span])
@@ -131,27 +132,33 @@ def check_painted(
     border = (away > 1.0) & (away <= BORDER) & ~(every & ~inside)
     stray = float(np.quantile(gaussian_filter(change, STRAY_SIGMA)[ring], 0.995)) / own
     spill = float(change[border].mean()) / max(float(change[inside].mean()), LEAST_SPREAD) if border.any() else 0.0
-    reasons = [
-        f"{name} {found:.2f} {word} {limit:g}"
-        for name, found, word, limit, failed in (
+    reasons = _reasons(
+        (
             ("visible", visible, "spreads, below", STANDS_OUT, visible < STANDS_OUT),
             ("in place", in_place, "below", limits.in_place, in_place < limits.in_place),
             ("stray", stray, "above", limits.stray, stray > limits.stray),
             ("spill", spill, "above", limits.spill, spill > limits.spill),
         )
-        if failed
-    ]
-    return Verdict(instance, not reasons, visible, in_place, stray, spill, ", ".join(reasons))
+    )
+    return Verdict(instance, not reasons, visible, in_place, stray, spill, reasons)
 
 
-def surface_seen(plain: Picture, hole: Mask, every: Mask) -> float:
-    """How far what fills a hole (H, W) of a picture (H, W[, 3]) is from what is round it; 0 where that is not told."""
-    span = neighbourhood(hole)
-    picture, inside = smoothed(plain[span]), hole[span]
-    ring = ring_of(inside, inside | every[span])
+def standing_out(picture: Picture, mask: Mask, every: Mask) -> float | None:
+    """The visibility of what mask (H, W) marks of a picture (H, W[, 3]) in [0, 1]; None where too little surrounds it.
+
+    every: (H, W) of all defects, which are no surroundings.
+    """
+    span = neighbourhood(mask)
+    seen, inside = smoothed(picture[span]), mask[span]
+    ring = ring_of(inside, every[span])
     if np.count_nonzero(ring) < LEAST_RING:
-        return 0.0
-    return visibility(picture, inside, ring, is_steeper(picture, inside, ring))
+        return None
+    return visibility(seen, inside, ring, is_steeper(seen, inside, ring))
+
+
+def _reasons(found: Iterable[tuple[str, float | None, str, float, bool]]) -> str:
+    """What is to be told of figures, each with a name, a word and its limit, of those that failed."""
+    return ", ".join(f"{name} {value:.2f} {word} {limit:g}" for name, value, word, limit, failed in found if failed)
 
 
 def smoothed(picture: Picture) -> NDArray[np.float64]:
@@ -188,17 +195,15 @@ def _judged(
         visible = now / was
         in_place = fit(after, mask, ring, all_now) / max(fit(before, old, old_ring, all_old), 1e-6)
     stray, spill = strays(before, after, mask, ring), spilt(before, after, mask, ring, all_now)
-    reasons = [
-        f"{name} {found:.2f} {word} {limit:g}"
-        for name, found, word, limit, failed in (
+    reasons = _reasons(
+        (
             ("visible", visible, "below", limits.visible, visible is not None and visible < limits.visible),
             ("in place", in_place, "below", limits.in_place, in_place is not None and in_place < limits.in_place),
             ("stray", stray, "above", limits.stray, stray > limits.stray),
             ("spill", spill, "above", limits.spill, spill > limits.spill),
         )
-        if failed
-    ]
-    return Verdict(number, not reasons, visible, in_place, stray, spill, ", ".join(reasons))
+    )
+    return Verdict(number, not reasons, visible, in_place, stray, spill, reasons)
 
 
 def neighbourhood(mask: Mask) -> tuple[slice, slice]:

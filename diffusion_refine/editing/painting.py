@@ -17,9 +17,9 @@ from skimage.draw import disk
 from skimage.morphology import convex_hull_image
 
 from diffusion_refine.core.models import Model
-from diffusion_refine.editing.label_check import LEAST_PIXELS, LEAST_SPREAD
+from diffusion_refine.editing.label_check import LEAST_SPREAD
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
-from diffusion_refine.editing.relabelling import EVERY_WAY, Found, difference_map
+from diffusion_refine.editing.relabelling import EVERY_WAY, Found, cleaned, difference_map
 from procgen.errors import BlemishError
 
 Picture = NDArray[np.float64]
@@ -117,9 +117,5 @@ def mask_of(picture: Picture, made: Painted, hole: Mask, old: Mask, share: float
     change = difference_map(np.clip(picture + made.nothing, 0, 1), np.clip(picture + made.defect, 0, 1))
     contrast = float(np.quantile(change[hole], HIGH))
     threshold = max(share * contrast, 2 * LEAST_SPREAD)
-    parts, count = label(binary_fill_holes(hole & (change > threshold)), structure=EVERY_WAY)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)
-    kept = sizes >= LEAST_PIXELS
-    kept[0] = False
-    mask: Mask = kept[parts]
+    mask = cleaned(binary_fill_holes(hole & (change > threshold)), np.zeros_like(hole))
     return Found(mask, threshold, float(np.count_nonzero(mask & old) / max(1, np.count_nonzero(mask | old))))

@@ -130,7 +130,7 @@ def realistic(
         if span == 0:
             continue
         images = as_batch([whole[w.slices] for w in chosen])
-        seen = as_batch([filled[w.slices] for w in chosen])
+        seen = as_batch([filled[w.slices] for w in chosen]) if model.paints else images
         latents = in_batches(model.encode, seen)
         texels_of = tuple(w.texels(model.factor) for w in chosen)
         regions = Regions(schedule, texels_of, latents, noise, turns.to(model.device))
@@ -233,9 +233,13 @@ def surroundings(model: Model, images: Tensor, holes: Tensor) -> Tensor:
     Texels that a hole (B, H, W) touches, and the latents of pictures (B, 3, H, W) in [0, 1] that are grey in it.
     """
     seen = torch.where(holes[:, None], HOLE, images)
-    latents = in_batches(model.encode, seen)
-    marked = adaptive_max_pool2d(holes[:, None].float(), latents.shape[-2:])
-    return torch.cat([marked.to(latents), latents], dim=1)
+    return beside_hole(holes, in_batches(model.encode, seen))
+
+
+def beside_hole(holes: Tensor, latents: Tensor) -> Tensor:
+    """(B, 1 + C, h, w): the texels that holes (B, H, W) touch, and latents (B, C, h, w)."""
+    touched = adaptive_max_pool2d(holes[:, None].float(), latents.shape[-2:])
+    return torch.cat([touched.to(latents), latents], dim=1)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def found_again(
     flawed = now > max(share * contrast, noise)
     marked = (cut & ~(changed & ~flawed)) | (changed & flawed)
     mask = np.zeros_like(old)
-    mask[span] = _cleaned(marked, cut) & inside
+    mask[span] = cleaned(marked, cut) & inside
     union = np.count_nonzero(mask | old)
     return Found(mask, threshold, float(np.count_nonzero(mask & old) / union))
 
@@ -93,7 +93,7 @@ def difference_map(before: Picture, after: Picture) -> NDArray[np.float64]:
     return change
 
 
-def _cleaned(marked: Mask, old: Mask) -> Mask:
+def cleaned(marked: Mask, old: Mask) -> Mask:
     """Without specks beside the old mask; what of that is enclosed by the new one stays, whatever its tone."""
     whole = marked | (binary_fill_holes(marked) & old)
     parts, count = label(whole, structure=EVERY_WAY)

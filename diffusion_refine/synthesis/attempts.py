@@ -118,13 +118,10 @@ def verdicts_on(
     """
     if limits is None:
         return tuple(Verdict(number, False, reason=LOST) for number in tracked.lost)
+    verdicts = {verdict.instance: verdict for verdict in check(before, after, defects, limits, tracked.ids)}
     return tuple(
-        judged[verdict.instance]
-        if verdict.instance in judged
-        else swapped(before, after, defects, verdict, limits)
-        if verdict.instance in asked
-        else verdict
-        for verdict in check(before, after, defects, limits, tracked.ids)
+        swapped(before, after, defects, verdict, limits) if number in asked and number not in judged else verdict
+        for number, verdict in (verdicts | dict(judged)).items()
     )
 
 

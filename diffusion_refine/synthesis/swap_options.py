@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 PAPER_SEED = 42
 CROSS, SELF, AMPLIFY = 0.8, 0.6, 2.0  # of [Jo 2025]
 NO_PAINTER = "none"
-EMBEDDED = "embedded"  # as `core.models`, which needs torch, names it
 
 
 class Inversion(StrEnum):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from scenes.pictures.run_lengths import encoded
 
 DIGITS = 6  # of figures that are written
 Picture = NDArray[np.float64]
-NONE: Mapping[int, Found] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +39,7 @@ def tracked_by(
     after: Picture,
     ids: Ids,
     edited: NDArray[np.integer[Any]],
-    anew: Mapping[int, Found] = NONE,
+    anew: Mapping[int, Found],
 ) -> Tracked:
     """Where the defects of ids (H, W) are after an edit of pictures (H, W, 3); without a way to find them, unmoved.
 
@@ -49,15 +47,13 @@ def tracked_by(
     to is gone. anew: masks of instances that were made anew, wherever they lie; of these no pixel of another's is one.
     """
     found: dict[int, Found] = dict(anew)
-    if how is None and not anew:
-        return Tracked(ids, found)
     now = ids.copy()
     now[np.isin(ids, list(anew))] = 0
     for number, made in anew.items():
         now[made.mask & (now == 0)] = number
+    if how is None:
+        return Tracked(now, found)
     for number in (number for number in np.unique(edited).tolist() if number and number not in anew):
-        if how is None:
-            break
         again = found_again(before, after, now, number, how.reach, how.settings.share)
         found[number] = again
         if again.overlap < how.settings.same:

@@ -18,15 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from diffusion_refine.editing.label_check import (
-    LEAST_PIXELS,
-    LEAST_RING,
-    STANDS_OUT,
-    is_steeper,
-    ring_of,
-    smoothed,
-    visibility,
-)
+from diffusion_refine.editing.label_check import LEAST_PIXELS, STANDS_OUT, standing_out
 from diffusion_refine.editing.pixels import colour
 from diffusion_refine.prompts.captions import Subject, caption, classes_in, subject_of
 from diffusion_refine.prompts.vocabulary import DIRECTIONAL
@@ -205,11 +197,8 @@ def stands_out(picture: Picture) -> bool:
     mask = _defects(picture)
     if mask is None or np.count_nonzero(mask) < LEAST_PIXELS:
         return True
-    seen = smoothed(colour(picture.image))
-    ring = ring_of(mask, mask)
-    if np.count_nonzero(ring) < LEAST_RING:
-        return True
-    return visibility(seen, mask, ring, is_steeper(seen, mask, ring)) >= STANDS_OUT
+    found = standing_out(colour(picture.image), mask, mask)
+    return found is None or found >= STANDS_OUT
 
 
 def _showing(pictures: Sequence[Picture]) -> dict[str, list[Picture]]:

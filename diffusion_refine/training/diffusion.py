@@ -15,15 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffusion_refine.core.models import (
-    EMBEDDED,
-    Model,
-    ModelError,
-    coarsest_of,
-    device_of_choice,
-    load_model,
-    load_painter,
-)
+from diffusion_refine.core.models import EMBEDDED, Model, coarsest_of, device_of_choice, load_either, load_model
 from diffusion_refine.core.verify import INDEX, STATE, damages, digest_of_model
 from diffusion_refine.training.adapters import add_adapter, merge_adapter
 from diffusion_refine.training.autoencoder import AutoencoderSettings, encoded, set_latents, train_autoencoder
@@ -157,7 +149,8 @@ def _train(
     if settings.start == SCRATCH:
         pipeline = build_pipeline(settings.shape, settings.seed).to(device)
     else:
-        pipeline = _started(settings, device)
+        load = load_either if settings.painter else load_model
+        pipeline = load(settings.start, device, torch.float32).pipeline
     if settings.side is not None and settings.side % coarsest_of(pipeline):
         raise TrainingError(f"--side: found {settings.side}; expected a multiple of {coarsest_of(pipeline)}")
     crops = _crops(datasets, settings.side or Model(pipeline).size, settings, progress, options)
@@ -201,16 +194,6 @@ def _train(
             merge_adapter(pipeline, part / ADDITIONS)
         save_pipeline(pipeline, part)
     return out
-
-
-def _started(settings: DiffusionSettings, device: str) -> Any:
-    """The pipeline that a training begins with. Raises ModelError."""
-    try:
-        return load_model(settings.start, device, torch.float32).pipeline
-    except ModelError:
-        if not settings.painter or settings.start == EMBEDDED:
-            raise
-    return load_painter(settings.start, device, torch.float32).pipeline
 
 
 def _is_empty(path: Path) -> bool:

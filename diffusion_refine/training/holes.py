@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 from skimage.morphology import convex_hull_image
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_max_pool2d
 
 from diffusion_refine.core.models import painter_channels
 from diffusion_refine.editing.painting import grown
+from diffusion_refine.editing.realism import beside_hole
 from diffusion_refine.training.autoencoder import encoded
 from diffusion_refine.training.crops import Crops
 
@@ -84,8 +84,7 @@ def surroundings_of(pipeline: Any, crops: Crops, holes: Tensor) -> Tensor:
     images = torch.where(holes[:, None], torch.full((), GREY, dtype=torch.uint8), crops.images)
     with torch.no_grad():
         latents = encoded(pipeline.vae, images, batch=8)
-    marked = adaptive_max_pool2d(holes[:, None].float(), latents.shape[-2:])
-    return torch.cat([marked, latents], dim=1).half()
+    return beside_hole(holes, latents).half()
 
 
 def widen(unet: Any, latent_channels: int) -> None:

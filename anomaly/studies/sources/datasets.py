@@ -6,6 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,8 @@ from scenes.datasets.relabelling import OUTCOMES, label_counts
 from scenes.datasets.schema import HEADER, committed, read_header
 from scenes.formats.registry import read_samples
 from scenes.formats.sample import GOOD, Sample
-from scenes.jobs.executor import WorkerLost
 
 MADE, MODEL = "dataset", "model"
-_STOPPED = threading.local()  # of a thread that makes one, the event that stops it
 TRAIN_SIDE = "train"  # of a step's inputs: the real pictures to train on
 
 
@@ -47,7 +46,6 @@ class Sources:
     progress: StudyProgress
     _made: dict[tuple[str, int | None], tuple[str, Path]] = field(default_factory=dict)
     _at_work: defaultdict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
-    _told: threading.Lock = field(default_factory=threading.Lock)
 
     def steps(self, seeds: int) -> int:
         """How many steps there are to make all that the arms add, and to train what it is drawn with."""
@@ -74,17 +72,14 @@ class Sources:
         counts = label_counts(Dataset(folder)) if (folder / HEADER).is_file() else {}
         return {kind: {outcome: found[outcome] for outcome in OUTCOMES} for kind, found in counts.items()}
 
-    def make(self, name: str, train: Sequence[LabelledPicture], seed: int, is_stopped: threading.Event) -> None:
-        """A dataset or model for the real pictures to train on of a seed, in a thread of its own, till it is stopped.
-
-        Raises what making it raises, and WorkerLost where it was stopped.
-        """
-        _STOPPED.event = is_stopped
+    def make(self, name: str, train: Sequence[LabelledPicture], seed: int) -> None:
+        """A dataset or model, for the real pictures to train on of a seed. Raises what `read` does."""
         self._folder(name, train, seed)
 
-    def made_of(self, name: str) -> set[str]:
+    def made_of(self, name: str) -> list[str]:
         """The other datasets and models whose names stand in its commands."""
-        return {named_in(word) for word in self._words_of(name)} & {*self.file.study.datasets, *self.file.study.models}
+        known = {*self.file.study.datasets, *self.file.study.models}
+        return list(dict.fromkeys(other for word in self._words_of(name) if (other := named_in(word)) in known))
 
     def needed(self) -> list[str]:
         """Datasets that an arm adds, and all that these are made of; models first, in the file's order."""
@@ -92,7 +87,7 @@ class Sources:
         needed = {name for arm in study.arms.values() for name in arm.add}
         for name in reversed(study.datasets):  # each is made of earlier ones
             if name in needed:
-                needed |= self.made_of(name)
+                needed |= set(self.made_of(name))
         return [name for name in [*study.models, *study.datasets] if name in needed]
 
     def depends_on_split(self, name: str) -> bool:
@@ -129,30 +124,26 @@ class Sources:
         recipe = recipe_with(self.file, wanted.recipe, f"{where}.recipe", wanted.changes, f"{where}.changes")
         one = RenderedSet(name, recipe, wanted.frames, wanted.seed, wanted.samples)
         with self._at_work[key_of(RENDERS, one.depends_on)]:
-            return rendered(self.cache, one, _Looking(self))
+            return rendered(self.cache, one, self.progress)
 
     def _commanded(
         self, name: str, command: Sequence[str], train: Sequence[LabelledPicture], seed: int
     ) -> tuple[str, Path]:
         """What a command makes; its key is of its words, of what stands for those in braces, and of the version."""
-        others = {
-            named_in(word): self._folder(named_in(word), train, seed)
-            for word in command
-            if named_in(word) in {*self.file.study.datasets, *self.file.study.models}
-        }
+        others = {other: self._folder(other, train, seed) for other in self.made_of(name)}
         inputs: dict[str, Any] = {"command": list(command), "of": {other: key for other, (key, _) in others.items()}}
         inputs |= _real_side(command, train, seed)
         most = self.file.study.datasets[name].good
         if most is not None:
             inputs["good"] = most
         key = key_of(DATASETS, inputs)
-        self._tell(f"{self._whose(name, seed)}making {name}", not self.cache.is_done(DATASETS, key))
+        self.progress.step(f"{self._whose(name, seed)}making {name}", not self.cache.is_done(DATASETS, key))
 
         def make(out: Path) -> None:
             if TRAIN_SIDE in inputs:
                 write_part(train, out / TRAIN.strip("{}"))
             words = list(self._words(command, f"datasets.{name}.command", out, MADE, others, seed, most))
-            make_dataset(words, out / MADE, name, lambda: self._look(name, *_frames(out / MADE)))
+            make_dataset(words, out / MADE, name, lambda: self.progress.advance(name, *_frames(out / MADE)))
 
         with self._at_work[key]:  # another of the same content waits, and finds it there
             return key, self.cache.step(DATASETS, key, inputs, make) / MADE
@@ -163,29 +154,17 @@ class Sources:
         inputs: dict[str, Any] = {"commands": [list(command) for command in commands]}
         inputs |= _real_side([word for command in commands for word in command], train, seed)
         key = key_of(GENERATORS, inputs)
-        self._tell(f"{self._whose(name, seed)}training {name}", not self.cache.is_done(GENERATORS, key))
+        self.progress.step(f"{self._whose(name, seed)}training {name}", not self.cache.is_done(GENERATORS, key))
 
         def make(out: Path) -> None:
             if TRAIN_SIDE in inputs:
                 write_part(train, out / TRAIN.strip("{}"))
             for done, command in enumerate(commands):
                 words = list(self._words(command, f"models.{name}.commands", out, MODEL, {}, seed))
-                train_model(words, name, lambda done=done: self._look(name, done, len(commands)))  # type: ignore[misc]
+                train_model(words, name, partial(self.progress.advance, name, done, len(commands)))
 
         with self._at_work[key]:
             return key, self.cache.step(GENERATORS, key, inputs, make) / MODEL
-
-    def _tell(self, step: str, is_new: bool) -> None:
-        with self._told:
-            self.progress.step(step, is_new)
-
-    def _look(self, name: str, done: int, total: int) -> None:
-        """How far one is. Raises WorkerLost where its thread has been stopped."""
-        stopped = getattr(_STOPPED, "event", None)
-        if stopped is not None and stopped.is_set():
-            raise WorkerLost(f"{name}: was stopped")
-        with self._told:
-            self.progress.advance(name, done, total)
 
     def _whose(self, name: str, seed: int) -> str:
         return f"seed {seed}: " if self.depends_on_split(name) else ""
@@ -216,21 +195,6 @@ class Sources:
                 yield str(others[named_in(word)][1])
             else:
                 yield {OUT: str(out / made), TRAIN: str(part), SEED: str(seed)}.get(word, word)
-
-
-@dataclass(frozen=True)
-class _Looking:
-    """The progress of sources that make several at a time."""
-
-    sources: Sources
-
-    def begin(self, steps: int) -> None: ...
-
-    def step(self, name: str, is_new: bool) -> None:
-        self.sources._tell(name, is_new)
-
-    def advance(self, what: str, done: int, total: int) -> None:
-        self.sources._look(what, done, total)
 
 
 def _real_side(words: Sequence[str], train: Sequence[LabelledPicture], seed: int) -> dict[str, Any]:

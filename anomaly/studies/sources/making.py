@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from anomaly.studies.engine.labelled import LabelledPicture
+from anomaly.studies.engine.progress import StudyProgress
 from anomaly.studies.sources.datasets import Sources
-from scenes.jobs.executor import Executor, Place
+from scenes.jobs.executor import Executor, Place, WorkerLost
 from scenes.jobs.local import Local
 
 
@@ -34,7 +35,8 @@ def make_all(sources: Sources, sides: Mapping[int, Sequence[LabelledPicture]], e
     if executor.workers in (1, None) or not sides:
         return
     for tasks in waves(sources, list(sides)):
-        work = _Making(sources, sides)
+        progress = _Together(sources.progress)
+        work = _Making(replace(sources, progress=progress), sides, progress.is_stopped)
         Local(executor.workers).run(work, tasks, lambda position, _: None)
 
 
@@ -43,7 +45,7 @@ def waves(sources: Sources, seeds: Sequence[int]) -> Iterator[list[Wanted]]:
     made: set[str] = set()
     left = sources.needed()
     while left:
-        ready = [name for name in left if not sources.made_of(name) - made]
+        ready = [name for name in left if made.issuperset(sources.made_of(name))]
         of = {name: seeds if sources.depends_on_split(name) else seeds[:1] for name in ready}
         yield [Wanted(name, seed) for name in ready for seed in of[name]]
         made |= set(ready)
@@ -51,25 +53,42 @@ def waves(sources: Sources, seeds: Sequence[int]) -> Iterator[list[Wanted]]:
 
 
 @dataclass(frozen=True)
-class _Making:
-    """As work: what comes of it lies in the cache, and is known to the sources."""
+class _Together:
+    """A progress that several threads tell, until they are stopped: then it raises WorkerLost."""
 
-    sources: Sources
-    sides: Mapping[int, Sequence[LabelledPicture]]
+    told: StudyProgress
+    is_stopped: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    has_own_process = True
+    def begin(self, steps: int) -> None:
+        self.told.begin(steps)
 
-    def open(self, place: Place) -> _Maker:
-        return _Maker(self)
+    def step(self, name: str, is_new: bool) -> None:
+        with self.lock:
+            self.told.step(name, is_new)
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        if self.is_stopped.is_set():
+            raise WorkerLost(f"{what}: was stopped")
+        with self.lock:
+            self.told.advance(what, done, total)
 
 
 @dataclass(frozen=True)
-class _Maker:
-    work: _Making
-    is_stopped: threading.Event = field(default_factory=threading.Event)
+class _Making:
+    """As work, and as each of its workers: what comes of it lies in the cache, and is known to the sources."""
+
+    sources: Sources
+    sides: Mapping[int, Sequence[LabelledPicture]]
+    is_stopped: threading.Event
+
+    has_own_process = True
+
+    def open(self, place: Place) -> _Making:
+        return self
 
     def do(self, task: Wanted) -> None:
-        self.work.sources.make(task.name, self.work.sides[task.seed], task.seed, self.is_stopped)
+        self.sources.make(task.name, self.sides[task.seed], task.seed)
 
     def stop(self) -> None:
         self.is_stopped.set()

@@ -12,7 +12,7 @@ from diffusion_refine.editing.windows import made_around
 from diffusion_refine.prompts.captions import base_prompt
 from diffusion_refine.synthesis.baseline.pipelines import Asked, Baseline, Picture
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, Mask, SourceFrame
-from diffusion_refine.synthesis.pasting.pastes import Paste, like_in_colour, pasted_frame, shows
+from diffusion_refine.synthesis.pasting.pastes import Paste, drawn_frame, like_in_colour
 from diffusion_refine.synthesis.refine.swap_words import word_of
 from diffusion_refine.synthesis.sard.masks import DrawnMask, MaskSource
 
@@ -46,8 +46,7 @@ class BaselineGenerator:
         """A defect in each mask that is drawn where `mask` is."""
         random = stream.generator()
         pastes = [self._paste(frame, one, random) for one in self.masks.drawn(frame, mask, random)]
-        seen = [paste for paste in pastes if shows(paste, frame.image)]
-        return pasted_frame(frame, seen, self.bits, len(pastes) - len(seen))
+        return drawn_frame(frame, pastes, self.bits)
 
     def _paste(self, frame: SourceFrame, one: DrawnMask, random: np.random.Generator) -> Paste:
         marked = np.zeros(frame.image.shape[:2], dtype=bool)

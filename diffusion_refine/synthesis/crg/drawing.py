@@ -12,6 +12,7 @@ from scipy.ndimage import distance_transform_edt
 from skimage.transform import resize
 
 from diffusion_refine.editing.pixels import Pixels, colour, composited
+from diffusion_refine.editing.realism import as_batch
 from diffusion_refine.synthesis.crg.attention import Focus
 from diffusion_refine.synthesis.crg.boxes import Box, Square, around, cut, zoom_of
 from diffusion_refine.synthesis.crg.model import CrgModel
@@ -91,7 +92,7 @@ def drawn(
     for start in range(0, len(views), BATCH):
         batch = views[start : start + BATCH]
         seen = [_resized(colour(cut(pixels, view.context)), model.size) for view in batch]
-        good = torch.from_numpy(np.stack(seen)).permute(0, 3, 1, 2).float().to(model.device) * 2 - 1
+        good = as_batch(seen).to(model.device) * 2 - 1
         corners = torch.tensor([view.corner for view in batch])
         labels = torch.tensor([model.labels.index(view.box.class_name) for view in batch], device=model.device)
         focus = Focus(*(torch.tensor(values, device=model.device) for values in zip(*map(_focus, batch), strict=True)))

@@ -93,6 +93,12 @@ def pasted_frame(
     )
 
 
+def drawn_frame(frame: SourceFrame, drawn: Sequence[Paste], bits: Mapping[str, int]) -> GeneratedFrame:
+    """As `pasted_frame`, with those of a model's pieces that can be seen; the others are counted."""
+    seen = [paste for paste in drawn if shows(paste, frame.image)]
+    return pasted_frame(frame, seen, bits, len(drawn) - len(seen))
+
+
 def room(free: Mask, mask: Mask) -> Mask:
     """(H − h + 1, W − w + 1) whether all of mask (h, w) lies in free (H, W) when its first pixel is put there."""
     shape = tuple(max(0, whole - own + 1) for own, whole in zip(mask.shape, free.shape, strict=True))

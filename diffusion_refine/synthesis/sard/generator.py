@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, Mask, SourceFrame
-from diffusion_refine.synthesis.pasting.pastes import Paste, pasted_frame, shows
+from diffusion_refine.synthesis.pasting.pastes import Paste, drawn_frame
 from diffusion_refine.synthesis.sard.drawing import drawn
 from diffusion_refine.synthesis.sard.masks import DrawnMask, MaskSource
 from diffusion_refine.synthesis.sard.model import SardModel
@@ -34,8 +34,7 @@ class SardGenerator:
         """A defect in each mask that is drawn where `mask` is."""
         random = stream.generator()
         pastes = [self._paste(frame, one, random) for one in self.masks.drawn(frame, mask, random)]
-        seen = [paste for paste in pastes if shows(paste, frame.image)]
-        return pasted_frame(frame, seen, self.bits, len(pastes) - len(seen))
+        return drawn_frame(frame, pastes, self.bits)
 
     def _paste(self, frame: SourceFrame, one: DrawnMask, random: np.random.Generator) -> Paste:
         """Drawn in a cut-out of the picture that holds the mask and what the windows round it see."""

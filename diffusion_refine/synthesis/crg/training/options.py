@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from diffusion_refine.synthesis.swap_options import EMBEDDED
 from procgen.errors import BlemishError
 
 OutOption = Annotated[
@@ -30,11 +29,12 @@ PatchesOption = Annotated[int | None, typer.Option(min=1, help="Crops to learn f
 
 def start_at(start: str | None) -> Path | None:
     """The folder that a start names."""
-    if start != EMBEDDED:
-        return None if start is None else Path(start)
+    if start is None:
+        return None
+    from diffusion_refine.core.models import EMBEDDED
     from diffusion_refine.synthesis.crg.model import EMBEDDED_FOLDER
 
-    return EMBEDDED_FOLDER
+    return EMBEDDED_FOLDER if start == EMBEDDED else Path(start)
 
 
 def checked(option: str, side: int | None) -> None:
