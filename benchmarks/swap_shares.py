@@ -4,15 +4,15 @@ r"""How many word swaps become what the word says: a classifier trained on rende
     python tools/paired_pictures.py DIR/judged --frames 4 --seed 9000 --only ground milled rolled cast brushed \
         sand_blasted turned                                               # surfaces that no model has seen
     python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH] [--painter none|embedded|ID|PATH]... [--rounds N] \
-        [--sheet PNG] [--json FILE]
+        [--quick] [--sheet PNG] [--json FILE]
 
 A round is eight renders of DIR/judged, each with another of eight defects on another finish, well in view and called
 by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own, painted
-or, with `--painter none`, by its words alone: 56 swaps. `made` is the share that the label check let pass; `called
-so` the share of all 56 that the classifier then calls by the new word, `still` by the old one; it sees what is round
-the mask, where that was found again. The classifier is a logistic regression on the patch features of the backbone at
-hand, of the frames in DIR/train round their defects; `right` is the share of the frames in DIR/judged that it calls
-by their own word.
+or, with `--painter none`, by its words alone: 56 swaps, or with `--quick` the eight to the word after its own. `made`
+is the share that the label check let pass; `called so` the share of all that the classifier then calls by the new
+word, `still` by the old one; it sees what is round the mask, where that was found again. The classifier is a logistic
+regression on the patch features of the backbone at hand, of the frames in DIR/train round their defects; `right` is
+the share of the frames in DIR/judged that it calls by their own word.
 """
 
 import argparse
@@ -129,6 +129,12 @@ def in_view(one: Shown) -> bool:
     return one.word in AT_BORDERS or bool(np.all(np.abs(middle - 0.5) <= 0.4))
 
 
+def after(word: str) -> list[str]:
+    """All other words, in their order from this one on."""
+    place = WORDS.index(word)
+    return [*WORDS[place + 1 :], *WORDS[:place]]
+
+
 def rounds_of(shown: Sequence[Shown], rounds: int) -> list[Shown]:
     """Eight renders a round, of eight words on as many finishes as there are, others every round."""
     chosen = []
@@ -179,6 +185,7 @@ def main() -> None:
     parser.add_argument("--model", default="embedded", help="embedded, an id or a folder")
     parser.add_argument("--painter", action="append", help="none, embedded, an id or a folder; repeatable")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="a swap of each render, instead of seven")
     parser.add_argument("--sheet", type=Path, help="of the first painter and round")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
@@ -197,7 +204,8 @@ def main() -> None:
     settings = RefineSettings()
     painters = given.painter or ["embedded"]
     model = load_model(given.model)
-    pairs = [(one, word) for one in chosen for word in WORDS if word != one.word]
+    others = 1 if given.quick else len(WORDS) - 1
+    pairs = [(one, word) for one in chosen for word in after(one.word)[:others]]
     rows: list[dict[str, Figure]] = []
     for name in painters:
         painter, made = None if name == NO_PAINTER else load_painter(name), []
