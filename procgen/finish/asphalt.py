@@ -20,6 +20,7 @@ STEEP = 4.0  # how fast a stone's sides are bare
 GLINT, PIT, PIT_DEPTH = 0.9, -0.7, 0.6  # of the logarithm of the base colour, and of a stone's height
 FACES, JITTER, LEANING = 5, 0.8, 0.4  # sides of a broken stone, their directions' spread, and how far they lean
 NEAREST, TILT, SIDES = 0.55, 0.5, 2.5  # nearest of its sides over its radius; slope of its top; steepness of its sides
+WARM = np.array([0.5, 0.0, -0.5])  # of the logarithms of red, green and blue, for one more of red over blue
 SMALLEST, LARGEST = 0.55, 1.0  # radius of a stone over the largest
 
 
@@ -30,6 +31,7 @@ class AsphaltFinish(IsotropicFinish):
     stone_size: m, diameter of the largest stones. bare: how much brighter a stone is than the binder, where traffic has
     worn it bare, and variety: its standard deviation from stone to stone; both of the logarithm of the base colour.
     angular: 0 for round stones, 1 for broken ones, whose plane faces meet at edges and lean one way or the other.
+    tint: standard deviation from stone to stone of the logarithm of red over blue, brown stones beside bluish ones.
     plucked: share of the coarse stones that have come out and left a dark pit; glints: share of all that are as bright
     as quartz.
     """
@@ -37,13 +39,14 @@ class AsphaltFinish(IsotropicFinish):
     stone_size: float
     bare: float = 0.35
     variety: float = 0.3
+    tint: float = 0.0
     angular: float = 0.0
     plucked: float = 0.0
     glints: float = 0.0
     kind: Literal["asphalt"] = "asphalt"
 
     positive: ClassVar = ("stone_size",)
-    not_negative: ClassVar = ("bare", "variety")
+    not_negative: ClassVar = ("bare", "variety", "tint")
     shares: ClassVar = ("angular", "plucked", "glints")
 
     def _relief(self, positions: Floats) -> Floats:
@@ -51,10 +54,10 @@ class AsphaltFinish(IsotropicFinish):
 
     def _relief_and_look(self, positions: Floats) -> tuple[Floats, Floats | float, Floats | float]:
         sand = isotropic(positions, SAND * self.stone_size, 2, stream_seed(self.seed, 2))
-        height, tone = np.zeros(len(positions)), SANDED * sand
+        height, tone, warmth = np.zeros(len(positions)), SANDED * sand, np.zeros(len(positions))
         for stream, share in enumerate((FINER, 1.0)):  # the coarse ones stand higher
             seed = stream_seed(self.seed, stream)
-            dome, grey, chances = _stones(positions, share * self.stone_size, seed, self.angular)
+            dome, grey, chances, cells = _stones(positions, share * self.stone_size, seed, self.angular)
             grey = self.bare + self.variety * grey
             if self.glints > 0.0:
                 grey = np.where(chances[:, 0] < self.glints, grey + GLINT, grey)
@@ -65,12 +68,23 @@ class AsphaltFinish(IsotropicFinish):
                 height = np.where(out & (bareness > 0.0), share * dome, height)
             height = np.maximum(height, share * dome)
             tone += bareness * (grey - tone)
-        return height + SANDED * sand, tone, 0.0
+            if self.tint > 0.0:
+                warmth += bareness * (self.tint * _hue(cells, seed) - warmth)
+        return height + SANDED * sand, tone[:, np.newaxis] + warmth[:, np.newaxis] * WARM, 0.0
 
 
-def _stones(positions: Floats, size: float, seed: int, angular: float) -> tuple[Floats, Floats, Floats]:
-    """How high (N,) the stone at each place stands, 0 between them to 1, its grey, of mean 0 and variance 1, and two
-    chances (N, 2) that it has besides."""
+def _hue(cells: NDArray[np.int64], seed: int) -> Floats:
+    """(N,) how warm the stones of cells (N, 3) are, of mean 0 and variance 1."""
+    chances = jittered_centres(cells, 1.0, seed + 3) - cells
+    hue: Floats = np.sqrt(6.0) * (chances[:, 0] + chances[:, 1] - 1.0)
+    return hue
+
+
+def _stones(
+    positions: Floats, size: float, seed: int, angular: float
+) -> tuple[Floats, Floats, Floats, NDArray[np.int64]]:
+    """How high (N,) the stone at each place stands, 0 between them to 1, its grey, of mean 0 and variance 1, two
+    chances (N, 2) that it has besides, and its cell (N, 3)."""
     distance, stone = nearest_centre(positions, SPACING * size, seed, reach=0.5 * size)
     cells = unpacked(stone)
     chances = jittered_centres(cells, 1.0, seed + 1) - cells  # three numbers in [0, 1) for each stone
@@ -81,7 +95,7 @@ def _stones(positions: Floats, size: float, seed: int, angular: float) -> tuple[
     if angular > 0.0:
         away = (positions - jittered_centres(cells, SPACING * size, seed)) / radius[:, np.newaxis]
         dome += angular * (_broken(away, chances, more) - dome)
-    return dome, grey, more[:, 1:]
+    return dome, grey, more[:, 1:], cells
 
 
 def _broken(away: Floats, chances: Floats, more: Floats) -> Floats:

@@ -71,15 +71,15 @@ class ProfiledFinish:
         mean, ra = self._reference
         relief, tone, roughness = self._relief_and_look(positions)
         relief = (relief - mean) / ra
-        tone = self.contrast * relief + tone
+        of_channels = np.reshape(tone, (*np.shape(tone), 1, 1)[:2])
+        tone = self.contrast * relief[:, np.newaxis] + of_channels
         if self.mottle > 0.0:
-            tone += self.mottle * isotropic(
-                positions, self.mottle_size, CLOUD_OCTAVES, stream_seed(self.seed, CLOUD_STREAM)
-            )
+            clouds = isotropic(positions, self.mottle_size, CLOUD_OCTAVES, stream_seed(self.seed, CLOUD_STREAM))
+            tone = tone + self.mottle * clouds[:, np.newaxis]
         lay = self._lay(positions)
         return FinishSample(
             height=(self.ra * relief).astype(np.float32),
-            base_colour=np.clip(np.exp(tone)[:, np.newaxis] * self.base_colour, 0.0, 1.0).astype(np.float32),
+            base_colour=np.clip(np.exp(tone) * self.base_colour, 0.0, 1.0).astype(np.float32),
             roughness=np.clip(np.full(len(positions), self.roughness) + roughness, 0.0, 1.0).astype(np.float32),
             metallic=np.full(len(positions), self.metallic, dtype=np.float32),
             lay=None if lay is None else lay.astype(np.float32),
@@ -90,7 +90,7 @@ class ProfiledFinish:
         """The profile (N,), of any mean and scale."""
 
     def _look(self, positions: Floats) -> tuple[Floats | float, Floats | float]:
-        """What else is added to the logarithm of the base colour, and to the roughness; (N,) or one number."""
+        """What else is added to the logarithm of the base colour, (N,), (N, 3) or one number; and to the roughness."""
         return 0.0, 0.0
 
     def _relief_and_look(self, positions: Floats) -> tuple[Floats, Floats | float, Floats | float]:

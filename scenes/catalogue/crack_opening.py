@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from procgen.defects.cracks import Crack, CrackGraph
+from procgen.defects.cracks import Crack, CrackGraph, round_grains
 from procgen.surface.layer import Family
 from scenes.catalogue.layer_model import LayerRecipeModel
 from scenes.catalogue.severity import share_at
@@ -24,7 +24,9 @@ from scenes.quantities.scene_model import SceneModel
 
 Width = Annotated[Distribution, Within(1, 10_000)]
 
-LOOK = ("reflectance_change", "roughness_change", "lip", "filled", "filled_size")
+Ragged = Annotated[Distribution, Within(0, 10_000)]
+
+LOOK = ("reflectance_change", "roughness_change", "lip", "filled", "filled_size", "spalled", "ragged", "grain")
 NARROWEST = 0.05  # share of a crack's width and depth at severity 0
 
 
@@ -52,9 +54,14 @@ class OpeningRecipe(LayerRecipeModel):
     )
     filled: Fraction = Field(Constant(0.0), description="Share of its way on which grit and dirt fill it")
     filled_size_mm: Fine = Field(Constant(5.0), description="Length of the filled stretches")
+    spalled: Fraction = Field(
+        Constant(0.0), description="Share of its width where it does not gape, and its edges have broken away"
+    )
+    ragged_um: Ragged = Field(Constant(0.0), description="How far it strays to run round the material's grains")
+    grain_mm: Fine = Field(Constant(3.0), title="Grain", description="Size of the grains that it runs round")
 
 
-def _open(value: float) -> bool:
+def _none(value: float) -> bool:
     return value == 0
 
 
@@ -64,16 +71,21 @@ class CrackedLayer(SceneModel):
     reflectance_change: float
     roughness_change: float
     lip: float = 0.0
-    filled: float = Field(0.0, exclude_if=_open)
-    filled_size: float = Field(0.0, exclude_if=_open)
+    filled: float = Field(0.0, exclude_if=_none)
+    filled_size: float = Field(0.0, exclude_if=_none)
+    spalled: float = Field(0.0, exclude_if=_none)
+    ragged: float = Field(0.0, exclude_if=_none)
+    grain: float = Field(0.0, exclude_if=_none)
     seed: int
 
     def to_crack(self, graph: CrackGraph, surface: Chart) -> Crack:
         """The field over the surface of a crack on its chart."""
-        embedded, look = graph.embedded(surface.embed), (self.reflectance_change, self.roughness_change)
-        if self.filled == 0:
-            return Crack(embedded, *look, lip=self.lip)
-        return Crack(embedded, *look, lip=self.lip, filled=self.filled, filled_size=self.filled_size, seed=self.seed)
+        if self.ragged > 0:
+            graph = round_grains(graph, self.ragged, self.grain, self.seed)
+        look: dict[str, Any] = {name: getattr(self, name) for name in ("roughness_change", "lip", "spalled")}
+        if self.filled > 0:
+            look |= {"filled": self.filled, "filled_size": self.filled_size, "seed": self.seed}
+        return Crack(graph.embedded(surface.embed), self.reflectance_change, **look)
 
 
 def drawn_opening(
@@ -84,6 +96,7 @@ def drawn_opening(
     share = share_at(recipe.severity, stream, least=NARROWEST)
     quantities |= {"width": share * quantities["width"], "depth": share * quantities["depth"]}
     look = {name: quantities.pop(name) for name in LOOK}
-    if look["filled"] == 0:
-        look["filled_size"] = 0.0
+    for of, size in (("filled", "filled_size"), ("ragged", "grain")):
+        if look[of] == 0:
+            look[size] = 0.0
     return quantities, look | {"seed": stream.layer_seed()}

@@ -6,7 +6,7 @@ the shrinkage of a skin.
 """
 
 from procgen.defects.cracks.crazing import MOST_CELLS, CrazingParameters, cells_on, simulate_crazing, smallest_cell
-from procgen.defects.cracks.graph import CrackGraph
+from procgen.defects.cracks.graph import CrackGraph, round_grains
 from procgen.defects.cracks.layer import Crack
 from procgen.defects.cracks.path import CrackParameters, simulate_minimum_energy_path
 from procgen.defects.cracks.phase_field import PhaseFieldParameters, simulate_phase_field_crack
@@ -21,6 +21,7 @@ __all__ = [
     "PhaseFieldParameters",
     "WalkParameters",
     "cells_on",
+    "round_grains",
     "simulate_crazing",
     "simulate_fracture_walk",
     "simulate_minimum_energy_path",

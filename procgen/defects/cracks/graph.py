@@ -6,8 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from procgen.finish.solid import isotropic
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
+
+PIECES_PER_GRAIN = 3  # into which edges are cut, to run round one
+GRAIN_OCTAVES = 2
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,30 @@ def reduced(vertices: Floats, edges: Indices, keep: NDArray[np.bool_]) -> tuple[
     """The vertices that are kept (V,), and the edges between them."""
     renumbered = np.cumsum(keep) - 1
     return vertices[keep], renumbered[edges[keep[edges].all(axis=1)]]
+
+
+def round_grains(graph: CrackGraph, deviation: float, grain: float, seed: int) -> CrackGraph:
+    """The same crack in a chart, (V, 2), as it runs round grains that it meets: pushed aside from one to the next.
+
+    deviation: m, the standard deviation of that, along each axis. grain: m, their size. seed: of the grains.
+    """
+    vertices, widths, depths, edges = [graph.vertices], [graph.widths], [graph.depths], []
+    pieces = np.ceil(edge_lengths(graph.vertices, graph.edges) / (grain / PIECES_PER_GRAIN)).astype(np.int64)
+    count = len(graph.vertices)
+    for (tail, head), parts in zip(graph.edges.tolist(), np.maximum(pieces, 1).tolist(), strict=True):
+        along = np.arange(1, parts)[:, np.newaxis] / parts
+        for values, of in ((vertices, graph.vertices), (widths, graph.widths), (depths, graph.depths)):
+            ends = of[[tail, head]].reshape(2, -1)
+            values.append((ends[0] + along * (ends[1] - ends[0])).reshape(-1, *of.shape[1:]))
+        ids = np.array([tail, *range(count, count + parts - 1), head])
+        edges.append(np.stack([ids[:-1], ids[1:]], axis=1))
+        count += parts - 1
+    places = np.concatenate(vertices)
+    flat = np.column_stack([places, np.zeros(len(places))])
+    pushed = np.stack([isotropic(flat, grain, GRAIN_OCTAVES, seed + 4 * axis) for axis in (0, 1)], axis=1)
+    return CrackGraph(
+        places + deviation * pushed, np.concatenate(edges), np.concatenate(widths), np.concatenate(depths)
+    )
 
 
 def _pixel_graph(skeleton: NDArray[np.bool_]) -> tuple[Floats, Indices]:

@@ -27,6 +27,8 @@ HAIRLINE, RESOLVED = 0.75, 1.5
 NARROWEST_MASK = 2.0  # texels, which is a pixel of a rendered picture: its centre sees only every second texel
 POINTLIKE = 1e-6  # half widths, under which the extent of a texel makes no difference but for rounding
 NUDGE = 1e-6  # texels by which edges are moved before they are cut, so that none runs along the border of two texels
+SPALLED_DEPTH, SPALLED_SHADE = 0.15, 0.3  # of the most, where edges have broken away
+LEAST_GAPING = 1e-3  # of the width
 # Means over the width of the crack of 1 - |x| and of 1 - x⁴, where x runs from -1 to 1 across it.
 MEAN_GROOVE, MEAN_SHADE = 1.0 / 2.0, 4.0 / 5.0
 
@@ -38,6 +40,7 @@ class Crack:
     reflectance_change: of the base colour at the bottom, < 0. roughness_change: of its walls. lip: height of the raised
     lips, as a share of the depth beside them; they fall to nothing within a width of the crack. instance: its id.
     filled: share of its way on which grit and dirt fill it nearly up, in turns of filled_size (m). seed: of those.
+    spalled: share of its width where it does not gape, and its edges have broken away, shallow and less dark.
 
     Of points alone, those are inside that lie no further than half the width from an edge. Of texels, points of a grid,
     also those are inside whose centre an edge passes within a texel, so that a hairline keeps its mask, as a connected
@@ -54,6 +57,7 @@ class Crack:
     lip: float = 0.0
     filled: float = 0.0
     filled_size: float = 5e-3
+    spalled: float = 0.0
     seed: int = 0
 
     family: ClassVar[Family] = "defect"
@@ -72,6 +76,7 @@ class Crack:
             lip=(self.lip, "not negative"),
             filled=(self.filled, "0 to 1"),
             filled_size=(self.filled_size, "positive"),
+            spalled=(self.spalled, "0 to 1"),
             seed=(self.seed, "not negative"),
         )
 
@@ -87,22 +92,34 @@ class Crack:
         covered = (1.0 - resolved) * np.minimum(near.coverage, 1.0)
 
         in_groove = near.offset <= 1.0
-        groove, shade = _means_across(near.offset, 0.5 * texel / near.half_width)
+        (groove, mean_groove), (shade, mean_shade) = self._across(near.offset, 0.5 * texel / near.half_width)
         falling = np.clip((LIP_END - near.offset) / (LIP_END - 1.0), 0.0, 1.0) ** 2
         lips = self.lip * np.where(in_groove, near.offset, falling)
-        sample.height[near.point] = near.depth * (resolved * (lips - groove) - covered * MEAN_GROOVE)
+        sample.height[near.point] = near.depth * (resolved * (lips - groove) - covered * mean_groove)
 
         masked = near.point[in_groove | near.masked]
         sample.inside[masked] = True
         sample.instance[masked] = self.instance
         # Little light gets into a crack and less comes back: it is dark nearly up to its edges.
-        sample.reflectance[near.point] = self.reflectance_change * (resolved * shade + covered * MEAN_SHADE)
+        sample.reflectance[near.point] = self.reflectance_change * (resolved * shade + covered * mean_shade)
         sample.roughness[near.point] = self.roughness_change * (resolved * in_groove + covered)
         if self.filled > 0.0:
             left = self._open(points.positions[near.point])
             sample.height[near.point] *= left
             sample.reflectance[near.point] *= left
         return sample
+
+    def _across(self, offset: Floats, reach: Floats) -> tuple[tuple[Floats, float], tuple[Floats, float]]:
+        """How deep and how dark it is over offset ± reach (n,), as shares of the most; each with its mean over all."""
+        groove, shade = _means_across(offset, reach)
+        if self.spalled == 0.0:
+            return (groove, MEAN_GROOVE), (shade, MEAN_SHADE)
+        gaping = max(1.0 - self.spalled, LEAST_GAPING)
+        inner_groove, inner_shade = _means_across(offset / gaping, reach / gaping)
+        return (
+            (inner_groove + SPALLED_DEPTH * (groove - inner_groove), _mixed(MEAN_GROOVE, gaping, SPALLED_DEPTH)),
+            (inner_shade + SPALLED_SHADE * (shade - inner_shade), _mixed(MEAN_SHADE, gaping, SPALLED_SHADE)),
+        )
 
     def _open(self, positions: Floats) -> NDArray[np.float32]:
         """Share of the groove that is left open at (n, 3) places, m."""
@@ -126,6 +143,11 @@ class Crack:
         for point, edge in near_pairs(boxes, edges.middles, edges.reach):
             edges.compare(profile, positions, frame, point, edge)
         return profile.touched()
+
+
+def _mixed(mean: float, gaping: float, spalled: float) -> float:
+    """The mean over the width of a profile, of which a part is as broad as the crack and the rest as its gap."""
+    return mean * (spalled + (1.0 - spalled) * gaping)
 
 
 class _Edges:

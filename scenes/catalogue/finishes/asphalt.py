@@ -21,6 +21,7 @@ class AsphaltFinishRecipe(ProfiledFinishRecipe):
     stone_size_mm: Stone = Field(description="Size of a stone")
     bare: Ratio = Field(Constant(0.35), description="How much the stones are worn bare of the binder")
     variety: Ratio = Field(Constant(0.3), description="How much the stones differ in brightness")
+    tint: Ratio = Field(Constant(0.0), description="How much the stones differ in hue, brown beside bluish ones")
     angular: Fraction = Field(Constant(0.0), description="0 for round stones, 1 for broken ones with edges")
     plucked: Fraction = Field(Constant(0.0), description="Share of the large stones that have come out")
     glints: Fraction = Field(Constant(0.0), description="Share of the stones that are as bright as quartz")

@@ -258,6 +258,17 @@ def test_glints_and_pits_are_as_many_as_they_say():
     assert (pitted <= plain + 0.3).all()
 
 
+def test_stones_have_hues_of_their_own_as_wide_as_their_tint():
+    points = plane(60_000)
+    grey, tinted = (np.log(replace(STONES, tint=tint).evaluate(points).base_colour) for tint in (0.0, 0.3))
+    warmth = (tinted[:, 0] - tinted[:, 2]) - (grey[:, 0] - grey[:, 2])
+    assert np.allclose(tinted[:, 1], grey[:, 1], atol=1e-6)  # green stays, and with it about the brightness
+    assert np.allclose(tinted[:, 0] - grey[:, 0], grey[:, 2] - tinted[:, 2], atol=1e-6)
+    assert abs(warmth.mean()) < 0.02
+    assert 0.15 < warmth.std() < 0.3  # less between the stones and at their borders
+    assert np.abs(warmth).max() <= 0.3 * np.sqrt(6) + 1e-5
+
+
 def test_a_share_of_stones_beyond_all_is_refused():
     with pytest.raises(BlemishError, match="glints"):
         replace(STONES, glints=1.5)

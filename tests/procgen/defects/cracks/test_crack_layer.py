@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from procgen.defects.cracks import Crack, CrackGraph, CrackParameters, simulate_minimum_energy_path
+from procgen.defects.cracks import Crack, CrackGraph, CrackParameters, round_grains, simulate_minimum_energy_path
+from procgen.defects.cracks.graph import chain
 from procgen.surface.layer import LayerSample, SurfacePoints
 
 SIZE = 0.02
@@ -142,3 +143,47 @@ def test_grit_fills_a_crack_on_its_share_of_the_way_and_leaves_its_mask():
     assert left.min() == pytest.approx(0.15, abs=1e-3)
     assert left.max() == pytest.approx(1.0, abs=1e-3)
     assert left.mean() == pytest.approx((1 + 0.15) / 2, abs=0.1)
+
+
+@pytest.mark.parametrize("side", [40, 200], ids=["a hairline", "wide"])
+def test_broken_edges_are_shallow_and_the_crack_is_as_wide_as_it_was(side):
+    """Of a profile over the width, the sum over its gap and what is added beyond it, on a straight crack."""
+    graph, gaping = line(4e-4, angle=0.2), 0.4
+    whole, broken = (Crack(graph, spalled=spalled).evaluate(grid(side)) for spalled in (0.0, 1 - gaping))
+    assert (broken.inside == whole.inside).all()
+    assert (broken.height >= whole.height).all()
+    assert broken.height.sum() == pytest.approx((0.15 + 0.85 * gaping) * whole.height.sum(), rel=0.06)
+    assert broken.reflectance.sum() == pytest.approx((0.3 + 0.7 * gaping) * whole.reflectance.sum(), rel=0.06)
+
+
+def test_edges_broken_away_all_over_leave_no_gap_but_a_shallow_band():
+    sample = Crack(line(1e-3), spalled=1.0).evaluate(grid(100))
+    assert np.isfinite(sample.height).all()
+    assert sample.height.min() == pytest.approx(-0.15 * 1e-3, rel=0.15)
+
+
+def test_a_crack_round_grains_strays_as_far_as_it_is_told_and_keeps_its_ends_joined():
+    count = 400
+    vertices = np.column_stack([np.linspace(0, 2, count), np.zeros(count)])
+    graph = CrackGraph(vertices, chain(count), np.linspace(1e-3, 2e-3, count), np.full(count, 1e-3))
+    ragged = round_grains(graph, 1e-3, 4e-3, seed=3)
+    strayed = ragged.vertices[:, 1]
+    assert strayed.std() == pytest.approx(1e-3, rel=0.15)
+    assert abs(strayed.mean()) < 2e-4
+    order = ragged.edges[:, 0].tolist() + [ragged.edges[-1, 1].item()]
+    assert sorted(order) == list(range(len(ragged.vertices)))  # every vertex once: still one line
+    ordered = strayed[order] - strayed.mean()
+    step = np.linalg.norm(np.diff(vertices, axis=0), axis=1).sum() / (len(order) - 1)
+    lag = round(4e-3 / step)
+    alike = np.mean(ordered[:-lag] * ordered[lag:]) / np.mean(ordered**2)
+    assert alike == pytest.approx(np.exp(-1), abs=0.12)  # a grain's size away
+    assert np.all(np.diff(ragged.widths[order]) >= -1e-12)  # widths between the ends of the edge that was cut
+    assert (round_grains(graph, 1e-3, 4e-3, seed=3).vertices == ragged.vertices).all()
+
+
+def test_branches_stay_joined_round_grains():
+    vertices = np.array([[0, 0], [1, 0], [2, 0.5], [2, -0.5]]) * 1e-2
+    star = CrackGraph(vertices, np.array([[0, 1], [1, 2], [1, 3]]), np.full(4, 1e-4), np.full(4, 1e-4))
+    ragged = round_grains(star, 2e-4, 1e-3, seed=0)
+    assert np.bincount(ragged.edges.ravel())[:4].tolist() == [1, 3, 1, 1]
+    assert np.bincount(ragged.edges.ravel())[4:].tolist() == [2] * (len(ragged.vertices) - 4)
