@@ -318,11 +318,11 @@ def chart_triangles(mesh: Mesh, corner_values: Floats) -> tuple[Floats, NDArray[
     return triangles, np.concatenate([mesh.charts[inspected], mesh.charts[inspected][quads]])
 
 
-def extruded(profile: Floats, v_extent: float) -> Mesh:
+def extruded(profile: Floats, v_extent: float, u: Floats | None = None) -> Mesh:
     """A closed body swept along y from -v_extent/2 to v_extent/2; its upper side is the inspected surface.
 
-    profile: (2, K, 2) metres: K points (x, z) of the upper outline from left to right at equal steps of u, then the K
-    points of the lower outline beneath them.
+    profile: (2, K, 2) metres: K points (x, z) of the upper outline from left to right, then the K points of the lower
+    outline beneath them. u: (K,) of the points, 0 to 1; at equal steps where it is not given.
     """
     count = profile.shape[1]
     y = np.array([-v_extent / 2, v_extent / 2])
@@ -349,7 +349,8 @@ def extruded(profile: Floats, v_extent: float) -> Mesh:
             quads(index[0, 0, -1], index[1, 0, -1], index[1, 1, -1], index[0, 1, -1]),
         ]
     )
-    u = np.linspace(0, 1, count)
+    if u is None:
+        u = np.linspace(0, 1, count)
     uvs = np.zeros((len(faces), 4, 2))
     uvs[: len(upper), :, 0] = np.stack([u[left], u[right], u[right], u[left]], axis=-1)
     uvs[: len(upper), :, 1] = [0, 0, 1, 1]

@@ -9,12 +9,22 @@ from scenes.parts.arc_segment import SAGITTA_LIMIT, arc_segment
 from scenes.parts.plate import plate
 
 RADIUS, WIDTH, LENGTH, THICKNESS = 0.030, 0.034, 0.044, 0.006
-PARTS = {"plate": plate(0.12, 0.1, 0.003), "arc_segment": arc_segment(RADIUS, WIDTH, LENGTH, THICKNESS)}
+LAND = 2e-3
+PARTS = {
+    "plate": plate(0.12, 0.1, 0.003),
+    "arc_segment": arc_segment(RADIUS, WIDTH, LENGTH, THICKNESS),
+    "concave": arc_segment(RADIUS, WIDTH, LENGTH, THICKNESS, concave=True),
+    "with lands": arc_segment(RADIUS, WIDTH, LENGTH, THICKNESS, concave=True, land=LAND),
+}
 every_part = pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 
 
 def _triangles(mesh: Mesh) -> np.ndarray:
     return mesh.vertices[np.concatenate([mesh.faces[:, [0, 1, 2]], mesh.faces[:, [0, 2, 3]]])]
+
+
+def volume(mesh: Mesh) -> float:
+    return float(np.linalg.det(_triangles(mesh)).sum() / 6)
 
 
 @every_part
@@ -26,9 +36,6 @@ def test_mesh_is_closed_and_faces_outwards(part: Part) -> None:
 
 
 def test_volumes_are_those_of_the_bodies() -> None:
-    def volume(mesh: Mesh) -> float:
-        return float(np.linalg.det(_triangles(mesh)).sum() / 6)
-
     half_angle = math.asin(WIDTH / 2 / RADIUS)
     tube = half_angle * (RADIUS**2 - (RADIUS - THICKNESS) ** 2) * LENGTH
     assert volume(PARTS["plate"].mesh) == pytest.approx(0.12 * 0.1 * 0.003)
@@ -101,6 +108,34 @@ def test_frames_are_orthonormal_and_follow_the_chart(part: Part) -> None:
     )
     assert np.allclose(along_u, part.surface.tangents(uv), atol=1e-7)
     assert np.allclose(along_v, np.cross(part.surface.normals(uv), part.surface.tangents(uv)), atol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "land"), [("concave", 0.0), ("with lands", LAND)])
+def test_concave_side_is_the_cylinder_from_inside_between_its_lands(name: str, land: float) -> None:
+    surface = PARTS[name].surface
+    half_chord = WIDTH / 2 - land
+    half_angle = math.asin(half_chord / RADIUS)
+    assert surface.size == pytest.approx((2 * RADIUS * half_angle + 2 * land, LENGTH))
+    points = surface.points(5e-4)
+    x, z = points.positions[:, 0], points.positions[:, 2]
+    axis = RADIUS * math.cos(half_angle)  # its uppermost points lie at 0
+    round_part = np.abs(x) < half_chord
+    assert np.allclose(np.hypot(x, z - axis)[round_part], RADIUS)
+    assert np.allclose(points.normals[round_part], (np.column_stack([-x, 0 * x, axis - z]) / RADIUS)[round_part])
+    assert round_part.all() == (land == 0)
+    assert np.allclose(z[~round_part], 0)
+    assert np.allclose(points.normals[~round_part], [0, 0, 1])
+    u, v = (np.arange(3) + 0.5) / 3 * np.array(surface.size)[:, None]
+    uv = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
+    assert np.allclose(surface.locate(surface.embed(uv)), uv)
+    assert np.isnan(surface.locate(surface.embed(uv) + np.array([0, 0, 1e-3]))).all()
+    assert volume(PARTS[name].mesh) == pytest.approx(WIDTH * LENGTH * THICKNESS, rel=1e-4)
+
+
+def test_lands_beside_a_convex_side_or_without_a_hollow_are_refused() -> None:
+    for shape in ({"land": 1e-3}, {"concave": True, "land": WIDTH / 2}):
+        with pytest.raises(ValueError, match="no arc segment"):
+            arc_segment(RADIUS, WIDTH, LENGTH, THICKNESS, **shape)
 
 
 def test_facets_stay_near_the_cylinder() -> None:

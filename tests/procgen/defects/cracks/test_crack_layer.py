@@ -170,7 +170,7 @@ def test_a_crack_round_grains_strays_as_far_as_it_is_told_and_keeps_its_ends_joi
     strayed = ragged.vertices[:, 1]
     assert strayed.std() == pytest.approx(1e-3, rel=0.15)
     assert abs(strayed.mean()) < 2e-4
-    order = ragged.edges[:, 0].tolist() + [ragged.edges[-1, 1].item()]
+    order = [*ragged.edges[:, 0].tolist(), ragged.edges[-1, 1].item()]
     assert sorted(order) == list(range(len(ragged.vertices)))  # every vertex once: still one line
     ordered = strayed[order] - strayed.mean()
     step = np.linalg.norm(np.diff(vertices, axis=0), axis=1).sum() / (len(order) - 1)
