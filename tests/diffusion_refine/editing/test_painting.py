@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionInpaintPipeline
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import binary_dilation, distance_transform_edt
+from scipy.ndimage import distance_transform_edt
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import LOST, check_painted
@@ -36,6 +36,7 @@ def textured(seed: int, shape: tuple[int, int] = (72, 80)) -> np.ndarray:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 8), st.floats(0.05, 0.95))
+@example(seed=78, reach=0, room=0.5)
 @settings(max_examples=30, deadline=None)
 def test_a_hole_covers_the_defect_and_its_surroundings_and_is_round_enough(seed: int, reach: int, room: float) -> None:
     rng = np.random.default_rng(seed)
@@ -43,11 +44,12 @@ def test_a_hole_covers_the_defect_and_its_surroundings_and_is_round_enough(seed:
     row, column = rng.integers(0, 60), rng.integers(0, 60)
     mask[row : row + 2, column : column + int(rng.integers(2, 30))] = True
     hole = hole_of(mask, PaintSettings(reach=reach, room=room))
-    assert hole[distance_transform_edt(~mask) <= reach].all()
-    extent = np.ptp(np.flatnonzero(binary_dilation(mask, iterations=max(reach, 1) if reach else 0).any(axis=0))) + 1
+    near = distance_transform_edt(~mask) <= reach
+    assert hole[near].all()
+    extent = np.ptp(np.flatnonzero(near.any(axis=0))) + 1
     inside = distance_transform_edt(np.pad(hole, 1))
     if 15 < row < 45 and 20 < column < 30:  # away from the rim, which cuts holes
-        assert inside.max() >= 0.9 * room * extent / 2
+        assert inside.max() >= room * extent / 2 - 1  # pixel
 
 
 def test_parts_that_are_far_apart_get_holes_of_their_own() -> None:
