@@ -8,11 +8,11 @@ r"""How many word swaps become what the word says: a classifier trained on rende
 
 A round is eight renders of DIR/judged, each with another of eight defects on another finish, well in view and called
 by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own, painted
-or, with `--painter none`, by its words alone: 56 swaps, or with `--quick` the eight to the word after its own. `made`
-is the share that the label check let pass; `called so` the share of all that the classifier then calls by the new
-word, `still` by the old one; it sees what is round the mask, where that was found again. The classifier is a logistic
-regression on the patch features of the backbone at hand, of the frames in DIR/train round their defects; `right` is
-the share of the frames in DIR/judged that it calls by their own word.
+or, with `--painter none`, by its words alone: 56 swaps, or with `--quick` two, to the word after its own, and a
+classifier that learns from a quarter. `made` is the share that the label check let pass; `called so` the share of all
+that the classifier then calls by the new word, `still` by the old one; it sees what is round the mask, where that was
+found again. The classifier is a logistic regression on the patch features of the backbone at hand, of the frames in
+DIR/train round their defects; `right` is the share of the frames in DIR/judged that it calls by their own word.
 """
 
 import argparse
@@ -54,6 +54,7 @@ Mask = NDArray[np.bool_]
 WORDS = tuple(word_of(kind) for kind in KINDS)
 AT_BORDERS = ("chip",)
 ROOM = 1.6  # side of the window that is judged, over the defect's extent
+QUICK = 4  # of so many renders one is taken
 LEAST_SIDE, SIDE = 40, 112  # pixels of that window, and of what the backbone sees
 LEAST = 6  # pixels of a defect that can be judged
 BATCH = 64
@@ -185,14 +186,18 @@ def main() -> None:
     parser.add_argument("--model", default="embedded", help="embedded, an id or a folder")
     parser.add_argument("--painter", action="append", help="none, embedded, an id or a folder; repeatable")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="a swap of each render, instead of seven")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="a quarter of the renders, a swap each",
+    )
     parser.add_argument("--sheet", type=Path, help="of the first painter and round")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_flush_denormal(True)
     torch.set_num_threads(given.threads)
-    shown = list(renders(given.folder / "train"))
+    shown = list(renders(given.folder / "train"))[:: QUICK if given.quick else 1]
     judged = list(renders(given.folder / "judged"))
     if not shown or not judged:
         sys.exit(f"{given.folder}: found no renders in train/ and judged/; make them with tools/paired_pictures.py")
@@ -200,7 +205,7 @@ def main() -> None:
     own = judge.called([window(one.picture, one.mask) for one in judged])
     right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
     plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and in_view(one)]
-    chosen = rounds_of(plain, given.rounds)
+    chosen = rounds_of(plain, given.rounds)[:: QUICK if given.quick else 1]
     settings = RefineSettings()
     painters = given.painter or ["embedded"]
     model = load_model(given.model)
