@@ -186,18 +186,15 @@ def main() -> None:
     parser.add_argument("--model", default="embedded", help="embedded, an id or a folder")
     parser.add_argument("--painter", action="append", help="none, embedded, an id or a folder; repeatable")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="a quarter of the renders, a swap each",
-    )
+    parser.add_argument("--quick", action="store_true", help="a quarter of the renders, a swap each")
     parser.add_argument("--sheet", type=Path, help="of the first painter and round")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_flush_denormal(True)
     torch.set_num_threads(given.threads)
-    shown = list(renders(given.folder / "train"))[:: QUICK if given.quick else 1]
+    every, others = (QUICK, 1) if given.quick else (1, len(WORDS) - 1)
+    shown = list(renders(given.folder / "train"))[::every]
     judged = list(renders(given.folder / "judged"))
     if not shown or not judged:
         sys.exit(f"{given.folder}: found no renders in train/ and judged/; make them with tools/paired_pictures.py")
@@ -205,11 +202,10 @@ def main() -> None:
     own = judge.called([window(one.picture, one.mask) for one in judged])
     right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
     plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and in_view(one)]
-    chosen = rounds_of(plain, given.rounds)[:: QUICK if given.quick else 1]
+    chosen = rounds_of(plain, given.rounds)[::every]
     settings = RefineSettings()
     painters = given.painter or ["embedded"]
     model = load_model(given.model)
-    others = 1 if given.quick else len(WORDS) - 1
     pairs = [(one, word) for one in chosen for word in after(one.word)[:others]]
     rows: list[dict[str, Figure]] = []
     for name in painters:

@@ -10,11 +10,7 @@ from scenes.catalogue.registry import SceneFinish, SceneLayer
 from scenes.own_scene.record import OwnScene
 from scenes.own_scene.variation import Variation
 from scenes.parts import Shape
-from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector
-
-
-def _lacking(value: object) -> bool:
-    return not value
+from scenes.quantities.scene_model import NotNegative, Positive, SceneModel, Vector, lacking
 
 
 class Camera(SceneModel):
@@ -37,7 +33,7 @@ class Camera(SceneModel):
     height: Annotated[int, Field(gt=0)]
     aperture_radius: NotNegative = 0.0
     focus_distance: Positive
-    field_width: Positive | None = Field(None, exclude_if=_lacking)
+    field_width: Positive | None = Field(None, exclude_if=lacking)
 
 
 class LensSpot(SceneModel):
@@ -77,16 +73,16 @@ class Sensor(SceneModel):
     bits: Literal[8, 16] = 8
     monochrome: bool = False
     seed: int = 0
-    dirt: tuple[LensSpot, ...] = Field((), exclude_if=_lacking)
-    column_gain: NotNegative = Field(0.0, exclude_if=_lacking)
-    column_offset: NotNegative = Field(0.0, exclude_if=_lacking)
-    row_jitter: NotNegative = Field(0.0, exclude_if=_lacking)
-    white_balance: Positive | None = Field(None, exclude_if=_lacking)
-    negative: bool = Field(False, exclude_if=_lacking)
-    threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(None, exclude_if=_lacking)
-    sharpening: NotNegative = Field(0.0, exclude_if=_lacking)
-    sharpening_radius: NotNegative = Field(0.0, exclude_if=_lacking)
-    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(None, exclude_if=_lacking)
+    dirt: tuple[LensSpot, ...] = Field((), exclude_if=lacking)
+    column_gain: NotNegative = Field(0.0, exclude_if=lacking)
+    column_offset: NotNegative = Field(0.0, exclude_if=lacking)
+    row_jitter: NotNegative = Field(0.0, exclude_if=lacking)
+    white_balance: Positive | None = Field(None, exclude_if=lacking)
+    negative: bool = Field(False, exclude_if=lacking)
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = Field(None, exclude_if=lacking)
+    sharpening: NotNegative = Field(0.0, exclude_if=lacking)
+    sharpening_radius: NotNegative = Field(0.0, exclude_if=lacking)
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None = Field(None, exclude_if=lacking)
 
 
 Side = Literal["front", "back"]

@@ -70,14 +70,21 @@ class AsphaltFinish(IsotropicFinish):
             tone += bareness * (grey - tone)
             if self.tint > 0.0:
                 warmth += bareness * (self.tint * _hue(cells, seed) - warmth)
-        return height + SANDED * sand, tone[:, np.newaxis] + warmth[:, np.newaxis] * WARM, 0.0
+        if self.tint > 0.0:
+            tone = tone[:, np.newaxis] + warmth[:, np.newaxis] * WARM
+        return height + SANDED * sand, tone, 0.0
 
 
 def _hue(cells: NDArray[np.int64], seed: int) -> Floats:
     """(N,) how warm the stones of cells (N, 3) are, of mean 0 and variance 1."""
     chances = jittered_centres(cells, 1.0, seed + 3) - cells
-    hue: Floats = np.sqrt(6.0) * (chances[:, 0] + chances[:, 1] - 1.0)
-    return hue
+    return _spread(chances[:, 0], chances[:, 1])
+
+
+def _spread(one: Floats, other: Floats) -> Floats:
+    """A number of mean 0 and variance 1 for each two chances."""
+    spread: Floats = np.sqrt(6.0) * (one + other - 1.0)
+    return spread
 
 
 def _stones(
@@ -89,7 +96,7 @@ def _stones(
     cells = unpacked(stone)
     chances = jittered_centres(cells, 1.0, seed + 1) - cells  # three numbers in [0, 1) for each stone
     radius = 0.5 * size * (SMALLEST + (LARGEST - SMALLEST) * chances[:, 0])
-    grey = np.sqrt(6.0) * (chances[:, 1] + chances[:, 2] - 1.0)
+    grey = _spread(chances[:, 1], chances[:, 2])
     dome = np.maximum(1.0 - (distance / radius) ** 2, 0.0)
     more = jittered_centres(cells, 1.0, seed + 2) - cells
     if angular > 0.0:

@@ -71,6 +71,7 @@ class ProfiledFinish:
         mean, ra = self._reference
         relief, tone, roughness = self._relief_and_look(positions)
         relief = (relief - mean) / ra
+        # One for all channels and points, one for all channels, or one for each: as columns.
         of_channels = np.reshape(tone, (*np.shape(tone), 1, 1)[:2])
         tone = self.contrast * relief[:, np.newaxis] + of_channels
         if self.mottle > 0.0:

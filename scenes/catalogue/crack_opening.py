@@ -20,7 +20,7 @@ from scenes.quantities.recipe_model import (
     RoughnessChange,
     Severity,
 )
-from scenes.quantities.scene_model import SceneModel
+from scenes.quantities.scene_model import SceneModel, lacking
 
 Width = Annotated[Distribution, Within(1, 10_000)]
 
@@ -61,21 +61,17 @@ class OpeningRecipe(LayerRecipeModel):
     grain_mm: Fine = Field(Constant(3.0), title="Grain", description="Size of the grains that it runs round")
 
 
-def _none(value: float) -> bool:
-    return value == 0
-
-
 class CrackedLayer(SceneModel):
     """What all cracks on a surface hold in common; see `procgen.defects.cracks.layer.Crack`."""
 
     reflectance_change: float
     roughness_change: float
     lip: float = 0.0
-    filled: float = Field(0.0, exclude_if=_none)
-    filled_size: float = Field(0.0, exclude_if=_none)
-    spalled: float = Field(0.0, exclude_if=_none)
-    ragged: float = Field(0.0, exclude_if=_none)
-    grain: float = Field(0.0, exclude_if=_none)
+    filled: float = Field(0.0, exclude_if=lacking)
+    filled_size: float = Field(0.0, exclude_if=lacking)
+    spalled: float = Field(0.0, exclude_if=lacking)
+    ragged: float = Field(0.0, exclude_if=lacking)
+    grain: float = Field(0.0, exclude_if=lacking)
     seed: int
 
     def to_crack(self, graph: CrackGraph, surface: Chart) -> Crack:

@@ -12,10 +12,9 @@ from scenes.geometry.atlas import LOCATE_TOLERANCE, Chart, Floats, Part, extrude
 from scenes.parts.part_model import DrawnPart, PartRecipeModel
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Extent, together
-from scenes.quantities.scene_model import NotNegative, Positive
+from scenes.quantities.recipe_model import Extent, Probability, together
+from scenes.quantities.scene_model import NotNegative, Positive, lacking
 
-Inside = Annotated[float, Field(strict=True, ge=0, le=1)]
 Land = Annotated[Distribution, Within(0, 1000)]
 
 SAGITTA_LIMIT = 1e-7  # m; how far the facets of the mesh may lie beneath the true cylinder
@@ -29,7 +28,7 @@ class ArcSegmentRecipe(PartRecipeModel):
     width_mm: Extent = Field(description="Chord, left to right in the picture")
     length_mm: Extent = Field(description="Length from end to end")
     thickness_mm: Extent = Field(description="Thickness of the part")
-    concave: Inside = Field(0.0, description="Share of the frames that show the inner, concave side")
+    concave: Probability = Field(0.0, description="Share of the frames that show the inner, concave side")
     land_mm: Land = Field(Constant(0.0), title="Land", description="Flat strips along both sides of the concave side")
 
     @property
@@ -69,10 +68,6 @@ class ArcSegmentRecipe(PartRecipeModel):
         return ArcSegment(**quantities, concave=True)
 
 
-def _absent(value: float) -> bool:
-    return not value
-
-
 class ArcSegment(DrawnPart):
     """The dimensions of one arc segment, metres."""
 
@@ -81,8 +76,8 @@ class ArcSegment(DrawnPart):
     width: Positive
     length: Positive
     thickness: Positive
-    concave: bool = Field(False, exclude_if=_absent)
-    land: NotNegative = Field(0.0, exclude_if=_absent)
+    concave: bool = Field(False, exclude_if=lacking)
+    land: NotNegative = Field(0.0, exclude_if=lacking)
 
     @property
     def framed_width(self) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from procgen.finish.solid import isotropic
+from procgen.finish.solid import OCTAVES_PER_STREAM, isotropic
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -85,22 +85,33 @@ def round_grains(graph: CrackGraph, deviation: float, grain: float, seed: int) -
 
     deviation: m, the standard deviation of that, along each axis. grain: m, their size. seed: of the grains.
     """
-    vertices, widths, depths, edges = [graph.vertices], [graph.widths], [graph.depths], []
-    pieces = np.ceil(edge_lengths(graph.vertices, graph.edges) / (grain / PIECES_PER_GRAIN)).astype(np.int64)
-    count = len(graph.vertices)
-    for (tail, head), parts in zip(graph.edges.tolist(), np.maximum(pieces, 1).tolist(), strict=True):
-        along = np.arange(1, parts)[:, np.newaxis] / parts
-        for values, of in ((vertices, graph.vertices), (widths, graph.widths), (depths, graph.depths)):
-            ends = of[[tail, head]].reshape(2, -1)
-            values.append((ends[0] + along * (ends[1] - ends[0])).reshape(-1, *of.shape[1:]))
-        ids = np.array([tail, *range(count, count + parts - 1), head])
-        edges.append(np.stack([ids[:-1], ids[1:]], axis=1))
-        count += parts - 1
-    places = np.concatenate(vertices)
-    flat = np.column_stack([places, np.zeros(len(places))])
-    pushed = np.stack([isotropic(flat, grain, GRAIN_OCTAVES, seed + 4 * axis) for axis in (0, 1)], axis=1)
+    fine = _cut(graph, grain / PIECES_PER_GRAIN)
+    flat = np.column_stack([fine.vertices, np.zeros(len(fine.vertices))])
+    pushed = [isotropic(flat, grain, GRAIN_OCTAVES, seed + OCTAVES_PER_STREAM * axis) for axis in (0, 1)]
+    return replace(fine, vertices=fine.vertices + deviation * np.stack(pushed, axis=1))
+
+
+def _cut(graph: CrackGraph, longest: float) -> CrackGraph:
+    """The same crack with its edges cut into equal pieces of at most so many metres; new vertices follow the old."""
+    lengths = edge_lengths(graph.vertices, graph.edges)
+    pieces = np.maximum(np.ceil(lengths / longest), 1).astype(np.int64)
+    of_piece = np.repeat(np.arange(len(pieces)), pieces)
+    step = np.arange(len(of_piece)) - np.repeat(np.cumsum(pieces) - pieces, pieces)  # of each piece along its edge
+    is_last = step == pieces[of_piece] - 1
+    ends = np.where(is_last, graph.edges[of_piece, 1], len(graph.vertices) + np.cumsum(~is_last) - 1)
+    starts = np.where(step == 0, graph.edges[of_piece, 0], np.roll(ends, 1))
+    along = ((step + 1) / pieces[of_piece])[~is_last]
+    tail, head = graph.edges[of_piece[~is_last]].T
+
+    def with_between(values: Floats) -> Floats:
+        between = values[tail] + (along * (values[head] - values[tail]).T).T
+        return np.concatenate([values, between])
+
     return CrackGraph(
-        places + deviation * pushed, np.concatenate(edges), np.concatenate(widths), np.concatenate(depths)
+        with_between(graph.vertices),
+        np.stack([starts, ends], axis=1),
+        with_between(graph.widths),
+        with_between(graph.depths),
     )
 
 

@@ -49,7 +49,8 @@ def test_a_hole_covers_the_defect_and_its_surroundings_and_is_round_enough(seed:
     extent = np.ptp(np.flatnonzero(near.any(axis=0))) + 1
     inside = distance_transform_edt(np.pad(hole, 1))
     if 15 < row < 45 and 20 < column < 30:  # away from the rim, which cuts holes
-        assert inside.max() >= room * extent / 2 - 1  # pixel
+        radius = room * extent / 2
+        assert inside.max() >= min(0.9 * radius, radius - 0.75)  # of a small disc, whole pixels are a coarse measure
 
 
 def test_parts_that_are_far_apart_get_holes_of_their_own() -> None:
