@@ -15,8 +15,9 @@ without good pictures, those count whose flaws cover little. A run that was stop
    has good pictures: means over the seeds, and the 95 % interval of the difference to the recipe as it was, over
    surfaces and seeds.
 
---without-fit measures the distances of a recipe as it is, and neither fits nor judges. --before compares an earlier
-version of the recipe with the recipe as it is, in all three ways, and fits nothing.
+--without-fit measures the distances of a recipe as it is, and neither fits nor judges; with --flawed, of frames with
+their defects from all pictures of the other half, as a set without good pictures is better compared. --before compares
+an earlier version of the recipe with the recipe as it is, in all three ways, and fits nothing.
 """
 
 import argparse
@@ -67,8 +68,11 @@ SHOWN = ("image AUROC", "pixel AUROC", "best pixel F1")
 SIDES = ("before", "after")
 
 
-def halves(folder: Path, home: Path) -> tuple[list[Path], list[Sample]]:
-    """Two folders of links to the good pictures of a set, no surface in both, and all samples of the second."""
+def halves(folder: Path, home: Path, flawed: bool = False) -> tuple[list[Path], list[Sample]]:
+    """Two folders of links to the good pictures of a set, no surface in both, and all samples of the second.
+
+    flawed: to all pictures instead.
+    """
     made = []
     samples = read_samples(folder)
     flawless = any(sample.label == GOOD for sample in samples)
@@ -76,7 +80,7 @@ def halves(folder: Path, home: Path) -> tuple[list[Path], list[Sample]]:
     for name, part in zip(("fitted", "other"), parts, strict=True):
         half = home / name
         half.mkdir()
-        good = [s for s in part if (s.label == GOOD if flawless else s.truth().defect.mean() <= LITTLE)]
+        good = [s for s in part if flawed or (s.label == GOOD if flawless else s.truth().defect.mean() <= LITTLE)]
         with (half / "manifest.csv").open("w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(["group", "label", "image", "mask"])
@@ -146,7 +150,7 @@ def distances(
 
 def as_it_is(recipe: Recipe, bench: Bench, plan: Plan) -> tuple[NDArray, NDArray]:
     """Statistics and features of frames of a recipe."""
-    found = bench.measured("frames", verifying_views("as it is", recipe.without("defects"), plan), judged=True)
+    found = bench.measured("frames", verifying_views("as it is", recipe, plan), judged=True)
     return found.statistics[:, 0], found.features
 
 
@@ -266,6 +270,9 @@ def main() -> None:
     parser.add_argument("--recipe", default="magnetic_tile")
     parser.add_argument("--without-fit", action="store_true", help="distances of the recipe as it is alone")
     parser.add_argument(
+        "--flawed", action="store_true", help="with --without-fit: frames with defects beside all pictures of the half"
+    )
+    parser.add_argument(
         "--before", type=Path, help="an earlier version of the recipe to compare with; nothing is fitted"
     )
     parser.add_argument("--judged", type=int, help="pictures that inspectors judge at the most")
@@ -273,13 +280,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where the fit is kept, to go on from")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     arguments = parser.parse_args()
+    if arguments.flawed and not arguments.without_fit:
+        parser.error("--flawed goes with --without-fit: fits and inspectors are of good pictures")
     torch.set_num_threads(1)
     if not (arguments.data / arguments.set).is_dir():
         print(f"{arguments.data}: no real photographs there to fit to; name their folder with --data")
         return
     features = picture_features()
     with TemporaryDirectory(prefix="blemish-") as scratch:
-        (fitted, other), samples = halves(arguments.data / arguments.set, Path(scratch))
+        (fitted, other), samples = halves(arguments.data / arguments.set, Path(scratch), arguments.flawed)
         home = arguments.out or Path(scratch)
         plan = QUICK if arguments.quick else WHOLE
         sizes = {"renders": arguments.renders, "verified": arguments.verified}
@@ -301,7 +310,8 @@ def main() -> None:
         if arguments.without_fit or arguments.before:
             real = photographs(fitted, now, features, SEED, untold)
         if arguments.without_fit:
-            frames_now = as_it_is(now, bench(now, home / "frames"), compared)
+            shown = now if arguments.flawed else now.without("defects")
+            frames_now = as_it_is(shown, bench(now, home / "frames"), compared)
             tables = {"distances": distances(real, others, {"now": frames_now})}
             show(tables, f"{arguments.recipe} as it is", arguments.json)
             return

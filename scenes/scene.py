@@ -95,7 +95,7 @@ class Scene(SceneModel):
     charts: on which chart of the part each layer was placed; none where all are on the main one.
     classes: class name -> bit in the class mask. texel_size: metres, of the surface maps.
     surface: number of the surface that is shown; None where each frame shows another. view: which of its views this is.
-    side: of a part that is turned over, the one that is up.
+    side: of a part that is turned over, the one that is up. lot: of the recipe, that the surface is of; None for none.
     variation, own: how a scene of the user differs from its file, and what is inspected in it, whose layers follow each
     other here; None on Blemish's own stage. Part and light stand for nothing in a scene of the user.
     """
@@ -106,6 +106,7 @@ class Scene(SceneModel):
     surface: int | None = Field(None, exclude_if=lambda surface: surface is None)
     view: int = Field(0, exclude_if=lambda view: view == 0)
     side: Side = Field("front", exclude_if=lambda side: side == "front")
+    lot: str | None = Field(None, exclude_if=lacking)
     part: Shape
     finish: SceneFinish
     layers: tuple[SceneLayer, ...]

@@ -27,6 +27,7 @@ class Inclusion:
     the edge wanders, over the half width. ragged_size: m across, of what frays; it is drawn out along as the whole is.
     softness: m, over which cover rises from nothing to full at the edge. reflectance_change, roughness_change: where it
     covers in full, on average; speckle: standard deviation of its cover from speck to speck of speckle_size (m).
+    opacity: share of the surface that it hides there, grain and relief and all, by matter of reflectance and roughness.
     The mask is where the edge's cover is at least half. seed: of its noise. instance: its id.
     Raises BlemishError for values out of range.
     """
@@ -42,6 +43,9 @@ class Inclusion:
     roughness_change: float = 0.0
     speckle: float = 0.2
     speckle_size: float = 2e-4
+    opacity: float = 0.0
+    reflectance: float = 0.03
+    roughness: float = 0.5
     seed: int = 0
     instance: int = 1
 
@@ -54,6 +58,7 @@ class Inclusion:
             **{name: (getattr(self, name), "positive") for name in positive},
             **{name: (getattr(self, name), "not negative") for name in ("ragged", "softness", "speckle", "seed")},
             **{name: (getattr(self, name), "finite") for name in ("reflectance_change", "roughness_change")},
+            **{name: (getattr(self, name), "0 to 1") for name in ("opacity", "reflectance", "roughness")},
         )
 
     def evaluate(self, points: SurfacePoints | ArrayLike) -> LayerSample:
@@ -76,8 +81,10 @@ class Inclusion:
         speckled = cover * np.maximum(
             1.0 + self.speckle * self._noise(place / self.speckle_size, SPECKLE_OCTAVES, 1), 0
         )
-        sample.reflectance[near] = self.reflectance_change * speckled
-        sample.roughness[near] = self.roughness_change * cover
+        hidden = self.opacity * cover
+        sample.opacity[near] = hidden
+        sample.reflectance[near] = (self.reflectance_change + self.opacity * self.reflectance) * speckled
+        sample.roughness[near] = self.roughness_change * cover + self.roughness * hidden
         return sample
 
     def _noise(self, place: Floats, octaves: int, stream: int) -> Floats:

@@ -45,7 +45,8 @@ class Shot:
         """Its sensor, and what is drawn of that by its path."""
         values: dict[str, float] = {}
         stream = RandomStream(self.seed, self.index, heard=values).at("sensor")
-        return draw_sensor(self.recipe.sensor, self.recipe.camera.resolution, stream), values
+        recipe, _ = self.recipe.of_surface(self.seed, self.index // self.recipe.camera.views)
+        return draw_sensor(recipe.sensor, recipe.camera.resolution, stream), values
 
     def heard(self) -> dict[str, float]:
         """What is drawn of every quantity by its path."""

@@ -164,11 +164,14 @@ def free_parameters(recipe: Recipe) -> list[Parameter]:
     if recipe.scene is not None:
         raise CalibrationError(f"{recipe.name}: found a scene of your own; expected a recipe of Blemish's own stage")
     marks = recipe.calibrate or default_marks(recipe)
+    of_lots = changed_by_lots(recipe)
     parameters = []
     for path, (low, high) in marks.items():
         quantity = quantity_at(recipe, path)
         allowed = allowed_at(recipe, path) or ANYTHING
         where = f"{recipe.name}: calibrate.{path}"
+        if path in of_lots:
+            raise CalibrationError(f"{where}: {of_lots[path]}; expected a quantity that is the same in all of them")
         if not isinstance(quantity, float | Constant | Uniform | LogUniform | Normal):
             raise CalibrationError(f"{where}: found {quantity}; expected a number, uniform, log_uniform or normal")
         if low < allowed.low or high > allowed.high:
@@ -194,7 +197,10 @@ def free_parameters(recipe: Recipe) -> list[Parameter]:
 def default_marks(recipe: Recipe) -> dict[str, tuple[float, float]]:
     """Which quantities may be fitted, and between which bounds, of a recipe that does not say so."""
     marks = {}
+    of_lots = changed_by_lots(recipe)
     for path in _quantities(recipe):
+        if path in of_lots:
+            continue
         if path.startswith(("light.", "camera.")) and path not in FREE_LIGHT_AND_CAMERA:
             continue
         if path in CONFOUNDED or any(path.startswith(f"{name}.") for name in CONFOUNDED) or path.endswith("_degrees"):
@@ -204,10 +210,19 @@ def default_marks(recipe: Recipe) -> dict[str, tuple[float, float]]:
     return marks
 
 
+def changed_by_lots(recipe: Recipe) -> dict[str, str]:
+    """Quantities that some lots of the recipe have of their own, and which: no fit of one distribution is theirs."""
+    found: dict[str, list[str]] = {}
+    for lot in recipe.lots:
+        for path in lot.quantities:
+            found.setdefault(path, []).append(lot.name)
+    return {path: f"found a quantity that is another in lot {', '.join(names)}" for path, names in found.items()}
+
+
 def confounded_in(recipe: Recipe, free: Sequence[Parameter]) -> dict[str, str]:
     """What the recipe has that photographs cannot determine, with the reason; what is marked as free is not of it."""
     marked = {parameter.path for parameter in free}
-    found = {}
+    found = changed_by_lots(recipe)
     for path, reason in CONFOUNDED.items():
         section, _, name = path.partition(".")
         has = getattr(getattr(recipe, section), name, None) is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from procgen.errors import BlemishError
 from scenes.camera.light import Light
@@ -31,10 +32,10 @@ class DrawnObject:
 
 
 def check_entries(recipe: Recipe, parts: Mapping[str, Part]) -> None:
-    """Raise BlemishError where an entry of the recipe cannot lie on one of the objects, by name."""
-    for name, part in parts.items():
+    """Raise BlemishError where an entry of the recipe, of any lot, cannot lie on one of the objects, by name."""
+    for (name, part), lot in product(parts.items(), recipe.of_each_lot()):
         sizes = [chart.size for chart in part.charts]
-        for family, entries in (("defects", recipe.defects), ("impurities", recipe.impurities)):
+        for family, entries in (("defects", lot.defects), ("impurities", lot.impurities)):
             for position, entry in enumerate(entries):
                 if trouble := entry.trouble_on(lambda sizes=sizes: sizes):  # type: ignore[misc]
                     raise BlemishError(f"object {name}: {family}.{position}.{trouble}")
@@ -43,6 +44,7 @@ def check_entries(recipe: Recipe, parts: Mapping[str, Part]) -> None:
 def draw_object(recipe: Recipe, seed: int, surface: int, name: str, part: Part) -> DrawnObject:
     """What lies on the object of this name, unwrapped into `part`, on one of the dataset's surfaces."""
     stream = RandomStream(seed, surface).at("objects").at(name)
+    recipe, _ = recipe.of_surface(seed, surface)
     return DrawnObject(recipe.finish.sample(stream.at("finish")), *drawn_layers(recipe, part, stream))
 
 
@@ -62,11 +64,13 @@ def scene_of(
     """
     surface, view = divmod(index, views)
     stream = RandomStream(seed, index)
+    recipe, lot = recipe.of_surface(seed, surface)
     drawn = [objects[thing.name] for thing in own.objects]
     return Scene(
         recipe_name=recipe.name,
         seed=seed,
         index=index,
+        lot=lot,
         part=recipe.part.sample(stream.at("part")),
         finish=recipe.finish.sample(RandomStream(seed, surface).at("finish")),
         layers=tuple(layer for one in drawn for layer in one.layers),

@@ -10,7 +10,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, StrictBool, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from procgen.surface.layer import Family
@@ -25,12 +33,14 @@ from scenes.quantities.distribution import Constant, Distribution, Within, shown
 from scenes.quantities.random_stream import LargestStream
 from scenes.quantities.recipe_model import Fraction, Ratio, RecipeModel, together
 from scenes.recipes.camera import CameraRecipe
+from scenes.recipes.lots import LotRecipe, check_lots, lot_at, moved, of_lot
 from scenes.recipes.paths import quantity_at
 from scenes.recipes.reading import RecipeError, recipe_fields
 
 TEXELS_PER_PIXEL = 2.0  # linear; more texels cost time and memory and change no pixel
 MOST_ENTRIES = 100  # of a family
 MOST_FREE = 100  # quantities that may be fitted
+MOST_LOTS = 20
 MOST_PROBLEMS = 20  # told of one recipe
 LONGEST_NAME = 60  # characters of a field, told as it is
 
@@ -124,7 +134,8 @@ class Recipe(RecipeModel):
 
     texel_um: size of the texels of the surface maps; from the camera, two texels a pixel, when not given.
     switched_off: families of layers that are described but left out, or single entries of them, as in "defects.0"; all
-    else stays as it is. See `without`. scene: of the user; part, light and camera stand for nothing then.
+    else stays as it is. See `without`. lots: see `LotRecipe`. scene: of the user; part, light and camera stand for
+    nothing then.
     calibrate: what `blemish calibrate` may change, by its path, and between which bounds. No frame depends on it, so it
     is not written down with them.
     """
@@ -149,6 +160,12 @@ class Recipe(RecipeModel):
     switched_off: tuple[Annotated[str, AfterValidator(_can_be_off)], ...] = Field(
         (),
         description="Families of layers, or single entries of them such as defects.0, that are described but left out",
+    )
+    lots: tuple[LotRecipe, ...] = Field(
+        (),
+        max_length=MOST_LOTS,
+        exclude_if=lambda lots: not lots,
+        description="Lots, each of a share of the surfaces, with quantities of its own",
     )
     scene: OwnSceneRecipe | None = Field(
         None,
@@ -178,7 +195,7 @@ class Recipe(RecipeModel):
     def _calibrates_what_is_there(self) -> Self:
         for path, (low, high) in self.calibrate.items():
             try:
-                quantity_at(self, path)
+                quantity_at(self.model_copy(update={"lots": ()}), path)
             except ValueError as error:
                 raise together(f"calibrate: {error}") from None
             if not low < high:
@@ -252,6 +269,28 @@ class Recipe(RecipeModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _lots_are_recipes(self, info: ValidationInfo) -> Self:
+        check_lots(self.lots, self.model_copy(update={"lots": ()}))
+        for position, lot in enumerate(self.lots):
+            fields = of_lot(self, lot).model_dump(mode="json", exclude={"lots"})
+            try:
+                Recipe.model_validate(fields, context=info.context)
+            except ValidationError as error:
+                raise together(f"lots.{position} ({lot.name}): {next(_problems(error, fields))}") from None
+        return self
+
+    def of_surface(self, seed: int, surface: int) -> tuple[Recipe, str | None]:
+        """What a surface of a dataset is drawn from, this recipe with the quantities of its lot, and the lot's name."""
+        lot = lot_at(self.lots, seed, surface)
+        return (self, None) if lot is None else (of_lot(self, lot), lot.name)
+
+    def of_each_lot(self) -> Iterator[Recipe]:
+        """What surfaces may be drawn from: this recipe, and it with the quantities of each lot."""
+        yield self
+        for lot in self.lots:
+            yield of_lot(self, lot)
+
     def is_off(self, family: str, position: int) -> bool:
         """Whether the entry at `position` of a family is left out, alone or with the whole family."""
         return family in self.switched_off or f"{family}.{position}" in self.switched_off
@@ -272,8 +311,13 @@ class Recipe(RecipeModel):
         Raises RecipeError where one of them is placed at, along or off a kind that is gone.
         """
         fields = self.model_dump(mode="json")
+        places: dict[str, list[str]] = {}
         for family in get_args(Families):
-            fields[family] = [entry for entry in fields[family] if entry["kind"] in kinds]
+            kept = [position for position, entry in enumerate(fields[family]) if entry["kind"] in kinds]
+            places |= {f"{family}.{position}": [f"{family}.{place}"] for place, position in enumerate(kept)}
+            fields[family] = [fields[family][position] for position in kept]
+        if self.lots:
+            fields["lots"] = moved(fields["lots"], places)
         return recipe_from(fields, self.name)
 
     @property

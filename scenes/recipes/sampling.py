@@ -52,6 +52,7 @@ def draw(
         raise ValueError(f"seed {seed} and frame {index}: both count from 0")
     views = recipe.camera.views if views is None else views
     surface, view = divmod(index, views)
+    recipe, lot = recipe.of_surface(seed, surface)
     *position, side = recipe.camera.position_mm(view % recipe.camera.views)
     of_view = RandomStream(seed, index, heard=heard)
     of_surface = RandomStream(seed, surface, heard=heard)
@@ -74,6 +75,7 @@ def draw(
         surface=surface if views > 1 else None,
         view=view,
         side=side,
+        lot=lot,
         part=shape,
         finish=recipe.finish.sample(stream.at("finish")),
         layers=layers,

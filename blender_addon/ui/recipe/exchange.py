@@ -62,8 +62,17 @@ def from_recipe(recipe: Recipe, settings: Any) -> None:
         settings.where = SCENE if "scene" in fields else STAGE
         if "scene" in fields:
             set_section(settings.scene, schema.sections()["scene"], fields["scene"])
-        calibrate = {"calibrate": recipe.calibrate} if recipe.calibrate else {}
-        settings.written = json.dumps({**{key: fields[key] for key in ("texel_um", "switched_off")}, **calibrate})
+        kept = {"calibrate": recipe.calibrate, "lots": fields.get("lots")}
+        settings.written = json.dumps(
+            {
+                **{key: fields[key] for key in ("texel_um", "switched_off")},
+                **{key: value for key, value in kept.items() if value},
+            }
+        )
+        settings.use_lots = True
+        for family in FAMILIES:
+            for position, layer in enumerate(of_family(settings, family)):
+                layer.place = f"{family}.{position}"
 
 
 def to_fields(settings: Any) -> dict[str, Any]:
@@ -87,6 +96,8 @@ def to_fields(settings: Any) -> dict[str, Any]:
         fields["scene"] = section_to_fields(settings.scene, schema.sections()["scene"])
     if keeps_bounds(settings):
         fields["calibrate"] = before["calibrate"]
+    if settings.use_lots and (lots := _lots(settings)):
+        fields["lots"] = lots
     off = switched_off(settings)
     as_before = before.get("switched_off", [])
     fields["switched_off"] = as_before if sorted(set(as_before)) == off else off
@@ -99,10 +110,30 @@ def any_scene(settings: Any) -> dict[str, Any]:
 
 
 def set_surface(settings: Any, fields: dict[str, Any]) -> None:
-    """Set the finish, the layers and which of them are left out to what a recipe says."""
+    """Set the finish, the layers and which of them are left out to what a recipe says; lots of others go."""
+    kept = json.loads(settings.written or "{}")
+    settings.written = json.dumps({key: value for key, value in kept.items() if key != "lots"})
     set_kind(settings.finish, fields["finish"])
     set_layers(settings, [entry for family in FAMILIES for entry in fields[family]])
     _switch_off(settings, fields["switched_off"])
+
+
+def lots_of(settings: Any) -> list[dict[str, Any]]:
+    """The lots of the recipe, which the panel keeps and has no properties for."""
+    lots: list[dict[str, Any]] = json.loads(settings.written or "{}").get("lots", [])
+    return lots
+
+
+def _lots(settings: Any) -> list[dict[str, Any]]:
+    """The recipe's lots, where its layers are now; of a layer that was copied, both are of the lot."""
+    from scenes.recipes.lots import moved
+
+    places: dict[str, list[str]] = {}
+    for family in FAMILIES:
+        for position, layer in enumerate(of_family(settings, family)):
+            if layer.place:
+                places.setdefault(layer.place, []).append(f"{family}.{position}")
+    return moved(lots_of(settings), places)
 
 
 def keeps_bounds(settings: Any) -> bool:

@@ -214,6 +214,11 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
         rest = row.row(align=True)
         rest.active = settings.use_texel_um
         rest.prop(settings, "texel_um", text="")
+        if lots := exchange.lots_of(settings):
+            labelled_prop(layout, settings, "use_lots")
+            names = ", ".join(f"{lot['name']} ({100 * lot['share']:g} %)" for lot in lots)
+            sentence = say("Its file says what is other in {names}; here are the rest.", names=names)
+            lines.draw(layout, context, sentence, icon="INFO")
         if exchange.keeps_bounds(settings):
             sentence = say("What of this recipe may be calibrated is kept, and has no rows here.")
             lines.draw(layout, context, sentence, icon="INFO")

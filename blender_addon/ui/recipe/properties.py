@@ -82,6 +82,8 @@ class BlemishLayer(bpy.types.PropertyGroup):
         "muted": bpy.props.BoolProperty(
             name="Mute", description="Leave this layer out; all others stay as they are", update=changed
         ),
+        # Where the recipe had it, as in "defects.2", for what its lots say of it.
+        "place": bpy.props.StringProperty(options={"HIDDEN"}),
         "solo": bpy.props.BoolProperty(
             name="Solo",
             description="Leave out all layers that are not solo, in the preview and in renders",
@@ -159,6 +161,12 @@ class BlemishSettings(bpy.types.PropertyGroup):
         "impurities": bpy.props.BoolProperty(
             name="Impurities",
             description="Show impurities; off renders the twin without them",
+            default=True,
+            update=changed,
+        ),
+        "use_lots": bpy.props.BoolProperty(
+            name="Lots",
+            description="Some frames are of lots that the recipe's file describes; off draws all as it is said here",
             default=True,
             update=changed,
         ),

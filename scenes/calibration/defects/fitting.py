@@ -32,7 +32,7 @@ from scenes.calibration.defects.quantities import (
     with_mean,
 )
 from scenes.calibration.distances import centre_and_scale, quantile_distance
-from scenes.calibration.parameters import CalibrationError
+from scenes.calibration.parameters import CalibrationError, changed_by_lots
 from scenes.calibration.photographs import refuse_other_scale
 from scenes.files import content_of
 from scenes.formats.registry import read_samples
@@ -113,8 +113,12 @@ def fit_defects(
     """Fit a recipe's defects to those that labelled photographs show.
 
     frames: renders; count: frames of each recipe that is tried; home: where they lie. Raises CalibrationError where no
-    class of the photographs is one of the recipe's; SampleError, PictureError, and what `frames` raises.
+    class of the photographs is one of the recipe's, or lots have defects of their own; SampleError, PictureError, and
+    what `frames` raises.
     """
+    for path, found in changed_by_lots(recipe).items():
+        if path.startswith("defects."):
+            raise CalibrationError(f"{recipe.name}: {path}: {found}; expected defects that are the same in all of them")
     real = flaws_of(samples, "measuring real defects", progress)
     stays, known = _classes(recipe, real)
     rendered: dict[str, dict[str, Flaws]] = {}

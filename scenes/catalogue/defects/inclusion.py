@@ -15,7 +15,15 @@ from scenes.catalogue.severity import share_at
 from scenes.geometry.atlas import Chart
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Count, Fine, ReflectanceChange, RoughnessChange, Severity, SurfaceAngle
+from scenes.quantities.recipe_model import (
+    Count,
+    Fine,
+    Fraction,
+    ReflectanceChange,
+    RoughnessChange,
+    Severity,
+    SurfaceAngle,
+)
 from scenes.quantities.scene_model import NotNegative, Positive, SceneModel
 
 FAINTEST = 0.2  # share of its darkness at severity 0
@@ -44,6 +52,9 @@ class InclusionRecipe(PlacedRecipeModel):
     roughness_change: RoughnessChange = Constant(0.0)
     speckle: Contrast = Field(Constant(0.2), description="How much its specks differ in darkness")
     speckle_size_mm: Fine = Field(Constant(0.2), description="Size of its specks")
+    opacity: Fraction = Field(Constant(0.0), description="Share of the surface that it hides, grain and all")
+    reflectance: Fraction = Field(Constant(0.03), description="Its own reflectance, where it hides the surface")
+    roughness: Fraction = Field(Constant(0.5), description="Its own roughness, where it hides the surface")
 
     def sample(self, surface: Chart, stream: RandomStream) -> list[InclusionLayer]:
         """The inclusions of one frame."""
@@ -71,6 +82,9 @@ class InclusionLayer(SceneModel):
     roughness_change: float
     speckle: NotNegative
     speckle_size: Positive
+    opacity: NotNegative = 0.0
+    reflectance: NotNegative = 0.03
+    roughness: NotNegative = 0.5
     place: tuple[float, float]
     angle: float
     seed: int
@@ -105,6 +119,7 @@ ENTRIES = (
 
 def _one(recipe: InclusionRecipe, surface: Chart, stream: RandomStream) -> InclusionLayer:
     quantities = stream.quantities(recipe, omit=("count", "severity"))
-    quantities["reflectance_change"] *= share_at(recipe.severity, stream, least=FAINTEST)
+    share = share_at(recipe.severity, stream, least=FAINTEST)
+    quantities |= {name: share * quantities[name] for name in ("reflectance_change", "opacity")}
     place = place_at(recipe.origin, surface, stream)
     return InclusionLayer(class_name=recipe.kind, place=place, seed=stream.layer_seed(), **quantities)

@@ -59,4 +59,4 @@ def test_what_a_kind_lacks_on_a_part_is_known() -> None:
 
 def test_the_panel_holds_every_field_of_a_recipe() -> None:
     held = {"name", "texel_um", "switched_off", "defects", "impurities", "part", "finish", "light", "camera", "sensor"}
-    assert set(Recipe.model_fields) == held | {"scene", "calibrate"}  # the last kept as it is, for fitting alone
+    assert set(Recipe.model_fields) == held | {"scene", "calibrate", "lots"}  # the last two are kept as they are

@@ -6,6 +6,7 @@ import pytest
 from procgen.defects.inclusions import Inclusion
 from procgen.errors import BlemishError
 from procgen.surface.anchor import Anchor
+from procgen.surface.layer import FinishSample, SurfacePoints, stack
 
 ANCHOR = Anchor((0.0, 0.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))
 SIDE, COUNT = 0.02, 400
@@ -53,6 +54,19 @@ def test_specks_differ_by_as_much_as_they_say() -> None:
     assert darkness.std() == pytest.approx(0.02, rel=0.15)
 
 
+def test_what_is_opaque_hides_what_is_below_with_its_own_reflectance_and_roughness() -> None:
+    shape = {"length": 0.01, "width": 0.01, "ragged": 0, "softness": 0, "speckle": 0, "reflectance_change": 0.0}
+    patch = Inclusion(ANCHOR, "patch", opacity=0.8, reflectance=0.05, roughness=0.6, **shape)  # type: ignore[arg-type]
+    zeros, colour = np.zeros(COUNT**2, np.float32), np.full((COUNT**2, 3), [0.4, 0.3, 0.2], np.float32)
+    bare = FinishSample(zeros, colour, zeros + np.float32(0.2), zeros)
+    maps = stack(SurfacePoints.of(grid()), bare, [patch], {"patch": 0})
+    covered = maps.defects > 0
+    assert covered.mean() == pytest.approx(np.pi * 0.005**2 / SIDE**2, rel=0.01)
+    assert np.allclose(maps.base_colour[covered], 0.2 * np.array([0.4, 0.3, 0.2]) + 0.8 * 0.05, atol=1e-6)
+    assert np.allclose(maps.roughness[covered], 0.2 * 0.2 + 0.8 * 0.6, atol=1e-6)
+    assert np.allclose(maps.base_colour[~covered], [0.4, 0.3, 0.2])
+
+
 def test_a_point_knows_nothing_of_the_others() -> None:
     inclusion = Inclusion(ANCHOR, "inclusion", length=0.012, width=0.004, seed=5)
     some = np.random.default_rng(1).permutation(COUNT**2)[:500]
@@ -62,5 +76,7 @@ def test_a_point_knows_nothing_of_the_others() -> None:
 def test_values_out_of_range_are_refused() -> None:
     with pytest.raises(BlemishError, match="inclusion: found length"):
         Inclusion(ANCHOR, "inclusion", length=0, width=1e-3)
+    with pytest.raises(BlemishError, match=r"patch: found opacity = 1\.5; expected"):
+        Inclusion(ANCHOR, "patch", length=1e-3, width=1e-3, opacity=1.5)
     with pytest.raises(BlemishError, match="patch: found ragged"):
         Inclusion(ANCHOR, "patch", length=1e-3, width=1e-3, ragged=-1)

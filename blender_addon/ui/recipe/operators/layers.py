@@ -95,10 +95,13 @@ class BLEMISH_OT_layer_duplicate(NeedsLayer, bpy.types.Operator):
         from blender_addon.ui.recipe import exchange
 
         settings = context.scene.blemish
-        entry = exchange.kind_to_fields(active_layer(context))
+        layer = active_layer(context)
+        entry, was = exchange.kind_to_fields(layer), layer.place
         place = settings.active_layer + 1
         with changes.quiet():
-            exchange.set_kind(settings.layers.add(), entry)
+            added = settings.layers.add()
+            exchange.set_kind(added, entry)
+            added.place = was
             settings.layers.move(len(settings.layers) - 1, place)
             settings.active_layer = place
         changes.changed()

@@ -232,6 +232,7 @@ def apply(settings: Any, context: bpy.types.Context, sort: str, kept: object) ->
     if sort == SURFACE:
         fields |= {key: kept.get(key, []) for key in ("finish", "defects", "impurities")}
         fields["switched_off"] = []
+        fields.pop("lots", None)
         surface = recipe_from(fields, sort).model_dump(mode="json")
         with changes.quiet():
             exchange.set_surface(settings, surface)

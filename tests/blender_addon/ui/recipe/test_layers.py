@@ -9,6 +9,7 @@ import pytest
 from scenes import draw, load_recipe
 from scenes.catalogue.registry import DEFECTS
 from scenes.recipes.examples import catalogue
+from scenes.recipes.recipe import recipe_from
 
 bpy = pytest.importorskip("bpy")
 from blender_addon.ui.recipe import exchange  # noqa: E402 - needs bpy
@@ -202,3 +203,43 @@ def test_a_preset_cannot_leave_its_folder(plate: Any, user_folder: Path) -> None
     bpy.ops.blemish.preset_add(of="SURFACE", name="../../../outside")
     assert [path.name for path in user_folder.rglob("*.yaml")] == ["outside.yaml"]
     assert (user_folder / "presets/blemish/surface/outside.yaml").is_file()
+
+
+LOTS = [{"name": "dark", "share": 0.5, "quantities": {"finish.roughness": 0.4, "defects.1.severity": 0.3}}]
+
+
+def with_lots(plate: Any) -> Any:
+    """The plate with a lot that says something of its second defect."""
+    fields = exchange.to_fields(plate)
+    exchange.from_recipe(recipe_from({**fields, "lots": LOTS}, "plate"), plate)
+    return plate
+
+
+def said_in_lots(plate: Any) -> set[str]:
+    return {path for lot in exchange.to_fields(plate).get("lots", []) for path in lot["quantities"]}
+
+
+def test_what_lots_say_of_a_layer_goes_where_it_goes(plate: Any) -> None:
+    with_lots(plate)
+    assert said_in_lots(plate) == {"finish.roughness", "defects.1.severity"}
+    plate.active_layer = 1
+    bpy.ops.blemish.layer_move(direction="UP")
+    assert said_in_lots(plate) == {"finish.roughness", "defects.0.severity"}
+    bpy.ops.blemish.layer_duplicate()
+    assert said_in_lots(plate) == {"finish.roughness", "defects.0.severity", "defects.1.severity"}
+    for _ in range(2):
+        plate.active_layer = 0
+        bpy.ops.blemish.layer_remove()
+    assert said_in_lots(plate) == {"finish.roughness"}
+    exchange.to_recipe(plate)
+
+
+def test_lots_can_be_left_out_and_another_surface_forgets_them(plate: Any, user_folder: Path) -> None:
+    with_lots(plate)
+    plate.use_lots = False
+    assert not said_in_lots(plate)
+    plate.use_lots = True
+    bpy.ops.blemish.preset_add(of="SURFACE", name="mine")
+    assert said_in_lots(plate)
+    bpy.ops.blemish.preset_apply(of="SURFACE", name="mine")
+    assert not said_in_lots(plate)
