@@ -3,9 +3,8 @@
     python tools/crg_models.py DIR           # an hour or two of one core; run again, it goes on where it was stopped
     python tools/crg_models.py DIR --quick   # a few frames and steps, to see that it runs
 
-The boards are those of anomaly/studies/presets/recipes/board.yaml seen closer, every one of another layout: some with
-the six kinds of copper defects, others without any. Datasets and training are what `blemish render` and `blemish
-train-generator` make.
+The boards are those of tools/board.yaml seen closer, every one of another layout: some with the six kinds of copper
+defects, others without any. Datasets and training are what `blemish render` and `blemish train-generator` make.
 """
 
 import argparse
@@ -26,7 +25,7 @@ from scenes.recipes.reading import recipe_fields
 from scenes.recipes.recipe import recipe_from
 from tools.commands import REPOSITORY, blemish
 
-BOARD = REPOSITORY / "anomaly" / "studies" / "presets" / "recipes" / "board.yaml"
+BOARD = REPOSITORY / "tools" / "board.yaml"
 SIDES = {"width_mm": {"uniform": [15, 20]}, "height_mm": 15}  # mm: 13 to 17 pixels to one
 RESOLUTION = [256, 224]
 SEEDS = {"flawed": 11, "good": 12}

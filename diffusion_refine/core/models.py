@@ -463,7 +463,8 @@ def _loaded(
         raise ModelError(f"{name}: its model_index.json could not be had ({brief(error)}); {hint}") from error
     kind = index.get("_class_name")
     if kind not in kinds:
-        raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(kinds)}; give a text-to-image model")
+        wanted = "an in-painting model" if kinds is PAINTERS else "a text-to-image model"
+        raise ModelError(f"{name}: is a {kind}, allowed are {' and '.join(kinds)}; give {wanted}")
     chosen = device_of_choice(device)
     kept = dtype or dtype_on(chosen)
     given: dict[str, Any] = CHECKERS if kinds[kind] is StableDiffusionPipeline else {}

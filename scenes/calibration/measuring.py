@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +157,11 @@ class Bench:
         }
 
     def _units(self, recipe: Recipe, drawn: dict[str, float]) -> list[float]:
-        """(K,) of what was drawn; plain numbers are not drawn."""
-        values = [drawn.get(p.path, quantity_at(recipe, p.path)) for p in self.parameters]
-        return [float(p.unit(float(value))) for p, value in zip(self.parameters, values, strict=True)]  # type: ignore[arg-type]
+        """(K,) of what was drawn; of what a frame draws nothing, its middle: plain numbers, and a radius of no spots."""
+        return [
+            float(p.unit(drawn[p.path])) if p.path in drawn else replace(p, quantity=quantity_at(recipe, p.path)).middle
+            for p in self.parameters
+        ]
 
 
 def developed(radiance: Singles, sensor: Sensor, resolution: tuple[int, int]) -> NDArray[Any]:

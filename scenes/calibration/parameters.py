@@ -51,6 +51,12 @@ SENSOR = "sensor."  # how paths of what needs no new render begin
 FREE_SECTIONS = ("finish", "light", "camera", "sensor")
 # Of light and camera only these by default; of finish and sensor, all that is not confounded.
 FREE_LIGHT_AND_CAMERA = ("light.imbalance", "camera.margin")
+# What shows nowhere while another quantity is 0.
+NEEDS = {
+    "sensor.dirt_radius": "sensor.dirt_spots",
+    "sensor.dirt_opacity": "sensor.dirt_spots",
+    "sensor.sharpening_px": "sensor.sharpening",
+}
 # What belongs together: were both free, each would take what is the other's.
 ONE_OF = tuple(
     (brightness, "sensor.exposure")
@@ -114,6 +120,11 @@ class Parameter:
             case _:
                 ends = self.unit(np.array([self.quantity, self.quantity]))
         return float(ends.mean()), float(ends[1] - ends[0]) / 2
+
+    @property
+    def middle(self) -> float:
+        """The centre of that, in unit coordinates."""
+        return self.shape()[0]
 
     def ends(self, centre: float, half_width: float) -> tuple[float, float]:
         """Lowest and highest value about a centre, rounded as they are written."""
@@ -199,7 +210,7 @@ def default_marks(recipe: Recipe) -> dict[str, tuple[float, float]]:
     marks = {}
     of_lots = changed_by_lots(recipe)
     for path in _quantities(recipe):
-        if path in of_lots:
+        if path in of_lots or not _shows(recipe, path):
             continue
         if path.startswith(("light.", "camera.")) and path not in FREE_LIGHT_AND_CAMERA:
             continue
@@ -208,6 +219,12 @@ def default_marks(recipe: Recipe) -> dict[str, tuple[float, float]]:
         if bounds := _default_bounds(quantity_at(recipe, path), allowed_at(recipe, path) or ANYTHING):
             marks[path] = bounds
     return marks
+
+
+def _shows(recipe: Recipe, path: str) -> bool:
+    """Whether any frame of the recipe shows a quantity."""
+    needed = quantity_at(recipe, NEEDS[path]) if path in NEEDS else 1.0
+    return (needed.high if isinstance(needed, Distribution) else needed) > 0
 
 
 def changed_by_lots(recipe: Recipe) -> dict[str, str]:

@@ -53,6 +53,8 @@ class ArcSegmentRecipe(PartRecipeModel):
                 f"found thickness_mm up to {self.thickness_mm.high:g} on a radius_mm from {self.radius_mm.low:g}; "
                 "expected a wall thinner than the radius"
             )
+        if self.land_mm.high > 0 and not self.concave:
+            raise together("found land_mm with concave: 0; expected a share of concave frames, which alone have lands")
         if 2 * self.land_mm.high >= self.width_mm.low:
             raise together(
                 f"found land_mm up to {self.land_mm.high:g} on a width_mm from {self.width_mm.low:g}; "

@@ -1,9 +1,12 @@
 """What may be fitted: marks, defaults, and distributions that keep their kind."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from scenes import Recipe, RecipeError, load_recipe, shipped_recipes
+from scenes.calibration.measuring import Bench, Shot
 from scenes.calibration.parameters import (
     CalibrationError,
     Parameter,
@@ -86,6 +89,24 @@ def test_every_shipped_recipe_has_something_to_fit_and_names_what_has_not(name: 
         assert 0 <= centre <= 1
         middle = with_values(recipe, [parameter], np.array([0.5]))
         assert recipe_from(middle.model_dump(mode="json"), name) == middle.model_copy(update={"calibrate": {}})
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_units_are_those_of_what_a_frame_draws_and_the_middle_of_what_it_does_not(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name).model_copy(update={"calibrate": {}})
+    free = free_parameters(recipe)
+    assert not {"sensor.dirt_radius", "sensor.sharpening_px"} & {parameter.path for parameter in free} or any(
+        quantity_at(recipe, path).high > 0
+        for path in ("sensor.dirt_spots", "sensor.sharpening")  # type: ignore[union-attr]
+    )
+    bench = Bench(tmp_path, tuple(free), (), False, lambda shots, take: None, None, lambda *told: None)
+    shot = Shot(recipe, 3, 1)
+    heard = shot.heard()
+    units = dict(zip((parameter.path for parameter in free), bench._units(recipe, heard), strict=True))
+    for parameter in free:
+        drawn = heard.get(parameter.path)
+        expected = parameter.middle if drawn is None else float(parameter.unit(drawn))
+        assert units[parameter.path] == pytest.approx(expected), parameter.path
 
 
 LOOKS = ("magnetic_tile", "asphalt", "hot_strip", "ball_screw", "bare_board", "circuit_board")

@@ -122,6 +122,13 @@ def test_a_bad_field_gives_one_line_that_names_it(path: str, value: object, told
     assert "\n" not in str(refusal.value)
 
 
+def test_lands_that_no_frame_would_show_are_refused() -> None:
+    fields = load_recipe("magnetic_tile").model_dump(mode="json")
+    with pytest.raises(RecipeError, match="part: found land_mm with concave: 0; expected a share of concave frames"):
+        recipe_from({**fields, "part": fields["part"] | {"land_mm": 2}}, "tile")
+    recipe_from({**fields, "part": fields["part"] | {"land_mm": 2, "concave": 0.5}}, "tile")
+
+
 def test_more_grooves_from_end_to_end_than_lie_side_by_side_are_refused() -> None:
     fields = _changed("finish.through_groove_density_per_mm", 8)
     fields["finish"]["through_groove_width_um"] = 2000
