@@ -157,7 +157,7 @@ class Bench:
         }
 
     def _units(self, recipe: Recipe, drawn: dict[str, float]) -> list[float]:
-        """(K,) of what was drawn; of what a frame draws nothing, its middle: plain numbers, and a radius of no spots."""
+        """(K,) of what was drawn, and the middle of what a frame draws nothing of, as of plain numbers."""
         return [
             float(p.unit(drawn[p.path])) if p.path in drawn else replace(p, quantity=quantity_at(recipe, p.path)).middle
             for p in self.parameters
