@@ -19,19 +19,22 @@ show no defect. `found` is the AUROC of the qualities of sound windows against t
 worth, which is also told by kind, as in [Ilyas 2022]: many short trainings on random halves of the groups, and a
 regression of the loss on the judging half on which groups were learnt.
 
-What is measured of a seed is kept in --out, from which a stopped run goes on. Intervals are of 95 %: of `found` and
+What is measured of a seed is kept in --out, from which a stopped run goes on. With --quick, a few windows and short
+trainings of one seed on magnetic tiles show that all of it runs, and no more. Intervals are of 95 %: of `found` and
 `rank` over windows, groups and trainings, of the rest over seeds, from the least to the most.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -64,14 +67,29 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 WAYS = ("blurred", "shifted", "foreign", "no defect")
 MISLABELLED = ("shifted", "no defect")  # whose masks mark sound surface
 FIGURES = ("image", "pixel", "AP")
-MOST = 120  # windows of a set
 BLUR = 3.0  # pixels
-GROUPS = 24  # of windows, whose worth is measured
-RETRAININGS, SHORT, FEW = 64, 30, 8  # on half of the groups each; steps and batch of one
+SHORT, FEW = 30, 8  # steps and batch of a short training
 RIDGE = 1e-2  # of the regression
 REPLICATES = 1000
 
 Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Size:
+    """windows: of a set at the most. groups: of windows, whose worth is measured. retrainings: on half of them each.
+    learning: of the estimator.
+    """
+
+    windows: int = 120
+    groups: int = 24
+    retrainings: int = 64
+    learning: Settings = field(default_factory=Settings)
+
+
+QUICK = Size(windows=16, groups=4, retrainings=6, learning=Settings(steps=4))
+QUICK_SET, QUICK_GOOD = "magnetic_tile", 6  # under DATA; pictures that are drawn on
+DATA = Path(os.environ.get("BLEMISH_DATA", REPOSITORY / "../shared/data"))
 
 
 @dataclass(frozen=True)
@@ -89,7 +107,7 @@ class Learnt:
 class Retraining:
     """What a seed's many short trainings come to.
 
-    groups: of each half-spoiled window; learnt: (RETRAININGS, GROUPS) of 0 and 1; losses: of each, on the judging half.
+    groups: of each half-spoiled window; learnt: (retrainings, groups) of 0 and 1; losses: of each, on the judging half.
     """
 
     groups: list[int]
@@ -158,13 +176,13 @@ def loss_of(detector: Detector, flawed: Examples, good: Tensor) -> float:
     return float(sum(each.mean() for each in of_both))
 
 
-def some(samples: Sequence[Sample], seed: int) -> Iterator[tuple[Window, Window]]:
+def some(samples: Sequence[Sample], seed: int, most: int) -> Iterator[tuple[Window, Window]]:
     """Windows round the defects of samples in random order, each with one that shows none."""
     random = np.random.default_rng(seed)
     count = 0
     for place in random.permutation(len(samples)):
         for window in windows_of(samples[place]):
-            if count == MOST:
+            if count == most:
                 return
             count += 1
             yield window, background_of(samples[place], random)
@@ -182,10 +200,10 @@ class Judges:
     good: Tensor
 
     @classmethod
-    def of(cls, samples: Sequence[Sample], extractor: PatchExtractor, seed: int) -> "Judges":
+    def of(cls, samples: Sequence[Sample], extractor: PatchExtractor, seed: int, most: int) -> "Judges":
         random = np.random.default_rng([seed, 2])
-        flawed = [window for window, _ in some(samples, seed)]
-        good = [background_of(sample, random) for sample in samples if sample.label == GOOD][:MOST]
+        flawed = [window for window, _ in some(samples, seed, most)]
+        good = [background_of(sample, random) for sample in samples if sample.label == GOOD][:most]
         seen = [shown(each, extractor, lambda done: None) for each in (flawed, good)]
         return cls(examples(seen[0]), seen[1].features)
 
@@ -199,12 +217,12 @@ def half_spoiled(windows: Sequence[Window], ways: Sequence[str], seed: int) -> t
     return [spoiled(each, way, random) if way else each for each, way in zip(windows, told, strict=True)], told
 
 
-def grouped(ways: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """(N,) groups of as many windows each, of one kind as far as numbers allow."""
+def grouped(ways: Sequence[str], seed: int, count: int) -> NDArray[np.int64]:
+    """(N,) that many groups of as many windows each, of one kind as far as numbers allow."""
     order = np.random.default_rng([seed, 5]).permutation(len(ways))
     order = np.array(sorted(order, key=lambda place: ways[place]))
     groups = np.empty(len(ways), np.int64)
-    groups[order] = np.arange(len(ways)) * GROUPS // len(ways)
+    groups[order] = np.arange(len(ways)) * count // len(ways)
     return groups
 
 
@@ -218,6 +236,7 @@ class Sets:
     judges: Judges
     extractor: PatchExtractor
     seed: int
+    size: Size
 
     def spoiled(self, ways: Sequence[str]) -> tuple[Shown, list[str]]:
         """Half of them in these ways, and how each is; with no way all are as they were made."""
@@ -246,7 +265,7 @@ def alike(sets: Sets) -> Learnt:
 def weighing(sets: Sets, arm: str, ways: Sequence[str]) -> Learnt:
     """Windows, half of them spoiled, all alike, by weight, and the best half."""
     mixed, told = sets.spoiled(ways)
-    equal, settings = torch.ones(len(told)), Settings(seed=sets.seed)
+    equal, settings = torch.ones(len(told)), replace(sets.size.learning, seed=sets.seed)
     found = {arm: judged_arm(sets, examples(mixed), equal)}
     qualities = learnt(mixed, sets.good, sets.teaching, settings)[0].qualities(mixed)
     found[f"{arm}, weighed"] = judged_arm(sets, examples(mixed), weights_of(qualities, settings.temperature))
@@ -259,13 +278,14 @@ def retraining(sets: Sets) -> Retraining:
     """Many short trainings on random halves of the groups of half-spoiled windows."""
     random = np.random.default_rng([sets.seed, 6])
     mixed, told = sets.spoiled(WAYS)
-    synthetic, groups = examples(mixed), grouped(told, sets.seed)
+    count = sets.size.groups
+    synthetic, groups = examples(mixed), grouped(told, sets.seed, count)
     rows, found = [], []
-    for number in range(RETRAININGS):
-        row = np.zeros(GROUPS, np.int64)
-        row[random.permutation(GROUPS)[: GROUPS // 2]] = 1
+    for number in range(sets.size.retrainings):
+        row = np.zeros(count, np.int64)
+        row[random.permutation(count)[: count // 2]] = 1
         mine = synthetic.chosen(torch.from_numpy(np.flatnonzero(row[groups])))
-        own = sets.seed * RETRAININGS + number
+        own = sets.seed * sets.size.retrainings + number
         detector = detector_of(mine, torch.ones(len(mine)), sets.good, own, SHORT, FEW)
         rows.append(row.tolist())
         found.append(loss_of(detector, sets.judges.flawed, sets.judges.good))
@@ -273,7 +293,7 @@ def retraining(sets: Sets) -> Retraining:
 
 
 def worth(learnt_groups: Values, lost: Values) -> Values:
-    """(GROUPS,) by how much a group's being learnt lowers the loss, of regressions over trainings (N, GROUPS)."""
+    """(groups,) by how much a group's being learnt lowers the loss, of regressions over trainings (N, groups)."""
     inputs = learnt_groups - learnt_groups.mean(axis=0)
     slope = np.linalg.solve(
         inputs.T @ inputs + RIDGE * len(inputs) * np.eye(inputs.shape[1]), inputs.T @ (lost - lost.mean())
@@ -398,14 +418,16 @@ def drawn_on(teaching: Sequence[LabelledPicture], given: argparse.Namespace, see
 
 def sets_of(given: argparse.Namespace, seed: int) -> Sets:
     """The windows of a seed; what is drawn is kept."""
+    size = QUICK if given.quick else Size()
     extractor, pictures = FeatureExtractor(), real_pictures(given)
     by_sample = {id(picture.sample): picture for picture in pictures}
     halves = split_by_group([picture.sample for picture in pictures], (0.5, 0.5), seed)
     made = drawn_on([by_sample[id(sample)] for sample in halves[0]], given, seed)
-    pairs = list(some(made, seed))
+    pairs = list(some(made, seed, size.windows))
     good = shown([window for _, window in pairs], extractor, lambda done: None).features
-    teaching = shown([window for window, _ in some(halves[0], seed)], extractor, lambda done: None)
-    return Sets(pairs, good, teaching, Judges.of(halves[1], extractor, seed), extractor, seed)
+    teaching = shown([window for window, _ in some(halves[0], seed, size.windows)], extractor, lambda done: None)
+    judges = Judges.of(halves[1], extractor, seed, size.windows)
+    return Sets(pairs, good, teaching, judges, extractor, seed, size)
 
 
 PARTS: dict[str, Callable[[Sets], Learnt | Retraining]] = {
@@ -430,8 +452,8 @@ def of_seed(given: argparse.Namespace, seed: int) -> Measured:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--real", type=Path, required=True, help="a labelled set")
-    parser.add_argument("--recipe", required=True, help="whose defects are drawn")
+    parser.add_argument("--real", type=Path, help="a labelled set")
+    parser.add_argument("--recipe", help="whose defects are drawn")
     parser.add_argument("--mm-per-pixel", type=float, help="scale of the pictures")
     parser.add_argument("--pieces", type=int, nargs=2, metavar=("ROWS", "COLUMNS"), help="that pictures are cut into")
     parser.add_argument("--most", type=int, help="pictures of each surface")
@@ -439,9 +461,25 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2, help="frames of each of them")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True, help="folder for what is made and measured")
+    parser.add_argument("--out", type=Path, help="folder for what is made and measured")
+    parser.add_argument("--quick", action="store_true", help="that it runs, within a minute")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    if given.quick:
+        given.real, given.recipe, given.most, given.seeds = DATA / QUICK_SET, QUICK_SET, 1, [0]
+        given.good, given.count = QUICK_GOOD, 1
+        if not given.real.is_dir():
+            print(f"{DATA}: no real photographs there to judge by; name their folder by $BLEMISH_DATA")
+            return
+    elif None in (given.real, given.recipe, given.out):
+        parser.error("--real, --recipe and --out are needed without --quick")
+    with TemporaryDirectory(prefix="blemish-") as scratch:
+        given.out = given.out or Path(scratch)
+        measured(given)
+
+
+def measured(given: argparse.Namespace) -> None:
+    """Every seed, from what is kept of it on; printed."""
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     report(list(rows_of([of_seed(given, seed) for seed in given.seeds])), given.json)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from anomaly.weighting.windows import SIDE, Window
-from benchmarks.weighting import GROUPS, WAYS, auroc, grouped, half_spoiled, spoiled, worth
+from benchmarks.weighting import WAYS, Size, auroc, grouped, half_spoiled, spoiled, worth
 
 
 def test_the_auroc_is_scikit_learns() -> None:
@@ -17,8 +17,8 @@ def test_the_auroc_is_scikit_learns() -> None:
 
 def test_what_groups_are_worth_is_found_in_losses_that_follow_from_it() -> None:
     random = np.random.default_rng(3)
-    true = random.normal(size=GROUPS)
-    learnt = np.stack([random.permutation(np.arange(GROUPS) % 2) for _ in range(200)]).astype(float)
+    true = random.normal(size=Size().groups)
+    learnt = np.stack([random.permutation(np.arange(Size().groups) % 2) for _ in range(200)]).astype(float)
     found = worth(learnt, 5.0 - learnt @ true + random.normal(size=200) * 0.1)
     assert np.corrcoef(found, true)[0, 1] > 0.99
 
@@ -31,9 +31,9 @@ def test_half_of_the_windows_is_spoiled_and_groups_are_of_one_kind() -> None:
     found, told = half_spoiled(windows, WAYS, 1)
     assert [told.count(way) for way in ("", *WAYS)] == [48, 12, 12, 12, 12]
     assert all((new is old) == (not way) for new, old, way in zip(found, windows, told, strict=True))
-    groups = grouped(told, 1)
-    assert np.bincount(groups).tolist() == [4] * GROUPS
-    assert all(len({told[place] for place in np.flatnonzero(groups == group)}) == 1 for group in range(GROUPS))
+    groups = grouped(told, 1, Size().groups)
+    assert np.bincount(groups).tolist() == [4] * Size().groups
+    assert all(len({told[place] for place in np.flatnonzero(groups == group)}) == 1 for group in range(Size().groups))
 
 
 @pytest.mark.parametrize("way", WAYS)
