@@ -28,7 +28,7 @@ def recipe(recipe: RecipeArgument) -> None:
 
 
 def check(recipe: RecipeArgument) -> None:
-    """Check a recipe and draw one frame from it."""
+    """Check a recipe and draw one frame from it, and one of each of its lots."""
     from scenes.parts.mesh import MeshPart
     from scenes.recipes.recipe import load_recipe
     from scenes.recipes.sampling import draw
@@ -41,12 +41,13 @@ def check(recipe: RecipeArgument) -> None:
             f"{recipe}: good; inspects {', '.join(checked.scene.inspect)} of your own scene; classes: {families}"
         )
         return
-    scene = draw(checked, seed=0, index=0)
+    scene, *_ = [draw(lot, seed=0, index=0) for lot in checked.of_each_lot()]
+    lots = "".join(f"; lot {lot.name}: {100 * lot.share:g} %" for lot in checked.lots)
     width, height = checked.camera.resolution
     distance, texel = scene.camera.focus_distance, scene.texel_size
     typer.echo(
         f"{recipe}: good; part: {scene.part.kind}; picture: {width} x {height} px from {distance * 1e3:.0f} mm; "
-        f"texels: {texel * 1e6:.0f} um; classes: {families}"
+        f"texels: {texel * 1e6:.0f} um; classes: {families}{lots}"
     )
     if isinstance(scene.part, MeshPart) and (doubt := scene.part.doubtful_unit()):
         typer.echo(f"{recipe}: part: {doubt}", err=True)

@@ -58,7 +58,8 @@ def check_lots(lots: Sequence[LotRecipe], recipe: RecipeModel) -> None:
 
 
 def of_lot(recipe: Held, lot: LotRecipe) -> Held:
-    """The recipe with a lot's quantities in the place of its own."""
+    """The recipe with a lot's quantities in the place of its own, and no lots any more."""
+    recipe = recipe.model_copy(update={"lots": ()})
     return replaced(
         recipe, {path: _alike(quantity, quantity_at(recipe, path)) for path, quantity in lot.quantities.items()}
     )

@@ -273,7 +273,7 @@ class Recipe(RecipeModel):
     def _lots_are_recipes(self, info: ValidationInfo) -> Self:
         check_lots(self.lots, self.model_copy(update={"lots": ()}))
         for position, lot in enumerate(self.lots):
-            fields = of_lot(self, lot).model_dump(mode="json", exclude={"lots"})
+            fields = of_lot(self, lot).model_dump(mode="json")
             try:
                 Recipe.model_validate(fields, context=info.context)
             except ValidationError as error:
@@ -287,7 +287,7 @@ class Recipe(RecipeModel):
 
     def of_each_lot(self) -> Iterator[Recipe]:
         """What surfaces may be drawn from: this recipe, and it with the quantities of each lot."""
-        yield self
+        yield self.model_copy(update={"lots": ()})
         for lot in self.lots:
             yield of_lot(self, lot)
 
