@@ -217,7 +217,7 @@ class BLEMISH_PT_recipe(SidebarPanel, bpy.types.Panel):
         if lots := exchange.lots_of(settings):
             labelled_prop(layout, settings, "use_lots")
             names = ", ".join(f"{lot['name']} ({100 * lot['share']:g} %)" for lot in lots)
-            sentence = say("Its file says what is other in {names}; here are the rest.", names=names)
+            sentence = say("Of lots: {names}. What they change is kept, and has no rows here.", names=names)
             lines.draw(layout, context, sentence, icon="INFO")
         if exchange.keeps_bounds(settings):
             sentence = say("What of this recipe may be calibrated is kept, and has no rows here.")
