@@ -3,8 +3,8 @@ r"""How many word swaps become what the word says: a classifier trained on rende
     python tools/paired_pictures.py DIR/train
     python tools/paired_pictures.py DIR/judged --frames 4 --seed 9000 --only ground milled rolled cast brushed \
         sand_blasted turned                                               # surfaces that no model has seen
-    python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH] [--painter none|embedded|ID|PATH]... [--rounds N] \
-        [--quick] [--sheet PNG] [--json FILE]
+    python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH] [--painter none|embedded|ID|PATH]... \
+        [--candidates N]... [--rounds N] [--quick] [--sheet PNG] [--json FILE]
 
 A round is eight renders of DIR/judged, each with another of eight defects on another finish, well in view and called
 by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own, painted
@@ -37,6 +37,7 @@ from anomaly.backbone.patch_extractor import PatchExtractor, patch_extractor
 from benchmarks.common import Figure, report
 from benchmarks.sheets import Row, sheet
 from diffusion_refine.core.models import Model, load_model, load_painter
+from diffusion_refine.editing.painting import PaintSettings
 from diffusion_refine.metrics.difference import outlined
 from diffusion_refine.synthesis.loop import frame_of
 from diffusion_refine.synthesis.refine.method import refine_synthesis
@@ -185,6 +186,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--model", default="embedded", help="embedded, an id or a folder")
     parser.add_argument("--painter", action="append", help="none, embedded, an id or a folder; repeatable")
+    parser.add_argument("--candidates", type=int, action="append", help="paintings to choose from; repeatable")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a quarter of the renders, a swap each")
     parser.add_argument("--sheet", type=Path, help="of the first painter and round")
@@ -203,23 +205,26 @@ def main() -> None:
     right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
     plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and in_view(one)]
     chosen = rounds_of(plain, given.rounds)[::every]
-    settings = RefineSettings()
     painters = given.painter or ["embedded"]
+    candidates = given.candidates or [PaintSettings().candidates]
+    ways = [(name, count) for name in painters for count in (candidates if name != NO_PAINTER else [None])]
     model = load_model(given.model)
     pairs = [(one, word) for one in chosen for word in after(one.word)[:others]]
     rows: list[dict[str, Figure]] = []
-    for name in painters:
+    for name, count in ways:
         painter, made = None if name == NO_PAINTER else load_painter(name), []
+        settings = RefineSettings() if count is None else RefineSettings(paint=PaintSettings(candidates=count))
         for one, word in pairs:
             made.append(swapped(model, painter, one, word, settings))
             print_progress("swaps", len(made), len(pairs))
         called = judge.called([window(swap.picture, swap.mask) for swap in made])
         swaps = [replace(swap, called=word) for swap, word in zip(made, called, strict=True)]
-        rows.append({"painter": name, "word": "all", **shares(swaps)})
+        way: dict[str, Figure] = {"painter": name, "candidates": count}
+        rows.append({**way, "word": "all", **shares(swaps)})
         for word in WORDS:
             if of_word := [swap for swap in swaps if swap.word == word]:
-                rows.append({"painter": name, "word": word, **shares(of_word)})
-        if given.sheet and name == painters[0]:
+                rows.append({**way, "word": word, **shares(of_word)})
+        if given.sheet and (name, count) == ways[0]:
             Image.fromarray(page(chosen[: len(WORDS)], swaps)).save(given.sheet)
     report(rows, given.json, f"the classifier is right about {right:.2f} of {len(judged)} unseen renders")
 

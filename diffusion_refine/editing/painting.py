@@ -1,12 +1,14 @@
 """Painting another defect into the place of one: the hole that is made for it, and the mask of what came of it.
 
 An in-painting model sees all that is round the hole and nothing that was in it, so that of the old defect nothing is
-left, whatever the new one is. Painted twice from the same noise, with the word and without one, the two pictures differ
-where the defect is: that is its mask.
+left, whatever the new one is. Of several candidates that one is taken in which the model itself finds the word again
+best. Painted twice from the same noise, with the word and without one, the two pictures differ where the defect is:
+that is its mask.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +20,7 @@ from skimage.morphology import convex_hull_image
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import LEAST_SPREAD
+from diffusion_refine.editing.likelihood import margin, noise_errors
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.relabelling import EVERY_WAY, Found, cleaned, difference_map
 from procgen.errors import BlemishError
@@ -35,7 +38,8 @@ class PaintSettings:
     steps, guidance_scale: of the denoising. reach: pixels that a hole goes beyond the defect that was there. room: of
     the largest extent of a part of it, the least diameter of its hole, so that what is not as slender finds a place.
     band: pixels beyond a hole over which what was painted fades into the picture. share: of the new defect's contrast,
-    beyond which a pixel is of its mask. Raises BlemishError for shares that are none.
+    beyond which a pixel is of its mask. candidates: paintings of a defect, of which the one counts that looks most like
+    its word to the painter. Raises BlemishError for shares that are none, and for no candidates.
     """
 
     steps: int = 25
@@ -44,11 +48,14 @@ class PaintSettings:
     room: float = 0.5
     band: int = 2
     share: float = 0.4
+    candidates: int = 4
 
     def __post_init__(self) -> None:
         for name, value in {"room": self.room, "share": self.share}.items():
             if not 0.0 < value < 1.0:
                 raise BlemishError(f"painting: {name}: found {value}; expected a share between 0 and 1")
+        if self.candidates < 1:
+            raise BlemishError(f"painting: candidates: found {self.candidates}; expected 1 or more")
 
     @property
     def realism(self) -> RealismSettings:
@@ -86,24 +93,49 @@ class Painted:
 
 
 def painted(
-    model: Model, picture: Picture, hole: Mask, prompts: tuple[str, str], settings: PaintSettings, seed: int
+    model: Model,
+    picture: Picture,
+    hole: Mask,
+    prompts: tuple[str, str],
+    settings: PaintSettings,
+    seed: int,
+    rivals: Sequence[str] = (),
 ) -> Painted:
     """A picture (H, W, 3) in [0, 1] with its hole (H, W) filled as each of two prompts says, from the same noise.
 
-    prompts: with a defect, and without one. model: one that `paints`. The same seed gives the same pictures.
+    prompts: with a defect, and without one. model: one that `paints`. rivals: prompts of what else might be there; of
+    the candidates the one is taken that the model takes for the first prompt's by the widest margin over all of these;
+    without any there is one. The same seed gives the same pictures.
     """
     how = settings.realism
     windows = windows_for(hole, how, model)
     strength = strength_map(hole, replace(how, band=0))
     share = share_map(hole, how)[..., None]
-    defect, nothing = (
-        share
-        * realistic(
-            model, picture, strength, windows, [prompt] * len(windows), how, torch.Generator().manual_seed(seed)
+
+    def filled(prompt: str, noise: int) -> Picture:
+        generator = torch.Generator().manual_seed(noise)
+        return share * realistic(model, picture, strength, windows, [prompt] * len(windows), how, generator)
+
+    seeds = [seed, *np.random.default_rng(seed).integers(2**63 - 1, size=settings.candidates - 1).tolist()]
+    if not rivals or settings.candidates == 1:
+        return Painted(filled(prompts[0], seed), filled(prompts[1], seed))
+    found = [filled(prompts[0], each) for each in seeds]
+    told = [
+        margin(
+            noise_errors(
+                model,
+                np.clip(picture + made, 0, 1),
+                hole,
+                windows,
+                [prompts[0], *rivals],
+                how.steps,
+                torch.Generator().manual_seed(seed),
+            )
         )
-        for prompt in prompts
-    )
-    return Painted(defect, nothing)
+        for made in found
+    ]
+    best = int(np.argmax(told))
+    return Painted(found[best], filled(prompts[1], seeds[best]))
 
 
 def mask_of(picture: Picture, made: Painted, hole: Mask, old: Mask, share: float) -> Found:

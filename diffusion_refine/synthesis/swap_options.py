@@ -42,6 +42,15 @@ PainterOption = Annotated[
         show_default="none",
     ),
 ]
+CandidatesOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=64,
+        help="Paintings of each defect, of which the one is taken that looks most like its word to the painter. More "
+        "are truer to their words and take longer.",
+    ),
+]
 StepsOption = Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")]
 RliOption = Annotated[
     float, typer.Option("--rli", min=0, max=1, help="Residual interpolation in self-attention, alpha.")

@@ -133,7 +133,9 @@ class RefineGenerator:
             hole = np.any(list(holes.values()), axis=0)
             prompts.append(caption(replace(subject, defects=(word,))))
             before, seed = colour(image), int(random.integers(2**63 - 1))
-            made = painted(painter, before, hole, (prompts[-1], nothing), settings, seed)
+            others = (said for said in self.words.known(name) if said != word)
+            rivals = [nothing, *(caption(replace(subject, defects=(said,))) for said in others)]
+            made = painted(painter, before, hole, (prompts[-1], nothing), settings, seed, rivals)
             plain, image = (
                 pasted(image, composited(image, change, np.ones(hole.shape)), free)
                 for change in (made.nothing, made.defect)

@@ -11,6 +11,7 @@ from diffusion_refine.synthesis.swap_options import (
     CROSS,
     SELF,
     AmplifyOption,
+    CandidatesOption,
     CrossOption,
     InversionOption,
     LowMemoryOption,
@@ -77,6 +78,7 @@ def synthesis(
         typer.Option(min=0.01, max=0.99, help="Share of a defect's contrast from which on a pixel changed sides."),
     ] = 0.5,
     painter: PainterOption = None,
+    candidates: CandidatesOption = 4,
     paper: PaperOption = False,
     inversion: InversionOption = None,
     cross: CrossOption = CROSS,
@@ -116,6 +118,7 @@ def synthesis(
 
     from diffusion_refine.core.models import load_model, load_painter
     from diffusion_refine.editing.label_check import Limits
+    from diffusion_refine.editing.painting import PaintSettings
     from diffusion_refine.editing.realism import RealismSettings
     from diffusion_refine.editing.relabelling import RelabelSettings
     from diffusion_refine.synthesis.refine.settings import RefineSettings
@@ -145,6 +148,7 @@ def synthesis(
         keep_classes=keep_classes,
         relabel=RelabelSettings(relabel_share) if relabel else None,
         base_prompt=paper,
+        paint=PaintSettings(candidates=candidates),
     )
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

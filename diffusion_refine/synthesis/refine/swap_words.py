@@ -37,13 +37,11 @@ class SwapWords:
         No more classes than a class mask can tell apart; words of impurities are not of defects.
         """
         families = self.dataset.families
-        subject = self.subject(self.dataset[0].scene)
         known = dict.fromkeys(families)
         found: dict[str, list[tuple[str, str]]] = {}
-        for name in (name for name, family in families.items() if family == "defect"):
-            prompt = caption(replace(subject, defects=(word_of(name),), impurities=()))
-            offered = [swap.word for swap in swaps(prompt) if swap.word not in IMPURITIES.values()]
-            offered += [word for word in self.words if word not in offered and word != word_of(name)]
+        for name, (own, *others) in self._of_material.items():
+            offered = [*others]
+            offered += [word for word in self.words if word not in offered and word != own]
             found[name] = []
             for word in offered:
                 if self.words and word not in self.words:
@@ -54,6 +52,21 @@ class SwapWords:
                 known[becomes] = None
                 found[name].append((word, becomes))
         return found
+
+    @cached_property
+    def _of_material(self) -> dict[str, list[str]]:
+        """For every defect class of the dataset the words of its material, its own before them."""
+        subject = self.subject(self.dataset[0].scene)
+        found = {}
+        for name in (name for name, family in self.dataset.families.items() if family == "defect"):
+            prompt = caption(replace(subject, defects=(word_of(name),), impurities=()))
+            others = [swap.word for swap in swaps(prompt) if swap.word not in IMPURITIES.values()]
+            found[name] = [word_of(name), *others]
+        return found
+
+    def known(self, name: str) -> list[str]:
+        """All that a defect of a class may be taken for: its own word and those of its material."""
+        return self._of_material[name]
 
     def new_classes(self, variants: int) -> dict[str, Family]:
         """Classes that the dataset's recipe has not: those of the dataset, then those that defects become."""
