@@ -48,7 +48,7 @@ class PaintSettings:
     room: float = 0.5
     band: int = 2
     share: float = 0.4
-    candidates: int = 4
+    candidates: int = 1
 
     def __post_init__(self) -> None:
         for name, value in {"room": self.room, "share": self.share}.items():

@@ -47,8 +47,8 @@ CandidatesOption = Annotated[
     typer.Option(
         min=1,
         max=64,
-        help="Paintings of each defect, of which the one is taken that looks most like its word to the painter. More "
-        "are truer to their words and take longer.",
+        help="Paintings of each defect, of which the one is taken that looks most like its word to the painter; each "
+        "takes as long again.",
     ),
 ]
 StepsOption = Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")]

@@ -78,7 +78,7 @@ def synthesis(
         typer.Option(min=0.01, max=0.99, help="Share of a defect's contrast from which on a pixel changed sides."),
     ] = 0.5,
     painter: PainterOption = None,
-    candidates: CandidatesOption = 4,
+    candidates: CandidatesOption = 1,
     paper: PaperOption = False,
     inversion: InversionOption = None,
     cross: CrossOption = CROSS,
