@@ -38,6 +38,10 @@ def study(
     real: Annotated[
         Path | None, typer.Option(help="The folder of photographs to evaluate on, instead of the study's own.")
     ] = None,
+    rendered: Annotated[
+        bool,
+        typer.Option("--rendered", help="Let the study's renders stand in for photographs that are there."),
+    ] = False,
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder for renders, models and evaluations, which studies may share; by default OUT/cache."),
@@ -76,9 +80,12 @@ def study(
         typer.echo(study_path(study).read_text(encoding="utf-8"), nl=False)
         return
     from anomaly.studies.anomaly.settings import Study
+    from anomaly.studies.sources.stand_ins import on_renders
     from anomaly.studies.study_file import load_any
 
     file = load_any(study, task, profile)
+    if rendered:
+        file = on_renders(file, real)
 
     import torch
 
@@ -101,9 +108,13 @@ def study(
                 from anomaly.studies.engine.report import write_downstream
                 from anomaly.studies.engine.run import run_downstream
                 from anomaly.studies.registry import task_named
+                from anomaly.studies.sources.real_set import photographs_of
 
+                told = StudyFile(file.study, file.path)
+                found = photographs_of(told, real)
+                typer.echo(f"real pictures: {found or 'renders, as the study says under real.rendered'}", err=True)
                 outcome = run_downstream(
-                    StudyFile(file.study, file.path),
+                    told,
                     task_named(file.study.task),
                     store,
                     progress,
