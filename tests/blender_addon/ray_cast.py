@@ -38,18 +38,29 @@ def texels_on_plate(scene: Scene, shape: tuple[int, int]) -> tuple[Floats, Float
 
 
 def texels_on_arc_segment(scene: Scene, shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Likewise on the cylinder of the part's radius about the line x = 0, z = -radius; NaN where a ray misses it."""
-    radius = scene.part.radius
+    """Likewise on a cylinder about the line x = 0, z = -radius, or from inside above it; NaN where a ray misses it."""
+    part, radius = scene.part, scene.part.radius
     origin, directions = rays(scene)
-    x, z = origin[..., 0], origin[..., 2] + radius
+    half_chord = part.width / 2 - part.land
+    widest = np.arcsin(half_chord / radius)
+    axis = radius * np.cos(widest) if part.concave else -radius  # z; a concave side's uppermost points lie at 0
+    x, z = origin[..., 0], origin[..., 2] - axis
     a = directions[..., 0] ** 2 + directions[..., 2] ** 2
     half_b = x * directions[..., 0] + z * directions[..., 2]
+    farther = 1 if part.concave else -1  # of the two places where a ray meets the cylinder
     with np.errstate(invalid="ignore"):
-        distance = (-half_b - np.sqrt(half_b**2 - a * (x**2 + z**2 - radius**2))) / a
-    angle = np.arctan2(x + distance * directions[..., 0], z + distance * directions[..., 2])
-    widest = np.arcsin(scene.part.width / (2 * radius))
+        distance = (-half_b + farther * np.sqrt(half_b**2 - a * (x**2 + z**2 - radius**2))) / a
+    across = x + distance * directions[..., 0]
+    up = z + distance * directions[..., 2]
+    u = radius * np.arctan2(across, -up if part.concave else up)
+    if part.land:
+        level = -origin[..., 2] / directions[..., 2]
+        at_level = x + level * directions[..., 0]
+        on_land = np.abs(at_level) > half_chord
+        u = np.where(on_land, np.sign(at_level) * (radius * widest + np.abs(at_level) - half_chord), u)
+        distance = np.where(on_land, level, distance)
     y = origin[..., 1] + distance * directions[..., 1]
-    return (y / scene.part.length + 0.5) * shape[0], (angle / widest + 1) / 2 * shape[1]
+    return (y / part.length + 0.5) * shape[0], (u / (2 * radius * widest + 2 * part.land) + 0.5) * shape[1]
 
 
 def look_up(values: NDArray[np.uint16], rows: Floats, columns: Floats) -> NDArray[np.uint16]:

@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from scenes import Recipe, draw, load_recipe
 from scenes.calibration.measuring import Shot, Take, developed
+from scenes.quantities.distribution import Constant
 
 SIDE = 96
 RADIANCE = 8.0
@@ -32,7 +33,9 @@ def recipe(**update: object) -> Recipe:
     """A small tile with few free quantities."""
     tile = load_recipe("magnetic_tile")
     camera = tile.camera.model_copy(update={"resolution": (SIDE, SIDE)})
-    return tile.model_copy(update={"camera": camera, "impurities": (), "calibrate": MARKS, **update})
+    sensor = tile.sensor.model_copy(update={"full_well_electrons": 25000.0, "read_noise_electrons": Constant(6.0)})
+    own = {"camera": camera, "sensor": sensor, "impurities": (), "lots": (), "calibrate": MARKS}
+    return tile.model_copy(update=own | update)
 
 
 def radiance(shot: Shot) -> NDArray[np.float32]:
