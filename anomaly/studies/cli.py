@@ -80,11 +80,12 @@ def study(
         typer.echo(study_path(study).read_text(encoding="utf-8"), nl=False)
         return
     from anomaly.studies.anomaly.settings import Study
-    from anomaly.studies.sources.stand_ins import on_renders
     from anomaly.studies.study_file import load_any
 
     file = load_any(study, task, profile)
     if rendered:
+        from anomaly.studies.sources.stand_ins import on_renders
+
         file = on_renders(file, real)
 
     import torch
@@ -118,7 +119,7 @@ def study(
                     task_named(file.study.task),
                     store,
                     progress,
-                    real,
+                    found,
                     executor=executor,
                     threads=threads,
                     device=_device(device),

@@ -116,25 +116,14 @@ def painted(
         generator = torch.Generator().manual_seed(noise)
         return share * realistic(model, picture, strength, windows, [prompt] * len(windows), how, generator)
 
-    seeds = [seed, *np.random.default_rng(seed).integers(2**63 - 1, size=settings.candidates - 1).tolist()]
-    if not rivals or settings.candidates == 1:
-        return Painted(filled(prompts[0], seed), filled(prompts[1], seed))
+    def clearness(made: Picture) -> float:
+        shown, noise = np.clip(picture + made, 0, 1), torch.Generator().manual_seed(seed)
+        return margin(noise_errors(model, shown, hole, windows, [prompts[0], *rivals], how.steps, noise))
+
+    more = np.random.default_rng(seed).integers(2**63 - 1, size=settings.candidates - 1).tolist() if rivals else []
+    seeds = [seed, *more]
     found = [filled(prompts[0], each) for each in seeds]
-    told = [
-        margin(
-            noise_errors(
-                model,
-                np.clip(picture + made, 0, 1),
-                hole,
-                windows,
-                [prompts[0], *rivals],
-                how.steps,
-                torch.Generator().manual_seed(seed),
-            )
-        )
-        for made in found
-    ]
-    best = int(np.argmax(told))
+    best = int(np.argmax([clearness(made) for made in found])) if more else 0
     return Painted(found[best], filled(prompts[1], seeds[best]))
 
 

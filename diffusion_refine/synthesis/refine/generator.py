@@ -133,7 +133,7 @@ class RefineGenerator:
             hole = np.any(list(holes.values()), axis=0)
             prompts.append(caption(replace(subject, defects=(word,))))
             before, seed = colour(image), int(random.integers(2**63 - 1))
-            others = (said for said in self.words.known(name) if said != word)
+            others = (said for said in self.words.of_material[name] if said != word)
             rivals = [nothing, *(caption(replace(subject, defects=(said,))) for said in others)]
             made = painted(painter, before, hole, (prompts[-1], nothing), settings, seed, rivals)
             plain, image = (

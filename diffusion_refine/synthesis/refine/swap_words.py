@@ -39,9 +39,8 @@ class SwapWords:
         families = self.dataset.families
         known = dict.fromkeys(families)
         found: dict[str, list[tuple[str, str]]] = {}
-        for name, (own, *others) in self._of_material.items():
-            offered = [*others]
-            offered += [word for word in self.words if word not in offered and word != own]
+        for name, (own, *others) in self.of_material.items():
+            offered = [*others, *(word for word in self.words if word not in others and word != own)]
             found[name] = []
             for word in offered:
                 if self.words and word not in self.words:
@@ -54,8 +53,8 @@ class SwapWords:
         return found
 
     @cached_property
-    def _of_material(self) -> dict[str, list[str]]:
-        """For every defect class of the dataset the words of its material, its own before them."""
+    def of_material(self) -> dict[str, list[str]]:
+        """For every defect class of the dataset what a defect may be taken for: its own word, then its material's."""
         subject = self.subject(self.dataset[0].scene)
         found = {}
         for name in (name for name, family in self.dataset.families.items() if family == "defect"):
@@ -63,10 +62,6 @@ class SwapWords:
             others = [swap.word for swap in swaps(prompt) if swap.word not in IMPURITIES.values()]
             found[name] = [word_of(name), *others]
         return found
-
-    def known(self, name: str) -> list[str]:
-        """All that a defect of a class may be taken for: its own word and those of its material."""
-        return self._of_material[name]
 
     def new_classes(self, variants: int) -> dict[str, Family]:
         """Classes that the dataset's recipe has not: those of the dataset, then those that defects become."""
