@@ -4,21 +4,22 @@ r"""How many word swaps become what the word says: a classifier trained on rende
     python tools/paired_pictures.py DIR/judged --frames 4 --seed 9000 --only ground milled rolled cast brushed \
         sand_blasted turned                                               # surfaces that no model has seen
     python benchmarks/swap_shares.py DIR [--model embedded|ID|PATH] [--painter none|embedded|ID|PATH]... \
-        [--candidates N]... [--rounds N] [--quick] [--sheet PNG] [--json FILE]
+        [--draw] [--no-draw] [--candidates N]... [--rounds N] [--quick] [--sheet PNG] [--json FILE]
 
 A round is eight renders of DIR/judged, each with another of eight defects on another finish, well in view and called
-by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own, painted
-or, with `--painter none`, by its words alone: 56 swaps, or with `--quick` two, to the word after its own, and a
-classifier that learns from a quarter. `made` is the share that the label check let pass; `called so` the share of all
-that the classifier then calls by the new word, `still` by the old one; it sees what is round the mask, where that was
-found again. The classifier is a logistic regression on the patch features of the backbone at hand, of the frames in
+by its own word, and what `blemish refine --variants 1 --word WORD` makes of each for every word but its own: 56 swaps,
+or with `--quick` two, to the word after its own, and a classifier that learns from a quarter. They are drawn where the
+painter healed, with `--no-draw` painted, and with `--painter none` only words are swapped; the last rows are of the
+renders themselves of those words on those surfaces. `made` is the share that the label check let pass; `called so` the
+share of all that the classifier then calls by the new word, `still` by the old one; it sees what is round the mask that
+was made. The classifier is a logistic regression on the patch features of the backbone at hand, of the frames in
 DIR/train round their defects; `right` is the share of the frames in DIR/judged that it calls by their own word.
 """
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -181,11 +182,65 @@ def shares(swaps: Sequence[Swap]) -> dict[str, Figure]:
     }
 
 
+@dataclass(frozen=True)
+class Way:
+    """How swaps are made; drawn and candidates mean something with a painter alone."""
+
+    painter: str
+    drawn: bool | None = None
+    candidates: int | None = None
+
+
+def ways_of(given: argparse.Namespace) -> list[Way]:
+    """Every painter, drawing or not, with every number of candidates where it paints."""
+    ways = []
+    for name in given.painter or ["embedded"]:
+        if name == NO_PAINTER:
+            ways.append(Way(name))
+            continue
+        if given.draw or not given.no_draw:
+            ways.append(Way(name, drawn=True))
+        if given.no_draw:
+            ways += [Way(name, False, count) for count in given.candidates or [PaintSettings().candidates]]
+    return ways
+
+
+def judged_by(judge: Judge, made: Sequence[Swap]) -> list[Swap]:
+    """The swaps with what the classifier calls them."""
+    called = judge.called([window(swap.picture, swap.mask) for swap in made])
+    return [replace(swap, called=word) for swap, word in zip(made, called, strict=True)]
+
+
+def figures(way: Way, swaps: Sequence[Swap]) -> list[dict[str, Figure]]:
+    """Rows of all swaps, and of each word's."""
+    told: dict[str, Figure] = {**asdict(way)}
+    rows: list[dict[str, Figure]] = [{**told, "word": "all", **shares(swaps)}]
+    for word in WORDS:
+        if of_word := [swap for swap in swaps if swap.word == word]:
+            rows.append({**told, "word": word, **shares(of_word)})
+    return rows
+
+
+def renders_of(pairs: Sequence[tuple[Shown, str]], shown: Sequence[Shown]) -> list[Swap]:
+    """Of every render and word the render of that word on the same surface, where its defect is in sight."""
+    of_place = {(one.dataset.path.name, one.frame.index): one for one in shown}
+    kind_of = dict(zip(WORDS, KINDS, strict=True))
+    found = []
+    for one, word in pairs:
+        finish = one.dataset.path.name.removesuffix(kind_of[one.word])
+        other = of_place.get((finish + kind_of[word], one.frame.index))
+        if other is not None:
+            found.append(Swap(one, word, other.picture, other.mask, True))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--model", default="embedded", help="embedded, an id or a folder")
     parser.add_argument("--painter", action="append", help="none, embedded, an id or a folder; repeatable")
+    parser.add_argument("--draw", action="store_true", help="draw what a recipe can, the default")
+    parser.add_argument("--no-draw", action="store_true", help="paint all; with --draw as well, both")
     parser.add_argument("--candidates", type=int, action="append", help="paintings to choose from; repeatable")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a quarter of the renders, a swap each")
@@ -193,6 +248,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    if given.candidates and not given.no_draw:
+        parser.error("--candidates are of what is painted; give --no-draw as well")
     torch.set_flush_denormal(True)
     torch.set_num_threads(given.threads)
     every, others = (QUICK, 1) if given.quick else (1, len(WORDS) - 1)
@@ -205,27 +262,21 @@ def main() -> None:
     right = float(np.mean([name == one.word for name, one in zip(own, judged, strict=True)]))
     plain = [one for name, one in zip(own, judged, strict=True) if name == one.word and in_view(one)]
     chosen = rounds_of(plain, given.rounds)[::every]
-    painters = given.painter or ["embedded"]
-    candidates = given.candidates or [PaintSettings().candidates]
-    ways = [(name, count) for name in painters for count in (candidates if name != NO_PAINTER else [None])]
+    ways = ways_of(given)
     model = load_model(given.model)
     pairs = [(one, word) for one in chosen for word in after(one.word)[:others]]
     rows: list[dict[str, Figure]] = []
-    for name, count in ways:
-        painter, made = None if name == NO_PAINTER else load_painter(name), []
-        settings = RefineSettings() if count is None else RefineSettings(paint=PaintSettings(candidates=count))
+    for way in ways:
+        painter, made = None if way.painter == NO_PAINTER else load_painter(way.painter), []
+        settings = RefineSettings(paint=PaintSettings(candidates=way.candidates or 1, drawn=bool(way.drawn)))
         for one, word in pairs:
             made.append(swapped(model, painter, one, word, settings))
             print_progress("swaps", len(made), len(pairs))
-        called = judge.called([window(swap.picture, swap.mask) for swap in made])
-        swaps = [replace(swap, called=word) for swap, word in zip(made, called, strict=True)]
-        way: dict[str, Figure] = {"painter": name, "candidates": count}
-        rows.append({**way, "word": "all", **shares(swaps)})
-        for word in WORDS:
-            if of_word := [swap for swap in swaps if swap.word == word]:
-                rows.append({**way, "word": word, **shares(of_word)})
-        if given.sheet and (name, count) == ways[0]:
+        swaps = judged_by(judge, made)
+        rows += figures(way, swaps)
+        if given.sheet and way == ways[0]:
             Image.fromarray(page(chosen[: len(WORDS)], swaps)).save(given.sheet)
+    rows += figures(Way("renders"), judged_by(judge, renders_of(pairs, judged)))
     report(rows, given.json, f"the classifier is right about {right:.2f} of {len(judged)} unseen renders")
 
 

@@ -9,7 +9,8 @@ that is its mask.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +24,13 @@ from diffusion_refine.editing.label_check import LEAST_SPREAD
 from diffusion_refine.editing.likelihood import margin, noise_errors
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.relabelling import EVERY_WAY, Found, cleaned, difference_map
+from diffusion_refine.editing.windows import padded, padded_shape
 from procgen.errors import BlemishError
 
 Picture = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+SEEN = 0.5  # share of a window that a model has to see to fill the rest as its surroundings are
 HIGH = 0.99  # quantile of the differences in a hole that stands for the defect's contrast
 
 
@@ -39,7 +42,8 @@ class PaintSettings:
     the largest extent of a part of it, the least diameter of its hole, so that what is not as slender finds a place.
     band: pixels beyond a hole over which what was painted fades into the picture. share: of the new defect's contrast,
     beyond which a pixel is of its mask. candidates: paintings of a defect, of which the one counts that looks most like
-    its word to the painter. Raises BlemishError for shares that are none, and for no candidates.
+    its word to the painter. drawn: whether what a recipe can draw is drawn, and the model only heals the hole for it.
+    Raises BlemishError for shares that are none, and for no candidates.
     """
 
     steps: int = 25
@@ -49,6 +53,7 @@ class PaintSettings:
     band: int = 2
     share: float = 0.4
     candidates: int = 1
+    drawn: bool = True
 
     def __post_init__(self) -> None:
         for name, value in {"room": self.room, "share": self.share}.items():
@@ -56,6 +61,10 @@ class PaintSettings:
                 raise BlemishError(f"painting: {name}: found {value}; expected a share between 0 and 1")
         if self.candidates < 1:
             raise BlemishError(f"painting: candidates: found {self.candidates}; expected 1 or more")
+
+    def written(self) -> dict[str, Any]:
+        """All of it, as JSON; nothing of drawing without it, so that datasets begun before there was any can go on."""
+        return {name: value for name, value in asdict(self).items() if name != "drawn" or value}
 
     @property
     def realism(self) -> RealismSettings:
@@ -76,6 +85,13 @@ def hole_of(mask: Mask, settings: PaintSettings = PaintSettings()) -> Mask:
     return hole
 
 
+def unseen_share(hole: Mask, model: Model, settings: PaintSettings = PaintSettings()) -> float:
+    """The largest share of a window over a hole (H, W) that a model which paints does not see."""
+    whole = padded(hole, padded_shape(hole.shape, model.size, model.factor))
+    windows = windows_for(hole, settings.realism, model)
+    return max((float(whole[window.slices].mean()) for window in windows), default=0.0)
+
+
 def grown(mask: Mask, pixels: float) -> Mask:
     """All that is no farther than so many pixels from a mask (H, W)."""
     if not mask.any():
@@ -90,6 +106,17 @@ class Painted:
 
     defect: Picture
     nothing: Picture
+
+
+def filled(model: Model, picture: Picture, hole: Mask, prompt: str, settings: PaintSettings, seed: int) -> Picture:
+    """What to add to a picture (H, W, 3) in [0, 1] for its hole (H, W) to be filled as a prompt says: (H, W, 3).
+
+    model: one that `paints`. The same seed gives the same picture.
+    """
+    how = settings.realism
+    windows, generator = windows_for(hole, how, model), torch.Generator().manual_seed(seed)
+    strength, share = strength_map(hole, replace(how, band=0)), share_map(hole, how)[..., None]
+    return share * realistic(model, picture, strength, windows, [prompt] * len(windows), how, generator)
 
 
 def painted(
@@ -109,12 +136,6 @@ def painted(
     """
     how = settings.realism
     windows = windows_for(hole, how, model)
-    strength = strength_map(hole, replace(how, band=0))
-    share = share_map(hole, how)[..., None]
-
-    def filled(prompt: str, noise: int) -> Picture:
-        generator = torch.Generator().manual_seed(noise)
-        return share * realistic(model, picture, strength, windows, [prompt] * len(windows), how, generator)
 
     def clearness(made: Picture) -> float:
         shown, noise = np.clip(picture + made, 0, 1), torch.Generator().manual_seed(seed)
@@ -122,9 +143,9 @@ def painted(
 
     more = np.random.default_rng(seed).integers(2**63 - 1, size=settings.candidates - 1).tolist() if rivals else []
     seeds = [seed, *more]
-    found = [filled(prompts[0], each) for each in seeds]
+    found = [filled(model, picture, hole, prompts[0], settings, each) for each in seeds]
     best = int(np.argmax([clearness(made) for made in found])) if more else 0
-    return Painted(found[best], filled(prompts[1], seeds[best]))
+    return Painted(found[best], filled(model, picture, hole, prompts[1], settings, seeds[best]))
 
 
 def mask_of(picture: Picture, made: Painted, hole: Mask, old: Mask, share: float) -> Found:

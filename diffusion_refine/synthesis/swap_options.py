@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 PAPER_SEED = 42
 CROSS, SELF, AMPLIFY = 0.8, 0.6, 2.0  # of [Jo 2025]
-NO_PAINTER = "none"
+NO_PAINTER, OWN_PAINTER = "none", "embedded"
 
 
 class Inversion(StrEnum):
@@ -37,9 +37,9 @@ PainterOption = Annotated[
     str | None,
     typer.Option(
         metavar="embedded|none|PATH|ID",
-        help="In-painting model that paints what the defects of variants become, each into the place of the old one; "
-        "its mask is found anew. Without one, words of the picture's prompt are swapped.",
-        show_default="none",
+        help="In-painting model that heals the defects of variants, so that others are drawn in their place, or "
+        "painted by it. With none, words of the picture's prompt are swapped, as all options of swaps want it.",
+        show_default="embedded; none with --keep-classes and options of swaps",
     ),
 ]
 CandidatesOption = Annotated[
@@ -49,6 +49,14 @@ CandidatesOption = Annotated[
         max=64,
         help="Paintings of each defect, of which the one is taken that looks most like its word to the painter; each "
         "takes as long again.",
+    ),
+]
+DrawOption = Annotated[
+    bool,
+    typer.Option(
+        "--draw/--no-draw",
+        help="Variants: draw what a defect becomes as the dataset's recipe does, or the catalogue, and make it real as "
+        "the others; what neither knows, and without drawing all, is painted, and its mask found anew.",
     ),
 ]
 StepsOption = Annotated[int, typer.Option(min=1, max=1000, help="Of the whole noise schedule.")]
@@ -89,13 +97,16 @@ def swap_settings(
     return SwapSettings(method.value, steps, alpha=rli, cross=cross, self_share=self_share, amplifier=amplify)
 
 
-def painter_for(given: str | None, swaps_words: bool) -> str | None:
-    """The name of the model that paints variants, None where words are swapped.
+def painter_for(given: str | None, swaps_words: bool, keeps_classes: bool = False) -> str | None:
+    """The name of the model that heals and paints variants, None where words are swapped.
 
-    swaps_words: whether something else that was given says how. Raises BlemishError for that and a painter.
+    swaps_words: whether something else that was given says how. keeps_classes: whether a word changes no more than how
+    a defect looks. Raises BlemishError for a painter and what else says how.
     """
-    if given in (None, NO_PAINTER):
+    if given == NO_PAINTER:
         return None
+    if given is None:
+        return None if swaps_words or keeps_classes else OWN_PAINTER
     if swaps_words:
         raise BlemishError(
             f"--painter {given}: paints, and --paper, --cross, --self, --amplify and an inversion swap words; "

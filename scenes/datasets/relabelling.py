@@ -37,8 +37,9 @@ def label_counts(dataset: Dataset) -> dict[str, Counter[str]]:
 
 
 def thresholds(dataset: Dataset) -> list[float]:
-    """Of the difference map, fractions of white, for every mask that was found again."""
-    return [entry["threshold"] for frame in dataset for entry in _record(frame).get("found_again", ())]
+    """Of the difference map, fractions of white, for every mask that was found by one; what was drawn has none."""
+    found = (entry["threshold"] for frame in dataset for entry in _record(frame).get("found_again", ()))
+    return [threshold for threshold in found if threshold > 0.0]
 
 
 def label_table(counts: Mapping[str, Counter[str]]) -> list[tuple[str, ...]]:

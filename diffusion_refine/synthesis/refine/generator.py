@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import Verdict, check_painted
-from diffusion_refine.editing.painting import hole_of, mask_of, painted
-from diffusion_refine.editing.pixels import colour, composited, pasted
-from diffusion_refine.editing.realism import realistic, share_map, strength_map, windows_for
+from diffusion_refine.editing.painting import SEEN, hole_of, unseen_share
+from diffusion_refine.editing.pixels import Pixels, colour, composited, pasted
+from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.visibility import kept_visible
 from diffusion_refine.editing.windows import Window, assembled, padded, padded_shape
 from diffusion_refine.editing.word_swap import SwapSettings, inverted, swap_words
@@ -22,7 +22,9 @@ from diffusion_refine.inversion.methods import Inversion
 from diffusion_refine.prompts.captions import Subject, base_prompt, caption
 from diffusion_refine.synthesis.attempts import with_classes
 from diffusion_refine.synthesis.generator import ClassSwap, FrameStream, GeneratedFrame, Ids, Mask, SourceFrame
+from diffusion_refine.synthesis.refine.drawing import drawer_for
 from diffusion_refine.synthesis.refine.records import model_record
+from diffusion_refine.synthesis.refine.replacing import Place, drawn_in, painted_in
 from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.swap_words import SwapWords, word_of
 from diffusion_refine.synthesis.refine.units import units_of
@@ -46,11 +48,12 @@ class RefineGenerator:
     ) -> None:
         self.model, self.settings, self.words, self.bits, self.painter = model, settings, words, bits, painter
         self._sources: dict[tuple[str, str], Inversion] = {}
-        how = {} if painter is None else {"painter": model_record(painter), "paint": asdict(settings.paint)}
+        how = {} if painter is None else {"painter": model_record(painter), "paint": settings.paint.written()}
         self.record = {"model": model_record(model), **how, "settings": settings.written()}
 
     def described(self, variant: int) -> dict[str, Any]:
-        swap = self.settings.swap.method if self.painter is None else "painting"
+        by_painter = "drawing" if self.settings.paint.drawn else "painting"
+        swap = self.settings.swap.method if self.painter is None else by_painter
         return {"method": swap if variant else "partial noising", **self.record}
 
     def units(self, frame: SourceFrame, variant: int) -> NDArray[np.int64]:
@@ -90,15 +93,10 @@ class RefineGenerator:
             change = self.swapped(colour(image), of_class, old, new, swap)
             image = composited(image, change, share_map(of_class, replace(settings, background=0.0)))
             prompts.append(new)
-        windows = windows_for(marked, settings, self.model)
         shown = {name: word for name, (word, _) in words.items()}
-        asked = [prompt_of(subject, window, defects, names, shown) for window in windows]
-        noise = torch.Generator().manual_seed(int(stream.generator().integers(2**63 - 1)))
-        strength = strength_map(marked, settings) * mask
-        share = share_map(marked, settings) * mask
-        change = realistic(self.model, colour(image), strength, windows, asked, settings, noise)
-        change = kept_visible(colour(image), change, share, defects, marked, settings.visible)
-        image = pasted(frame.image, composited(image, change, share), mask)
+        told = defects, names, shown
+        image, asked = self._made_real(image, marked, mask, settings, subject, told, stream.generator())
+        image = pasted(frame.image, image, mask)
         swaps = tuple(
             ClassSwap(instance.id, instance.class_name, words[instance.class_name][1], words[instance.class_name][0])
             for instance in frame.instances
@@ -115,7 +113,7 @@ class RefineGenerator:
         )
 
     def _painted(self, painter: Model, frame: SourceFrame, mask: Mask, stream: FrameStream) -> GeneratedFrame:
-        """The defects in the mask that may become others painted as those, where the old ones were, class by class."""
+        """The defects in the mask that may become others drawn or painted as those, in their holes, class by class."""
         settings, limits = self.settings.paint, self.settings.limits
         subject = replace(self.words.subject(frame.scene), impurities=())
         nothing = caption(replace(subject, defects=()))
@@ -129,25 +127,36 @@ class RefineGenerator:
             if not of_class:
                 continue
             free = mask & ((ids == 0) | np.isin(ids, of_class))
-            holes = {number: hole_of((frame.defects == number) & mask, settings) & free for number in of_class}
-            hole = np.any(list(holes.values()), axis=0)
+            old = {number: frame.defects == number for number in of_class}
+            holes = {number: hole_of(old[number] & mask, settings) & free for number in of_class}
+            place = Place(image, old, holes, free)
+            unseen = unseen_share(place.hole, painter, settings)
+            if limits is not None and unseen > 1 - SEEN:
+                reason = f"hole {unseen:.2f} of a window, above {1 - SEEN:g}"
+                judged |= {number: Verdict(number, False, reason=reason) for number in of_class}
+                continue
             prompts.append(caption(replace(subject, defects=(word,))))
-            before, seed = colour(image), int(random.integers(2**63 - 1))
-            others = (said for said in self.words.of_material[name] if said != word)
-            rivals = [nothing, *(caption(replace(subject, defects=(said,))) for said in others)]
-            made = painted(painter, before, hole, (prompts[-1], nothing), settings, seed, rivals)
-            plain, image = (
-                pasted(image, composited(image, change, np.ones(hole.shape)), free)
-                for change in (made.nothing, made.defect)
-            )
+            drawer = drawer_for(word, self.words.dataset.recipe) if settings.drawn else None
+            if drawer is None:
+                others = (said for said in self.words.of_material[name] if said != word)
+                rivals = [nothing, *(caption(replace(subject, defects=(said,))) for said in others)]
+                seed = int(random.integers(2**63 - 1))
+                made = painted_in(painter, place, (prompts[-1], nothing), rivals, settings, seed)
+            else:
+                made = drawn_in(painter, place, nothing, drawer, frame.scene, settings, random)
+            image = made.pixels
             ids[np.isin(ids, of_class) & mask] = 0
-            for number in of_class:
-                again = mask_of(before, made, holes[number] & (ids == 0), frame.defects == number, settings.share)
+            for number, again in made.found.items():
                 ids[again.mask] = number
-                found[number] = again
-                swaps.append(ClassSwap(number, name, becomes, word))
+            if drawer is not None:
+                marked, told = np.isin(ids, of_class) & mask, (ids, dict.fromkeys(of_class, name), {name: word})
+                here = replace(self.settings.realism, background=0.0)
+                image, _ = self._made_real(image, marked, place.hole, here, subject, told, random)
+            found |= made.found
+            swaps += [ClassSwap(number, name, becomes, word) for number in of_class]
             if limits is not None:
-                judged |= {n: check_painted(colour(plain), colour(image), ids, n, holes[n], limits) for n in of_class}
+                after = colour(image)
+                judged |= {n: check_painted(colour(made.plain), after, ids, n, holes[n], limits) for n in of_class}
         return GeneratedFrame(
             image,
             self._relabelled(frame, mask, words),
@@ -159,6 +168,29 @@ class RefineGenerator:
             found,
             judged,
         )
+
+    def _made_real(
+        self,
+        image: Pixels,
+        marked: Mask,
+        free: Mask,
+        settings: RealismSettings,
+        subject: Subject,
+        told: tuple[Ids, dict[int, str], dict[str, str]],
+        random: np.random.Generator,
+    ) -> tuple[Pixels, list[str]]:
+        """A picture (H, W[, 3]) whose marked defects (H, W) are denoised anew, as far as it is free, and the prompts.
+
+        told: of the defects, as `prompt_of` takes them.
+        """
+        ids, names, words = told
+        windows = windows_for(marked, settings, self.model)
+        asked = [prompt_of(subject, window, ids, names, words) for window in windows]
+        noise = torch.Generator().manual_seed(int(random.integers(2**63 - 1)))
+        strength, share = strength_map(marked, settings) * free, share_map(marked, settings) * free
+        change = realistic(self.model, colour(image), strength, windows, asked, settings, noise)
+        change = kept_visible(colour(image), change, share, ids, marked, settings.visible)
+        return composited(image, change, share), asked
 
     def swapped(
         self, picture: NDArray[np.float64], mask: Mask, old: str, new: str, swap: SwapSettings

@@ -13,6 +13,7 @@ from diffusion_refine.synthesis.swap_options import (
     AmplifyOption,
     CandidatesOption,
     CrossOption,
+    DrawOption,
     InversionOption,
     LowMemoryOption,
     ModelOption,
@@ -78,6 +79,7 @@ def synthesis(
         typer.Option(min=0.01, max=0.99, help="Share of a defect's contrast from which on a pixel changed sides."),
     ] = 0.5,
     painter: PainterOption = None,
+    draw: DrawOption = True,
     candidates: CandidatesOption = 1,
     paper: PaperOption = False,
     inversion: InversionOption = None,
@@ -110,7 +112,7 @@ def synthesis(
     device: DeviceOption = None,
     threads: ThreadsOption = 1,
 ) -> "Synthesis":
-    """Denoise the defects of a dataset anew, and in variants turn them into others.
+    """Denoise the defects of a dataset anew; in variants heal them and draw others in their place.
 
     Raises BlemishError for anything but one finished dataset and options that fit it; ModelError, DatasetError.
     """
@@ -148,13 +150,13 @@ def synthesis(
         keep_classes=keep_classes,
         relabel=RelabelSettings(relabel_share) if relabel else None,
         base_prompt=paper,
-        paint=PaintSettings(candidates=candidates),
+        paint=PaintSettings(candidates=candidates, drawn=draw),
     )
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     loaded = load_model(model, device, low_memory=low_memory)
     swaps = paper or inversion is not None or (cross, self_share, amplify) != (CROSS, SELF, AMPLIFY)
-    name = painter_for(painter, swaps) if variants else None
+    name = painter_for(painter, swaps, keep_classes) if variants else None
     paints = None if name is None else load_painter(name, device, low_memory=low_memory)
     return refine_synthesis(dataset, loaded, settings, paints)
 

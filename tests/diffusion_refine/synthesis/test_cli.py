@@ -78,13 +78,21 @@ def test_a_shell_and_python_have_the_same_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "swaps_words", "painter"),
-    [(None, False, None), (None, True, None), ("none", True, None), ("out/painter", False, "out/painter")],
+    ("given", "swaps_words", "keeps_classes", "painter"),
+    [
+        (None, False, False, "embedded"),
+        (None, True, False, None),
+        (None, False, True, None),
+        ("none", False, False, None),
+        ("none", True, False, None),
+        ("out/painter", False, False, "out/painter"),
+        ("out/painter", False, True, "out/painter"),
+    ],
 )
-def test_variants_are_painted_where_a_painter_is_named(
-    given: str | None, swaps_words: bool, painter: str | None
+def test_variants_are_drawn_unless_words_are_to_be_swapped(
+    given: str | None, swaps_words: bool, keeps_classes: bool, painter: str | None
 ) -> None:
-    assert painter_for(given, swaps_words) == painter
+    assert painter_for(given, swaps_words, keeps_classes) == painter
 
 
 def test_photographs_with_drawn_defects_are_refined_and_looked_at(
@@ -119,7 +127,7 @@ def test_the_papers_way_in_one_word_and_what_is_given_beside_it_wins(
     own = {"--method": "direct", "--seed": 3, "--cross": 0.5, "--self": 0.25, "--amplify": 4}
     beside = [word for option in own.items() for word in option]
     told = {}
-    for name, more in {"plain": (), "paper": ("--paper",), "both": ("--paper", *beside)}.items():
+    for name, more in {"plain": ("--painter", "none"), "paper": ("--paper",), "both": ("--paper", *beside)}.items():
         assert run(*line, *more, "--out", tmp_path / name).code == 0
         told[name] = Dataset(tmp_path / name)[0].refinement
     assert {name: (record["method"], record["seed"]) for name, record in told.items()} == {

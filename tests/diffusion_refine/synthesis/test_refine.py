@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import Limits, Verdict
-from diffusion_refine.editing.painting import Painted, PaintSettings, hole_of
+from diffusion_refine.editing.painting import Painted, PaintSettings, hole_of, unseen_share
 from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.relabelling import RelabelSettings
 from diffusion_refine.editing.word_swap import SwapSettings
@@ -19,6 +19,8 @@ from diffusion_refine.synthesis import attempts
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame
 from diffusion_refine.synthesis.loop import carry_out, frame_of
 from diffusion_refine.synthesis.refine import generator as generator_module
+from diffusion_refine.synthesis.refine import replacing
+from diffusion_refine.synthesis.refine.drawing import Drawer, drawer_for
 from diffusion_refine.synthesis.refine.generator import RefineGenerator
 from diffusion_refine.synthesis.refine.method import refine_synthesis
 from diffusion_refine.synthesis.refine.records import digest_of
@@ -389,13 +391,15 @@ def painter() -> Model:
     return Model(pipeline, "small painter")
 
 
-PAINTING = replace(QUICK, variants=2, words=("rust", "dent"), paint=PaintSettings(steps=3), limits=None)
+DRAWING = replace(QUICK, variants=2, words=("rust", "dent"), paint=PaintSettings(steps=3), limits=None)
+PAINTING = replace(DRAWING, paint=PaintSettings(steps=3, drawn=False))
 
 
-def test_what_is_painted_lies_in_a_hole_for_the_old_defect_and_has_a_mask_of_its_own(
-    source: Dataset, model: Model, painter: Model, tmp_path: Path
+@pytest.mark.parametrize("settings", [DRAWING, PAINTING], ids=["drawn", "painted"])
+def test_what_is_drawn_or_painted_lies_in_a_hole_for_the_old_defect_and_has_a_mask_of_its_own(
+    source: Dataset, model: Model, painter: Model, tmp_path: Path, settings: RefineSettings
 ) -> None:
-    made = carry_out(refine_synthesis(source, model, PAINTING, painter), tmp_path / "out")
+    made = carry_out(refine_synthesis(source, model, settings, painter), tmp_path / "out")
     plain = carry_out(refine_synthesis(source, model, replace(QUICK, variants=0)), tmp_path / "plain")
     for before, after in zip(plain, made, strict=False):
         np.testing.assert_array_equal(before.image, after.image)  # a painter makes variants alone
@@ -405,12 +409,12 @@ def test_what_is_painted_lies_in_a_hole_for_the_old_defect_and_has_a_mask_of_its
     for after in variants:
         record = after.refinement
         assert record is not None
-        assert record["method"] == "painting"
+        assert record["method"] == ("drawing" if settings.paint.drawn else "painting")
         assert record["painter"]["name"] == "small painter"
         before = source[record["parents"][0]["frame"]]
         changed = (after.image != before.image).any(axis=2)
-        hole = hole_of(before.defects > 0, PAINTING.paint)
-        near = binary_dilation(hole, np.ones((3, 3)), iterations=PAINTING.paint.band + 1)
+        hole = hole_of(before.defects > 0, settings.paint)
+        near = binary_dilation(hole, np.ones((3, 3)), iterations=settings.paint.band + 1)
         np.testing.assert_array_equal(changed & ~near, False)
         assert hole[after.defects > 0].all()
         of_instances = {instance.id: instance.class_name for instance in after.instances if instance.family == "defect"}
@@ -429,10 +433,11 @@ def test_what_is_painted_lies_in_a_hole_for_the_old_defect_and_has_a_mask_of_its
     assert sum(counts["re-labelled"] for counts in label_counts(made).values()) == moved
 
 
-def test_a_stopped_painting_goes_on_and_ends_in_the_same_bytes(
-    source: Dataset, model: Model, painter: Model, tmp_path: Path
+@pytest.mark.parametrize(("settings", "other"), [(DRAWING, PAINTING), (PAINTING, DRAWING)], ids=["drawn", "painted"])
+def test_stopped_variants_go_on_and_end_in_the_same_bytes(
+    source: Dataset, model: Model, painter: Model, tmp_path: Path, settings: RefineSettings, other: RefineSettings
 ) -> None:
-    synthesis = refine_synthesis(source, model, PAINTING, painter)
+    synthesis = refine_synthesis(source, model, settings, painter)
     whole = carry_out(synthesis, tmp_path / "whole")
 
     def stop(what: str, done: int, total: int) -> None:
@@ -441,17 +446,48 @@ def test_a_stopped_painting_goes_on_and_ends_in_the_same_bytes(
 
     with pytest.raises(KeyboardInterrupt):
         carry_out(synthesis, tmp_path / "stopped", stop)
-    again = carry_out(refine_synthesis(source, model, PAINTING, painter), tmp_path / "stopped")
+    again = carry_out(refine_synthesis(source, model, settings, painter), tmp_path / "stopped")
     assert contents(again.path) == contents(whole.path)
-    with pytest.raises(DatasetError, match="begun differently"):
-        carry_out(refine_synthesis(source, model, PAINTING), tmp_path / "stopped")
+    for differently in (refine_synthesis(source, model, settings), refine_synthesis(source, model, other, painter)):
+        with pytest.raises(DatasetError, match="begun differently"):
+            carry_out(differently, tmp_path / "stopped")
+
+
+def test_what_no_recipe_draws_is_painted(
+    source: Dataset, model: Model, painter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(word: str, recipe: Recipe) -> Drawer | None:
+        asked.append(word)
+        return drawer_for(word, recipe)
+
+    monkeypatch.setattr(generator_module, "drawer_for", noted)
+    settings = replace(DRAWING, words=("chip",), attempts=1)  # of a border
+    drawn, painted = (
+        refined_frame_of(source, model, replace(settings, paint=replace(settings.paint, drawn=drawn)), painter)
+        for drawn in (True, False)
+    )
+    assert asked == ["chip"]
+    np.testing.assert_array_equal(drawn.image, painted.image)
+    np.testing.assert_array_equal(drawn.defects, painted.defects)
+
+
+def test_a_hole_without_room_for_a_drawing_stays_as_it_was(
+    source: Dataset, model: Model, painter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replacing, "drawn_into", lambda *_: None)
+    made = refined_frame_of(source, model, replace(DRAWING, attempts=1), painter)
+    np.testing.assert_array_equal(made.image, source[0].image)
+    np.testing.assert_array_equal(made.defects, source[0].defects)
+    assert {entry["reason"] for entry in made.record["refused"]} == {"its mask was not found again"}
 
 
 def test_a_painter_that_paints_nothing_is_refused_though_nothing_else_is_checked(
     source: Dataset, model: Model, painter: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = Painted(np.full((64, 80, 3), 0.1), np.full((64, 80, 3), 0.1))
-    monkeypatch.setattr(generator_module, "painted", lambda *_: nothing)
+    monkeypatch.setattr(replacing, "painted", lambda *_: nothing)
     made = refined_frame_of(source, model, PAINTING, painter)
     np.testing.assert_array_equal(made.image, source[0].image)
     np.testing.assert_array_equal(made.defects, source[0].defects)
@@ -464,6 +500,21 @@ def test_a_surface_that_stands_out_is_refused(source: Dataset, model: Model, pai
     assert made.record["outcome"] == "kept"
     assert {entry["attempt"] for entry in made.record["refused"]} == {0, 1}
     assert any(entry["reason"].startswith("surface ") for entry in made.record["refused"])
+
+
+@pytest.mark.parametrize("settings", [DRAWING, PAINTING], ids=["drawn", "painted"])
+def test_a_hole_round_which_the_painter_sees_too_little_is_refused(
+    source: Dataset, model: Model, painter: Model, monkeypatch: pytest.MonkeyPatch, settings: RefineSettings
+) -> None:
+    hole = hole_of(source[0].defects == 1, settings.paint) | hole_of(source[0].defects == 2, settings.paint)
+    share = unseen_share(hole, painter, settings.paint)
+    assert share == pytest.approx(max(hole[:64, left : left + 64].mean() for left in (0, 16)), rel=0.2)
+    monkeypatch.setattr(generator_module, "SEEN", 1 - share / 2)
+    made = refined_frame_of(source, model, replace(settings, limits=LENIENT, attempts=2), painter)
+    np.testing.assert_array_equal(made.image, source[0].image)
+    assert {entry["reason"] for entry in made.record["refused"]} == {
+        f"hole {share:.2f} of a window, above {share / 2:g}"
+    }
 
 
 def refined_frame_of(source: Dataset, model: Model, settings: RefineSettings, painter: Model) -> GeneratedFrame:
