@@ -306,7 +306,7 @@ def _told(outcome: Outcome, results: Results) -> list[str]:
     """The main table for a terminal."""
     study, figures = outcome.file.study, outcome.task.figures
     surfaces = len({picture.surface for picture in outcome.real})
-    kind = "real pictures" if outcome.photographs else "renders held out, as there are no photographs,"
+    kind = "real pictures" if outcome.photographs else "renders held out, not photographs,"
     lines = [
         f"{study.name}: {outcome.task.name} of {len(outcome.real)} {kind} of {surfaces} surfaces, seeds "
         f"{', '.join(map(str, study.seeds))}",

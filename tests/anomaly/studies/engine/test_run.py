@@ -560,7 +560,7 @@ def test_the_report_shows_what_was_found(whole, tmp_path):
         assert any(line.startswith(arm) for line in told)
     assert "blemish study &lt;small&gt;" in html
     assert 'src="http' not in html
-    assert "No photographs were at hand" not in html
+    assert "Renders, not photographs" not in html
     assert html.count("<img") == 6 * 3 + 3
     path.write_text(html.replace("Accuracy", "accuracy"))
     next((tmp_path / "cache" / "models").rglob("means.npy")).write_bytes(b"")
