@@ -19,7 +19,7 @@ from skimage.segmentation import clear_border
 
 from diffusion_refine.editing.label_check import LEAST_PIXELS, standing_out
 from diffusion_refine.editing.painting import grown
-from diffusion_refine.editing.pixels import Pixels, colour, pasted
+from diffusion_refine.editing.pixels import colour, pasted
 from diffusion_refine.editing.relabelling import EVERY_WAY
 from diffusion_refine.prompts.vocabulary import DEFECTS
 from diffusion_refine.synthesis.procedural.method import GLOSS
@@ -31,7 +31,7 @@ from scenes.camera.imaging import pixel_footprint
 from scenes.camera.light import Light
 from scenes.catalogue import registry
 from scenes.pictures.errors import PictureError
-from scenes.pictures.reading import Photograph
+from scenes.pictures.reading import Photograph, Pixels
 from scenes.recipes.examples import example
 from scenes.recipes.on_photographs import draw_on
 from scenes.recipes.paths import replaced
@@ -134,7 +134,8 @@ class Sheets:
     def __init__(self, drawer: Drawer, pixels: Pixels, extent: int, scene: Scene, seed: int) -> None:
         self.drawer, self.seed = drawer, seed
         self.side = max(LEAST_SIDE, 2 * extent)
-        empty = np.zeros((self.side, self.side, *pixels.shape[2:]), pixels.dtype)
+        shape, eight = (self.side, self.side, *pixels.shape[2:]), pixels.dtype == np.uint8
+        empty: Pixels = np.zeros(shape, np.uint8) if eight else np.zeros(shape, np.uint16)
         self.sheet = Photograph(empty, scene.recipe_name, "0" * 64)
         self.scale = drawer.scale or pixel_footprint(scene.camera, scene.camera.focus_distance)
         self._drawn: dict[tuple[int, int], Sheet] = {}

@@ -15,6 +15,7 @@ from diffusion_refine.editing.label_check import Verdict, check_painted
 from diffusion_refine.editing.painting import SEEN, hole_of, unseen_share
 from diffusion_refine.editing.pixels import Pixels, colour, composited, pasted
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
+from diffusion_refine.editing.relabelling import Found
 from diffusion_refine.editing.visibility import kept_visible
 from diffusion_refine.editing.windows import Window, assembled, padded, padded_shape
 from diffusion_refine.editing.word_swap import SwapSettings, inverted, swap_words
@@ -120,7 +121,8 @@ class RefineGenerator:
         random, words = stream.generator(), self.words.chosen(stream)
         image, ids = frame.image, frame.defects.copy()
         defects = [i for i in frame.instances if i.family == "defect" and (mask & (frame.defects == i.id)).any()]
-        prompts, swaps, found = [], [], {}
+        prompts, swaps = [], []
+        found: dict[int, Found] = {}
         judged: dict[int, Verdict] = {}
         for name, (word, becomes) in words.items():
             of_class = [instance.id for instance in defects if instance.class_name == name]

@@ -33,7 +33,7 @@ class Place:
     @property
     def hole(self) -> Mask:
         """(H, W): all of them."""
-        return np.any(list(self.holes.values()), axis=0)
+        return np.asarray(np.any(list(self.holes.values()), axis=0))
 
     def changed(self, change: NDArray[np.float64]) -> Pixels:
         """The picture with a change (H, W, 3) added where it may be."""
