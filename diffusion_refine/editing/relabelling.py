@@ -49,11 +49,15 @@ class RelabelSettings:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A mask (H, W) found again. threshold: of the difference map, of white. overlap: IoU with the old mask."""
+    """A mask (H, W) found again. threshold: of the difference map, of white. overlap: IoU with the old mask.
+
+    into: the instance that took its place together with its own, where there is none of it any more.
+    """
 
     mask: Mask
     threshold: float
     overlap: float
+    into: int | None = None
 
 
 def found_again(

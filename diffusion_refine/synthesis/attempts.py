@@ -79,6 +79,7 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
     if editing.relabelling is not None or found:
         classes = reclassed(classes, defects, placed, instances, editing.bits)
         relabelled = {"labels": told(defects, tracked)}
+    instances = tuple(one for one in instances if one.family != "defect" or one.id not in tracked.gone)
     return GeneratedFrame(
         image,
         classes,
@@ -91,7 +92,7 @@ def edited(generator: Generator, editing: Editing, frame: SourceFrame, stream: F
             "attempts": attempts,
             "swapped": [
                 {"instance": swap.instance, "from": swap.before, "to": swap.after, "word": swap.word}
-                for swap in (swaps[i.id] for i in frame.instances if i.family == "defect" and i.id in swaps)
+                for swap in (swaps[i.id] for i in instances if i.family == "defect" and i.id in swaps)
             ],
             "metrics": dict(editing.measure(before, after, (defects > 0) | (placed > 0))),
             "checks": [

@@ -28,9 +28,14 @@ class Tracked:
 
     @property
     def lost(self) -> list[int]:
-        """Instances that were looked for and not found."""
+        """Instances that were looked for and not found, though no other took their place."""
         there = set(np.unique(self.ids).tolist())
-        return [number for number in self.found if number not in there]
+        return [number for number, found in self.found.items() if number not in there and found.into is None]
+
+    @property
+    def gone(self) -> set[int]:
+        """Instances whose place another took."""
+        return {number for number, found in self.found.items() if found.into is not None}
 
 
 def tracked_by(
@@ -84,6 +89,7 @@ def told(old: Ids, tracked: Tracked) -> dict[str, Any]:
     """
     new, found = tracked.ids, tracked.found
     outcomes = {number: _outcome(number, old, tracked) for number in np.unique(old).tolist() if number}
+    gone = {number: found[number].into for number in sorted(tracked.gone)}
     entries = [
         {
             "instance": number,
@@ -91,11 +97,13 @@ def told(old: Ids, tracked: Tracked) -> dict[str, Any]:
             "overlap": round(found[number].overlap, DIGITS),
             "pixels": [int(np.count_nonzero(old == number)), int(np.count_nonzero(new == number))],
             "before": encoded(old == number),
+            **({"into": gone[number]} if number in gone else {}),
         }
         for number, outcome in outcomes.items()
         if outcome == RELABELLED
     ]
-    return {"outcomes": {str(number): outcome for number, outcome in outcomes.items()}, "found_again": entries}
+    told = {str(number): outcome for number, outcome in outcomes.items() if number not in gone}
+    return {"outcomes": told, "found_again": entries}
 
 
 def _outcome(number: int, old: Ids, tracked: Tracked) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import Verdict, check_painted
-from diffusion_refine.editing.painting import SEEN, hole_of, unseen_share
+from diffusion_refine.editing.painting import SEEN, unseen_share
 from diffusion_refine.editing.pixels import Pixels, colour, composited, pasted
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.relabelling import Found
@@ -27,6 +27,7 @@ from diffusion_refine.synthesis.refine.drawing import drawer_for
 from diffusion_refine.synthesis.refine.records import model_record
 from diffusion_refine.synthesis.refine.replacing import Place, drawn_in, painted_in
 from diffusion_refine.synthesis.refine.settings import RefineSettings
+from diffusion_refine.synthesis.refine.sites import sites_of
 from diffusion_refine.synthesis.refine.swap_words import SwapWords, word_of
 from diffusion_refine.synthesis.refine.units import units_of
 
@@ -62,14 +63,20 @@ class RefineGenerator:
         settings, defects = self.settings.realism, frame.defects
         if self.painter is None or not variant:
             return units_of(defects, settings)
-        return units_of(self._holes(defects), replace(settings, band=max(settings.band, self.settings.paint.band)))
+        return units_of(self._rooms(frame), replace(settings, band=max(settings.band, self.settings.paint.band)))
 
-    def _holes(self, defects: Ids) -> Ids:
-        """(H, W): where each defect's successor may be painted, by the defect's number; a defect's own pixels first."""
-        holes = np.zeros_like(defects)
-        for number in np.unique(defects[defects > 0]).tolist():
-            holes[hole_of(defects == number, self.settings.paint) & (holes == 0)] = number
-        return np.where(defects > 0, defects, holes)
+    def _rooms(self, frame: SourceFrame) -> Ids:
+        """(H, W): where each defect's successor may be, by the defect's number; a defect's own pixels first."""
+        defects, rooms = frame.defects, np.zeros_like(frame.defects)
+        there = set(np.unique(defects).tolist())
+        of_class: dict[str, list[int]] = {}
+        for instance in frame.instances:
+            if instance.family == "defect" and instance.id in there:
+                of_class.setdefault(instance.class_name, []).append(instance.id)
+        for numbers in of_class.values():
+            for site in sites_of(defects, numbers, self.settings.paint, self.settings.paint.drawn):
+                rooms[site.room & (rooms == 0)] = site.number
+        return np.where(defects > 0, defects, rooms)
 
     def generate(self, frame: SourceFrame, mask: Mask, stream: FrameStream) -> GeneratedFrame:
         """The defects in the mask refined, and in variants swapped first; everything else as it is."""
@@ -129,16 +136,15 @@ class RefineGenerator:
             if not of_class:
                 continue
             free = mask & ((ids == 0) | np.isin(ids, of_class))
-            old = {number: frame.defects == number for number in of_class}
-            holes = {number: hole_of(old[number] & mask, settings) & free for number in of_class}
-            place = Place(image, old, holes, free)
+            drawer = drawer_for(word, self.words.dataset.recipe) if settings.drawn else None
+            sites = sites_of(np.where(mask, frame.defects, 0), of_class, settings, drawer is not None)
+            place = Place(image, [site.within(free) for site in sites], free)
             unseen = unseen_share(place.hole, painter, settings)
             if limits is not None and unseen > 1 - SEEN:
                 reason = f"hole {unseen:.2f} of a window, above {1 - SEEN:g}"
                 judged |= {number: Verdict(number, False, reason=reason) for number in of_class}
                 continue
             prompts.append(caption(replace(subject, defects=(word,))))
-            drawer = drawer_for(word, self.words.dataset.recipe) if settings.drawn else None
             if drawer is None:
                 others = (said for said in self.words.of_material[name] if said != word)
                 rivals = [nothing, *(caption(replace(subject, defects=(said,))) for said in others)]
@@ -158,7 +164,16 @@ class RefineGenerator:
             swaps += [ClassSwap(number, name, becomes, word) for number in of_class]
             if limits is not None:
                 after = colour(image)
-                judged |= {n: check_painted(colour(made.plain), after, ids, n, holes[n], limits) for n in of_class}
+                plain = colour(made.plain)
+                judged |= {
+                    site.number: check_painted(plain, after, ids, site.number, site.hole, limits)
+                    for site in place.sites
+                }
+                judged |= {
+                    number: Verdict(number, True, reason=f"one with instance {again.into}")
+                    for number, again in made.found.items()
+                    if again.into is not None
+                }
         return GeneratedFrame(
             image,
             self._relabelled(frame, mask, words),

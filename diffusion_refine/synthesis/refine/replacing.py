@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from diffusion_refine.editing.painting import PaintSettings, filled, mask_of, pa
 from diffusion_refine.editing.pixels import Pixels, colour, composited, pasted
 from diffusion_refine.editing.relabelling import Found
 from diffusion_refine.synthesis.refine.drawing import Drawer, Sheets, drawn_into, extent_of
+from diffusion_refine.synthesis.refine.sites import Site
 from scenes.scene import Scene
 
 Mask = NDArray[np.bool_]
@@ -20,20 +21,16 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where defects are replaced: in a picture (H, W[, 3]), at the old ones (H, W), each by its number, in their holes.
-
-    free: (H, W), where anything may change.
-    """
+    """Where defects are replaced: in a picture (H, W[, 3]), at some sites; free: (H, W), where anything may change."""
 
     pixels: Pixels
-    old: Mapping[int, Mask]
-    holes: Mapping[int, Mask]
+    sites: Sequence[Site]
     free: Mask
 
     @property
     def hole(self) -> Mask:
-        """(H, W): all of them."""
-        return np.asarray(np.any(list(self.holes.values()), axis=0))
+        """(H, W): those of all sites."""
+        return np.asarray(np.any([site.hole for site in self.sites], axis=0))
 
     def changed(self, change: NDArray[np.float64]) -> Pixels:
         """The picture with a change (H, W, 3) added where it may be."""
@@ -62,9 +59,10 @@ def painted_in(
     made = painted(painter, before, place.hole, prompts, settings, seed, rivals)
     found: dict[int, Found] = {}
     taken = np.zeros_like(place.free)
-    for number, hole in place.holes.items():
-        found[number] = mask_of(before, made, hole & ~taken, place.old[number], settings.share)
-        taken |= found[number].mask
+    for site in place.sites:
+        again = mask_of(before, made, site.hole & ~taken, site.old, settings.share)
+        found |= site.found(again)
+        taken |= again.mask
     return Replaced(place.changed(made.nothing), place.changed(made.defect), found)
 
 
@@ -81,12 +79,12 @@ def drawn_in(
     seed, of_sheets = random.integers(2**63 - 1, size=2).tolist()
     plain = place.changed(filled(painter, colour(place.pixels), place.hole, nothing, settings, seed))
     image, taken = plain, np.zeros_like(place.free)
-    sheets = Sheets(drawer, plain, max(map(extent_of, place.holes.values())), scene, of_sheets)
+    sheets = Sheets(drawer, plain, max(extent_of(site.room) for site in place.sites), scene, of_sheets)
     found: dict[int, Found] = {}
-    for number, hole in place.holes.items():
-        drawn = drawn_into(image, hole & ~taken, sheets, scene, random)
-        image, mask = (image, np.zeros_like(hole)) if drawn is None else (drawn.pixels, drawn.mask)
-        old = place.old[number]
-        found[number] = Found(mask, 0.0, float(np.count_nonzero(mask & old) / max(1, np.count_nonzero(mask | old))))
+    for site in place.sites:
+        drawn = drawn_into(image, site.room & ~taken, sheets, scene, random)
+        image, mask = (image, np.zeros_like(site.room)) if drawn is None else (drawn.pixels, drawn.mask)
+        overlap = np.count_nonzero(mask & site.old) / max(1, np.count_nonzero(mask | site.old))
+        found |= site.found(Found(mask, 0.0, overlap))
         taken |= mask
     return Replaced(plain, image, found)

@@ -25,6 +25,7 @@ from diffusion_refine.synthesis.refine.generator import RefineGenerator
 from diffusion_refine.synthesis.refine.method import refine_synthesis
 from diffusion_refine.synthesis.refine.records import digest_of
 from diffusion_refine.synthesis.refine.settings import RefineSettings
+from diffusion_refine.synthesis.refine.sites import sites_of
 from diffusion_refine.synthesis.refine.summary import Summary, summary_of
 from diffusion_refine.synthesis.refine.swap_words import class_of
 from diffusion_refine.synthesis.refine.units import units_of
@@ -515,6 +516,59 @@ def test_a_hole_round_which_the_painter_sees_too_little_is_refused(
     assert {entry["reason"] for entry in made.record["refused"]} == {
         f"hole {share:.2f} of a window, above {share / 2:g}"
     }
+
+
+def test_a_cluster_becomes_one_defect_and_the_others_of_it_are_gone(
+    recipe: Recipe, model: Model, painter: Model, tmp_path: Path
+) -> None:
+    writer = DatasetWriter(tmp_path / "specks", recipe, SEED, 1, samples=8)
+    bit, rng = recipe.class_bits["crack"], np.random.default_rng(0)
+    picture, ids = rng.normal(0.5, 0.02, (64, 80, 3)), np.zeros((64, 80), np.uint16)
+    places = [(10, 10), (10, 24), (22, 16), (20, 30), (52, 66)]  # four near each other, the second the largest
+    for number, (row, column) in enumerate(places, start=1):
+        ids[row : row + 3 + (number == 2), column : column + 3] = number
+    picture[ids > 0] -= 0.3
+    image = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    instances = [Instance(number, "defect", "crack") for number in range(1, 6)]
+    classes, none = (ids > 0) * np.uint16(1 << bit), np.zeros_like(ids)
+    writer.write(0, image, classes, ids, none, draw(recipe, SEED, 0), instances)
+    writer.finish()
+    made = carry_out(
+        refine_synthesis(Dataset(tmp_path / "specks"), model, replace(DRAWING, variants=1), painter), tmp_path / "out"
+    )
+    before, after = made
+    assert [instance.id for instance in before.instances] == [1, 2, 3, 4, 5]
+    left = {instance.id: instance.class_name for instance in after.instances}
+    assert set(left) == set(np.unique(after.defects[after.defects > 0])) == {2, 5}
+    for number, name in left.items():
+        assert (after.classes[after.defects == number] == 1 << made.classes[name]).all()
+    np.testing.assert_array_equal(after.classes > 0, after.defects > 0)
+    assert {entry["instance"] for entry in after.refinement["swapped"]} == {2, 5}
+    entries = {entry["instance"]: entry for entry in after.refinement["labels"]["found_again"]}
+    assert {number: entry.get("into") for number, entry in entries.items()} == {1: 2, 2: None, 3: 2, 4: 2, 5: None}
+    for number, old in masks_before(after).items():
+        np.testing.assert_array_equal(old, ids == number)
+    assert sum(sum(counts.values()) for counts in label_counts(made).values()) >= 2
+    rows, columns = np.nonzero(after.defects == 2)
+    assert rows.min() >= 6
+    assert rows.max() <= 28
+    assert columns.min() >= 6
+    assert columns.max() <= 38
+
+
+def test_painted_defects_stay_apart(recipe: Recipe) -> None:
+    ids = np.zeros((40, 60), np.uint16)
+    ids[10:13, 10:13], ids[10:14, 22:25], ids[30:33, 50:53] = 1, 2, 3
+    apart = sites_of(ids, [1, 2, 3], PaintSettings(), together=False)
+    assert [site.numbers for site in apart] == [(1,), (2,), (3,)]
+    for site in apart:
+        np.testing.assert_array_equal(site.room, hole_of(ids == site.number))
+    near = sites_of(ids, [1, 2, 3], PaintSettings(), together=True)
+    assert sorted(site.numbers for site in near) == [(2, 1), (3,)]
+    both = next(site for site in near if len(site.numbers) == 2)
+    np.testing.assert_array_equal(both.hole, hole_of(ids == 1) | hole_of(ids == 2))
+    assert (both.room & ~both.hole).any()
+    assert both.room[12, 17]  # between the two
 
 
 def refined_frame_of(source: Dataset, model: Model, settings: RefineSettings, painter: Model) -> GeneratedFrame:
