@@ -51,7 +51,7 @@ class Site:
 
 
 def sites_of(ids: Ids, numbers: Sequence[int], settings: PaintSettings, together: bool) -> list[Site]:
-    """The sites of some defects of ids (H, W), the largest of each first; together: one for all that lie near another."""
+    """The sites of some defects of ids (H, W), the largest of each first; together: one for all that lie near."""
     holes = {number: hole_of(ids == number, settings) for number in numbers}
     if not together:
         return [Site((number,), ids == number, holes[number], holes[number]) for number in numbers]
