@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -75,6 +76,7 @@ STOPPED = "stopped; the same command goes on from what is finished"  # of one th
 # The signals that end a command: Ctrl-C, and those by which systems and closing terminals do; Windows has no SIGHUP.
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 NEAR = 40  # characters of a text about the one that is none
+IMPORTING = 0.05  # s; so long a signal waits before it looks again whether an import has ended
 AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
@@ -397,18 +399,48 @@ def main() -> None:
 
 
 def heed_stops() -> None:
-    """Have the signals by which systems and closing terminals end a program do what Ctrl-C does."""
-    last = -AT_ONCE
+    """Have the signals by which systems and closing terminals end a program do what Ctrl-C does.
+
+    All of them wait for the end of an import: one that is interrupted in a compiled module may end the process there
+    and then, with all that is half-written, as torch's does.
+    """
+    last, waiting = -AT_ONCE, set[int]()
+
+    def again(number: int) -> None:
+        waiting.discard(number)
+        main_thread = threading.main_thread().ident
+        if (
+            hasattr(signal, "pthread_kill") and main_thread is not None
+        ):  # a signal here would wake no sleep there
+            signal.pthread_kill(main_thread, number)
+        else:
+            signal.raise_signal(number)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal last
+        if is_importing(frame):
+            if number not in waiting:
+                waiting.add(number)
+                timer = threading.Timer(IMPORTING, again, (number,))
+                timer.daemon = True
+                timer.start()
+            return
         before, last = last, time.monotonic()
-        if last - before >= AT_ONCE:
+        if number == signal.SIGINT or last - before >= AT_ONCE:
             raise KeyboardInterrupt
 
     for number in STOPS:
-        if signal.getsignal(number) == signal.SIG_DFL:  # not where nohup has it ignored, nor Ctrl-C's own
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # not where nohup has it ignored
             signal.signal(number, interrupt)
+
+
+def is_importing(frame: FrameType | None) -> bool:
+    """Whether what a command does at a frame is to import a module; not what imports the program itself."""
+    while frame is not None and frame.f_code is not run.__code__:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager

@@ -46,6 +46,37 @@ def test_while_modules_are_imported(at: Path, tmp_path: Path, name: str, after: 
     assert not list((at / "new").glob(".*"))
 
 
+SLOW = """
+import time
+time.sleep(1.2)
+whole = True
+"""
+PROGRAM = """
+import blemish, signal, sys, threading, time
+sys.path.insert(0, sys.argv[1])
+blemish.heed_stops()
+asked = threading.main_thread().ident, getattr(signal, sys.argv[2])
+timers = [threading.Timer(after, signal.pthread_kill, asked) for after in (0.3, 0.4)]
+for timer in timers:
+    timer.start()
+try:
+    begun = time.monotonic()
+    import slow
+    time.sleep(20)
+except KeyboardInterrupt:
+    print(getattr(sys.modules.get("slow"), "whole", False), time.monotonic() - begun < 10)
+time.sleep(0.5)  # the second signal belonged to the same stop
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_an_import_is_ended_before_a_stop(tmp_path: Path, name: str) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), name]
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (told.stdout, told.returncode) == ("True True\n", 0), told.stderr
+
+
 def test_of_two_signals_at_once_the_second_disturbs_nothing(at: Path, tmp_path: Path) -> None:
     command = ["evaluate", str(at / "bank"), str(at / "mvtec"), "--out", str(at / "new")]
     code, said = stopped(command, [signal.SIGHUP, signal.SIGTERM], 0.5, tmp_path / "temporary")
