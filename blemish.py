@@ -409,9 +409,7 @@ def heed_stops() -> None:
     def again(number: int) -> None:
         waiting.discard(number)
         main_thread = threading.main_thread().ident
-        if (
-            hasattr(signal, "pthread_kill") and main_thread is not None
-        ):  # a signal here would wake no sleep there
+        if hasattr(signal, "pthread_kill") and main_thread is not None:  # a signal here would wake no sleep there
             signal.pthread_kill(main_thread, number)
         else:
             signal.raise_signal(number)
