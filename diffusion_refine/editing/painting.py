@@ -23,7 +23,7 @@ from diffusion_refine.core.models import Model
 from diffusion_refine.editing.label_check import LEAST_SPREAD
 from diffusion_refine.editing.likelihood import margin, noise_errors
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
-from diffusion_refine.editing.relabelling import EVERY_WAY, Found, cleaned, difference_map
+from diffusion_refine.editing.relabelling import EVERY_WAY, Found, cleaned, difference_map, overlap_of
 from diffusion_refine.editing.windows import padded, padded_shape
 from procgen.errors import BlemishError
 
@@ -160,4 +160,4 @@ def mask_of(picture: Picture, made: Painted, hole: Mask, old: Mask, share: float
     contrast = float(np.quantile(change[hole], HIGH))
     threshold = max(share * contrast, 2 * LEAST_SPREAD)
     mask = cleaned(binary_fill_holes(hole & (change > threshold)), np.zeros_like(hole))
-    return Found(mask, threshold, float(np.count_nonzero(mask & old) / max(1, np.count_nonzero(mask | old))))
+    return Found(mask, threshold, overlap_of(mask, old))

@@ -87,8 +87,12 @@ def found_again(
     marked = (cut & ~(changed & ~flawed)) | (changed & flawed)
     mask = np.zeros_like(old)
     mask[span] = cleaned(marked, cut) & inside
-    union = np.count_nonzero(mask | old)
-    return Found(mask, threshold, float(np.count_nonzero(mask & old) / union))
+    return Found(mask, threshold, overlap_of(mask, old))
+
+
+def overlap_of(mask: Mask, old: Mask) -> float:
+    """Intersection over union of two masks (H, W); 0 where both are empty."""
+    return float(np.count_nonzero(mask & old) / max(1, np.count_nonzero(mask | old)))
 
 
 def difference_map(before: Picture, after: Picture) -> NDArray[np.float64]:

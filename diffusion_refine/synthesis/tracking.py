@@ -89,7 +89,6 @@ def told(old: Ids, tracked: Tracked) -> dict[str, Any]:
     """
     new, found = tracked.ids, tracked.found
     outcomes = {number: _outcome(number, old, tracked) for number in np.unique(old).tolist() if number}
-    gone = {number: found[number].into for number in sorted(tracked.gone)}
     entries = [
         {
             "instance": number,
@@ -97,13 +96,14 @@ def told(old: Ids, tracked: Tracked) -> dict[str, Any]:
             "overlap": round(found[number].overlap, DIGITS),
             "pixels": [int(np.count_nonzero(old == number)), int(np.count_nonzero(new == number))],
             "before": encoded(old == number),
-            **({"into": gone[number]} if number in gone else {}),
+            **({} if found[number].into is None else {"into": found[number].into}),
         }
         for number, outcome in outcomes.items()
         if outcome == RELABELLED
     ]
-    told = {str(number): outcome for number, outcome in outcomes.items() if number not in gone}
-    return {"outcomes": told, "found_again": entries}
+    gone = tracked.gone
+    left = {str(number): outcome for number, outcome in outcomes.items() if number not in gone}
+    return {"outcomes": left, "found_again": entries}
 
 
 def _outcome(number: int, old: Ids, tracked: Tracked) -> str:

@@ -88,9 +88,13 @@ def drawer_for(word: str, recipe: Recipe) -> Drawer | None:
 
     What needs a border or copper is not drawn, for a picture does not say where these are; nor what crosses a part.
     """
-    own = [number for number, entry in enumerate(recipe.defects) if word_of(entry.class_name) == word]
-    own = [number for number in own if not registry.DEFECTS[recipe.defects[number].kind].requires]
-    own = [number for number in own if getattr(recipe.defects[number], "origin", None) != "across"]
+    own = [
+        number
+        for number, entry in enumerate(recipe.defects)
+        if word_of(entry.class_name) == word
+        and not registry.DEFECTS[entry.kind].requires
+        and getattr(entry, "origin", None) != "across"
+    ]
     if own:
         return Drawer(_alone(recipe, own))
     return _of_catalogue(word)
@@ -128,7 +132,8 @@ class Sheet:
 class Sheets:
     """Drawings of one word for the holes of a picture: of every size some, each drawn when it is first asked for.
 
-    pixels: (H, W[, 3]), the picture. extent: pixels of the largest hole, from end to end. The same seed gives the same.
+    pixels: (H, W[, 3]), a picture of the scene. extent: pixels of the largest hole, from end to end. look, gloss: what
+    drawings are shaded with, the scene's. The same seed gives the same.
     """
 
     def __init__(self, drawer: Drawer, pixels: Pixels, extent: int, scene: Scene, seed: int) -> None:
@@ -138,6 +143,8 @@ class Sheets:
         empty: Pixels = np.zeros(shape, np.uint8) if eight else np.zeros(shape, np.uint16)
         self.sheet = Photograph(empty, scene.recipe_name, "0" * 64)
         self.scale = drawer.scale or pixel_footprint(scene.camera, scene.camera.focus_distance)
+        self.look = {"finish": scene.finish, "sensor": scene.sensor} | _light_of(scene)
+        self.gloss = _gloss(scene)
         self._drawn: dict[tuple[int, int], Sheet] = {}
 
     def at(self, size: int, number: int) -> Sheet:
@@ -150,8 +157,8 @@ class Sheets:
         return self._drawn[size, number]
 
 
-def drawn_into(pixels: Pixels, hole: Mask, sheets: Sheets, scene: Scene, random: np.random.Generator) -> Drawn | None:
-    """A picture (H, W[, 3]) of a scene with a defect drawn into its hole (H, W), and nothing beyond it changed.
+def drawn_into(pixels: Pixels, hole: Mask, sheets: Sheets, random: np.random.Generator) -> Drawn | None:
+    """A picture (H, W[, 3]) with a defect drawn into its hole (H, W), and nothing beyond it changed.
 
     Of the largest drawings for which there is room, any that is clear to see; None where nothing finds room.
     """
@@ -170,7 +177,7 @@ def drawn_into(pixels: Pixels, hole: Mask, sheets: Sheets, scene: Scene, random:
         if fitting:
             most = max(covered for covered, *_ in fitting)
             large = [found for covered, *found in fitting if covered >= most / 2]
-            shaded = (_shaded(pixels, hole, scene, *large[place]) for place in random.permutation(len(large)).tolist())
+            shaded = (_shaded(pixels, hole, sheets, *large[place]) for place in random.permutation(len(large)).tolist())
             return _clearest(shaded)
     return None
 
@@ -220,13 +227,12 @@ def _kept(seen: Mask, room: Mask) -> Mask:
     return np.asarray(stays[pieces] & room)
 
 
-def _shaded(pixels: Pixels, hole: Mask, scene: Scene, sheet: Sheet, move: tuple[int, int], kept: Mask) -> Drawn:
+def _shaded(pixels: Pixels, hole: Mask, sheets: Sheets, sheet: Sheet, move: tuple[int, int], kept: Mask) -> Drawn:
     """The kept pieces of what is drawn on a sheet, on the pixels that it is moved to; of others no trace."""
     side, (height, width) = len(kept), hole.shape
     rows, columns = (np.arange(side) + first for first in move)
     beneath = pixels[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
-    shown = {"finish": scene.finish, "sensor": scene.sensor, "light": _light(scene, sheet.scene)}
-    made = painted(beneath, sheet.scene.model_copy(update=shown), _gloss(scene))
+    made = painted(beneath, sheet.scene.model_copy(update=sheets.look), sheets.gloss)
     changed = grown(kept, FADE) & ~(sheet.seen & ~kept)
     there = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
     inside, place = np.ix_(*there), np.ix_(rows[there[0]], columns[there[1]])
@@ -236,13 +242,13 @@ def _shaded(pixels: Pixels, hole: Mask, scene: Scene, sheet: Sheet, move: tuple[
     return Drawn(result, mask)
 
 
-def _light(scene: Scene, drawn: Scene) -> Light:
-    """The scene's own; that of the recipe which draws where it does not reach the middle or is a Blender scene's."""
+def _light_of(scene: Scene) -> dict[str, Light]:
+    """The scene's light; none where it does not reach the middle or is Blender's, so that drawings keep their own."""
     try:
         photo_light(scene.light, 0.0)
     except PictureError:
-        return drawn.light
-    return scene.light
+        return {}
+    return {"light": scene.light}
 
 
 def _gloss(scene: Scene) -> float:

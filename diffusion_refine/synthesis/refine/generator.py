@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -30,6 +31,7 @@ from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.sites import sites_of
 from diffusion_refine.synthesis.refine.swap_words import SwapWords, word_of
 from diffusion_refine.synthesis.refine.units import units_of
+from procgen.surface.layer import Instance
 
 KEPT_SOURCES = 16  # windows whose inversions are kept between attempts
 
@@ -68,12 +70,7 @@ class RefineGenerator:
     def _rooms(self, frame: SourceFrame) -> Ids:
         """(H, W): where each defect's successor may be, by the defect's number; a defect's own pixels first."""
         defects, rooms = frame.defects, np.zeros_like(frame.defects)
-        there = set(np.unique(defects).tolist())
-        of_class: dict[str, list[int]] = {}
-        for instance in frame.instances:
-            if instance.family == "defect" and instance.id in there:
-                of_class.setdefault(instance.class_name, []).append(instance.id)
-        for numbers in of_class.values():
+        for numbers in by_class(frame.instances, defects).values():
             for site in sites_of(defects, numbers, self.settings.paint, self.settings.paint.drawn):
                 rooms[site.room & (rooms == 0)] = site.number
         return np.where(defects > 0, defects, rooms)
@@ -127,17 +124,18 @@ class RefineGenerator:
         nothing = caption(replace(subject, defects=()))
         random, words = stream.generator(), self.words.chosen(stream)
         image, ids = frame.image, frame.defects.copy()
-        defects = [i for i in frame.instances if i.family == "defect" and (mask & (frame.defects == i.id)).any()]
+        waiting = np.where(mask, frame.defects, 0)
+        numbers = by_class(frame.instances, waiting)
         prompts, swaps = [], []
         found: dict[int, Found] = {}
         judged: dict[int, Verdict] = {}
         for name, (word, becomes) in words.items():
-            of_class = [instance.id for instance in defects if instance.class_name == name]
+            of_class = numbers.get(name)
             if not of_class:
                 continue
             free = mask & ((ids == 0) | np.isin(ids, of_class))
             drawer = drawer_for(word, self.words.dataset.recipe) if settings.drawn else None
-            sites = sites_of(np.where(mask, frame.defects, 0), of_class, settings, drawer is not None)
+            sites = sites_of(waiting, of_class, settings, drawer is not None)
             place = Place(image, [site.within(free) for site in sites], free)
             unseen = unseen_share(place.hole, painter, settings)
             if limits is not None and unseen > 1 - SEEN:
@@ -242,6 +240,16 @@ class RefineGenerator:
             classes[held] &= ~np.uint16(1 << self.bits[name])
             classes[held] |= np.uint16(1 << self.bits[becomes])
         return classes
+
+
+def by_class(instances: Iterable[Instance], ids: Ids) -> dict[str, list[int]]:
+    """The numbers of the defects in sight of ids (H, W), 0 where there is none, by their classes."""
+    there = set(np.unique(ids).tolist())
+    found: dict[str, list[int]] = {}
+    for instance in instances:
+        if instance.family == "defect" and instance.id in there:
+            found.setdefault(instance.class_name, []).append(instance.id)
+    return found
 
 
 def prompt_of(subject: Subject, window: Window, defects: Ids, names: dict[int, str], words: dict[str, str]) -> str:

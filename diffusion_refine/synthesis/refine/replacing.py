@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from diffusion_refine.core.models import Model
 from diffusion_refine.editing.painting import PaintSettings, filled, mask_of, painted
 from diffusion_refine.editing.pixels import Pixels, colour, composited, pasted
-from diffusion_refine.editing.relabelling import Found
+from diffusion_refine.editing.relabelling import Found, overlap_of
 from diffusion_refine.synthesis.refine.drawing import Drawer, Sheets, drawn_into, extent_of
 from diffusion_refine.synthesis.refine.sites import Site
 from scenes.scene import Scene
@@ -27,7 +28,7 @@ class Place:
     sites: Sequence[Site]
     free: Mask
 
-    @property
+    @cached_property
     def hole(self) -> Mask:
         """(H, W): those of all sites."""
         return np.asarray(np.any([site.hole for site in self.sites], axis=0))
@@ -82,9 +83,8 @@ def drawn_in(
     sheets = Sheets(drawer, plain, max(extent_of(site.room) for site in place.sites), scene, of_sheets)
     found: dict[int, Found] = {}
     for site in place.sites:
-        drawn = drawn_into(image, site.room & ~taken, sheets, scene, random)
+        drawn = drawn_into(image, site.room & ~taken, sheets, random)
         image, mask = (image, np.zeros_like(site.room)) if drawn is None else (drawn.pixels, drawn.mask)
-        overlap = np.count_nonzero(mask & site.old) / max(1, np.count_nonzero(mask | site.old))
-        found |= site.found(Found(mask, 0.0, overlap))
+        found |= site.found(Found(mask, 0.0, overlap_of(mask, site.old)))
         taken |= mask
     return Replaced(plain, image, found)

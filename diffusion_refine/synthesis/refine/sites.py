@@ -56,12 +56,16 @@ def sites_of(ids: Ids, numbers: Sequence[int], settings: PaintSettings, together
     if not together:
         return [Site((number,), ids == number, holes[number], holes[number]) for number in numbers]
     chosen = np.where(np.isin(ids, numbers), ids, 0)
-    units = units_of(chosen, RealismSettings(band=NEAR))
-    areas = np.bincount(chosen.ravel(), minlength=max(numbers, default=0) + 1)
+    units = units_of(chosen, RealismSettings(band=NEAR)).ravel()
+    there, places, areas = (found.tolist() for found in np.unique(chosen, return_index=True, return_counts=True))
+    area_of = dict(zip(there, areas, strict=True))
+    of_unit: dict[int, list[int]] = {}
+    for number, place in zip(there, places, strict=True):
+        if number:
+            of_unit.setdefault(int(units[place]), []).append(number)
     sites = []
-    for unit in range(1, int(units.max()) + 1):
-        members = [number for number in numbers if areas[number] and (units[chosen == number] == unit).all()]
-        members.sort(key=lambda number: -areas[number])
+    for _, members in sorted(of_unit.items()):
+        members.sort(key=lambda number: -area_of[number])
         hole = np.asarray(np.any([holes[number] for number in members], axis=0))
         room = hole if len(members) == 1 else convex_hull_image(hole)
         sites.append(Site(tuple(members), np.isin(chosen, members), hole, room))

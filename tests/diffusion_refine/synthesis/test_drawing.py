@@ -61,7 +61,7 @@ def catalogued(word: str) -> Drawer:
 
 def drawn(picture: NDArray[Any], room: NDArray[np.bool_], drawer: Drawer, scene: Scene, seed: int) -> Drawn | None:
     sheets = Sheets(drawer, picture, extent_of(room), scene, seed)
-    return drawn_into(picture, room, sheets, scene, np.random.default_rng(seed))
+    return drawn_into(picture, room, sheets, np.random.default_rng(seed))
 
 
 def test_a_recipe_draws_its_own_words_and_the_catalogue_all_others() -> None:
@@ -194,7 +194,7 @@ def test_drawings_are_made_when_they_are_asked_for_and_serve_all_holes(
     monkeypatch.setattr(drawing, "draw_on", lambda *given: made.append(given[3]) or draw_on(*given))
     sheets = Sheets(catalogued("blowhole"), grey(), extent_of(hole()), scene, 0)
     random = np.random.default_rng(0)
-    found = [drawn_into(grey(), hole(at=at), sheets, scene, random) for at in ((30, 30), (60, 60), (40, 50), (48, 48))]
+    found = [drawn_into(grey(), hole(at=at), sheets, random) for at in ((30, 30), (60, 60), (40, 50), (48, 48))]
     assert len(made) == len(set(made)) <= DRAWS
     places = {(one.mask.sum(), *np.argwhere(one.mask).mean(axis=0).round()) for one in found if one is not None}
     assert len(places) == 4
