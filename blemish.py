@@ -76,7 +76,7 @@ STOPPED = "stopped; the same command goes on from what is finished"  # of one th
 # The signals that end a command: Ctrl-C, and those by which systems and closing terminals do; Windows has no SIGHUP.
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 NEAR = 40  # characters of a text about the one that is none
-IMPORTING = 0.05  # s; so long a signal waits before it looks again whether an import has ended
+PUT_OFF = 0.05  # s; after it a signal comes again: one that met an import, one that could not be raised
 AT_ONCE = 2.0  # s; a second signal within is of the same stop, and does not disturb the end that the first began
 # The extra of this distribution that brings a package which the base installation lacks.
 EXTRAS = {
@@ -402,9 +402,10 @@ def heed_stops() -> None:
     """Have the signals by which systems and closing terminals end a program do what Ctrl-C does.
 
     All of them wait for the end of an import: one that is interrupted in a compiled module may end the process there
-    and then, with all that is half-written, as torch's does.
+    and then, with all that is half-written, as torch's does. One that was raised where nothing can be (in a destructor,
+    in a callback of compiled code) comes again.
     """
-    last, waiting = -AT_ONCE, set[int]()
+    stops, last, waiting = 0, -AT_ONCE, set[int]()
 
     def again(number: int) -> None:
         waiting.discard(number)
@@ -414,19 +415,32 @@ def heed_stops() -> None:
         else:
             signal.raise_signal(number)
 
+    def put_off(number: int) -> None:
+        if number not in waiting:
+            waiting.add(number)
+            timer = threading.Timer(PUT_OFF, again, (number,))
+            timer.daemon = True
+            timer.start()
+
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal last
+        nonlocal stops, last
         if is_importing(frame):
-            if number not in waiting:
-                waiting.add(number)
-                timer = threading.Timer(IMPORTING, again, (number,))
-                timer.daemon = True
-                timer.start()
+            put_off(number)
             return
         before, last = last, time.monotonic()
         if number == signal.SIGINT or last - before >= AT_ONCE:
+            stops = number
             raise KeyboardInterrupt
 
+    def lost(unraisable: "sys.UnraisableHookArgs") -> None:
+        nonlocal last
+        if unraisable.exc_type is KeyboardInterrupt and stops:
+            last = -AT_ONCE  # nothing has begun to end
+            put_off(stops)
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    sys.unraisablehook = lost
     for number in STOPS:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # not where nohup has it ignored
             signal.signal(number, interrupt)

@@ -77,6 +77,32 @@ def test_an_import_is_ended_before_a_stop(tmp_path: Path, name: str) -> None:
     assert (told.stdout, told.returncode) == ("True True\n", 0), told.stderr
 
 
+SWALLOWED = """
+import blemish, os, signal, sys, time
+blemish.heed_stops()
+class Swallows:
+    def __del__(self):
+        print("swallowed", flush=True)
+        os.kill(os.getpid(), getattr(signal, sys.argv[1]))
+        time.sleep(0.3)
+        print("whole")
+try:
+    begun = time.monotonic()
+    Swallows()
+    time.sleep(20)
+except KeyboardInterrupt:
+    print(time.monotonic() - begun < 10)
+time.sleep(0.5)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_stop_that_cannot_be_raised_comes_again(name: str) -> None:
+    command = [sys.executable, "-c", SWALLOWED, name]
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr, told.returncode) == ("swallowed\nTrue\n", "", 0)
+
+
 def test_of_two_signals_at_once_the_second_disturbs_nothing(at: Path, tmp_path: Path) -> None:
     command = ["evaluate", str(at / "bank"), str(at / "mvtec"), "--out", str(at / "new")]
     code, said = stopped(command, [signal.SIGHUP, signal.SIGTERM], 0.5, tmp_path / "temporary")
