@@ -13,7 +13,8 @@ painter healed, with `--no-draw` painted, and with `--painter none` only words a
 renders themselves of those words on those surfaces. `made` is the share that the label check let pass; `called so` the
 share of all that the classifier then calls by the new word, `still` by the old one; it sees what is round the mask that
 was made. The classifier is a logistic regression on the patch features of the backbone at hand, of the frames in
-DIR/train round their defects; `right` is the share of the frames in DIR/judged that it calls by their own word.
+DIR/train, over their defects and round them, all of a frame and groups of them; `right` is the share of the frames in
+DIR/judged that it calls by their own word.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import binary_dilation, label
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -57,8 +59,9 @@ WORDS = tuple(word_of(kind) for kind in KINDS)
 AT_BORDERS = ("chip",)
 ROOM = 1.6  # side of the window that is judged, over the defect's extent
 QUICK = 4  # of so many renders one is taken
-LEAST_SIDE, SIDE = 40, 112  # pixels of that window, and of what the backbone sees
+LEAST_SIDE, SIDE = 40, 224  # pixels of that window, and of what the backbone sees
 LEAST = 6  # pixels of a defect that can be judged
+NEAR, GROUPS = 8, 2  # pixels within which defects are of one group; groups of a render that a classifier learns from
 BATCH = 64
 
 
@@ -83,26 +86,51 @@ def renders(folder: Path) -> Iterator[Shown]:
                 yield Shown(dataset, frame, rgb_of(frame.image), frame.defects > 0, word)
 
 
-def window(picture: Pixels, mask: Mask) -> Pixels:
-    """(SIDE, SIDE, 3) round the defects."""
+@dataclass(frozen=True, eq=False)
+class Window:
+    """(SIDE, SIDE, 3) round defects, and the share of every pixel that is theirs (SIDE, SIDE)."""
+
+    picture: Pixels
+    share: NDArray[np.float32]
+
+    @property
+    def mirrored(self) -> "Window":
+        return Window(np.ascontiguousarray(self.picture[:, ::-1]), np.ascontiguousarray(self.share[:, ::-1]))
+
+
+def pieces_of(mask: Mask) -> list[Mask]:
+    """The defects of a mask, and where they lie apart the largest groups of them alone, as variants have them."""
+    groups, count = label(binary_dilation(mask, iterations=NEAR // 2), np.ones((3, 3)))
+    found = sorted((mask & (groups == number) for number in range(1, count + 1)), key=lambda group: -group.sum())
+    return [mask, *(group for group in found[:GROUPS] if count > 1 and group.sum() >= 2 * LEAST)]
+
+
+def window(picture: Pixels, mask: Mask) -> Window:
+    """Round the defects of a picture."""
     spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
     side = min(max(LEAST_SIDE, round(ROOM * max(span[-1] - span[0] + 1 for span in spans))), *mask.shape)
     top, left = (
         int(np.clip((span[0] + span[-1] + 1) / 2 - side / 2, 0, length - side))
         for span, length in zip(spans, mask.shape, strict=True)
     )
-    cut = Image.fromarray(picture[top : top + side, left : left + side])
-    return np.asarray(cut.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    cut = np.s_[top : top + side, left : left + side]
+    larger = Image.fromarray(picture[cut]).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    share = Image.fromarray(mask[cut].astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return Window(np.asarray(larger), np.asarray(share))
 
 
 @torch.inference_mode()
-def features(extractor: PatchExtractor, pictures: Sequence[Pixels]) -> NDArray[np.float64]:
-    """(N, 2 D): means and maxima over the patches of windows (SIDE, SIDE, 3)."""
+def features(extractor: PatchExtractor, windows: Sequence[Window]) -> NDArray[np.float64]:
+    """(N, 2 D): means over the patches of windows, and over their defects."""
     found = []
-    for start in range(0, len(pictures), BATCH):
-        batch = torch.from_numpy(np.stack(pictures[start : start + BATCH])).permute(0, 3, 1, 2).float() / 255
-        maps = extractor(standardised(batch)).flatten(2)
-        found.append(torch.cat([maps.mean(2), maps.amax(2)], dim=1).double().numpy())
+    for start in range(0, len(windows), BATCH):
+        of_batch = windows[start : start + BATCH]
+        pictures = torch.from_numpy(np.stack([one.picture for one in of_batch])).permute(0, 3, 1, 2).float() / 255
+        maps = extractor(standardised(pictures))
+        shares = torch.from_numpy(np.stack([one.share for one in of_batch]))[:, None]
+        shares = torch.nn.functional.adaptive_avg_pool2d(shares, (maps.shape[2], maps.shape[3]))
+        of_defects = (maps * shares).sum((2, 3)) / shares.sum((2, 3))
+        found.append(torch.cat([maps.mean((2, 3)), of_defects], dim=1).double().numpy())
     return np.concatenate(found)
 
 
@@ -116,13 +144,14 @@ class Judge:
     @classmethod
     def taught(cls, shown: Sequence[Shown]) -> "Judge":
         extractor = patch_extractor(best_at_hand())
-        windows = [window(one.picture, one.mask) for one in shown]
-        seen = [*windows, *(np.ascontiguousarray(one[:, ::-1]) for one in windows)]
-        classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
-        classifier.fit(features(extractor, seen), 2 * [one.word for one in shown])
+        pairs = [(window(one.picture, mask), one.word) for one in shown for mask in pieces_of(one.mask)]
+        seen = [*(piece for piece, _ in pairs), *(piece.mirrored for piece, _ in pairs)]
+        learner = LogisticRegression(C=0.01, max_iter=3000, class_weight="balanced")
+        classifier = make_pipeline(StandardScaler(), learner)
+        classifier.fit(features(extractor, seen), 2 * [word for _, word in pairs])
         return cls(extractor, classifier)
 
-    def called(self, windows: Sequence[Pixels]) -> list[str]:
+    def called(self, windows: Sequence[Window]) -> list[str]:
         return list(self.classifier.predict(features(self.extractor, windows)))  # type: ignore[attr-defined]
 
 

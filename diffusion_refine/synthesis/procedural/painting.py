@@ -31,8 +31,11 @@ class Painted:
     instances: tuple[Instance, ...]
 
 
-def painted(photograph: Pixels, scene: Scene, gloss: float) -> Painted:
-    """Lay a scene's layers on the pixels (H, W[, 3]) of its photograph."""
+def painted(photograph: Pixels, scene: Scene, gloss: float | None, points: int = 1) -> Painted:
+    """Lay a scene's layers on the pixels (H, W[, 3]) of its photograph.
+
+    gloss: share of the picture that is mirrored; None: what the finish mirrors. points: along a side of every pixel.
+    """
     part = build_part(scene.part)
     layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
     most = np.iinfo(photograph.dtype).max
@@ -45,28 +48,28 @@ def painted(photograph: Pixels, scene: Scene, gloss: float) -> Painted:
         bare_surface(scene, photo_points((FINISH_SAMPLES, FINISH_SAMPLES), scene.part.framed_width / FINISH_SAMPLES)),
         photo_light(scene.light, gloss),
         scene.sensor.blur,
+        points,
     )
     pixels = photograph.copy()
     stored = transferred(np.clip(result.linear[result.changed], 0.0, 1.0).astype(np.float32), scene.sensor.transfer)
     pixels[result.changed] = quantised(stored, scene.sensor.bits)
-    maps = result.maps
-    classes, defects, impurities = np.stack([maps.classes, maps.defects, maps.impurities])[:, ::-1]
-    return Painted(pixels, classes, defects, impurities, maps.instances)
+    classes, defects, impurities = result.masks()
+    return Painted(pixels, classes, defects, impurities, result.maps.instances)
 
 
 def bare_surface(scene: Scene, points: SurfacePoints) -> BareSurface:
-    """The median colour and roughness of a scene's finish over some points."""
+    """The median colour, roughness and metallic of a scene's finish over some points."""
     sample = scene.finish.evaluate(points)
     red, green, blue = (float(channel) for channel in np.median(sample.base_colour, axis=0))
-    return BareSurface((red, green, blue), float(np.median(sample.roughness)))
+    return BareSurface((red, green, blue), float(np.median(sample.roughness)), float(np.median(sample.metallic)))
 
 
-def photo_light(light: Light, gloss: float) -> PhotoLight:
+def photo_light(light: Light, gloss: float | None) -> PhotoLight:
     """What a scene's light gives the middle of the picture; a dome is as much from everywhere as it gives there.
 
     Raises PictureError where nothing shines on it, as where the light is behind the part.
     """
-    directions, weights = [], []
+    directions, weights, angles = [], [], []
     for panel in light.panels:
         position = np.array(panel.position)
         distance = float(np.linalg.norm(position))
@@ -75,9 +78,12 @@ def photo_light(light: Light, gloss: float) -> PhotoLight:
         if emitted > 0.0 and towards[2] > 0.0 and panel.power > 0.0:
             directions.append((float(towards[0]), float(towards[1]), float(towards[2])))
             weights.append(panel.power * emitted * float(towards[2]) / (math.pi * distance**2))  # Lambert's panel
+            angles.append(panel.width * panel.length * emitted / distance**2)
     # All that a dome sends down, but for what its opening would; a cap of one as much as it covers of the sky.
     from_domes = sum(dome.radiance * (math.cos(dome.hole) ** 2 - math.cos(dome.rim) ** 2) for dome in light.domes)
     ambient = math.pi * (light.ambient + from_domes)
     if not weights and not (light.domes and ambient > 0.0):
         raise PictureError("the recipe's light does not reach the middle of the picture; give a light direction")
-    return PhotoLight(tuple(directions), tuple(weights), ambient / (ambient + sum(weights)), gloss)
+    return PhotoLight(
+        tuple(directions), tuple(weights), ambient / (ambient + sum(weights)), gloss, solid_angles=tuple(angles)
+    )

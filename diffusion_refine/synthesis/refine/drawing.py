@@ -22,10 +22,8 @@ from diffusion_refine.editing.painting import grown
 from diffusion_refine.editing.pixels import colour, pasted
 from diffusion_refine.editing.relabelling import EVERY_WAY
 from diffusion_refine.prompts.vocabulary import DEFECTS
-from diffusion_refine.synthesis.procedural.method import GLOSS
-from diffusion_refine.synthesis.procedural.painting import FINISH_SAMPLES, painted, photo_light
+from diffusion_refine.synthesis.procedural.painting import painted, photo_light
 from diffusion_refine.synthesis.refine.swap_words import word_of
-from procgen.surface.photo import photo_points
 from scenes.calibration.defects.quantities import ACROSS, ALONG, has, scaled
 from scenes.camera.imaging import pixel_footprint
 from scenes.camera.light import Light
@@ -45,7 +43,7 @@ SIZES = tuple(0.7**step for step in range(10))  # over what the recipe draws, un
 INSIDE = 0.95  # share of a piece that has to lie in the hole for it to stay
 LEAST_SIDE = 48  # pixels of the sheet that is drawn on
 FADE = 3.0  # pixels beyond a mask as far as which a defect darkens or brightens the picture
-METAL_GLOSS = 1.0  # share of the picture that is mirrored on bare metal, which scatters nothing
+POINTS = 3  # along a side of every pixel, over which what is drawn there is averaged
 CLEAR = 1.5  # spreads of the surroundings by which a drawing stands out that is taken without looking at others
 
 
@@ -132,7 +130,7 @@ class Sheet:
 class Sheets:
     """Drawings of one word for the holes of a picture: of every size some, each drawn when it is first asked for.
 
-    pixels: (H, W[, 3]), a picture of the scene. extent: pixels of the largest hole, from end to end. look, gloss: what
+    pixels: (H, W[, 3]), a picture of the scene. extent: pixels of the largest hole, from end to end. look: what
     drawings are shaded with, the scene's. The same seed gives the same.
     """
 
@@ -144,7 +142,6 @@ class Sheets:
         self.sheet = Photograph(empty, scene.recipe_name, "0" * 64)
         self.scale = drawer.scale or pixel_footprint(scene.camera, scene.camera.focus_distance)
         self.look = {"finish": scene.finish, "sensor": scene.sensor} | _light_of(scene)
-        self.gloss = _gloss(scene)
         self._drawn: dict[tuple[int, int], Sheet] = {}
 
     def at(self, size: int, number: int) -> Sheet:
@@ -152,7 +149,7 @@ class Sheets:
         if (size, number) not in self._drawn:
             recipe, divisor = self.drawer.smaller(SIZES[size])
             drawn = draw_on(self.sheet, recipe, self.seed, size * DRAWS + number, self.scale / divisor, None)
-            seen = painted(self.sheet.pixels, drawn, 0.0).defects > 0
+            seen = painted(self.sheet.pixels, drawn, None, POINTS).defects > 0
             self._drawn[size, number] = Sheet(drawn, seen, clear_border(label(seen, structure=EVERY_WAY)[0]) > 0)
         return self._drawn[size, number]
 
@@ -232,7 +229,7 @@ def _shaded(pixels: Pixels, hole: Mask, sheets: Sheets, sheet: Sheet, move: tupl
     side, (height, width) = len(kept), hole.shape
     rows, columns = (np.arange(side) + first for first in move)
     beneath = pixels[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
-    made = painted(beneath, sheet.scene.model_copy(update=sheets.look), sheets.gloss)
+    made = painted(beneath, sheet.scene.model_copy(update=sheets.look), None, POINTS)
     changed = grown(kept, FADE) & ~(sheet.seen & ~kept)
     there = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
     inside, place = np.ix_(*there), np.ix_(rows[there[0]], columns[there[1]])
@@ -249,10 +246,3 @@ def _light_of(scene: Scene) -> dict[str, Light]:
     except PictureError:
         return {}
     return {"light": scene.light}
-
-
-def _gloss(scene: Scene) -> float:
-    """Share of the picture that is mirrored, by how far the finish is a metal's."""
-    points = photo_points((FINISH_SAMPLES, FINISH_SAMPLES), scene.texel_size)
-    metallic = float(np.median(scene.finish.evaluate(points).metallic))
-    return GLOSS + (METAL_GLOSS - GLOSS) * metallic

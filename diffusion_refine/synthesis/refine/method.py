@@ -170,6 +170,7 @@ def refine_synthesis(
     """
     from diffusion_refine.synthesis.dataset_frames import DatasetFrames
     from diffusion_refine.synthesis.generator import Editing, Relabelling, Synthesis
+    from diffusion_refine.synthesis.refine.drawing import drawer_for
     from diffusion_refine.synthesis.refine.generator import RefineGenerator
     from diffusion_refine.synthesis.refine.records import measured
     from diffusion_refine.synthesis.refine.summary import summary_lines
@@ -177,7 +178,13 @@ def refine_synthesis(
     from procgen.errors import BlemishError
 
     source = DatasetFrames(dataset, settings.variants, settings.originals)
-    words = SwapWords(dataset, settings.words, settings.keep_classes)
+    drawn = painter is not None and settings.paint.drawn
+    words = SwapWords(
+        dataset,
+        settings.words,
+        settings.keep_classes,
+        drawable=lambda word: not drawn or drawer_for(word, dataset.recipe) is not None,
+    )
     if settings.variants and not any(words.offered.values()):
         raise BlemishError(
             f"{dataset.path}: none of the words {', '.join(settings.words) or 'of its material'} can stand for its "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
@@ -18,11 +18,18 @@ from scenes.scene import Scene
 class SwapWords:
     """The words that may stand in the place of a dataset's defects. words: these alone, where any are given.
 
-    keep_classes: whether a defect stays of its class whatever word it is drawn by, as in [Jo 2025].
+    keep_classes: whether a defect stays of its class whatever word it is drawn by, as in [Jo 2025]. drawable: which
+    words can be drawn; others are taken where they are given, or where none can be.
     """
 
-    def __init__(self, dataset: Dataset, words: tuple[str, ...] = (), keep_classes: bool = False) -> None:
-        self.dataset, self.words, self.keep_classes = dataset, words, keep_classes
+    def __init__(
+        self,
+        dataset: Dataset,
+        words: tuple[str, ...] = (),
+        keep_classes: bool = False,
+        drawable: Callable[[str], bool] = lambda word: True,
+    ) -> None:
+        self.dataset, self.words, self.keep_classes, self.drawable = dataset, words, keep_classes, drawable
 
     def subject(self, scene: Scene) -> Subject:
         """What a scene shows, with the recipe's part where the scene's own is a photograph of it."""
@@ -40,11 +47,13 @@ class SwapWords:
         known = dict.fromkeys(families)
         found: dict[str, list[tuple[str, str]]] = {}
         for name, (own, *others) in self.of_material.items():
-            offered = [*others, *(word for word in self.words if word not in others and word != own)]
+            if self.words:
+                given = [word for word in self.words if word != own]
+                offered = sorted(given, key=lambda word: others.index(word) if word in others else len(others))
+            else:
+                offered = [word for word in others if self.drawable(word)] or others
             found[name] = []
             for word in offered:
-                if self.words and word not in self.words:
-                    continue
                 becomes = name if self.keep_classes else class_of(word, families)
                 if becomes not in known and len(known) == CLASSES:
                     continue
