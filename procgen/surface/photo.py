@@ -196,15 +196,27 @@ class PhotoResult:
     def masks(self) -> NDArray[np.uint16]:
         """(3, H, W) uint16, row 0 at the top: class bits, ids of defects and of impurities.
 
-        Something is in a pixel of which it covers two fifths at least. Where several are, all classes are there, and
-        the id that comes last.
+        A class is in every pixel of which it covers two fifths at least, and so is what a family has there; its id is
+        the one of most points.
         """
         labels = np.stack([self.maps.classes, self.maps.defects, self.maps.impurities], axis=-1)
         there = _of_pixels(labels[::-1], self.points)
-        enough = np.count_nonzero(there, axis=-1) >= COVERED * there.shape[-1]
-        classes = np.bitwise_or.reduce(there[..., :1, :], axis=-1)
-        last = np.concatenate([classes, there[..., 1:, :].max(axis=-1)], axis=-1)
-        return np.asarray(np.moveaxis(np.where(enough, last, 0), -1, 0), dtype=np.uint16)
+        found = np.zeros((3, *there.shape[:2]), dtype=np.uint16)
+        for bit in range(16):
+            has = (there[..., 0, :] >> bit & 1).mean(axis=-1) >= COVERED
+            found[0][has] |= 1 << bit
+        for family in (1, 2):
+            ids = there[..., family, :]
+            has = np.count_nonzero(ids, axis=-1) >= COVERED * ids.shape[-1]
+            found[family][has] = _most_frequent(ids[has])
+        return found
+
+
+def _most_frequent(ids: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """(N,) of (N, M) the id that comes up most often in every row, 0 aside; of several the highest."""
+    highest_first = -np.sort(-ids.astype(np.int32), axis=1)
+    times = (highest_first[:, :, np.newaxis] == highest_first[:, np.newaxis]).sum(axis=2) * (highest_first > 0)
+    return np.take_along_axis(highest_first, times.argmax(axis=1)[:, np.newaxis], axis=1)[:, 0].astype(np.uint16)
 
 
 def photo_points(shape: tuple[int, int], scale: float) -> SurfacePoints:

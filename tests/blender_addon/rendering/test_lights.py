@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from diffusion_refine.synthesis.procedural.painting import photo_light
+from procgen.surface.photo import Surface
 from scenes.camera.imaging import camera_above
 from scenes.camera.light import AreaPanel, Dome, Head, Light, lambert_power, ring_light
 from scenes.catalogue.registry import LIGHTS
@@ -58,7 +60,7 @@ def dressed(kind: str, **inputs: object) -> Any:
     tree = material.node_tree
     tree.nodes.clear()
     shader, output = tree.nodes.new(f"ShaderNodeBsdf{kind}"), tree.nodes.new("ShaderNodeOutputMaterial")
-    for name, value in {"Color": (1.0, 1.0, 1.0, 1.0), **inputs}.items():
+    for name, value in ({"Color": (1.0, 1.0, 1.0, 1.0)} | inputs if kind != "Principled" else inputs).items():
         shader.inputs[name].default_value = value
     tree.links.new(shader.outputs[0], output.inputs["Surface"])
     plane.data.materials.clear()
@@ -196,3 +198,32 @@ def test_a_panel_of_a_radiance_is_seen_with_it(scene: Any) -> None:
     for light in [thing for thing in scene.objects if thing.type == "LIGHT"]:
         bpy.data.objects.remove(light)
     assert taken(scene, Light(panels=(hidden,), ambient=0)).max() < 0.1
+
+
+@pytest.mark.parametrize("tilt", [0.0, 12.0, -12.0, 30.0])
+@pytest.mark.parametrize(
+    ("grey", "roughness", "metallic"),
+    [(0.4, 0.35, 1.0), (0.4, 0.6, 1.0), (0.05, 0.5, 1.0), (0.3, 0.5, 0.0), (0.04, 0.7, 0.0), (0.2, 0.5, 0.5)],
+)
+def test_layers_on_photographs_are_as_bright_as_cycles_has_them(
+    tilt: float, grey: float, roughness: float, metallic: float, scene: Any
+) -> None:
+    sides = {"diameter_mm": 200, "height_mm": 100, "panel_length_mm": 70, "panel_width_mm": 30, "imbalance": 0.5}
+    light = sampled("ring", sides=5, tilt_degrees=45, power_w=2, rotation_degrees=20, **sides)
+    taken(scene, light)  # which stays
+    lit = photo_light(light, None)
+
+    def of(colour: float, rough: float, metal: float, turned: float) -> tuple[float, Surface]:
+        given = {"Base Color": (*[colour] * 3, 1.0), "Roughness": rough, "Metallic": metal}
+        plane = dressed("Principled", **given)
+        plane.rotation_euler = (math.radians(turned), 0.0, 0.0)
+        normal = np.array([[0.0, -math.sin(math.radians(turned)), math.cos(math.radians(turned))]])
+        one = np.ones(1)
+        return middle(taken(scene, Light(panels=(), ambient=0))), Surface(
+            normal, np.full((1, 3), colour), rough * one, metal * one
+        )
+
+    before, flat = of(0.4, 0.4, 0.8, 0.0)
+    after, tilted = of(grey, roughness, metallic, tilt)
+    sent, below = lit.sent(tilted, flat)
+    assert math.log(float(sent[0, 0] / below[0, 0])) == pytest.approx(math.log(after / before), abs=0.25)

@@ -8,7 +8,7 @@ import pytest
 
 from procgen.errors import BlemishError
 from procgen.surface.layer import LayerSample, SurfacePoints
-from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
+from procgen.surface.photo import BareSurface, PhotoLight, Surface, photo_points, synthesize
 
 SCALE = 1e-4
 GREY = BareSurface((0.5, 0.5, 0.5), roughness=0.4)
@@ -24,6 +24,7 @@ class Box:
     slope: float = 0.0
     reflectance: float | tuple[float, float, float] = 0.0
     roughness: float = 0.0
+    metallic: float = 0.0
     opacity: float = 0.0
     family: ClassVar[str] = "defect"
     class_name: ClassVar[str] = "thing"
@@ -38,6 +39,7 @@ class Box:
         sample.height[inside] = self.slope * x[inside]
         sample.reflectance[inside] = self.reflectance
         sample.roughness[inside] = self.roughness
+        sample.metallic[inside] = self.metallic
         sample.opacity[inside] = self.opacity
         return sample
 
@@ -125,3 +127,54 @@ def test_rows_run_upwards_from_the_bottom():
 def test_impossible_lights_are_refused(directions, weights, fault):
     with pytest.raises(BlemishError, match=fault):
         PhotoLight(directions, weights)
+
+
+def test_without_a_share_that_is_mirrored_the_material_tells_it():
+    everywhere = PhotoLight((), (), ambient=1.0, gloss=None)
+    metal = BareSurface((0.4, 0.4, 0.4), roughness=0.3, metallic=1.0)
+    photo = np.full((20, 32, 3), 0.1)
+    lighter = synthesize(photo, SCALE, [Box(reflectance=0.2)], BITS, metal, everywhere).linear
+    assert np.allclose(lighter[:, 16:], 0.15)  # all that arrives is mirrored in the metal's colour
+    painted = synthesize(photo, SCALE, [Box(reflectance=0.1, metallic=-1.0)], BITS, metal, everywhere).linear
+    assert np.allclose(painted[:, 16:], 0.1 * (0.5 + 0.04) / 0.4)  # scattered, under a mirror of 4 %
+    slope = Box(slope=1.0)
+    tilted = synthesize(photo, SCALE, [slope], BITS, metal, everywhere).linear
+    assert np.allclose(tilted[:, 18:31], 0.1 * (1.0 + 0.5 * 0.4))  # half of what it mirrors is the metal beside it
+
+
+def test_a_mirror_is_no_brighter_than_the_light_in_it():
+    overhead = PhotoLight(((0.0, 0.0, 1.0),), (1.0,), gloss=None, solid_angles=(0.2,))
+    normal, one = np.array([[0.0, 0.0, 1.0]]), np.ones(1)
+    smooth = Surface(normal, np.ones((1, 3)), 0.0 * one, one)
+    sent, _ = overhead.sent(smooth, smooth)
+    assert np.allclose(sent, np.pi / 0.2, rtol=1e-3)  # radiance over irradiance of the light, in units of 1/pi
+    rough = Surface(normal, np.ones((1, 3)), one, one)
+    assert (overhead.sent(rough, smooth)[0] < 0.3).all()
+
+
+@pytest.mark.parametrize("points", [1, 4])
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_what_is_narrower_than_a_pixel_changes_it_by_as_much_as_it_covers(photo, points, share):
+    result = synthesize(photo, SCALE, [Box(width=share * SCALE, reflectance=-0.4)], BITS, GREY, FROM_RIGHT, 0.0, points)
+    covered = share if points > 1 else float(share > 0.5)
+    assert np.allclose(result.linear[:, 16], photo[:, 16] * (1 - 0.8 * covered))
+    assert np.array_equal(result.linear[:, 17:], photo[:, 17:])
+    classes, defects, impurities = result.masks()
+    assert classes.shape == photo.shape[:2]
+    assert (classes[:, 16] == 8 * (covered >= 0.4)).all()
+    assert (defects[:, 16] == (covered >= 0.4)).all()
+    assert not classes[:, 17:].any()
+    assert not impurities.any()
+
+
+def test_masks_of_pixels_have_what_covers_enough_of_them():
+    @dataclass(frozen=True)
+    class Other(Box):
+        class_name: ClassVar[str] = "other"
+
+    layers, bits = [Box(width=2.6 * SCALE), Other(width=1.2 * SCALE)], {**BITS, "other": 5}
+    result = synthesize(np.full((20, 32), 0.5), SCALE, layers, bits, GREY, FROM_RIGHT, 0.0, 5)
+    classes, defects, _ = result.masks()
+    assert classes[0, 15:20].tolist() == [0, 8 | 32, 8, 8, 0]
+    assert defects[0, 15:20].tolist() == [0, 2, 1, 1, 0]
+    assert np.array_equal(classes, np.tile(classes[:1], (20, 1)))
