@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
 from scipy.signal import fftconvolve
 
+from diffusion_refine.editing.windows import round_about
 from diffusion_refine.metrics.difference import edges, luminance
 
 Picture = NDArray[np.floating[Any]]
@@ -208,12 +209,7 @@ def _judged(
 
 def neighbourhood(mask: Mask) -> tuple[slice, slice]:
     """All that is looked at of a defect's mask (H, W)."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    reach = GUARD + 2 * RING
-    return (
-        slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
-        slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
-    )
+    return round_about(mask, GUARD + 2 * RING)
 
 
 def ring_of(mask: Mask, every: Mask) -> Mask:

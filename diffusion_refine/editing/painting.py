@@ -8,6 +8,7 @@ that is its mask.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -24,7 +25,7 @@ from diffusion_refine.editing.label_check import LEAST_SPREAD
 from diffusion_refine.editing.likelihood import margin, noise_errors
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
 from diffusion_refine.editing.relabelling import EVERY_WAY, Found, cleaned, difference_map, overlap_of
-from diffusion_refine.editing.windows import padded, padded_shape
+from diffusion_refine.editing.windows import padded, padded_shape, round_about
 from procgen.errors import BlemishError
 
 Picture = NDArray[np.float64]
@@ -74,6 +75,16 @@ class PaintSettings:
 
 def hole_of(mask: Mask, settings: PaintSettings = PaintSettings()) -> Mask:
     """Where a model may paint for the defect that a mask (H, W) marks: hulls of what is near each other, and round."""
+    hole = np.zeros_like(mask)
+    if mask.any():
+        grown_by = math.ceil(settings.reach)
+        longest = max(span.stop - span.start for span in round_about(mask, grown_by))
+        span = round_about(mask, grown_by + math.ceil(settings.room * longest / 2) + 1)  # no disk reaches farther
+        hole[span] = _hole_of(mask[span], settings)
+    return hole
+
+
+def _hole_of(mask: Mask, settings: PaintSettings) -> Mask:
     hole = np.zeros_like(mask)
     parts, count = label(grown(mask, settings.reach), structure=EVERY_WAY)
     for number in range(1, count + 1):

@@ -39,6 +39,15 @@ class Window:
         return Window(self.top // factor, self.left // factor, self.side // factor)
 
 
+def round_about(mask: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
+    """The rows and columns of what a mask (H, W) marks, which must be something, and so many pixels on every side."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(0, rows[0] - reach), rows[-1] + reach + 1),
+        slice(max(0, columns[0] - reach), columns[-1] + reach + 1),
+    )
+
+
 def padded_shape(shape: tuple[int, ...], side: int, factor: int) -> tuple[int, int]:
     """The frame's (height, width) enlarged to one window at least and to whole latent texels."""
     height, width = (max(side, -(-length // factor) * factor) for length in shape[:2])

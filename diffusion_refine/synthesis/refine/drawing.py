@@ -21,6 +21,7 @@ from diffusion_refine.editing.label_check import LEAST_PIXELS, standing_out
 from diffusion_refine.editing.painting import grown
 from diffusion_refine.editing.pixels import colour, pasted
 from diffusion_refine.editing.relabelling import EVERY_WAY
+from diffusion_refine.editing.windows import round_about
 from diffusion_refine.prompts.vocabulary import DEFECTS
 from diffusion_refine.synthesis.procedural.painting import painted, photo_light
 from diffusion_refine.synthesis.refine.swap_words import word_of
@@ -42,6 +43,7 @@ DRAWS = 6  # of a size
 SIZES = tuple(0.7**step for step in range(10))  # over what the recipe draws, until there is one with room
 INSIDE = 0.95  # share of a piece that has to lie in the hole for it to stay
 LEAST_SIDE = 48  # pixels of the sheet that is drawn on
+SURROUNDINGS = 32  # pixels round a hole that drawings are looked at with
 FADE = 3.0  # pixels beyond a mask as far as which a defect darkens or brightens the picture
 POINTS = 3  # along a side of every pixel, over which what is drawn there is averaged
 CLEAR = 1.5  # spreads of the surroundings by which a drawing stands out that is taken without looking at others
@@ -159,7 +161,19 @@ def drawn_into(pixels: Pixels, hole: Mask, sheets: Sheets, random: np.random.Gen
 
     Of the largest drawings for which there is room, any that is clear to see; None where nothing finds room.
     """
-    for size in range(len(SIZES) if hole.any() else 0):
+    if not hole.any():
+        return None
+    span = round_about(hole, SURROUNDINGS)
+    drawn = _drawn_into(pixels[span], hole[span], sheets, random)
+    if drawn is None:
+        return None
+    result, mask = pixels.copy(), np.zeros_like(hole)
+    result[span], mask[span] = drawn.pixels, drawn.mask
+    return Drawn(result, mask)
+
+
+def _drawn_into(pixels: Pixels, hole: Mask, sheets: Sheets, random: np.random.Generator) -> Drawn | None:
+    for size in range(len(SIZES)):
         fitting = []
         for number in range(DRAWS):
             sheet = sheets.at(size, number)

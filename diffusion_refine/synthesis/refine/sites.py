@@ -16,6 +16,7 @@ from skimage.morphology import convex_hull_image
 from diffusion_refine.editing.painting import PaintSettings, hole_of
 from diffusion_refine.editing.realism import RealismSettings
 from diffusion_refine.editing.relabelling import Found
+from diffusion_refine.editing.windows import round_about
 from diffusion_refine.synthesis.generator import Ids
 from diffusion_refine.synthesis.refine.units import units_of
 
@@ -67,6 +68,10 @@ def sites_of(ids: Ids, numbers: Sequence[int], settings: PaintSettings, together
     for _, members in sorted(of_unit.items()):
         members.sort(key=lambda number: -area_of[number])
         hole = np.asarray(np.any([holes[number] for number in members], axis=0))
-        room = hole if len(members) == 1 else convex_hull_image(hole)
+        room = hole
+        if len(members) > 1:
+            span = round_about(hole, 0)
+            room = np.zeros_like(hole)
+            room[span] = convex_hull_image(hole[span])
         sites.append(Site(tuple(members), np.isin(chosen, members), hole, room))
     return sites
