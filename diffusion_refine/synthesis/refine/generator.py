@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from diffusion_refine.core.models import Model
-from diffusion_refine.editing.label_check import Verdict, check_painted
+from diffusion_refine.editing.label_check import Limits, Verdict, check_painted
 from diffusion_refine.editing.painting import SEEN, unseen_share
 from diffusion_refine.editing.pixels import Pixels, colour, composited, pasted
 from diffusion_refine.editing.realism import RealismSettings, realistic, share_map, strength_map, windows_for
@@ -26,9 +26,9 @@ from diffusion_refine.synthesis.attempts import with_classes
 from diffusion_refine.synthesis.generator import ClassSwap, FrameStream, GeneratedFrame, Ids, Mask, SourceFrame
 from diffusion_refine.synthesis.refine.drawing import drawer_for
 from diffusion_refine.synthesis.refine.records import model_record
-from diffusion_refine.synthesis.refine.replacing import Place, drawn_in, painted_in
+from diffusion_refine.synthesis.refine.replacing import Place, Replaced, drawn_in, painted_in
 from diffusion_refine.synthesis.refine.settings import RefineSettings
-from diffusion_refine.synthesis.refine.sites import sites_of
+from diffusion_refine.synthesis.refine.sites import Site, sites_of
 from diffusion_refine.synthesis.refine.swap_words import SwapWords, word_of
 from diffusion_refine.synthesis.refine.units import units_of
 from procgen.surface.layer import Instance
@@ -161,17 +161,7 @@ class RefineGenerator:
             found |= made.found
             swaps += [ClassSwap(number, name, becomes, word) for number in of_class]
             if limits is not None:
-                after = colour(image)
-                plain = colour(made.plain)
-                judged |= {
-                    site.number: check_painted(plain, after, ids, site.number, site.hole, limits)
-                    for site in place.sites
-                }
-                judged |= {
-                    number: Verdict(number, True, reason=f"one with instance {again.into}")
-                    for number, again in made.found.items()
-                    if again.into is not None
-                }
+                judged |= verdicts_of(made, image, ids, place.sites, limits)
         return GeneratedFrame(
             image,
             self._relabelled(frame, mask, words),
@@ -240,6 +230,16 @@ class RefineGenerator:
             classes[held] &= ~np.uint16(1 << self.bits[name])
             classes[held] |= np.uint16(1 << self.bits[becomes])
         return classes
+
+
+def verdicts_of(made: Replaced, image: Pixels, ids: Ids, sites: Iterable[Site], limits: Limits) -> dict[int, Verdict]:
+    """Of the label check on what defects were replaced by, of sites in a picture; one for all that became one."""
+    plain, after = colour(made.plain), colour(image)
+    found = {site.number: check_painted(plain, after, ids, site.number, site.hole, limits) for site in sites}
+    for number, again in made.found.items():
+        if again.into is not None:
+            found[number] = Verdict(number, True, reason=f"one with instance {again.into}")
+    return found
 
 
 def by_class(instances: Iterable[Instance], ids: Ids) -> dict[str, list[int]]:
