@@ -45,7 +45,7 @@ class Shot:
         """Its sensor, and what is drawn of that by its path."""
         values: dict[str, float] = {}
         stream = RandomStream(self.seed, self.index, heard=values).at("sensor")
-        recipe, _ = self.recipe.of_surface(self.seed, self.index // self.recipe.camera.views)
+        recipe = self.recipe.of_frame(self.seed, self.index)
         return draw_sensor(recipe.sensor, recipe.camera.resolution, stream), values
 
     def heard(self) -> dict[str, float]:

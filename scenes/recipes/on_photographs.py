@@ -40,7 +40,7 @@ def draw_on(photo: Photograph, recipe: Recipe, seed: int, index: int, scale: flo
     lamp: the photograph's light; None for that of the recipe. Finish and sensor are the recipe's.
     """
     scene = draw(recipe, seed, index)
-    recipe, _ = recipe.of_surface(seed, index // recipe.camera.views)
+    recipe = recipe.of_frame(seed, index)
     height, width = photo.pixels.shape[:2]
     if scale is None:
         scale = pixel_footprint(scene.camera, scene.camera.focus_distance) * scene.camera.width / width

@@ -285,6 +285,10 @@ class Recipe(RecipeModel):
         lot = lot_at(self.lots, seed, surface)
         return (self, None) if lot is None else (of_lot(self, lot), lot.name)
 
+    def of_frame(self, seed: int, index: int) -> Recipe:
+        """What a frame of a dataset is drawn from that has as many views of a surface as the camera has positions."""
+        return self.of_surface(seed, index // self.camera.views)[0]
+
     def of_each_lot(self) -> Iterator[Recipe]:
         """What surfaces may be drawn from: this recipe, and it with the quantities of each lot."""
         yield self.model_copy(update={"lots": ()})
