@@ -16,7 +16,8 @@ from scipy.ndimage import gaussian_filter
 
 from scenes import Recipe, draw, load_recipe
 from scenes.calibration.measuring import Shot, Take, developed
-from scenes.quantities.distribution import Constant
+from scenes.quantities.distribution import Constant, LogUniform, Uniform
+from scenes.recipes.paths import replaced
 
 SIDE = 96
 RADIANCE = 8.0
@@ -29,9 +30,17 @@ MARKS = {
 }
 
 
+OWN = {
+    "finish.grain": Uniform(0.19, 0.3),
+    "finish.mottle": Uniform(0.2, 0.45),
+    "sensor.exposure": LogUniform(0.052, 0.105),
+    "sensor.vignetting": Uniform(0.2, 0.55),
+}
+
+
 def recipe(**update: object) -> Recipe:
-    """A small tile with few free quantities."""
-    tile = load_recipe("magnetic_tile")
+    """A small tile with few free quantities, whose own do not change with the shipped one's."""
+    tile = replaced(load_recipe("magnetic_tile"), OWN)
     camera = tile.camera.model_copy(update={"resolution": (SIDE, SIDE)})
     sensor = tile.sensor.model_copy(update={"full_well_electrons": 25000.0, "read_noise_electrons": Constant(6.0)})
     own = {"camera": camera, "sensor": sensor, "impurities": (), "lots": (), "calibrate": MARKS}
