@@ -18,8 +18,8 @@ from diffusion_refine.editing.word_swap import SwapSettings
 from diffusion_refine.synthesis import attempts
 from diffusion_refine.synthesis.generator import FrameStream, GeneratedFrame, SourceFrame
 from diffusion_refine.synthesis.loop import carry_out, frame_of
+from diffusion_refine.synthesis.refine import drawing, replacing
 from diffusion_refine.synthesis.refine import generator as generator_module
-from diffusion_refine.synthesis.refine import replacing
 from diffusion_refine.synthesis.refine.drawing import Drawer, drawer_for
 from diffusion_refine.synthesis.refine.generator import RefineGenerator
 from diffusion_refine.synthesis.refine.method import refine_synthesis
@@ -27,7 +27,7 @@ from diffusion_refine.synthesis.refine.records import digest_of
 from diffusion_refine.synthesis.refine.settings import RefineSettings
 from diffusion_refine.synthesis.refine.sites import sites_of
 from diffusion_refine.synthesis.refine.summary import Summary, summary_of
-from diffusion_refine.synthesis.refine.swap_words import class_of
+from diffusion_refine.synthesis.refine.swap_words import SwapWords, class_of
 from diffusion_refine.synthesis.refine.units import units_of
 from diffusion_refine.training.holes import widen
 from diffusion_refine.training.model_shapes import Shape, build_pipeline
@@ -472,6 +472,28 @@ def test_what_no_recipe_draws_is_painted(
     assert asked == ["chip"]
     np.testing.assert_array_equal(drawn.image, painted.image)
     np.testing.assert_array_equal(drawn.defects, painted.defects)
+
+
+def test_variants_become_what_can_be_drawn_unless_a_word_is_given(
+    source: Dataset, model: Model, painter: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "drawer_for", lambda word, recipe: word == "dent" or None)
+
+    def offered(words: tuple[str, ...] = (), drawn: bool = True, by: Model | None = painter) -> set[str]:
+        settings = replace(DRAWING, words=words, paint=replace(DRAWING.paint, drawn=drawn))
+        generator = refine_synthesis(source, model, settings, by).generator
+        assert isinstance(generator, RefineGenerator)
+        return {word for found in generator.words.offered.values() for word, _ in found}
+
+    assert offered() == {"dent"}
+    assert {"dent", "pit"} < offered(drawn=False) == offered(by=None)
+    assert offered(words=("pit", "glow")) == {"pit", "glow"}
+
+
+def test_words_that_are_all_beyond_drawing_are_painted(source: Dataset) -> None:
+    words = SwapWords(source, drawable=lambda word: False)
+    assert words.offered == SwapWords(source).offered
+    assert any(words.offered.values())
 
 
 def test_a_hole_without_room_for_a_drawing_stays_as_it_was(
