@@ -483,7 +483,7 @@ def test_variants_become_what_can_be_drawn_unless_a_word_is_given(
         settings = replace(DRAWING, words=words, paint=replace(DRAWING.paint, drawn=drawn))
         generator = refine_synthesis(source, model, settings, by).generator
         assert isinstance(generator, RefineGenerator)
-        return {word for found in generator.words.offered.values() for word, _ in found}
+        return {word for word, _ in generator.words.offered["crack"]}
 
     assert offered() == {"dent"}
     assert {"dent", "pit"} < offered(drawn=False) == offered(by=None)
