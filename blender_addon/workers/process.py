@@ -7,6 +7,7 @@ caller, never inside.
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -87,6 +88,7 @@ class BlenderProcess:
     def __init__(self, program: Blender, job: Job, mesh: bytes | None, control: Control) -> None:
         self.control = control
         self._is_ready = False
+        self._ending = threading.Lock()
         self._errors = TemporaryFile(mode="w+", errors="replace")  # noqa: SIM115 - closed by `stop`
         self._own = TemporaryDirectory(prefix="blemish-", ignore_cleanup_errors=True)
         self._frames = Path(self._own.name) / "frames"
@@ -159,13 +161,14 @@ class BlenderProcess:
         self.process.kill()
 
     def stop(self) -> None:
-        """End the process at once; the frame it was at is lost."""
+        """End the process at once; the frame it was at is lost. Threads may do so at the same time."""
         self.kill()
         self.process.wait()
-        with suppress(OSError):  # what it was told last and did not read
-            self.process.stdin.close()  # type: ignore[union-attr]
-        self._errors.close()
-        self._own.cleanup()
+        with self._ending:
+            with suppress(OSError):  # what it was told last and did not read
+                self.process.stdin.close()  # type: ignore[union-attr]
+            self._errors.close()
+            self._own.cleanup()
 
 
 def _with_mesh(recipe: str, mesh: bytes, folder: Path) -> str:
