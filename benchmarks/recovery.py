@@ -30,8 +30,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from anomaly.gallery.feature_distance import picture_features
 from benchmarks.common import Figure, report
 from blender_addon.calibrating.radiance import renderer
-from scenes.calibration.calibrating import DETERMINED, Calibration, Plan, calibrate, design_views, verifying_views
-from scenes.calibration.emulator import recovered
+from scenes.calibration.calibrating import (
+    DETERMINED,
+    Calibration,
+    Plan,
+    calibrate,
+    design_views,
+    given_away,
+    verifying_views,
+)
 from scenes.calibration.measuring import Bench, Shot, developed
 from scenes.calibration.parameters import CalibrationError, Parameter, free_parameters, shapes, with_shapes
 from scenes.calibration.photographs import Photographs, photographs
@@ -63,18 +70,16 @@ def taken(recipe: Recipe, count: int, folder: Path) -> None:
         renderer(recipe, samples=SAMPLES)([shots[number] for number in missing], take)
 
 
-def hidden(recipe: Recipe, parameters: Sequence[Parameter], given_away: np.ndarray, number: int) -> Recipe:
-    """The recipe with what pictures give away elsewhere, as far spread as before."""
-    centres, half_widths = shapes(parameters)
+def hidden(recipe: Recipe, parameters: Sequence[Parameter], shown: np.ndarray, number: int) -> Recipe:
+    """The recipe with what pictures give away, shown (K,), elsewhere, as far spread as before."""
+    half_widths = shapes(parameters)[1]
     drawn = np.random.default_rng([SEED, number]).uniform(*BETWEEN, len(parameters))
     room = np.minimum(drawn, 1 - drawn)
-    moved = with_shapes(recipe, parameters, drawn, np.minimum(half_widths, room), given_away)
-    assert not np.array_equal(centres[given_away], drawn[given_away])
-    return moved
+    return with_shapes(recipe, parameters, drawn, np.minimum(half_widths, room), shown)
 
 
 def figures(
-    name: str, number: int, parameters: Sequence[Parameter], truth: Recipe, given_away: np.ndarray, found: Calibration
+    name: str, number: int, parameters: Sequence[Parameter], truth: Recipe, shown: np.ndarray, found: Calibration
 ) -> dict[str, Figure]:
     """A row of one fit."""
     held = shapes([replace(p, quantity=q.quantity) for p, q in zip(parameters, free_parameters(truth), strict=True)])[0]
@@ -86,7 +91,7 @@ def figures(
     close = np.abs(values - wanted) <= NEAR * np.abs(wanted)
     inside = (low <= held) & (held <= high)
     others = np.abs(values - start) / np.maximum(np.abs(start), 1e-12)
-    for k in np.flatnonzero(given_away):
+    for k in np.flatnonzero(shown):
         print(
             f"{name} {number} {parameters[k].path}: hidden {wanted[k]:.4g}, found {values[k]:.4g}, "
             f"was {start[k]:.4g}{'' if inside[k] else ', outside its interval'}",
@@ -95,10 +100,10 @@ def figures(
     return {
         "recipe": name,
         "fit": number,
-        "quantities": int(given_away.sum()),
-        "within 25 %": int(close[given_away].sum()),
-        "in interval": int(inside[given_away].sum()),
-        "others moved %": float(100 * others[~given_away].max(initial=0.0)) if found.moved.all() else 0.0,
+        "quantities": int(shown.sum()),
+        "within 25 %": int(close[shown].sum()),
+        "in interval": int(inside[shown].sum()),
+        "others moved %": float(100 * others[~shown].max(initial=0.0)) if found.moved.all() else 0.0,
         "before": found.distance_before.statistics,
         "after": found.distance_after.statistics,
         "floor": found.floor.statistics,
@@ -119,14 +124,12 @@ def fits_of(name: str, numbers: Sequence[int], plan: Plan, count: int, home: Pat
     own = bench(home / "shared", photographs(home / "as it is", recipe, features, SEED, untold))
     design = own.measured(f"{name}, design", design_views(recipe, parameters, plan), judged=False)
     own.measured(f"{name}, as it is", verifying_views("before", recipe, plan), judged=True)
-    units, statistics = design.rows()
-    renders = np.repeat(np.arange(len(design.units)), design.units.shape[1])
-    given_away = recovered(units, statistics, renders, plan.seed) >= DETERMINED
-    if not given_away.any():
+    shown = given_away(design, plan.seed) >= DETERMINED
+    if not shown.any():
         sys.exit(f"{name}: pictures give no quantity away; learn from more --renders")
     rows = []
     for number in numbers:
-        truth, folder = hidden(recipe, parameters, given_away, number), home / f"fit {number}"
+        truth, folder = hidden(recipe, parameters, shown, number), home / f"fit {number}"
         taken(truth, count, folder / "photographs")
         (folder / "renders").mkdir(exist_ok=True)
         for kept in (home / "shared").iterdir():
@@ -137,7 +140,7 @@ def fits_of(name: str, numbers: Sequence[int], plan: Plan, count: int, home: Pat
         except CalibrationError as error:
             print(f"{name} {number}: {error}", file=sys.stderr)
             continue
-        rows.append(figures(name, number, parameters, truth, given_away, found))
+        rows.append(figures(name, number, parameters, truth, shown, found))
     return rows
 
 

@@ -7,7 +7,7 @@ r"""How near what is drawn on a picture comes to what Cycles renders: the same d
 Frame N of all datasets of a finish shows one surface, so the median over them shows it without defects. On that the
 defects of each frame are drawn as `procgen.surface.photo` does, and inside the rendered mask brightness is compared:
 `error` is the mean of |log(drawn over rendered)|, `bias` of the logarithm. `mask` is the intersection over union of the
-masks. `gloss` is the share of the light that is taken to be mirrored, `material` what the finish mirrors; `points` are
+masks. `mirrored` is the share of the light that is taken to be, or `material`: what the finish mirrors; `points` are
 those of every pixel along a side.
 """
 
@@ -23,13 +23,12 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.common import Figure, report
-from diffusion_refine.synthesis.procedural.painting import FINISH_SAMPLES, bare_surface, photo_light
-from procgen.surface.photo import photo_points, synthesize
+from diffusion_refine.editing.relabelling import overlap_of
+from diffusion_refine.synthesis.procedural.painting import laid
 from scenes.camera.imaging import pixel_footprint
 from scenes.camera.transfer import linearised
 from scenes.datasets.reader import Dataset, Frame
 from scenes.jobs.progress import print_progress
-from scenes.parts import build_part
 from scenes.pictures.reading import rgb_of
 from tools.paired_pictures import KINDS
 
@@ -67,14 +66,10 @@ def logarithm(picture: Floats) -> Floats:
 def compared(frame: Frame, without: Floats, gloss: float | None, points: int) -> tuple[Floats, float]:
     """Of a frame's defects drawn on the surface without them the differences of the logarithm, and how masks agree."""
     scene, mask = frame.scene, frame.defects > 0
-    part = build_part(scene.part)
-    layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
-    bare = bare_surface(scene, photo_points((FINISH_SAMPLES, FINISH_SAMPLES), scene.texel_size))
-    scale, light = pixel_footprint(scene.camera, scene.camera.focus_distance), photo_light(scene.light, gloss)
-    made = synthesize(without, scale, layers, scene.classes, bare, light, scene.sensor.blur, points)
-    drawn = made.masks()[1] > 0
+    scale = pixel_footprint(scene.camera, scene.camera.focus_distance)
+    made = laid(without, scene, scale, scene.texel_size, gloss, points)
     difference = logarithm(made.linear) - logarithm(linear(frame))
-    return difference[mask], float(np.count_nonzero(mask & drawn) / np.count_nonzero(mask | drawn))
+    return difference[mask], overlap_of(made.masks()[1] > 0, mask)
 
 
 def main() -> None:

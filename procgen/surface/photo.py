@@ -92,6 +92,11 @@ class PhotoLight:
         return (1.0 - gloss) * self._scattered(normals) + gloss * mirrored
 
     @property
+    def _towards(self) -> Floats:
+        """(L, 3): the directions."""
+        return np.array(self.directions).reshape(-1, 3)
+
+    @property
     def _shares(self) -> Floats:
         """(L,) of the light of each, summing to 1."""
         return np.array(self.weights) / (sum(self.weights) or 1.0)
@@ -99,13 +104,13 @@ class PhotoLight:
     @property
     def _halves(self) -> Floats:
         """(L, 3) unit vectors half-way between the lights and the camera."""
-        halves = np.array(self.directions).reshape(-1, 3) + np.array([0.0, 0.0, 1.0])
+        halves = self._towards + np.array([0.0, 0.0, 1.0])
         return np.asarray(halves / np.linalg.norm(halves, axis=1, keepdims=True))
 
     def _scattered(self, normals: Floats) -> Floats:
         """(N,) of a white Lambertian surface, over what it sends where it is flat."""
         scattered = np.zeros(len(normals))
-        for direction, weight in zip(np.array(self.directions).reshape(-1, 3), self._shares, strict=True):
+        for direction, weight in zip(self._towards, self._shares, strict=True):
             scattered += weight * np.maximum(normals @ direction, 0.0) / direction[2]
         # The open sky above a tilted facet shrinks to (1 + n_z)/2.
         sky = 0.5 * (1.0 + normals[:, 2])
@@ -119,7 +124,7 @@ class PhotoLight:
         """
         mirrored = np.zeros(len(normals))
         angles = self.solid_angles or (0.0,) * len(self.directions)
-        lights = zip(np.array(self.directions).reshape(-1, 3), self._shares, self._halves, angles, strict=True)
+        lights = zip(self._towards, self._shares, self._halves, angles, strict=True)
         for direction, weight, half, angle in lights:
             wide = (np.maximum(roughness, LEAST_ROUGHNESS) ** 4 + angle / (4.0 * np.pi)) ** 0.25
             facets = _facets(normals @ half, wide) / (4.0 * direction[2])
@@ -199,8 +204,10 @@ class PhotoResult:
         A class is in every pixel of which it covers two fifths at least, and so is what a family has there; its id is
         the one of most points.
         """
-        labels = np.stack([self.maps.classes, self.maps.defects, self.maps.impurities], axis=-1)
-        there = _of_pixels(labels[::-1], self.points)
+        labels = np.stack([self.maps.classes, self.maps.defects, self.maps.impurities])[:, ::-1]
+        if self.points == 1:
+            return labels  # which on a whole photograph takes no time
+        there = _of_pixels(np.moveaxis(labels, 0, -1), self.points)
         found = np.zeros((3, *there.shape[:2]), dtype=np.uint16)
         for bit in range(16):
             has = (there[..., 0, :] >> bit & 1).mean(axis=-1) >= COVERED

@@ -152,11 +152,10 @@ def calibrate(recipe: Recipe, real: Photographs, bench: Bench, plan: Plan = Plan
     start = Shapes(*shapes(parameters))
     design = bench.measured("design", design_views(bare, parameters, plan), judged=False)
     before = bench.measured("recipe as it is", verifying_views("before", bare, plan), judged=True)
-    units, statistics = design.rows()
+    _, statistics = design.rows()
     scale = centre_and_scale(real.statistics, LEAST_SCALE * np.maximum(statistics.std(axis=0), 1e-9))[1]
     judge = _judge(real, scale, plan.seed)
-    renders = np.repeat(np.arange(len(design.units)), design.units.shape[1])
-    determined = recovered(units, statistics, renders, plan.seed)
+    determined = given_away(design, plan.seed)
     is_free = determined >= DETERMINED
     if not is_free.any():
         most = parameters[int(determined.argmax())].path
@@ -219,6 +218,13 @@ def calibrate(recipe: Recipe, real: Photographs, bench: Bench, plan: Plan = Plan
         accepted=accepted,
         verdict=_verdict(accepted, distances[0], distances[1], shares),
     )
+
+
+def given_away(design: Measured, seed: int) -> Floats:
+    """(K,) the share of every parameter's variance that pictures of the design give away; see `recovered`."""
+    units, statistics = design.rows()
+    renders = np.repeat(np.arange(len(design.units)), design.units.shape[1])
+    return recovered(units, statistics, renders, seed)
 
 
 def design_views(recipe: Recipe, parameters: Sequence[Parameter], plan: Plan) -> list[View]:

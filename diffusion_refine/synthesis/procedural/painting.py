@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from procgen.surface.layer import Instance, SurfacePoints
-from procgen.surface.photo import BareSurface, PhotoLight, photo_points, synthesize
+from procgen.surface.photo import BareSurface, PhotoLight, PhotoResult, photo_points, synthesize
 from scenes.camera.light import Light
 from scenes.camera.transfer import linearised, quantised, transferred
 from scenes.parts import build_part
@@ -36,25 +36,27 @@ def painted(photograph: Pixels, scene: Scene, gloss: float | None, points: int =
 
     gloss: share of the picture that is mirrored; None: what the finish mirrors. points: along a side of every pixel.
     """
-    part = build_part(scene.part)
-    layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
     most = np.iinfo(photograph.dtype).max
     linear = linearised(photograph / most, scene.sensor.transfer)
-    result = synthesize(
-        linear,
-        scene.texel_size,
-        layers,
-        scene.classes,
-        bare_surface(scene, photo_points((FINISH_SAMPLES, FINISH_SAMPLES), scene.part.framed_width / FINISH_SAMPLES)),
-        photo_light(scene.light, gloss),
-        scene.sensor.blur,
-        points,
-    )
+    result = laid(linear, scene, scene.texel_size, scene.part.framed_width / FINISH_SAMPLES, gloss, points)
     pixels = photograph.copy()
     stored = transferred(np.clip(result.linear[result.changed], 0.0, 1.0).astype(np.float32), scene.sensor.transfer)
     pixels[result.changed] = quantised(stored, scene.sensor.bits)
     classes, defects, impurities = result.masks()
     return Painted(pixels, classes, defects, impurities, result.maps.instances)
+
+
+def laid(
+    linear: NDArray[np.float64], scene: Scene, scale: float, apart: float, gloss: float | None, points: int
+) -> PhotoResult:
+    """Lay a scene's layers on a picture of its bare surface; see `synthesize`. apart: metres between the points that
+    tell its finish.
+    """
+    part = build_part(scene.part)
+    layers = [layer.to_layer(part.charts[chart]) for layer, chart in scene.placed_layers()]
+    bare = bare_surface(scene, photo_points((FINISH_SAMPLES, FINISH_SAMPLES), apart))
+    light = photo_light(scene.light, gloss)
+    return synthesize(linear, scale, layers, scene.classes, bare, light, scene.sensor.blur, points)
 
 
 def bare_surface(scene: Scene, points: SurfacePoints) -> BareSurface:
