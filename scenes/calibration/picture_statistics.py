@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.calibration.distances import NORMAL
 from scenes.gallery.finish_statistics import Floats, TextureStatistics, middle_of, texture_statistics
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -26,7 +27,8 @@ SAID = {
     "band": "Deviation of what has wavelengths of so many pixels, logarithm; across or along the lay.",
     "lag": "Correlation of pixels so far apart, of the texture; across or along the lay.",
     "tail": "How far the texture's extremes lie from its middle half, and to which side.",
-    "noise": "Deviation of the second difference along the lay in the dark and bright thirds, logarithm.",
+    "noise": "Deviation of the second difference along the lay, and of that in both directions, in the dark and bright "
+    "thirds, logarithm.",
     "light": "The course of light over the picture: corners, slopes, curvatures, patchiness.",
     "profile": "Deviation of the means of whole columns and rows about their course, logarithm.",
     "border": "How much darker the picture's border is than what lies beside it.",
@@ -90,6 +92,10 @@ def _texture(grey: Floats) -> dict[str, float]:
     dark, bright = np.quantile(level, (1 / 3, 2 / 3))
     found["noise:dark"] = _logarithm(rough[level <= dark].std() / np.sqrt(6))
     found["noise:bright"] = _logarithm(rough[level >= bright].std() / np.sqrt(6))
+    # What is neither along nor across, and of that the middle half, is noise all the more [Immerkær 1996].
+    finest, level = np.diff(rough, n=2, axis=1), coarse[1:-1, 1:-1]
+    found["noise:finest dark"] = _logarithm(NORMAL * np.median(np.abs(finest[level <= dark])) / 6)
+    found["noise:finest bright"] = _logarithm(NORMAL * np.median(np.abs(finest[level >= bright])) / 6)
     directed = texture_statistics(grey) if fine.std() > LEAST else NO_TEXTURE
     found["direction:coherence"] = directed.coherence
     found["direction:ratio"] = float(np.log(directed.lay_ratio))

@@ -109,6 +109,26 @@ def test_a_backdrop_is_seen_and_lights_nothing(scene: Any) -> None:
         assert middle(picture) == pytest.approx(2.0, rel=NOISE)
 
 
+@pytest.mark.parametrize("tilt", (0, 40, -40))
+def test_a_room_that_leans_lights_what_faces_its_bright_side(scene: Any, tilt: float) -> None:
+    set_room(scene.world, Light(panels=(), ambient=2.0, lean=(0.0, 0.6)))
+    nothing = Light(panels=(), ambient=0)
+    mirror(tilt)  # its normal is (0, -sin, cos)
+    assert middle(taken(scene, nothing)) == pytest.approx(2 - 1.2 * math.sin(math.radians(2 * tilt)), rel=1e-3)
+    dressed("Diffuse")  # the mean of lean · d over a hemisphere, by cosine, is two thirds of lean · normal
+    assert middle(taken(scene, nothing)) == pytest.approx(2 - 0.8 * math.sin(math.radians(tilt)), rel=NOISE)
+
+
+def test_a_backdrop_stays_even_where_the_room_leans(scene: Any) -> None:
+    mirror(45)  # what it shows comes from -y
+    bpy.context.object.scale = (0.25, 0.25, 1)
+    for lean, mirrored in (((0.0, -0.5), 3.0), ((0.0, 0.5), 1.0), (None, 2.0)):
+        set_room(scene.world, Light(panels=(), ambient=2.0, lean=lean, backdrop=5.0))
+        picture = taken(scene, Light(panels=(), ambient=0))
+        assert picture[0, 0] == pytest.approx(5.0, rel=1e-3)
+        assert middle(picture) == pytest.approx(mirrored, rel=1e-3)
+
+
 def test_a_cap_of_a_dome_fills_the_opening_of_another(scene: Any) -> None:
     hole = math.radians(40)
     dome = Dome(centre=(0, 0, 0), radius=0.5, radiance=3.0, hole=hole)

@@ -30,6 +30,20 @@ def test_of_white_noise() -> None:
     assert total == pytest.approx(0.08**2 * share, rel=0.08)
 
 
+def test_noise_is_told_from_specks_and_from_what_is_coarser() -> None:
+    level = np.tile(np.linspace(0.2, 0.8, SHAPE[1]), (SHAPE[0], 1))
+    deviation = 0.04 * np.sqrt(level)  # photons
+    cloud = gaussian_filter(RNG.standard_normal(SHAPE), 1.5)
+    specks = 0.5 * (RNG.random(SHAPE) < 0.005)
+    found = picture_statistics(
+        picture(level + 0.03 * cloud / cloud.std() - specks + deviation * RNG.standard_normal(SHAPE)), colour=False
+    )
+    for name, middle in (("dark", 0.3), ("bright", 0.7)):
+        expected = 0.04 * np.sqrt(middle)
+        assert np.exp(found[f"noise:finest {name}"]) == pytest.approx(expected, rel=0.12)
+        assert np.exp(found[f"noise:{name}"]) > 1.2 * expected
+
+
 def test_blur_shows_as_correlation_of_neighbours() -> None:
     deviation = 1.2
     noise = gaussian_filter(RNG.standard_normal(SHAPE), deviation)

@@ -109,6 +109,17 @@ def test_ambient_light_is_drawn_for_each_kind() -> None:
         assert draw(recipe_from(fields, kind), 0, 0).light.ambient == 0.7
 
 
+@pytest.mark.parametrize("kind", sorted(LIGHTS))
+def test_every_room_may_be_brighter_from_one_side(kind: str) -> None:
+    fields = example("light", kind).recipes[0].model_dump(mode="json")
+    even = draw(recipe_from(fields, kind), 0, 0).light
+    assert even.lean is None and "lean" not in even.model_dump()
+    fields["light"] |= {"ambient_imbalance": 0.4, "ambient_rotation_degrees": 120}
+    leaning = draw(recipe_from(fields, kind), 0, 0).light
+    assert leaning.lean == pytest.approx((-0.2, 0.4 * math.sqrt(3) / 2))
+    assert leaning.model_copy(update={"lean": None}) == even
+
+
 def test_what_is_in_the_opening_of_a_dome_fills_it() -> None:
     light = {"kind": "dome", "diameter_mm": 100, "opening_mm": 30, "radiance_w_per_m2_sr": 5}
     dome, camera = draw(lit(light | {"opening_radiance_w_per_m2_sr": 0.5}), 1, 0).light.domes
