@@ -10,7 +10,7 @@ from blender_addon.workers import compat
 from scenes.camera.light import AreaPanel, Dome, Light
 
 DOME, GLOW = "dome", "glow"
-ROOM = "room"  # how names of the nodes begin that make its light uneven, or another where the camera looks at it
+SEEN, BACKDROP = "seen by the camera", "backdrop"
 AROUND, DOWN = 64, 24  # faces of a dome; its light follows from what is seen of it, not from how round it is
 
 Floats = NDArray[np.float64]
@@ -86,52 +86,24 @@ def _glowing() -> bpy.types.Material:
 
 
 def set_room(world: bpy.types.World, light: Light) -> None:
-    """Light the room, brighter from one side where the light leans, and show the camera a backdrop of its own."""
-    tree = world.node_tree
-    background = tree.nodes.get("Background") or tree.nodes.new("ShaderNodeBackground")
-    output = tree.nodes.get("World Output") or tree.nodes.new("ShaderNodeOutputWorld")
-    tree.links.new(background.outputs["Background"], output.inputs["Surface"])
+    """Light the room evenly, and show the camera a backdrop of another brightness where there is one."""
+    background = world.node_tree.nodes.get("Background") or world.node_tree.nodes.new("ShaderNodeBackground")
+    output = world.node_tree.nodes.get("World Output") or world.node_tree.nodes.new("ShaderNodeOutputWorld")
+    world.node_tree.links.new(background.outputs["Background"], output.inputs["Surface"])
     background.inputs["Color"].default_value = (1.0, 1.0, 1.0, 1.0)
     strength = background.inputs["Strength"]
     strength.default_value = light.ambient
-    for node in [node for node in tree.nodes if node.name.startswith(ROOM)]:
-        tree.nodes.remove(node)
-    ambient = None
-    if light.lean is not None:
-        towards, along = _room_node(tree, "ShaderNodeTexCoord"), _room_node(tree, "ShaderNodeVectorMath")
-        along.operation = "DOT_PRODUCT"
-        along.inputs[1].default_value = (*light.lean, 0.0)
-        tree.links.new(towards.outputs["Generated"], along.inputs[0])
-        ambient = _sum(tree, along.outputs["Value"], light.ambient, light.ambient)
-        tree.links.new(ambient, strength)
+    nodes = [world.node_tree.nodes.get(name) for name in (SEEN, BACKDROP)]
     if light.backdrop is None:
+        for node in filter(None, nodes):
+            world.node_tree.nodes.remove(node)
         return
-    seen = _room_node(tree, "ShaderNodeLightPath").outputs["Is Camera Ray"]
-    difference = light.backdrop - light.ambient if ambient is None else _sum(tree, ambient, -1.0, light.backdrop)
-    tree.links.new(_sum(tree, seen, difference, light.ambient if ambient is None else ambient), strength)
-
-
-def _room_node(tree: bpy.types.NodeTree, kind: str) -> bpy.types.Node:
-    node = tree.nodes.new(kind)
-    node.name = ROOM
-    return node
-
-
-def _sum(
-    tree: bpy.types.NodeTree,
-    value: bpy.types.NodeSocket,
-    factor: float | bpy.types.NodeSocket,
-    summand: float | bpy.types.NodeSocket,
-) -> bpy.types.NodeSocket:
-    """The socket of value * factor + summand."""
-    node = _room_node(tree, "ShaderNodeMath")
-    node.operation = "MULTIPLY_ADD"
-    for given, socket in zip((value, factor, summand), node.inputs, strict=False):
-        if isinstance(given, float):
-            socket.default_value = given
-        else:
-            tree.links.new(given, socket)
-    return node.outputs["Value"]
+    seen = nodes[0] or world.node_tree.nodes.new("ShaderNodeLightPath")
+    mixed = nodes[1] or world.node_tree.nodes.new("ShaderNodeMath")
+    seen.name, mixed.name, mixed.operation = SEEN, BACKDROP, "MULTIPLY_ADD"
+    mixed.inputs[1].default_value, mixed.inputs[2].default_value = light.backdrop - light.ambient, light.ambient
+    world.node_tree.links.new(seen.outputs["Is Camera Ray"], mixed.inputs[0])
+    world.node_tree.links.new(mixed.outputs["Value"], strength)
 
 
 def frame(position: object, x: object, z: object) -> mathutils.Matrix:

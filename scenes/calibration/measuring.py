@@ -103,9 +103,7 @@ class Bench:
         judged: whether features are computed, too. Raises what the renderer raises, DatasetError.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        keys = [
-            _digest([view.shot.key(), *(look.key() for look in view.looks), judged, *self.names]) for view in views
-        ]
+        keys = [_digest([view.shot.key(), *(look.key() for look in view.looks), judged, *self.names]) for view in views]
         known = {k: found for k, view in enumerate(views) if (found := self._kept(view, keys[k])) is not None}
         missing = [k for k in range(len(views)) if k not in known]
         self.progress(what, len(known), len(views))

@@ -42,17 +42,14 @@ class Dome(SceneModel):
 
 
 class Light(SceneModel):
-    """Panels and domes, and the radiance in W/m²/sr that comes from everywhere else, as a mean over directions.
+    """Panels and domes, and the radiance in W/m²/sr that comes evenly from everywhere else.
 
-    lean: how that differs with direction: from a unit vector d comes ambient (1 + lean · d). Level, length 1 or less;
-    None where it is even. backdrop: what the camera sees of the ambient light beside the part, W/m²/sr; None where that
-    is the light itself.
+    backdrop: what the camera sees of the latter beside the part, W/m²/sr; None where that is the ambient light itself.
     """
 
     panels: tuple[AreaPanel, ...]
     domes: tuple[Dome, ...] = Field((), exclude_if=lambda domes: not domes)
     ambient: NotNegative
-    lean: tuple[float, float] | None = Field(None, exclude_if=lambda lean: lean is None)
     backdrop: NotNegative | None = Field(None, exclude_if=lambda backdrop: backdrop is None)
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from scenes.camera.light import Head, Light
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
-from scenes.quantities.recipe_model import Degrees, Fraction, RecipeModel
+from scenes.quantities.recipe_model import RecipeModel
 
 Length = Annotated[Distribution, Within(0.1, 5000)]  # mm
 Power = Annotated[Distribution, Within(0, 10_000)]  # W
@@ -23,20 +23,9 @@ Radiance = Annotated[
 Ambient = Annotated[
     Distribution,
     Within(0, 10_000),
-    Field(title="Ambient", description="Light that the room adds, from everywhere"),
+    Field(title="Ambient", description="Light that the room adds, evenly from everywhere"),
 ]
-ZERO = Constant(0.0)
-AmbientImbalance = Annotated[
-    Fraction,
-    Field(
-        title="Ambient Imbalance",
-        description="By which share the ambient light is brighter from one side, and darker from the other",
-    ),
-]
-AmbientRotation = Annotated[
-    Degrees,
-    Field(title="Ambient Rotation", description="From where more ambient light comes: 0° is the right, 90° above"),
-]
+NO_AMBIENT = Constant(0.0)
 Backdrop = Annotated[
     Annotated[Distribution, Within(0, 10_000)] | None,
     Field(title="Backdrop", description="How bright what is seen beside the part is; off is the ambient light"),
@@ -50,8 +39,6 @@ class LightRecipeModel(RecipeModel):
     if TYPE_CHECKING:
         kind: str
         ambient_w_per_m2_sr: Ambient
-        ambient_imbalance: AmbientImbalance
-        ambient_rotation_degrees: AmbientRotation
         backdrop_w_per_m2_sr: Backdrop
 
     @abstractmethod
@@ -63,16 +50,11 @@ class LightRecipeModel(RecipeModel):
         return stream.draw("ambient_w_per_m2_sr", self.ambient_w_per_m2_sr)
 
     def drawn(self, head: Head, stream: RandomStream) -> Light:
-        """What `sample` gives, in a room that is brighter to one side, before the backdrop."""
-        room: dict[str, object] = {}
-        if self.ambient_imbalance.high > 0:
-            share = stream.draw("ambient_imbalance", self.ambient_imbalance)
-            azimuth = math.radians(stream.draw("ambient_rotation_degrees", self.ambient_rotation_degrees))
-            room["lean"] = (share * math.cos(azimuth), share * math.sin(azimuth))
-        if self.backdrop_w_per_m2_sr is not None:
-            room["backdrop"] = stream.draw("backdrop_w_per_m2_sr", self.backdrop_w_per_m2_sr)
+        """What `sample` gives, before the backdrop."""
         light = self.sample(head, stream)
-        return light.model_copy(update=room) if room else light
+        if self.backdrop_w_per_m2_sr is None:
+            return light
+        return light.model_copy(update={"backdrop": stream.draw("backdrop_w_per_m2_sr", self.backdrop_w_per_m2_sr)})
 
 
 def powers(sides: int, power: Distribution, imbalance: Distribution, stream: RandomStream) -> tuple[float, ...]:

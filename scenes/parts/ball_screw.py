@@ -15,6 +15,7 @@ from scenes.quantities.recipe_model import Extent, together
 from scenes.quantities.scene_model import Positive
 
 OSCULATION = 1.04  # groove radius over ball radius
+ROUNDING = 0.004  # of the ball's diameter: what rounding takes off the edge between land and groove
 
 
 class BallScrewRecipe(RodRecipe):
@@ -55,10 +56,10 @@ class BallScrew(Rod):
         radius, end = self.diameter / 2, self.length / 2
         pose, steps = lying(radius), arc_steps(radius, math.pi)
         arc = OSCULATION * self.ball / 2
-        half_width = math.sqrt(2 * arc * self.groove_depth - self.groove_depth**2)
 
         def groove(along: Floats) -> Floats:
-            result: Floats = np.sqrt(arc**2 - np.minimum(np.abs(along), half_width) ** 2) - (arc - self.groove_depth)
+            depth = np.sqrt(np.maximum(arc**2 - along**2, 0)) - (arc - self.groove_depth)
+            result: Floats = (depth + np.sqrt(depth**2 + (2 * ROUNDING * self.ball) ** 2)) / 2
             return result
 
         body = Body()

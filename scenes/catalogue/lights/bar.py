@@ -10,10 +10,8 @@ from pydantic import Field
 from scenes.camera.light import Head, Light, ring_light
 from scenes.catalogue.entry import LightEntry
 from scenes.catalogue.light_model import (
-    ZERO,
+    NO_AMBIENT,
     Ambient,
-    AmbientImbalance,
-    AmbientRotation,
     Backdrop,
     Length,
     LightRecipeModel,
@@ -47,9 +45,7 @@ class BarLightRecipe(LightRecipeModel):
     rotation_degrees: Degrees = Field(
         Constant(0.0), description="Where the first bar stands: 0° is to the right, 90° above"
     )
-    ambient_w_per_m2_sr: Ambient = ZERO
-    ambient_imbalance: AmbientImbalance = ZERO
-    ambient_rotation_degrees: AmbientRotation = ZERO
+    ambient_w_per_m2_sr: Ambient = NO_AMBIENT
     backdrop_w_per_m2_sr: Backdrop = None
 
     def sample(self, head: Head, stream: RandomStream) -> Light:

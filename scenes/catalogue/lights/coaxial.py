@@ -9,16 +9,7 @@ from pydantic import Field
 
 from scenes.camera.light import AreaPanel, Head, Light, lambert_power
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import (
-    ZERO,
-    Ambient,
-    AmbientImbalance,
-    AmbientRotation,
-    Backdrop,
-    Length,
-    LightRecipeModel,
-    Radiance,
-)
+from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Radiance
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Extent
 from scenes.quantities.units import MM
@@ -35,9 +26,7 @@ class CoaxialLightRecipe(LightRecipeModel):
     width_mm: Extent = Field(description="Width and length of the luminous plane")
     distance_mm: Length = Field(description="From the part to the luminous plane, by way of the beam splitter")
     radiance_w_per_m2_sr: Radiance
-    ambient_w_per_m2_sr: Ambient = ZERO
-    ambient_imbalance: AmbientImbalance = ZERO
-    ambient_rotation_degrees: AmbientRotation = ZERO
+    ambient_w_per_m2_sr: Ambient = NO_AMBIENT
     backdrop_w_per_m2_sr: Backdrop = None
 
     def sample(self, head: Head, stream: RandomStream) -> Light:

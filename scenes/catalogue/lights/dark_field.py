@@ -9,18 +9,7 @@ from pydantic import Field
 
 from scenes.camera.light import Head, Light, closed_ring_panel_length, ring_light
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import (
-    ZERO,
-    Ambient,
-    AmbientImbalance,
-    AmbientRotation,
-    Backdrop,
-    Length,
-    LightRecipeModel,
-    Power,
-    facing,
-    powers,
-)
+from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Power, facing, powers
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Degrees, Extent, Fraction
@@ -44,9 +33,7 @@ class DarkFieldLightRecipe(LightRecipeModel):
         Constant(0.0), title="Imbalance", description="Share by which the panels may differ in power"
     )
     rotation_degrees: Degrees = Field(Constant(0.0), description="Turn of the ring of lights")
-    ambient_w_per_m2_sr: Ambient = ZERO
-    ambient_imbalance: AmbientImbalance = ZERO
-    ambient_rotation_degrees: AmbientRotation = ZERO
+    ambient_w_per_m2_sr: Ambient = NO_AMBIENT
     backdrop_w_per_m2_sr: Backdrop = None
 
     def sample(self, head: Head, stream: RandomStream) -> Light:

@@ -9,16 +9,7 @@ from pydantic import Field, model_validator
 
 from scenes.camera.light import Dome, Head, Light
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import (
-    ZERO,
-    Ambient,
-    AmbientImbalance,
-    AmbientRotation,
-    Backdrop,
-    Length,
-    LightRecipeModel,
-    Radiance,
-)
+from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Radiance
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import together
@@ -43,9 +34,7 @@ class DomeLightRecipe(LightRecipeModel):
     opening_radiance_w_per_m2_sr: Radiance | None = Field(
         None, title="Behind It", description="Of what is in the opening: 0 is a dark camera; off is the room"
     )
-    ambient_w_per_m2_sr: Ambient = ZERO
-    ambient_imbalance: AmbientImbalance = ZERO
-    ambient_rotation_degrees: AmbientRotation = ZERO
+    ambient_w_per_m2_sr: Ambient = NO_AMBIENT
     backdrop_w_per_m2_sr: Backdrop = None
 
     @model_validator(mode="after")

@@ -9,18 +9,7 @@ from pydantic import Field, model_validator
 
 from scenes.camera.light import Head, Light, closed_ring_panel_length, ring_light
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import (
-    ZERO,
-    Ambient,
-    AmbientImbalance,
-    AmbientRotation,
-    Backdrop,
-    Length,
-    LightRecipeModel,
-    Power,
-    Sides,
-    powers,
-)
+from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Power, Sides, powers
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Degrees, Extent, Fraction, together
@@ -47,9 +36,7 @@ class RingLightRecipe(LightRecipeModel):
     scale: Annotated[Distribution, Within(0.01, 100)] = Field(
         Constant(1.0), description="Enlarges the ring and its panels, not its height"
     )
-    ambient_w_per_m2_sr: Ambient = ZERO
-    ambient_imbalance: AmbientImbalance = ZERO
-    ambient_rotation_degrees: AmbientRotation = ZERO
+    ambient_w_per_m2_sr: Ambient = NO_AMBIENT
     backdrop_w_per_m2_sr: Backdrop = None
 
     @model_validator(mode="after")

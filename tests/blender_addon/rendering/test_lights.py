@@ -109,24 +109,25 @@ def test_a_backdrop_is_seen_and_lights_nothing(scene: Any) -> None:
         assert middle(picture) == pytest.approx(2.0, rel=NOISE)
 
 
-@pytest.mark.parametrize("tilt", (0, 40, -40))
-def test_a_room_that_leans_lights_what_faces_its_bright_side(scene: Any, tilt: float) -> None:
-    set_room(scene.world, Light(panels=(), ambient=2.0, lean=(0.0, 0.6)))
-    nothing = Light(panels=(), ambient=0)
-    mirror(tilt)  # its normal is (0, -sin, cos)
-    assert middle(taken(scene, nothing)) == pytest.approx(2 - 1.2 * math.sin(math.radians(2 * tilt)), rel=1e-3)
-    dressed("Diffuse")  # the mean of lean · d over a hemisphere, by cosine, is two thirds of lean · normal
-    assert middle(taken(scene, nothing)) == pytest.approx(2 - 0.8 * math.sin(math.radians(tilt)), rel=NOISE)
+def test_a_tunnel_lights_a_plane_by_what_of_the_sky_it_covers(scene: Any) -> None:
+    dressed("Diffuse")
+    light = sampled("tunnel", diameter_mm=40, length_mm=60, radiance_w_per_m2_sr=3)
+    turn = math.atan(30 / 20)  # from straight up to the end of the tunnel
+    covered = 2 * (turn + math.sin(turn) * math.cos(turn)) / math.pi  # the integral of the cosine between both ends
+    assert middle(taken(scene, light)) == pytest.approx(3 * covered, rel=NOISE)
 
 
-def test_a_backdrop_stays_even_where_the_room_leans(scene: Any) -> None:
-    mirror(45)  # what it shows comes from -y
-    bpy.context.object.scale = (0.25, 0.25, 1)
-    for lean, mirrored in (((0.0, -0.5), 3.0), ((0.0, 0.5), 1.0), (None, 2.0)):
-        set_room(scene.world, Light(panels=(), ambient=2.0, lean=lean, backdrop=5.0))
-        picture = taken(scene, Light(panels=(), ambient=0))
-        assert picture[0, 0] == pytest.approx(5.0, rel=1e-3)
-        assert middle(picture) == pytest.approx(mirrored, rel=1e-3)
+@pytest.mark.parametrize("tilt", [-50, -20, 0, 30, 45, 70])
+def test_what_a_tilted_mirror_shows_of_a_tunnel(scene: Any, tilt: float) -> None:
+    mirror(tilt)  # what it shows lies twice as far from the vertical, to the right of the tunnel's axis
+    light = sampled(
+        "tunnel", diameter_mm=60, length_mm=80, arc_degrees=240, radiance_w_per_m2_sr=2, rim_radiance_w_per_m2_sr=8,
+        opening_mm=10, opening_radiance_w_per_m2_sr=0.25, imbalance=-0.3,
+    )  # fmt: skip
+    angle = math.radians(2 * abs(tilt))
+    shown = (2 + 6 * angle / math.radians(120)) * (1 + 0.3 * math.sin(math.radians(2 * tilt)))
+    expected = 0.25 if tilt == 0 else shown if angle < math.radians(120) else 0.0
+    assert middle(taken(scene, light)) == pytest.approx(expected, abs=0.15)
 
 
 def test_a_cap_of_a_dome_fills_the_opening_of_another(scene: Any) -> None:

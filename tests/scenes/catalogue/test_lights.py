@@ -26,7 +26,7 @@ def radiance(panel: AreaPanel) -> float:
 
 
 def test_there_are_six_kinds_and_a_recipe_of_before_has_its_ring() -> None:
-    assert set(LIGHTS) == {"ring", "bar", "dome", "coaxial", "dark_field", "back"}
+    assert set(LIGHTS) == {"ring", "bar", "dome", "coaxial", "dark_field", "back", "tunnel"}
     assert load_recipe("plate").light.kind == "ring"
 
 
@@ -109,17 +109,6 @@ def test_ambient_light_is_drawn_for_each_kind() -> None:
         assert draw(recipe_from(fields, kind), 0, 0).light.ambient == 0.7
 
 
-@pytest.mark.parametrize("kind", sorted(LIGHTS))
-def test_every_room_may_be_brighter_from_one_side(kind: str) -> None:
-    fields = example("light", kind).recipes[0].model_dump(mode="json")
-    even = draw(recipe_from(fields, kind), 0, 0).light
-    assert even.lean is None and "lean" not in even.model_dump()
-    fields["light"] |= {"ambient_imbalance": 0.4, "ambient_rotation_degrees": 120}
-    leaning = draw(recipe_from(fields, kind), 0, 0).light
-    assert leaning.lean == pytest.approx((-0.2, 0.4 * math.sqrt(3) / 2))
-    assert leaning.model_copy(update={"lean": None}) == even
-
-
 def test_what_is_in_the_opening_of_a_dome_fills_it() -> None:
     light = {"kind": "dome", "diameter_mm": 100, "opening_mm": 30, "radiance_w_per_m2_sr": 5}
     dome, camera = draw(lit(light | {"opening_radiance_w_per_m2_sr": 0.5}), 1, 0).light.domes
@@ -129,6 +118,44 @@ def test_what_is_in_the_opening_of_a_dome_fills_it() -> None:
     (open_to_the_room,) = draw(lit(light), 1, 0).light.domes
     assert open_to_the_room == dome
     assert len(draw(lit(light | {"opening_mm": 0, "opening_radiance_w_per_m2_sr": 0.5}), 1, 0).light.domes) == 1
+
+
+TUNNEL = {"kind": "tunnel", "diameter_mm": 80, "length_mm": 60, "radiance_w_per_m2_sr": 5}
+
+
+def test_strips_of_a_tunnel_stand_about_its_axis_and_meet() -> None:
+    light = TUNNEL | {"arc_degrees": 240, "rotation_degrees": 90, "rim_radiance_w_per_m2_sr": 11, "imbalance": 0.2}
+    panels = draw(lit(light), 1, 0).light.panels
+    centre = np.array([0.007, -0.004, 0])
+    angles = []
+    for panel in panels:
+        place = np.array(panel.position) - centre
+        assert np.hypot(place[0], place[2]) == pytest.approx(0.04)
+        assert np.array(panel.direction) == pytest.approx(-place / 0.04, abs=1e-9)
+        assert np.abs(panel.along) == pytest.approx([0, 1, 0], abs=1e-9)
+        assert panel.width == pytest.approx(0.06)
+        angle = math.atan2(-place[0], place[2])  # to the left of its axis, which points upwards
+        angles.append(angle)
+        expected = (5 + 6 * abs(angle) / math.radians(120)) * (1 + 0.2 * math.sin(angle))
+        assert panel.power / (math.pi * panel.width * panel.length) == pytest.approx(expected)
+    step = math.radians(240) / len(panels)
+    assert np.diff(np.sort(angles)) == pytest.approx(np.full(len(panels) - 1, step))
+    assert sum(panel.length for panel in panels) == pytest.approx(len(panels) * 0.08 * math.tan(step / 2))
+
+
+def test_the_opening_of_a_tunnel_is_the_room_or_what_the_recipe_says() -> None:
+    opened = draw(lit(TUNNEL | {"opening_mm": 20}), 1, 0).light.panels
+    camera = draw(lit(TUNNEL | {"opening_mm": 20, "opening_radiance_w_per_m2_sr": 0.5}), 1, 0).light.panels
+    assert camera[:-1] == opened
+    assert (camera[-1].width, camera[-1].length) == pytest.approx((0.02, 0.02))
+    assert camera[-1].position == pytest.approx((0.007, -0.004, 0.04))
+    before, after = opened[-2:]
+    assert (before.position[0], after.position[0]) == pytest.approx((0.007 - 0.02, 0.007 + 0.02))
+    assert (before.width, before.length) == pytest.approx((0.02, 0.02))
+    with pytest.raises(RecipeError, match=r"light: found opening_mm up to 60 and a tunnel of 60 mm"):
+        lit(TUNNEL | {"opening_mm": 60})
+    with pytest.raises(RecipeError, match=r"found opening_mm up to 41 and a tunnel of 40 mm.*arc_degrees covers"):
+        lit(TUNNEL | {"opening_mm": 41, "arc_degrees": 60})
 
 
 @pytest.mark.parametrize("kind", sorted(LIGHTS))

@@ -6,6 +6,7 @@ import pytest
 
 from scenes.geometry.atlas import BODY, INSPECTED, Mesh, Part
 from scenes.parts.arc_segment import SAGITTA_LIMIT, arc_segment
+from scenes.parts.ball_screw import OSCULATION, ROUNDING, BallScrew
 from scenes.parts.plate import plate
 
 RADIUS, WIDTH, LENGTH, THICKNESS = 0.030, 0.034, 0.044, 0.006
@@ -150,3 +151,22 @@ def test_too_fine_texels_and_impossible_arcs_are_refused() -> None:
         PARTS["plate"].surface.points(1e-6)
     with pytest.raises(ValueError, match="no arc segment"):
         arc_segment(0.01, 0.03, 0.04, 0.002)
+
+
+def test_the_edge_between_land_and_groove_of_a_ball_screw_is_rounded() -> None:
+    screw = BallScrew(diameter=0.03, length=0.03, lead=0.007, ball=0.0045, groove_depth=0.0016)
+    surface, arc = screw.build().surface, OSCULATION * screw.ball / 2
+    half_width = math.sqrt(arc**2 - (arc - screw.groove_depth) ** 2)
+    # At a quarter of a turn the groove's middle is three quarters of the lead along, on the first of its turns.
+    place = 0.75 * screw.lead + screw.lead + np.array([0.0, half_width, half_width + 3e-4])
+    uv = np.column_stack([np.full(3, math.pi * screw.diameter / 4), place])
+    position = surface.embed(uv)
+    depth = screw.diameter / 2 - np.hypot(position[:, 1], position[:, 2] + screw.diameter / 2)
+    assert depth[0] == pytest.approx(screw.groove_depth, rel=1e-3)
+    assert depth[1] == pytest.approx(ROUNDING * screw.ball)
+    assert 0 < depth[2] < 0.2 * ROUNDING * screw.ball
+    across = place[1] + np.linspace(-1e-4, 1e-4, 41)  # in steps of 5 micrometres
+    normals = surface.normals(np.column_stack([np.full(41, uv[0, 0]), across]))
+    turned = np.arccos(np.clip((normals[1:] * normals[:-1]).sum(axis=1), -1, 1))
+    corner = math.asin(half_width / arc)
+    assert turned.max() < corner / 5 < corner / 2 < turned.sum()
