@@ -1,5 +1,5 @@
-"""The whole fit: a broad design, an emulator learnt from it, two verified rounds, a last fit to all that was rendered, and
-a verdict on other photographs.
+"""The whole fit: a broad design, an emulator learnt from it, two verified rounds, a last fit to all, and a verdict on
+other photographs.
 
 What the photographs do not determine stays: a parameter moves freely only where renders that the inversion has not seen
 give it away; others move by WITHIN at the most, and only if both distances fall.
