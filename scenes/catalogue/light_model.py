@@ -30,6 +30,10 @@ Backdrop = Annotated[
     Annotated[Distribution, Within(0, 10_000)] | None,
     Field(title="Backdrop", description="How bright what is seen beside the part is; off is the ambient light"),
 ]
+OpeningRadiance = Annotated[
+    Annotated[Distribution, Within(0, 10_000)] | None,
+    Field(title="Behind It", description="Of what is in the opening: 0 is a dark camera; off is the room"),
+]
 Sides = Annotated[int, Field(strict=True, ge=1, le=64)]
 
 

@@ -9,7 +9,15 @@ from pydantic import Field, model_validator
 
 from scenes.camera.light import Dome, Head, Light
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Radiance
+from scenes.catalogue.light_model import (
+    NO_AMBIENT,
+    Ambient,
+    Backdrop,
+    Length,
+    LightRecipeModel,
+    OpeningRadiance,
+    Radiance,
+)
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import together
@@ -31,9 +39,7 @@ class DomeLightRecipe(LightRecipeModel):
     height_mm: Annotated[Distribution, Within(0, 5000)] = Field(
         Constant(0.0), description="Height of the dome's rim above the part"
     )
-    opening_radiance_w_per_m2_sr: Radiance | None = Field(
-        None, title="Behind It", description="Of what is in the opening: 0 is a dark camera; off is the room"
-    )
+    opening_radiance_w_per_m2_sr: OpeningRadiance = None
     ambient_w_per_m2_sr: Ambient = NO_AMBIENT
     backdrop_w_per_m2_sr: Backdrop = None
 

@@ -11,7 +11,15 @@ from pydantic import Field, model_validator
 
 from scenes.camera.light import AreaPanel, Head, Light, lambert_power
 from scenes.catalogue.entry import LightEntry
-from scenes.catalogue.light_model import NO_AMBIENT, Ambient, Backdrop, Length, LightRecipeModel, Radiance
+from scenes.catalogue.light_model import (
+    NO_AMBIENT,
+    Ambient,
+    Backdrop,
+    Length,
+    LightRecipeModel,
+    OpeningRadiance,
+    Radiance,
+)
 from scenes.quantities.distribution import Constant, Distribution, Within
 from scenes.quantities.random_stream import RandomStream
 from scenes.quantities.recipe_model import Degrees, Signed, together
@@ -46,9 +54,7 @@ class TunnelLightRecipe(LightRecipeModel):
     opening_mm: Annotated[Distribution, Within(0, 5000)] = Field(
         Constant(0.0), description="Side of the opening that the camera looks through"
     )
-    opening_radiance_w_per_m2_sr: Radiance | None = Field(
-        None, title="Behind It", description="Of what is in the opening: 0 is a dark camera; off is the room"
-    )
+    opening_radiance_w_per_m2_sr: OpeningRadiance = None
     rotation_degrees: Degrees = Field(Constant(0.0), description="Where its axis points: 0° is to the right, 90° above")
     ambient_w_per_m2_sr: Ambient = NO_AMBIENT
     backdrop_w_per_m2_sr: Backdrop = None
@@ -76,10 +82,8 @@ class TunnelLightRecipe(LightRecipeModel):
         arc = math.radians(stream.draw("arc_degrees", self.arc_degrees))
         imbalance = stream.draw("imbalance", self.imbalance)
         azimuth = math.radians(stream.draw("rotation_degrees", self.rotation_degrees))
-        axis, left = (
-            np.array([math.cos(azimuth), math.sin(azimuth), 0.0]),
-            np.array([-math.sin(azimuth), math.cos(azimuth), 0.0]),
-        )
+        axis = np.array([math.cos(azimuth), math.sin(azimuth), 0.0])
+        left = np.array([-math.sin(azimuth), math.cos(azimuth), 0.0])
         centre = np.array([*head.centre, 0.0])
 
         def panel(angle: float, width: float, middle: float, long: float, radiance: float) -> AreaPanel:

@@ -25,7 +25,7 @@ def radiance(panel: AreaPanel) -> float:
     return panel.power / (math.pi * panel.width * panel.length)
 
 
-def test_there_are_six_kinds_and_a_recipe_of_before_has_its_ring() -> None:
+def test_there_are_seven_kinds_and_a_recipe_of_before_has_its_ring() -> None:
     assert set(LIGHTS) == {"ring", "bar", "dome", "coaxial", "dark_field", "back", "tunnel"}
     assert load_recipe("plate").light.kind == "ring"
 
